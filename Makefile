@@ -1,0 +1,52 @@
+# The two commands of the README, and what keeps the project in order.
+PYTHON ?= python3
+CORES ?= all
+BIN := .venv/bin
+READY := .venv/.ready-$(shell cksum requirements.lock | cut -d' ' -f1)
+SMK := workflow/rules/*.smk Snakefile
+
+.PHONY: help digits test lint lock clean
+
+help:
+	@echo "make digits   set up .venv, run the eight conditions on scikit-learn's digits, end with report.html"
+	@echo "make test     set up .venv, run all tests"
+	@echo "make lint     formatting, linters, types"
+	@echo "make lock     requirements.lock and envs/normreg.yaml from pyproject.toml (needs uv)"
+	@echo "make clean    delete results, logs, the prepared data and the report"
+
+$(READY): requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "normreg needs Python 3.11 or later; '$(PYTHON)' is $$($(PYTHON) -V). Use: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@touch $@
+
+digits: $(READY)
+	$(BIN)/snakemake --cores $(CORES) --resources gpu=1 --config dataset=digits
+	$(BIN)/snakemake --report report.html --config dataset=digits
+	@echo
+	@echo "Figures:  results/digits/controlled/ (validation_accuracy.png, validation_loss.png, */gallery.png)"
+	@echo "Summary:  results/digits/controlled/summary.csv"
+	@echo "Report:   report.html (open it in a browser)"
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/snakefmt --check --compact-diff Snakefile workflow
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/snakemake --lint
+
+lock:
+	{ echo '# Every pin of the project, runtime and development tools. Made by `make lock` from pyproject.toml.'; \
+	  uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --no-header --no-annotate --quiet; \
+	} > requirements.lock
+	{ printf '%s\n' '# Conda environment of the rules: the pins of requirements.lock. Made by `make lock`.' \
+	    'channels: [conda-forge]' 'dependencies:' '  - python=3.12' '  - pip' '  - pip:'; \
+	  sed -nE "s/^([a-z].*)$$/      - \"\1\"/p" requirements.lock; \
+	} > envs/normreg.yaml
+
+clean:
+	rm -rf logs report.html $(addprefix results/,$(filter-out README.md,$(notdir $(wildcard results/*)))) resources/*

@@ -1,0 +1,34 @@
+# Does L1, L2 or ghost batch normalisation help? Trains every condition of a study and compares them.
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: "config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/compare.smk"
+include: "workflow/rules/figures.smk"
+
+
+report: "workflow/report/overview.rst"
+
+
+rule all:
+    default_target: True
+    input:
+        all_targets,
+
+
+rule training:
+    input:
+        training_targets,
+
+
+rule figures:
+    input:
+        figure_targets,

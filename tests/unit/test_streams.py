@@ -1,0 +1,69 @@
+"""Random streams: separate, stable and reproducible."""
+
+import hashlib
+import itertools
+
+import pytest
+import torch
+
+from normreg import streams
+
+STREAMS = [streams.INIT, streams.ORDER, streams.AUGMENTATION, streams.DROPOUT]
+
+
+def test_the_four_streams_have_four_names() -> None:
+    assert STREAMS == ["init", "order", "augmentation", "dropout"]
+
+
+def test_every_stream_seed_and_epoch_has_its_own_seed() -> None:
+    keys = list(itertools.product(range(20), STREAMS, range(30)))
+    assert len({streams.stream_seed(*key) for key in keys}) == len(keys)
+
+
+def test_pytorchs_32_bits_of_a_seed_are_distinct_over_a_large_study() -> None:
+    # The CPU generator keeps the low 32 bits only.
+    keys = list(itertools.product(range(20), STREAMS, range(41)))
+    assert len({streams.stream_seed(*key) % 2**32 for key in keys}) == len(keys)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "value"),
+    [((0, "init"), 1397630600457869760), ((7, "dropout", 25), 7865565778638394871)],
+)
+def test_seeds_stay_the_same_for_ever(arguments: tuple, value: int) -> None:
+    assert streams.stream_seed(*arguments) == value
+
+
+@pytest.mark.parametrize(("seed", "stream", "epoch"), [(0, "init", 0), (3, "order", 12), (12, "order", 3)])
+def test_seed_is_the_top_63_bits_of_sha256_read_little_endian(seed: int, stream: str, epoch: int) -> None:
+    words = hashlib.sha256(f"{stream}/{seed}/{epoch}".encode("ascii")).hexdigest()[:16]
+    assert streams.stream_seed(seed, stream, epoch) == int(bytes.fromhex(words)[::-1].hex(), 16) // 2
+
+
+def test_seeds_fit_into_63_bits_and_use_them() -> None:
+    values = [streams.stream_seed(seed, stream) for seed in range(200) for stream in STREAMS]
+    assert min(values) >= 0
+    assert 2**62 < max(values) < 2**63
+
+
+def test_epoch_defaults_to_zero() -> None:
+    assert streams.stream_seed(4, "init") == streams.stream_seed(4, "init", 0)
+
+
+def test_generator_repeats_and_is_a_cpu_generator_of_its_own() -> None:
+    before = torch.get_rng_state()
+    first, second = (torch.rand(5, generator=streams.generator(1, "order", 2)) for _ in range(2))
+    assert torch.equal(first, second)
+    assert streams.generator(1, "order", 2).device == torch.device("cpu")
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_generator_is_seeded_with_the_streams_seed() -> None:
+    expected = torch.Generator().manual_seed(streams.stream_seed(1, "order", 2))
+    assert torch.equal(streams.generator(1, "order", 2).get_state(), expected.get_state())
+
+
+@pytest.mark.parametrize("other", [(2, "order", 2), (1, "init", 2), (1, "order", 3)])
+def test_generators_of_other_streams_draw_other_numbers(other: tuple[int, str, int]) -> None:
+    here, there = (torch.rand(5, generator=streams.generator(*key)) for key in ((1, "order", 2), other))
+    assert not torch.equal(here, there)

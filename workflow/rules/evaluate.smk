@@ -1,0 +1,20 @@
+rule evaluate:
+    input:
+        checkpoint="results/{dataset}/{study}/{condition}/seed{seed}/checkpoint.pt",
+        data="resources/{dataset}.npz",
+        code=code("evaluate.py"),
+    output:
+        predictions="results/{dataset}/{study}/{condition}/seed{seed}/predictions.npz",
+        weights="results/{dataset}/{study}/{condition}/seed{seed}/weights.csv",
+    log:
+        "logs/evaluate/{dataset}/{study}/{condition}/seed{seed}.log",
+    conda:
+        "../../envs/normreg.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        condition=condition,
+    script:
+        "../scripts/evaluate.py"

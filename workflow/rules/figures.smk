@@ -1,0 +1,107 @@
+# Galleries, confusion matrices and curves show the first seed; the two graphs show all.
+FIRST = f"results/{{dataset}}/{{study}}/{{condition}}/seed{FIRST_SEED}"
+
+
+rule plot_comparison:
+    input:
+        metrics=each_run("metrics.csv"),
+        code=code("plot_comparison.py"),
+    output:
+        **graph(
+            "results/{dataset}/{study}/validation_{quantity}",
+            caption="../report/comparison.rst",
+            category="1 Comparison",
+            labels={"what": "validation {quantity} of all conditions"},
+        ),
+    log:
+        "logs/plot_comparison/{dataset}/{study}/{quantity}.log",
+    wildcard_constraints:
+        quantity="accuracy|loss",
+    localrule: True
+    conda:
+        "../../envs/normreg.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        figure=comparison_figure,
+    script:
+        "../scripts/plot_comparison.py"
+
+
+rule plot_gallery:
+    input:
+        predictions=f"{FIRST}/predictions.npz",
+        data="resources/{dataset}.npz",
+        code=code("plot_gallery.py"),
+    output:
+        png=report(
+            "results/{dataset}/{study}/{condition}/gallery.png",
+            caption="../report/gallery.rst",
+            category="2 Mistakes",
+            subcategory=shown_first,
+            labels={"condition": "{condition}", "seed": str(FIRST_SEED), "kind": "gallery"},
+        ),
+    log:
+        "logs/plot_gallery/{dataset}/{study}/{condition}.log",
+    localrule: True
+    conda:
+        "../../envs/normreg.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        figure=condition_figure,
+    script:
+        "../scripts/plot_gallery.py"
+
+
+rule plot_confusion:
+    input:
+        predictions=f"{FIRST}/predictions.npz",
+        data="resources/{dataset}.npz",
+        code=code("plot_confusion.py"),
+    output:
+        png=report(
+            "results/{dataset}/{study}/{condition}/confusion.png",
+            caption="../report/confusion.rst",
+            category="3 Confusion",
+            labels={"condition": "{condition}", "seed": str(FIRST_SEED), "kind": "confusion matrix"},
+        ),
+    log:
+        "logs/plot_confusion/{dataset}/{study}/{condition}.log",
+    localrule: True
+    conda:
+        "../../envs/normreg.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        figure=condition_figure,
+    script:
+        "../scripts/plot_confusion.py"
+
+
+rule plot_curves:
+    input:
+        metrics=f"{FIRST}/metrics.csv",
+        code=code("plot_curves.py"),
+    output:
+        **graph(
+            "results/{dataset}/{study}/{condition}/curves",
+            caption="../report/curves.rst",
+            category="4 Curves",
+            labels={"condition": "{condition}", "seed": str(FIRST_SEED), "kind": "training and validation"},
+        ),
+    log:
+        "logs/plot_curves/{dataset}/{study}/{condition}.log",
+    localrule: True
+    conda:
+        "../../envs/normreg.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        figure=condition_figure,
+    script:
+        "../scripts/plot_curves.py"

@@ -1,0 +1,23 @@
+# One rule trains every condition and seed. `device` and `engine` are read from the configuration outside of params.
+rule train:
+    input:
+        data="resources/{dataset}.npz",
+        code=code("train.py"),
+    output:
+        checkpoint="results/{dataset}/{study}/{condition}/seed{seed}/checkpoint.pt",
+        metrics="results/{dataset}/{study}/{condition}/seed{seed}/metrics.csv",
+    log:
+        "logs/train/{dataset}/{study}/{condition}/seed{seed}.log",
+    benchmark:
+        "logs/train/{dataset}/{study}/{condition}/seed{seed}.tsv"
+    conda:
+        "../../envs/normreg.yaml"
+    threads: 1
+    resources:
+        gpu=int(USE_GPU),
+        mem_mb=6000 if USE_GPU else 2000,
+        runtime=lambda w: 30 + 4 * condition(w)["epochs"],
+    params:
+        condition=condition,
+    script:
+        "../scripts/train.py"

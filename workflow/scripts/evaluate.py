@@ -1,0 +1,14 @@
+"""Runs the saved checkpoint over the validation split into predictions.npz, and measures its weights."""
+
+from normreg import jobs
+
+with jobs.job(snakemake.log[0]):
+    jobs.pin_threads(snakemake.threads)
+    from normreg import checkpoint, datasets, devices, evaluation, predictions
+
+    # The processor is quick enough for 10,000 images, and leaves the GPU to training.
+    device = devices.resolve("cpu", snakemake.threads)
+    data = datasets.load(snakemake.input.data)
+    model = checkpoint.restore(snakemake.input.checkpoint, snakemake.params.condition, data.digest()).to(device)
+    predictions.save(snakemake.output.predictions, evaluation.logits(model, data.test_images), data.test_labels)
+    evaluation.write_weights(model, snakemake.output.weights)

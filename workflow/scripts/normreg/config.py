@@ -1,0 +1,177 @@
+"""Reads and validates the configuration and the study files, and resolves every condition."""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator, ValidationError
+
+from normreg.condition import Condition
+from normreg.errors import ConfigError
+
+SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
+STUDIES = Path("config/studies")  # relative to the working directory, like config/config.yaml
+_PENALTIES = {"none": (), "l1": ("l1",), "l2": ("l2", "group_l2"), "l1l2": ("l1", "l2", "group_l2")}
+_MERGED = ("optimizer", "lambdas")  # overridden key by key; every other setting is replaced as a whole
+
+
+@dataclass(frozen=True)
+class Run:
+    """One study as it will be executed. `name` is the folder under results/{dataset}/."""
+
+    name: str
+    conditions: dict[str, Condition]
+    galleries: tuple[str, ...]
+
+
+def check_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration with `seeds` as a list and command-line texts converted.
+
+    Raises:
+        ConfigError: names the key, what was found and what is allowed.
+    """
+    checked = dict(config)
+    for key in ("epochs", "network", "mnist_dir"):
+        if checked.get(key) in ("null", "none", "None", ""):  # what `--config epochs=null` arrives as
+            checked[key] = None
+    if isinstance(checked.get("seeds"), list):  # items of a list on the command line arrive as texts
+        checked["seeds"] = [int(s) if isinstance(s, str) and s.isdecimal() else s for s in checked["seeds"]]
+    _validate(checked, "config.schema.yaml", "config")
+    if isinstance(checked["seeds"], int):
+        checked["seeds"] = list(range(checked["seeds"]))
+    return checked
+
+
+def load_run(config: Mapping[str, Any]) -> Run:
+    """The run a checked configuration asks for: its study with the network and epochs of the configuration.
+
+    Raises:
+        ConfigError: unknown study, or a wrong key in its file.
+    """
+    study, network = config["study"], config["network"]
+    content = read_study(study)
+    overrides = {key: config[key] for key in ("network", "epochs") if config[key] is not None}
+    renamed = network is not None and network != content["network"]
+    where = f"config/studies/{study}.yaml"
+    return Run(
+        name=f"{study}-{network}" if renamed else study,
+        conditions={
+            name: _resolve(content, own, overrides, f"{where}: conditions.{name}")
+            for name, own in content["conditions"].items()
+        },
+        galleries=tuple(content["galleries"]),
+    )
+
+
+def read_study(name: str) -> dict[str, Any]:
+    """A study file's content, validated against the schema.
+
+    Raises:
+        ConfigError: no such file, not YAML, or a wrong key.
+    """
+    path = STUDIES / f"{name}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in STUDIES.glob("*.yaml"))) or "none"
+        raise ConfigError(f"config: key 'study': found '{name}', but there is no {path}. Studies at hand: {known}.")
+    try:
+        content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"{path}: not readable as YAML: {reason}") from error
+    _validate(content, "study.schema.yaml", str(path))
+    unknown = [g for g in content["galleries"] if g not in content["conditions"]]
+    if unknown:
+        known = ", ".join(content["conditions"])
+        raise ConfigError(f"{path}: key 'galleries': found '{unknown[0]}'; expected conditions of this study: {known}.")
+    return content
+
+
+def resolved_settings(run: Run) -> dict[str, dict[str, Any]]:
+    """For the report's overview: `shared`, the settings all conditions have in common, and per condition its `own`."""
+    first = next(iter(run.conditions.values()))
+    conditions: dict[str, dict[str, Any]] = {name: dict(condition) for name, condition in run.conditions.items()}
+    shared = {key: value for key, value in first.items() if all(c[key] == value for c in conditions.values())}
+    own = {name: {k: v for k, v in c.items() if k not in shared} for name, c in conditions.items()}
+    return {"shared": shared, "own": own}
+
+
+def _resolve(study: Mapping[str, Any], own: Mapping[str, Any], overrides: Mapping[str, Any], where: str) -> Condition:
+    """The study's defaults, then the condition's own settings, then the configuration's."""
+    settings = {key: study[key] for key in study if key not in ("conditions", "galleries")}
+    for key, value in own.items():
+        settings[key] = {**settings[key], **value} if key in _MERGED else value
+    settings |= overrides
+    missing = [key for key in ("lr", "momentum", "nesterov") if key not in settings["optimizer"]]
+    if missing:
+        raise ConfigError(f"{where}: key 'optimizer.{missing[0]}' is missing; set it here or in the study's optimizer.")
+    settings["lambdas"] = _resolve_lambdas(settings["penalty"], settings["lambdas"], where)
+    if settings["norm"] == "bn":
+        settings["num_splits"] = 1  # not used; a change of the study's splits must not retrain bn conditions
+    _check_splits(settings["batch_size"], settings["num_splits"], where)
+    resolved: Condition = {key: settings[key] for key in Condition.__annotations__}  # type: ignore[assignment]
+    return resolved
+
+
+def _resolve_lambdas(penalty: str, lambdas: Mapping[str, float], where: str) -> dict[str, float]:
+    named = _PENALTIES[penalty]
+    resolved = {key: float(lambdas.get(key, 0.0)) if key in named else 0.0 for key in ("l1", "l2", "group_l2")}
+    if resolved["l2"] and resolved["group_l2"]:
+        raise ConfigError(f"{where}: found both lambdas.l2 and lambdas.group_l2; group_l2 stands in for l2, set one.")
+    for wanted in ({"l1"}, {"l2", "group_l2"}):
+        if wanted <= set(named) and not wanted & lambdas.keys():
+            raise ConfigError(f"{where}: penalty {penalty} needs lambdas.{' or lambdas.'.join(sorted(wanted))}.")
+    return resolved
+
+
+def _check_splits(batch_size: int, num_splits: int, where: str) -> None:
+    if batch_size % num_splits:
+        raise ConfigError(f"{where}: batch_size {batch_size} is not divisible by num_splits {num_splits}.")
+    if batch_size // num_splits < 2:
+        raise ConfigError(
+            f"{where}: batch_size {batch_size} over num_splits {num_splits} leaves ghost batches of "
+            f"{batch_size // num_splits} image; expected 2 or more."
+        )
+
+
+def _validate(content: Any, schema: str, where: str) -> None:
+    """Raises a ConfigError for the first thing wrong with `content`, in the order of the file."""
+    validator = Draft202012Validator(yaml.safe_load((SCHEMAS / schema).read_text(encoding="utf-8")))
+    for error in validator.iter_errors(content):
+        raise ConfigError(f"{where}: {_explain(error)}")
+
+
+def _explain(error: ValidationError) -> str:
+    """One sentence for a person: the key, what was found, what is allowed."""
+    path = ".".join(str(part) for part in error.absolute_path)
+    expected = error.schema.get("description") if isinstance(error.schema, Mapping) else None
+    if error.validator == "additionalProperties" and isinstance(error.instance, Mapping):
+        return _explain_unknown(error, path)
+    if error.validator == "required":
+        missing = next(key for key in error.validator_value if key not in error.instance)
+        return f"key '{path + '.' if path else ''}{missing}' is missing."
+    key = f"key '{path}'" if path else "the file"
+    hint = " (a text: YAML reads 1e-5 as text, write 1.0e-5)" if _looks_like_number(error.instance) else ""
+    return f"{key}: found {_shorten(error.instance)}{hint}; expected {expected or error.message}."
+
+
+def _explain_unknown(error: ValidationError, path: str) -> str:
+    allowed = list(error.schema.get("properties", {}))
+    unknown = next(str(key) for key in error.instance if key not in allowed)
+    close = difflib.get_close_matches(unknown, allowed, n=1)
+    guess = f" Did you mean '{close[0]}'?" if close else ""
+    return f"unknown key '{path + '.' if path else ''}{unknown}'.{guess} Allowed here: {', '.join(allowed)}."
+
+
+def _looks_like_number(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and float(value) is not None
+    except ValueError:
+        return False
+
+
+def _shorten(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -1,0 +1,152 @@
+"""Scales, ticks and places of labels: arithmetic that several figures share. Nothing here knows a condition."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator, NullLocator
+
+_MANTISSAS = (1.0, 5.0, 2.0, 3.0, 7.0, 1.5, 4.0, 2.5, 6.0, 8.0)  # the first come first where there is little room
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A measured quantity, how it is written and which way is better."""
+
+    title: str  # of the axis, with the unit
+    percent: bool  # accuracy in percent; else a loss
+    decimals: int
+
+    @property
+    def better_up(self) -> bool:
+        """Whether larger is better."""
+        return self.percent
+
+    def write(self, value: float) -> str:
+        """`value` as labels show it."""
+        return f"{value:.{self.decimals}f}"
+
+
+METRICS = {
+    "validation_accuracy": Metric("validation accuracy (%)", True, 2),
+    "validation_loss": Metric("validation loss (cross-entropy)", False, 4),
+}
+
+Transform = Callable[[np.ndarray], np.ndarray]
+
+
+def error_scale(metric: Metric, values: np.ndarray) -> tuple[Transform, Transform]:
+    """A scale that gives every factor in the error the same height, and its inverse.
+
+    The error is 100 - accuracy, or the loss itself. Where an error is zero, all are shifted by half of the smallest
+    other one (at most 0.1), so that a perfect score stays on the scale.
+    """
+    errors = 100 - values if metric.percent else values
+    positive = errors[errors > 0]
+    shift = min(0.1, float(positive.min()) / 2) if positive.size else 0.1
+    if errors.min() > 0:
+        shift = 0.0
+    sign = -1 if metric.percent else 1
+
+    def forward(y: np.ndarray) -> np.ndarray:
+        error = 100 - np.asarray(y, dtype=float) if metric.percent else np.asarray(y, dtype=float)
+        return sign * np.log10(np.maximum(error + shift, 1e-12))
+
+    def inverse(t: np.ndarray) -> np.ndarray:
+        error = 10.0 ** (sign * np.asarray(t, dtype=float)) - shift
+        return 100 - error if metric.percent else error
+
+    return forward, inverse
+
+
+def use_error_scale(axes: Axes, metric: Metric, values: np.ndarray) -> None:
+    """Gives `axes` the error scale over all of `values` (finite), with plain decimal ticks."""
+    values = np.asarray(values, dtype=float)
+    forward, inverse = error_scale(metric, values)
+    low, high = np.sort(forward(np.array([values.min(), values.max()])))
+    margin = max(0.05 * (high - low), 0.02)
+    ends = np.sort(inverse(np.array([low - margin, high + margin])))
+    axes.set_yscale("function", functions=(forward, inverse))
+    axes.set_ylim(float(ends[0]), float(ends[1]))
+    ticks = _error_ticks(metric, forward, ends)
+    axes.set_yticks(ticks, [f"{tick:.6g}" for tick in ticks])
+    axes.yaxis.set_minor_locator(NullLocator())
+
+
+def _error_ticks(metric: Metric, forward: Transform, ends: np.ndarray) -> list[float]:
+    """Round values between the two `ends`, at least a sixteenth of the axis apart."""
+    place = forward(ends)
+    span = abs(float(place[1] - place[0]))
+    ticks: list[float] = [100.0 if metric.percent else 0.0]  # stays only if it lies inside
+    for mantissa in _MANTISSAS:
+        for power in range(2, -6, -1):
+            error = mantissa * 10.0**power
+            tick = round(100 - error if metric.percent else error, 8)
+            apart = np.abs(forward(np.array([tick])) - forward(np.array(ticks)))
+            if ends[0] <= tick <= ends[1] and apart.min() >= span / 16:
+                ticks.append(tick)
+    inside = sorted(tick for tick in ticks if ends[0] <= tick <= ends[1])
+    if len(inside) >= 4:
+        return inside
+    linear = MaxNLocator(6).tick_values(float(ends[0]), float(ends[1]))
+    return [round(float(tick), 8) for tick in linear if ends[0] <= tick <= ends[1]]
+
+
+def end_length(epochs: int) -> int:
+    """How many epochs count as the end: a fifth of them; five where that is less, but not more than half."""
+    return max(round(epochs / 5), min(5, (epochs + 1) // 2))
+
+
+def epoch_ticks(first: int, last: int, most: int = 13) -> list[int]:
+    """Whole epochs for an axis: the last one, round ones clear of it, and the very first epoch."""
+    step = next(s for s in (1, 5, 10, 20, 50, 100, 200, 500, 1000, 10**6) if (last - first) / s < most)
+    ticks = [e for e in range(first, last) if e % step == 0 and last - e >= 0.6 * step]
+    if first == 1:
+        ticks = [1, *(e for e in ticks if e - 1 >= 0.6 * step)]
+    return sorted({*ticks, last})
+
+
+def spread_out(wanted: np.ndarray, gap: float, low: float, high: float) -> np.ndarray:
+    """Places at least `gap` apart between `low` and `high`, as near to the `wanted` ones as can be (least squares).
+
+    Keeps the order of `wanted`, (K,). Where there is no room for K of them, the gap shrinks.
+    """
+    count = len(wanted)
+    if count > 1:
+        gap = min(gap, (high - low) / (count - 1))
+    order = np.argsort(wanted, kind="stable")
+    steps = gap * np.arange(count)
+    blocks: list[list[float]] = []  # [mean, size]: neighbours in the wrong order share their mean
+    for value in wanted[order] - steps:
+        blocks.append([float(value), 1])
+        while len(blocks) > 1 and blocks[-2][0] > blocks[-1][0]:
+            mean, size = blocks.pop()
+            blocks[-1] = [(blocks[-1][0] * blocks[-1][1] + mean * size) / (blocks[-1][1] + size), blocks[-1][1] + size]
+    level = np.concatenate([np.full(int(size), mean) for mean, size in blocks])
+    places = np.empty(count)
+    places[order] = np.clip(level, low, max(low, high - gap * (count - 1))) + steps
+    return places
+
+
+def common_range(low: np.ndarray, high: np.ndarray, finals: np.ndarray, better_up: bool) -> tuple[float, float]:
+    """The range in which most of the lines end, for an axis that enlarges the end.
+
+    Lines join from the best final value on. Once half of them (and two) are in, one that would stretch the range more
+    than fourfold joins with its final value only, or, if that is too far off as well, not at all.
+
+    Args:
+        low, high: range of each line over the epochs shown, (K,).
+        finals: final value of each line, (K,).
+    """
+    order = np.argsort(-finals if better_up else finals, kind="stable")
+    bottom, top = float(low[order[0]]), float(high[order[0]])
+    for rank, line in enumerate(order[1:], start=2):
+        limit = 4 * (top - bottom)
+        needed = rank <= max(2, (len(order) + 1) // 2)
+        for lowest, highest in ((low[line], high[line]), (finals[line], finals[line])):
+            wider = min(bottom, float(lowest)), max(top, float(highest))
+            if needed or wider[1] - wider[0] <= limit:
+                bottom, top = wider
+                break
+    return bottom, top

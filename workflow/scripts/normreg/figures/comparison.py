@@ -1,0 +1,112 @@
+"""The main graph: one metric of all conditions of a study, over all epochs and enlarged at the end."""
+
+from collections.abc import Sequence
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from normreg.figures import style
+from normreg.figures.axes import METRICS, Metric, common_range, end_length, epoch_ticks, use_error_scale
+from normreg.figures.inputs import Course
+from normreg.figures.labels import ROW, draw_finals, draw_legend, final_labels, finals_width, legend_rows
+from normreg.figures.style import Look
+
+_WIDTH = 11.0  # inches, as are all lengths here
+
+
+@matplotlib.rc_context(style.RC)
+def draw(courses: Sequence[Course], title: str, metric: str) -> Figure:
+    """Draws all `courses` in one axes, the last epochs again in a second one, and a legend below both.
+
+    The axes are labelled "all epochs", "last epochs", "final values" and "legend"; lines carry their condition's name.
+
+    Args:
+        courses: one per condition.
+        metric: a key of `METRICS`.
+    """
+    quantity = METRICS[metric]
+    looks = style.looks(courses)
+    rows = legend_rows(courses)
+    legend_height = ROW * (1 + sum(rows.values())) + 0.1
+    height = 5.45 + legend_height
+    figure = style.new_figure(_WIDTH, height)
+    style.heading(figure, title, _subtitle(courses))
+    labels = final_labels(courses, looks, quantity)
+    gutter = finals_width(courses, labels)
+    bottom, top = legend_height + 0.6, height - 0.95
+    middle = _WIDTH - gutter - 0.8  # what the two panels share
+    wide = 0.72 + 0.64 * (middle - 0.72)
+    everything = _place(figure, "all epochs", 0.72, bottom, wide - 0.72, top - bottom)
+    ending = _place(figure, "last epochs", wide + 0.62, bottom, _WIDTH - gutter - wide - 0.62, top - bottom)
+    final = _place(figure, "final values", _WIDTH - gutter, bottom, gutter, top - bottom)
+    legend = _place(figure, "legend", 0.2, 0.08, _WIDTH - 0.4, legend_height)
+    _draw_all(everything, courses, looks, quantity)
+    _draw_end(ending, courses, looks, quantity)
+    everything.axvspan(*ending.get_xlim(), color="#f3f0e6", zorder=0, linewidth=0)
+    draw_finals(final, ending, courses, looks, labels)
+    draw_legend(legend, courses, looks, rows)
+    return figure
+
+
+def _place(figure: Figure, name: str, left: float, bottom: float, width: float, height: float) -> Axes:
+    """Axes called `name` at a place in inches."""
+    full_width, full_height = figure.get_size_inches()
+    box = (left / full_width, bottom / full_height, width / full_width, height / full_height)
+    return figure.add_axes(box, label=name)
+
+
+def _subtitle(courses: Sequence[Course]) -> str:
+    """What a line is: one seed, or the median over several."""
+    counts = sorted({len(course.seeds) for course in courses})
+    if counts == [1]:
+        seeds = sorted({course.seeds[0] for course in courses})
+        return f"seed {seeds[0]}" if len(seeds) == 1 else "one seed per condition"
+    number = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    return f"median and range over {number} seeds"
+
+
+def _draw_lines(axes: Axes, courses: Sequence[Course], looks: dict[str, Look], marks: int) -> None:
+    """Lines with about `marks` markers each (shifted from line to line, so that they do not hide each other)."""
+    for number, course in enumerate(courses):
+        look = looks[course.condition]
+        step = max(1, round(len(course.epochs) / marks))
+        shift = number * step // len(courses) % step
+        axes.plot(course.epochs, course.middle, label=course.condition, markevery=(shift, step), **look.line())
+        if len(course.seeds) > 1:
+            axes.fill_between(course.epochs, course.low, course.high, color=look.color, alpha=0.09, linewidth=0)
+
+
+def _draw_all(axes: Axes, courses: Sequence[Course], looks: dict[str, Look], metric: Metric) -> None:
+    last = max(int(course.epochs[-1]) for course in courses)
+    _draw_lines(axes, courses, looks, marks=8)
+    use_error_scale(axes, metric, np.concatenate([course.values.ravel() for course in courses]))
+    axes.set_xlim(1 - 0.02 * last, last + 0.02 * last)
+    axes.set_xticks(epoch_ticks(1, last))
+    axes.set_xlabel("epoch")
+    axes.set_ylabel(metric.title)
+    scale = "errors on a log scale" if metric.percent else "log scale"
+    axes.set_title(f"all epochs, {scale}", loc="left", size=9.5, color=style.GREY)
+
+
+def _draw_end(axes: Axes, courses: Sequence[Course], looks: dict[str, Look], metric: Metric) -> None:
+    """The last epochs on a linear scale that fits where most lines end."""
+    last = max(int(course.epochs[-1]) for course in courses)
+    first = last + 1 - end_length(last)
+    _draw_lines(axes, courses, looks, marks=10**6 if last - first < 12 else 10)
+    shown = [course for course in courses if course.epochs[-1] >= first] or list(courses)
+    low = np.array([course.low[course.epochs >= first].min() for course in shown])
+    high = np.array([course.high[course.epochs >= first].max() for course in shown])
+    bottom, top = common_range(low, high, np.array([course.final for course in shown]), metric.better_up)
+    margin = max(0.05 * (top - bottom), 10.0**-metric.decimals)
+    axes.set_ylim(bottom - margin, top + margin)
+    axes.set_xlim(first - 0.04 * (last - first) - 0.1, last + 0.04 * (last - first) + 0.1)
+    axes.set_xticks(epoch_ticks(first, last, most=10))
+    axes.yaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 5, 10]))
+    axes.ticklabel_format(axis="y", useOffset=False, style="plain")
+    axes.set_xlabel("epoch")
+    axes.set_facecolor("#fcfbf7")
+    title = f"epoch {last}" if first == last else f"epochs {first}–{last}"
+    axes.set_title(f"{title} (shaded), enlarged", loc="left", size=9.5, color=style.GREY)

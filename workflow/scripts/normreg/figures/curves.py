@@ -1,0 +1,85 @@
+"""Training against validation of one condition and seed: accuracy, loss, and the learning rate that explains kinks."""
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from normreg.figures import style
+from normreg.figures.axes import METRICS, Metric, epoch_ticks, use_error_scale
+
+COLUMNS = ("learning_rate", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
+_TRAIN = {"color": "#b35900", "linestyle": (0, (4, 1.5)), "marker": "s", "markerfacecolor": "white"}
+_VALIDATION = {"color": "#0066cc", "linestyle": "-", "marker": "o"}
+
+
+@matplotlib.rc_context(style.RC)
+def draw(table: dict[str, np.ndarray], title: str) -> Figure:
+    """Draws accuracy and loss side by side, and the learning rate below each.
+
+    The axes are labelled "accuracy", "loss" and "learning rate".
+
+    Args:
+        table: `epoch` and `COLUMNS`, each (E,).
+    """
+    figure = style.new_figure(11.0, 5.6)
+    style.heading(figure, title, _subtitle(table))
+    grid = figure.add_gridspec(
+        2, 2, height_ratios=(5, 1), left=0.06, right=0.985, bottom=0.09, top=0.775, wspace=0.15, hspace=0.24
+    )
+    for column, name in enumerate(("accuracy", "loss")):
+        panel = figure.add_subplot(grid[0, column], label=name)
+        _draw_panel(panel, table, name, METRICS[f"validation_{name}"])
+        _draw_rate(figure.add_subplot(grid[1, column], label="learning rate"), table)
+    figure.legend(
+        *figure.axes[0].get_legend_handles_labels(),
+        loc="upper left",
+        bbox_to_anchor=(0.01, 0.898),
+        ncols=2,
+        frameon=False,
+        handlelength=4,
+        columnspacing=3,
+    )
+    return figure
+
+
+def _subtitle(table: dict[str, np.ndarray]) -> str:
+    """Final and best validation accuracy; the best is chosen on the validation split, so it is optimistic."""
+    accuracy = table["validation_accuracy"]
+    best = int(accuracy.argmax())
+    final = f"validation accuracy: final {accuracy[-1]:.2f} % (epoch {table['epoch'][-1]})"
+    if accuracy[-1] == accuracy[best]:
+        return f"{final}, no epoch was better"
+    when = f"epoch {table['epoch'][best]}, picked on the validation split: optimistic"
+    return f"{final}, best {accuracy[best]:.2f} % ({when})"
+
+
+def _draw_panel(axes: Axes, table: dict[str, np.ndarray], name: str, metric: Metric) -> None:
+    epochs, train, validation = table["epoch"], table[f"train_{name}"], table[f"validation_{name}"]
+    every = max(1, round(len(epochs) / 12))
+    for values, look, label in (
+        (train, _TRAIN, "training (running over the epoch, with dropout and augmentation on)"),
+        (validation, _VALIDATION, "validation (evaluation mode, after the epoch)"),
+    ):
+        axes.plot(epochs, values, label=label, linewidth=1.7, markersize=4.5, markevery=every, **look)
+    use_error_scale(axes, metric, np.concatenate([train, validation]))
+    unit = " (%), errors on a log scale" if metric.percent else " (cross-entropy without penalty), log scale"
+    axes.set_title(f"{name}{unit}", loc="left", size=9.5, color=style.GREY)
+    _epochs(axes, epochs)
+    axes.tick_params(axis="x", labelbottom=False)
+
+
+def _draw_rate(axes: Axes, table: dict[str, np.ndarray]) -> None:
+    axes.plot(table["epoch"], table["learning_rate"], color="#333333", linewidth=1.2, marker=".", markersize=4)
+    highest = float(f"{table['learning_rate'].max():.3g}")
+    axes.set_ylim(0, 1.15 * highest or 1.0)
+    axes.set_yticks([0, highest], ["0", f"{highest:g}"])
+    axes.set_title("learning rate at the end of each epoch", loc="left", size=8.5, color=style.GREY, pad=3)
+    axes.set_xlabel("epoch")
+    _epochs(axes, table["epoch"])
+
+
+def _epochs(axes: Axes, epochs: np.ndarray) -> None:
+    last = int(epochs[-1])
+    axes.set_xlim(1 - 0.02 * last, last + 0.02 * last)
+    axes.set_xticks(epoch_ticks(1, last))

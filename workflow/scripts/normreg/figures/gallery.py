@@ -1,0 +1,107 @@
+"""Misclassified images of one trained network, the most confident mistakes first."""
+
+from dataclasses import dataclass
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from normreg.figures import style
+from normreg.figures.inputs import PredictedImages
+
+MOST = 25
+_COLUMNS = 5
+_TILE = (2.02, 2.18)  # width and height of an image with its text, inches
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One misclassified image."""
+
+    row: int  # in the predictions
+    index: int  # in the test split
+    actual: int
+    predicted: int
+    confidence: float  # softmax of the predicted class, 0 to 1
+
+
+def most_confident(predictions: PredictedImages, most: int = MOST) -> list[Mistake]:
+    """The `most` most confident mistakes (all, if there are fewer), most confident first, ties by index."""
+    logits, predicted = predictions.logits.astype(np.float64), predictions.predicted
+    # Everything but the largest term of the softmax's sum: it still orders confidences that round to 1.
+    rest = np.exp(logits - logits.max(axis=1, keepdims=True))
+    rest[np.arange(len(rest)), predicted] = 0
+    doubt = rest.sum(axis=1)
+    wrong = np.flatnonzero(predictions.wrong)
+    order = wrong[np.lexsort((predictions.indices[wrong], doubt[wrong]))][:most]
+    return [
+        Mistake(
+            row=int(row),
+            index=int(predictions.indices[row]),
+            actual=int(predictions.labels[row]),
+            predicted=int(predicted[row]),
+            confidence=float(1 / (1 + doubt[row])),
+        )
+        for row in order
+    ]
+
+
+def caption(total: int, images: int, most: int = MOST) -> str:
+    """Says which mistakes are shown, out of how many."""
+    among = f"among {images:,} images"
+    if total == 0:
+        return f"no mistakes {among}"
+    if total > most:
+        return f"{most} most confident of {total:,} mistakes {among}"
+    noun = "the only mistake" if total == 1 else f"all {total} mistakes"
+    return f"{noun} {among}" + (", most confident first" if total > 1 else "")
+
+
+@matplotlib.rc_context(style.RC)
+def draw(predictions: PredictedImages, title: str) -> Figure:
+    """Draws up to 25 mistakes, five in a row, and says so when there are fewer."""
+    mistakes = most_confident(predictions)
+    rows = -(-len(mistakes) // _COLUMNS) or 0.4
+    head = 0.72
+    width, height = _COLUMNS * _TILE[0] + 0.3, rows * _TILE[1] + head + 0.1
+    figure = style.new_figure(width, height)
+    style.heading(figure, title, caption(predictions.mistakes, len(predictions.labels)))
+    for place, mistake in enumerate(mistakes):
+        row, column = divmod(place, _COLUMNS)
+        side = _TILE[1] - 0.72
+        left = 0.15 + column * _TILE[0] + (_TILE[0] - side) / 2
+        bottom = height - head - (row + 1) * _TILE[1] + 0.12
+        axes = figure.add_axes((left / width, bottom / height, side / width, side / height), label=f"mistake {place}")
+        _draw_mistake(axes, predictions, mistake)
+    if not mistakes:
+        text = "No mistakes: every image is classified correctly."
+        figure.text(0.5, 0.3, text, size=13, color=style.GREY, ha="center")
+    return figure
+
+
+def _draw_mistake(axes: Axes, predictions: PredictedImages, mistake: Mistake) -> None:
+    names = [style.printable(name) for name in predictions.class_names]
+    axes.imshow(predictions.images[mistake.row], cmap="gray_r", vmin=0, vmax=255, interpolation="nearest")
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.grid(False)
+    for spine in axes.spines.values():
+        spine.set(visible=True, color="#c8c8c8")
+    text = f"actual {names[mistake.actual]}\n→ predicted {names[mistake.predicted]}"
+    axes.text(0.5, 1.13, text, size=8.5, ha="center", va="bottom", transform=axes.transAxes, linespacing=1.15)
+    axes.text(
+        0.5,
+        1.03,
+        f"{_percent(mistake.confidence)} · image {mistake.index}",
+        size=7.5,
+        color=style.GREY,
+        ha="center",
+        va="bottom",
+        transform=axes.transAxes,
+    )
+
+
+def _percent(confidence: float) -> str:
+    """A confidence with one decimal; one that would round to certainty says so."""
+    return "> 99.9 % confident" if confidence > 0.9995 else f"{100 * confidence:.1f} % confident"

@@ -1,0 +1,121 @@
+"""What figures are drawn from: courses of a metric over the epochs, and saved predictions."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from normreg import datasets, predictions
+from normreg.errors import DataError
+from normreg.predictions import Predictions
+
+
+@dataclass(frozen=True)
+class Course:
+    """One metric of one condition over its epochs, for all its seeds."""
+
+    condition: str
+    penalty: str
+    norm: str
+    seeds: tuple[int, ...]
+    epochs: np.ndarray  # int64 (E,), from 1
+    values: np.ndarray  # float64 (seeds, E)
+
+    @property
+    def middle(self) -> np.ndarray:
+        """Median over the seeds, (E,)."""
+        return np.asarray(np.median(self.values, axis=0))
+
+    @property
+    def low(self) -> np.ndarray:
+        """Smallest value over the seeds, (E,)."""
+        return np.asarray(self.values.min(axis=0))
+
+    @property
+    def high(self) -> np.ndarray:
+        """Largest value over the seeds, (E,)."""
+        return np.asarray(self.values.max(axis=0))
+
+    @property
+    def final(self) -> float:
+        """Median over the seeds at the last epoch."""
+        return float(self.middle[-1])
+
+
+@dataclass(frozen=True)
+class PredictedImages(Predictions):
+    """Saved predictions beside their images uint8 (N, 28, 28) and the names of the classes."""
+
+    images: np.ndarray
+    class_names: tuple[str, ...]
+
+    @property
+    def mistakes(self) -> int:
+        """Number of misclassified images."""
+        return int(self.wrong.sum())
+
+
+def read_metrics(path: str | Path, columns: Sequence[str]) -> dict[str, np.ndarray]:
+    """Reads `columns` and the epochs of a `metrics.csv`, each float64 (E,) except `epoch`, int64 (E,).
+
+    Raises:
+        DataError: no rows, a missing column or a value that is no number.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        table = {name: np.array([float(row[name]) for row in rows]) for name in ("epoch", *columns)}
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            f"{path}: cannot be read as metrics with {', '.join(columns)} ({type(error).__name__}: {error}). "
+            "Delete it and run the same command again."
+        ) from error
+    if not rows:
+        raise DataError(f"{path}: has no epochs. Delete it and run the same command again.")
+    table["epoch"] = table["epoch"].astype(np.int64)
+    return table
+
+
+def read_courses(paths: Sequence[str | Path], runs: Sequence[Mapping[str, Any]], metric: str) -> list[Course]:
+    """Reads `metric` of all runs and gathers the seeds of each condition, conditions in the order of `runs`.
+
+    Args:
+        paths: one `metrics.csv` per run.
+        runs: condition, penalty, norm and seed of each, in the same order.
+        metric: a column of the tables.
+
+    Raises:
+        DataError: a table cannot be read, or the seeds of one condition differ in their epochs.
+    """
+    tables = [read_metrics(path, [metric]) for path in paths]
+    courses = []
+    for condition in dict.fromkeys(run["condition"] for run in runs):
+        found = [(run, table) for run, table in zip(runs, tables, strict=True) if run["condition"] == condition]
+        epochs = found[0][1]["epoch"]
+        if any(not np.array_equal(table["epoch"], epochs) for _, table in found):
+            raise DataError(
+                f"{condition}: its seeds differ in their epochs. Delete its metrics.csv files and run again."
+            )
+        first = found[0][0]
+        seeds = tuple(int(run["seed"]) for run, _ in found)
+        values = np.stack([table[metric] for _, table in found])
+        courses.append(Course(condition, first["penalty"], first["norm"], seeds, epochs, values))
+    return courses
+
+
+def read_predictions(path: str | Path, data: str | Path) -> PredictedImages:
+    """Reads the `predictions.npz` at `path` and the images in `data` it was made from.
+
+    Raises:
+        DataError: a file cannot be read, or the predictions are not of this data.
+    """
+    dataset = datasets.load(data)
+    found = predictions.load(path)
+    inside = bool(np.all((found.indices >= 0) & (found.indices < len(dataset.test_images))))
+    if not inside or not np.array_equal(dataset.test_labels[found.indices], found.labels):
+        raise DataError(f"{path}: was not made from the test images of {data}. Delete it and run again.")
+    names = tuple(str(name) for name in dataset.class_names)
+    return PredictedImages(found.logits, found.labels, found.indices, dataset.test_images[found.indices], names)

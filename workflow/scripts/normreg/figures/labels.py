@@ -1,0 +1,127 @@
+"""What stands around the lines of the main graph: final values at their ends, ranges over the seeds, the legend."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from normreg.figures import style
+from normreg.figures.axes import Metric, spread_out
+from normreg.figures.inputs import Course
+from normreg.figures.style import Look
+
+ROW = 0.24  # height of a line of the legend, inches, as are all lengths here
+_SIZE = 9.0  # of labels, points
+_GAP = 0.175  # between labels
+_LEADER = 0.28  # from the axes to a label's sample
+_SAMPLE = 0.42  # length of the sample of a line
+_HEADS = {"bn": "batch norm (BN)", "gbn": "ghost batch norm (GBN)"}
+
+
+def finals_width(courses: Sequence[Course], labels: Sequence[str]) -> float:
+    """Width that `draw_finals` needs."""
+    return _strip(courses) + _LEADER + _SAMPLE + 0.1 + max(style.text_width(label, _SIZE) for label in labels) + 0.15
+
+
+def final_labels(courses: Sequence[Course], looks: dict[str, Look], metric: Metric) -> list[str]:
+    """Final value and name of each course; its last epoch where that is not the study's."""
+    last = max(int(course.epochs[-1]) for course in courses)
+    labels = []
+    for course in courses:
+        early = "" if course.epochs[-1] == last else f" (epoch {course.epochs[-1]})"
+        labels.append(f"{metric.write(course.final)}  {looks[course.condition].label}{early}")
+    return labels
+
+
+def _strip(courses: Sequence[Course]) -> float:
+    """Width of the ranges at the end; nothing where every course is of one seed."""
+    return 0.12 * len(courses) + 0.1 if any(len(course.seeds) > 1 for course in courses) else 0.0
+
+
+def draw_finals(
+    axes: Axes, ending: Axes, courses: Sequence[Course], looks: dict[str, Look], labels: Sequence[str]
+) -> None:
+    """Labels right of the enlarged end, each led to from where its line ends; an arrow where that is off the scale."""
+    height = _inches(axes)[1]
+    bottom, top = ending.get_ylim()
+    ends = np.array([(course.final - bottom) / (top - bottom) * height for course in courses])
+    places = spread_out(np.clip(ends, 0, height), _GAP, 0.07, height - 0.07)
+    left = _strip(courses)
+    x = left + _LEADER
+    for course, label, end, place in zip(courses, labels, ends, places, strict=True):
+        look = looks[course.condition]
+        if 0 <= end <= height:
+            axes.plot([left + 0.02, left + 0.24], [end, place], color=look.color, linewidth=0.7)
+        else:
+            arrow = "↑" if end > height else "↓"
+            axes.text(left + 0.14, place, arrow, color=look.text_color, ha="center", va="center")
+        axes.plot([x, x + _SAMPLE / 2, x + _SAMPLE], [place] * 3, markevery=[1], clip_on=False, **look.line())
+        axes.text(x + _SAMPLE + 0.1, place, label, color=look.text_color, size=_SIZE, va="center")
+    if left:
+        _draw_ranges(axes, courses, looks, (bottom, top))
+    head = "range and median at the end" if left else "at the last epoch"
+    axes.text(0.04 if left else x, height + 0.09, head, size=9.5, color=style.GREY, va="baseline")
+
+
+def _draw_ranges(axes: Axes, courses: Sequence[Course], looks: dict[str, Look], limits: tuple[float, float]) -> None:
+    """Side by side, the range over the seeds at the last epoch: the bands of many lines hide each other there."""
+    height = axes.get_ylim()[1]
+    for number, course in enumerate(courses):
+        ends = np.array([course.low[-1], course.final, course.high[-1]])
+        low, middle, high = (ends - limits[0]) / (limits[1] - limits[0]) * height
+        if high < 0 or low > height:
+            continue
+        look = looks[course.condition]
+        x = 0.12 * (number + 1)
+        axes.plot([x, x], [max(low, 0), min(high, height)], color=look.color, linewidth=2, alpha=0.55)
+        if 0 <= middle <= height:
+            axes.plot([x], [middle], **look.line())
+
+
+def _inches(axes: Axes) -> tuple[float, float]:
+    """Makes the data coordinates of `axes` inches, hides its frame and returns its width and height."""
+    assert isinstance(axes.figure, Figure)
+    width, height = axes.figure.get_size_inches() * axes.get_position().size
+    axes.set_xlim(0, width)
+    axes.set_ylim(0, height)
+    axes.set_axis_off()
+    return float(width), float(height)
+
+
+def legend_rows(courses: Sequence[Course]) -> dict[str, int]:
+    """Lines of the legend each norm takes: as many as its most frequent penalty."""
+    rows = {}
+    for norm in style.NORMS:
+        penalties = [course.penalty for course in courses if course.norm == norm]
+        if penalties:
+            rows[norm] = max(penalties.count(penalty) for penalty in penalties)
+    return rows
+
+
+def draw_legend(axes: Axes, courses: Sequence[Course], looks: dict[str, Look], rows: dict[str, int]) -> None:
+    """A grid: a column per penalty, a row per norm."""
+    width, height = _inches(axes)
+    columns = [penalty for penalty in style.PENALTIES if any(course.penalty == penalty for course in courses)]
+    start = 1.75
+    step = min(2.3 if any(look.name for look in looks.values()) else 1.3, (width - start) / len(columns))
+    axes.text(0, height - ROW / 2, "penalty", color=style.GREY, va="center")
+    for column, penalty in enumerate(columns):
+        label, color = style.PENALTIES[penalty]
+        axes.text(start + column * step, height - ROW / 2, label, color=color, weight="bold", va="center")
+    y = height - ROW
+    for norm, lines in rows.items():
+        axes.text(0, y - ROW / 2, _HEADS[norm], color="#333333", va="center")
+        for column, penalty in enumerate(columns):
+            cell = [course for course in courses if (course.penalty, course.norm) == (penalty, norm)]
+            for line, course in enumerate(cell):
+                _sample(axes, looks[course.condition], start + column * step, y - ROW * (line + 0.5))
+        y -= ROW * lines
+
+
+def _sample(axes: Axes, look: Look, x: float, y: float) -> None:
+    """A piece of the line with its marker, and its name where penalty and norm do not tell it."""
+    axes.add_line(Line2D([x, x + 0.3, x + 0.6], [y] * 3, markevery=[1], **look.line()))
+    if look.name:
+        axes.text(x + 0.7, y, look.name, color=look.text_color, size=8.5, va="center")

@@ -1,0 +1,184 @@
+"""How figures look: colour is the penalty, line and marker are the norm. Also saves them, byte for byte the same."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from matplotlib import font_manager
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex, to_rgb
+from matplotlib.figure import Figure
+from matplotlib.ft2font import FT2Font
+from matplotlib.textpath import TextPath
+from PIL import Image
+
+from normreg.atomic import replacing
+from normreg.errors import ConfigError
+from normreg.figures.inputs import Course
+
+DPI = 130
+GREY = "#6b6b6b"  # secondary text: still 5:1 on white
+RC: Any = {  # matplotlib types the keys one by one
+    "font.family": "DejaVu Sans",  # matplotlib carries it: the same figure on every machine
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#8a8a8a",
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e4e4e4",
+    "grid.linewidth": 0.7,
+    "xtick.color": "#8a8a8a",
+    "ytick.color": "#8a8a8a",
+    "xtick.labelcolor": "#333333",
+    "ytick.labelcolor": "#333333",
+    "svg.fonttype": "path",
+    "svg.hashsalt": "normreg",  # without it the ids inside an SVG change from run to run
+}
+
+# Okabe-Ito hues, the last two a little darker: text in them has 3.9:1 on white, and any two stay 30 apart (CIE 1976)
+# for readers with protanopia, deuteranopia or tritanopia.
+PENALTIES = {
+    "none": ("none", "#1a1a1a"),
+    "l1": ("L1", "#d55e00"),
+    "l2": ("L2", "#0066cc"),
+    "l1l2": ("L1+L2", "#b04c90"),
+}
+NORMS = {"bn": "BN", "gbn": "GBN"}
+_LINES: dict[str, Any] = {"bn": "-", "gbn": (0, (4, 1.5))}
+_MARKERS = {"bn": "o^vPX<", "gbn": "sDdph>"}
+_SHADES = (0.0, 0.45, -0.35)  # towards white, towards black
+
+
+@dataclass(frozen=True)
+class Look:
+    """How the line of one condition is drawn, and what it is called."""
+
+    label: str
+    name: str  # told beside the legend's sample; empty if penalty and norm say it all
+    color: str
+    text_color: str
+    linestyle: Any
+    marker: str
+    marker_face: str
+    width: float  # points
+
+    def line(self) -> dict[str, Any]:
+        """Keyword arguments for `Axes.plot`."""
+        return {
+            "color": self.color,
+            "linestyle": self.linestyle,
+            "linewidth": self.width,
+            "marker": self.marker,
+            "markersize": 5,
+            "markerfacecolor": self.marker_face,
+            "markeredgecolor": self.color,
+            "markeredgewidth": 1.1,
+        }
+
+
+def looks(courses: Sequence[Course]) -> dict[str, Look]:
+    """A look for every condition, no two alike.
+
+    Conditions that share penalty and norm share colour and line; shade and marker tell them apart, and they are called
+    by their own names.
+
+    Raises:
+        ConfigError: a penalty or norm without a look.
+    """
+    shared = Counter((course.penalty, course.norm) for course in courses)
+    seen: Counter[tuple[str, str]] = Counter()
+    result = {}
+    for course in courses:
+        key = (course.penalty, course.norm)
+        if course.penalty not in PENALTIES or course.norm not in NORMS:
+            raise ConfigError(
+                f"{course.condition}: no colour for penalty {course.penalty!r} with norm {course.norm!r}. "
+                f"Penalties are {', '.join(PENALTIES)}; norms are {', '.join(NORMS)}."
+            )
+        result[course.condition] = _look(course, seen[key], shared[key] > 1)
+        seen[key] += 1
+    return result
+
+
+def _look(course: Course, variant: int, shared: bool) -> Look:
+    label, base = PENALTIES[course.penalty]
+    markers = _MARKERS[course.norm]
+    color = _shade(base, _SHADES[variant % len(_SHADES)])
+    return Look(
+        label=course.condition if shared else f"{label} · {NORMS[course.norm]}",
+        name=course.condition if shared else "",
+        color=color,
+        text_color=base,  # a lightened colour is too pale to read
+        linestyle=_LINES[course.norm],
+        marker=markers[variant % len(markers)],
+        marker_face=color if course.norm == "bn" else "white",
+        width=2.1 if course.penalty == "none" else 1.5,  # the baseline stands out
+    )
+
+
+def _shade(color: str, amount: float) -> str:
+    """`color` moved towards white (amount > 0) or black (amount < 0)."""
+    if color == PENALTIES["none"][1] and amount < 0:
+        amount = 0.7  # near-black has no darker shade
+    target = 1.0 if amount > 0 else 0.0
+    red, green, blue = (c + (target - c) * abs(amount) for c in to_rgb(color))
+    return to_hex((red, green, blue))
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure of `width` x `height` inches that renders without a display."""
+    figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def heading(figure: Figure, title: str, subtitle: str, left: float = 0.2) -> None:
+    """Writes `title` and, below it, `subtitle` at the top left, `left` inches from the edge; takes 0.62 inches."""
+    width, height = figure.get_size_inches()
+    size = min(13.0, 13.0 * (width - 2 * left) / text_width(title, 13, bold=True))
+    figure.text(left / width, 1 - 0.13 / height, title, size=size, weight="bold", va="top")
+    figure.text(left / width, 1 - 0.40 / height, subtitle, size=9.5, color=GREY, va="top")
+
+
+def text_width(text: str, size: float, bold: bool = False) -> float:
+    """Width in inches of one line of `text` at `size` points."""
+    font = font_manager.FontProperties(family="DejaVu Sans", weight="bold" if bold else "normal")
+    return float(TextPath((0, 0), text, size=size, prop=font).get_extents().width) / 72 if text.strip() else 0.0
+
+
+@cache
+def _font() -> FT2Font:
+    return FT2Font(font_manager.findfont("DejaVu Sans"))
+
+
+def printable(name: str) -> str:
+    """`name`, without the part in brackets if the font lacks its letters: "ki (き)" becomes "ki"."""
+    if all(_font().get_char_index(ord(letter)) for letter in name):
+        return name
+    return name.split(" (")[0]
+
+
+def save(figure: Figure, *paths: str | Path) -> None:
+    """Writes `figure` to every path, whole or not at all; the suffix says whether as PNG or SVG. No date inside."""
+    with matplotlib.rc_context(RC):
+        for path in paths:
+            with replacing(path) as temporary:
+                if temporary.suffix == ".svg":
+                    figure.savefig(temporary, metadata={"Date": None})
+                else:
+                    _save_png(figure, temporary)
+
+
+def _save_png(figure: Figure, path: Path) -> None:
+    """Writes a PNG of 256 colours: a third of the bytes, and no difference to see in line art and gray images."""
+    memory = BytesIO()
+    figure.savefig(memory, format="png", dpi=DPI)
+    with Image.open(memory) as image:
+        few = image.convert("RGB").quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        few.save(path, optimize=True, dpi=(DPI, DPI))

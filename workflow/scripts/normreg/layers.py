@@ -1,0 +1,107 @@
+"""Layers that PyTorch does not have: ghost batch normalisation, and dropout that is cheap on a CPU."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+def usable_splits(batch_size: int, num_splits: int) -> int:
+    """The largest s <= num_splits that divides batch_size into ghost batches of two samples or more; 1 if none does."""
+    for splits in range(num_splits, 1, -1):
+        if batch_size % splits == 0 and batch_size // splits >= 2:
+            return splits
+    return 1
+
+
+class GhostBatchNorm2d(nn.BatchNorm2d):
+    """Batch normalisation over ghost batches; shapes (N, C, H, W) -> (N, C, H, W).
+
+    In training, sample i belongs to ghost batch i mod `num_splits`, and each ghost batch is normalised by its own mean
+    and (biased) variance; scale and shift are shared (Hoffer et al. 2017, "Train longer, generalize better", algorithm
+    1). Evaluation is ordinary batch normalisation, and the state dict is that of `torch.nn.BatchNorm2d`.
+
+    Running statistics follow the published studies, not the paper: one momentum update a batch with the mean over ghost
+    batches of their means and of their unbiased variances. (The paper updates once per ghost batch with decaying
+    weights.) Keeping a set per split and pooling at the end gives the same numbers, because the update is linear.
+
+    A batch that `num_splits` does not divide, or that would leave ghost batches of one sample, is split into
+    `usable_splits(N, num_splits)` parts.
+
+    Args:
+        num_features: channels C.
+        num_splits: ghost batches in a batch; 1 is ordinary batch normalisation.
+        eps: added to the variance.
+        momentum: weight of the new batch in the running statistics.
+
+    Raises:
+        ValueError: `num_splits` is less than 1, or (from PyTorch) a channel has a single value in training.
+    """
+
+    def __init__(self, num_features: int, num_splits: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
+        if num_splits < 1:
+            raise ValueError(f"num_splits is {num_splits}; expected a whole number of at least 1")
+        super().__init__(num_features, eps=eps, momentum=momentum)
+        self.num_splits = num_splits
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C, H, W); in training also updates the running statistics."""
+        splits = usable_splits(input.shape[0], self.num_splits) if self.training else 1
+        if splits == 1:
+            return super().forward(input)
+        self._check_input_dim(input)
+        return self._normalise_splits(input, splits)
+
+    def _normalise_splits(self, input: Tensor, splits: int) -> Tensor:
+        assert self.running_mean is not None and self.running_var is not None  # BatchNorm2d tracks by default
+        assert self.num_batches_tracked is not None
+        batch, channels, height, width = input.shape
+        running_mean, running_var = self.running_mean.repeat(splits), self.running_var.repeat(splits)
+        # Row k of this view holds samples k*splits ... k*splits + splits-1, so channel block s is ghost batch s.
+        output = F.batch_norm(
+            input.reshape(batch // splits, splits * channels, height, width),
+            running_mean,
+            running_var,
+            self.weight.repeat(splits),
+            self.bias.repeat(splits),
+            training=True,
+            momentum=self.momentum or 0.0,
+            eps=self.eps,
+        )
+        with torch.no_grad():
+            self.running_mean.copy_(running_mean.view(splits, channels).mean(0))
+            self.running_var.copy_(running_var.view(splits, channels).mean(0))
+            self.num_batches_tracked.add_(1)
+        return output.view(batch, channels, height, width)
+
+    def extra_repr(self) -> str:  # noqa: D102  as in torch.nn
+        return f"{super().extra_repr()}, num_splits={self.num_splits}"
+
+
+class Dropout(nn.Module):
+    """Inverted dropout of single elements (Srivastava et al. 2014), from 16-bit random integers.
+
+    `torch.nn.Dropout` draws one double per element and takes a quarter of a CPU training step of these networks. Here
+    one 64-bit draw serves four elements; the probability is p rounded to a multiple of 2**-16, and the scale is that of
+    the rounded value, so the expectation is exact. Draws come from PyTorch's default generator of the device.
+    """
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        if not 0.0 <= p < 1.0:
+            raise ValueError(f"dropout probability is {p}; expected 0 <= p < 1")
+        self.p = p
+        self.threshold = min(round(p * 65536), 65535)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Any shape; the identity in evaluation mode."""
+        if not self.training or self.threshold == 0:
+            return input
+        words = torch.empty((input.numel() + 3) // 4, dtype=torch.int64, device=input.device)
+        # from=min, to=None covers all 64 bits.
+        words.random_(torch.iinfo(torch.int64).min, None)
+        bits = words.view(torch.int16)[: input.numel()].view(input.shape)
+        keep = bits >= self.threshold - 32768
+        return input * keep.to(input.dtype).mul_(65536 / (65536 - self.threshold))
+
+    def extra_repr(self) -> str:  # noqa: D102  as in torch.nn
+        return f"p={self.p}"

@@ -1,0 +1,60 @@
+"""`predictions.npz`: what a saved model says about every validation image. Everything after it needs no model."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from normreg.atomic import replacing
+from normreg.errors import DataError
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Logits float32 (N, 10), true labels int64 (N,) and image indices int64 (N,), in the order of the data set."""
+
+    logits: np.ndarray
+    labels: np.ndarray
+    indices: np.ndarray
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """The class with the largest logit, (N,)."""
+        predicted: np.ndarray = self.logits.argmax(axis=1)
+        return predicted
+
+    @property
+    def wrong(self) -> np.ndarray:
+        """Whether each image is misclassified, bool (N,)."""
+        wrong: np.ndarray = self.predicted != self.labels
+        return wrong
+
+
+def save(path: str | Path, logits: np.ndarray, labels: np.ndarray) -> None:
+    """Writes the predictions of a whole split, whole or not at all.
+
+    Raises:
+        DataError: a logit is not a finite number.
+    """
+    if not np.isfinite(logits).all():
+        raise DataError(f"{path}: the model gives logits that are not finite numbers; its training has diverged.")
+    indices = np.arange(len(labels), dtype=np.int64)
+    with replacing(path) as temporary:
+        np.savez_compressed(
+            temporary, logits=logits.astype(np.float32), labels=labels.astype(np.int64), indices=indices
+        )
+
+
+def load(path: str | Path) -> Predictions:
+    """Reads what `save` wrote.
+
+    Raises:
+        DataError: missing or damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return Predictions(arrays["logits"], arrays["labels"], arrays["indices"])
+    except Exception as error:  # zip, zlib, numpy and OS errors alike: the file cannot be read
+        raise DataError(
+            f"{path}: cannot be read as predictions ({error}). Delete it and run the same command again."
+        ) from error

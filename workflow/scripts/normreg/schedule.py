@@ -1,0 +1,46 @@
+"""Learning rate schedules, all PyTorch's own."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch.optim import SGD
+from torch.optim.lr_scheduler import ConstantLR, LRScheduler, OneCycleLR, StepLR
+
+
+class Schedule:
+    """A PyTorch scheduler that knows when to step: after each batch (onecycle) or after each epoch (the others)."""
+
+    def __init__(self, scheduler: LRScheduler, per_batch: bool) -> None:
+        self.scheduler = scheduler
+        self.per_batch = per_batch
+
+    def after_batch(self) -> None:
+        """Steps a per-batch schedule."""
+        if self.per_batch:
+            self.scheduler.step()
+
+    def after_epoch(self) -> None:
+        """Steps a per-epoch schedule."""
+        if not self.per_batch:
+            self.scheduler.step()
+
+
+def make_schedule(optimizer: SGD, spec: Mapping[str, Mapping[str, Any]], epochs: int, batches: int) -> Schedule:
+    """The schedule of a resolved condition.
+
+    Args:
+        optimizer: the optimizer to drive.
+        spec: one key, `constant`, `step` (per epoch) or `onecycle` (per batch, momentum cycled against it), with the
+            arguments of `StepLR` or `OneCycleLR`.
+        epochs, batches: epochs of the run and batches in an epoch; onecycle spans them all.
+    """
+    ((kind, arguments),) = spec.items()
+    if kind == "constant":
+        return Schedule(ConstantLR(optimizer, factor=1.0, total_iters=0), per_batch=False)
+    if kind == "step":
+        return Schedule(StepLR(optimizer, **arguments), per_batch=False)
+    if kind == "onecycle":
+        # OneCycleLR over one single step is its end, almost 0; the extra step is never taken.
+        steps = max(2, epochs * batches)
+        return Schedule(OneCycleLR(optimizer, total_steps=steps, **arguments), per_batch=True)
+    raise ValueError(f"unknown schedule {kind!r}; expected constant, step or onecycle")

@@ -1,0 +1,11 @@
+"""Draws one validation metric of all conditions of a study over the epochs, as PNG and SVG."""
+
+from normreg import jobs
+
+with jobs.job(snakemake.log[0]):
+    from normreg.figures import comparison, inputs, style
+
+    figure = snakemake.params.figure
+    courses = inputs.read_courses(snakemake.input.metrics, figure["runs"], figure["metric"])
+    drawn = comparison.draw(courses, figure["title"], figure["metric"])
+    style.save(drawn, snakemake.output.png, snakemake.output.svg)

@@ -1,0 +1,10 @@
+"""Draws training against validation of one condition and seed over the epochs, as PNG and SVG."""
+
+from normreg import jobs
+
+with jobs.job(snakemake.log[0]):
+    from normreg.figures import curves, inputs, style
+
+    table = inputs.read_metrics(str(snakemake.input.metrics), curves.COLUMNS)
+    drawn = curves.draw(table, snakemake.params.figure["title"])
+    style.save(drawn, snakemake.output.png, snakemake.output.svg)
