@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from normreg import digits, sources
 from normreg.datasets import Dataset
 

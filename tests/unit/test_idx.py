@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from normreg import idx
 from normreg.errors import DataError
 

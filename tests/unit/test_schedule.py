@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 
+from normreg.errors import ConfigError
 from normreg.schedule import make_schedule
 
 Steps = list[tuple[float, float]]
@@ -103,3 +104,9 @@ def test_only_onecycle_steps_after_batches() -> None:
 def test_unknown_kind_is_an_error() -> None:
     with pytest.raises(ValueError, match="cosine"):
         make_schedule(optimizer(), {"cosine": {}}, 1, 1)
+
+
+def test_a_rise_of_exactly_one_step_is_a_clear_error():
+    """PyTorch's OneCycleLR divides by zero there."""
+    with pytest.raises(ConfigError, match=r"schedule\.onecycle\.pct_start.*found 0\.1"):
+        make_schedule(torch.optim.SGD([torch.zeros(1)], lr=0.1), {"onecycle": {"max_lr": 0.1, "pct_start": 0.1}}, 2, 5)

@@ -5,6 +5,7 @@ import hashlib
 import http.server
 import logging
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ from urllib.error import URLError
 
 import numpy as np
 import pytest
+
 from normreg import sources
 from normreg.datasets import Dataset
 from normreg.errors import DataError
@@ -226,6 +228,21 @@ def test_no_network_is_one_message_with_the_ways_on(
     assert ("--config mnist_dir=" in message) == (name == "mnist")
     assert list(cache.iterdir()) == [], "nothing half-written may stay"
     assert capsys.readouterr() == ("", "")
+
+
+def test_the_network_is_not_waited_for_without_limit(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from torchvision import datasets
+
+    limits: list[float | None] = []
+
+    def download(_: datasets.MNIST) -> None:
+        limits.append(socket.getdefaulttimeout())
+        raise TimeoutError("timed out")
+
+    monkeypatch.setattr(datasets.MNIST, "download", download)
+    assert "timed out" in failure("mnist", None, cache)
+    assert limits == [20]
+    assert socket.getdefaulttimeout() is None
 
 
 def test_a_cache_that_cannot_be_made(tmp_path: Path) -> None:

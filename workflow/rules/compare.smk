@@ -30,7 +30,7 @@ rule render_summary:
         page=report(
             "results/{dataset}/{study}/summary.html",
             caption="../report/summary.rst",
-            category="1 Comparison",
+            category="Comparison",
             labels={"what": "summary of all conditions", "format": "table"},
         ),
     log:
@@ -54,7 +54,7 @@ rule list_layers:
         page=report(
             "results/{dataset}/{study}/layers.html",
             caption="../report/layers.rst",
-            category="5 Network",
+            category="Network",
             labels={"what": "layers and parameters", "format": "table"},
         ),
         csv="results/{dataset}/{study}/layers.csv",

@@ -10,7 +10,7 @@ rule plot_comparison:
         **graph(
             "results/{dataset}/{study}/validation_{quantity}",
             caption="../report/comparison.rst",
-            category="1 Comparison",
+            category="Comparison",
             labels={"what": "validation {quantity} of all conditions"},
         ),
     log:
@@ -38,7 +38,7 @@ rule plot_gallery:
         png=report(
             "results/{dataset}/{study}/{condition}/gallery.png",
             caption="../report/gallery.rst",
-            category="2 Mistakes",
+            category="Mistakes",
             subcategory=shown_first,
             labels={"condition": "{condition}", "seed": str(FIRST_SEED), "kind": "gallery"},
         ),
@@ -65,7 +65,7 @@ rule plot_confusion:
         png=report(
             "results/{dataset}/{study}/{condition}/confusion.png",
             caption="../report/confusion.rst",
-            category="3 Confusion",
+            category="Confusion",
             labels={"condition": "{condition}", "seed": str(FIRST_SEED), "kind": "confusion matrix"},
         ),
     log:
@@ -90,7 +90,7 @@ rule plot_curves:
         **graph(
             "results/{dataset}/{study}/{condition}/curves",
             caption="../report/curves.rst",
-            category="4 Curves",
+            category="Curves",
             labels={"condition": "{condition}", "seed": str(FIRST_SEED), "kind": "training and validation"},
         ),
     log:

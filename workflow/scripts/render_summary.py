@@ -4,6 +4,7 @@ from normreg import jobs
 
 with jobs.job(snakemake.log[0]):
     import pandas as pd
+
     from normreg import datasets, summary_page
 
     validation_images = len(datasets.load(snakemake.input.data).test_labels)

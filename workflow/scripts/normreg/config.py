@@ -1,18 +1,14 @@
 """Reads and validates the configuration and the study files, and resolves every condition."""
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-from jsonschema import Draft202012Validator, ValidationError
-
 from normreg.condition import Condition
 from normreg.errors import ConfigError
+from normreg.validation import read_yaml, validate
 
-SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 STUDIES = Path("config/studies")  # relative to the working directory, like config/config.yaml
 _PENALTIES = {"none": (), "l1": ("l1",), "l2": ("l2", "group_l2"), "l1l2": ("l1", "l2", "group_l2")}
 _MERGED = ("optimizer", "lambdas")  # overridden key by key; every other setting is replaced as a whole
@@ -39,7 +35,7 @@ def check_config(config: Mapping[str, Any]) -> dict[str, Any]:
             checked[key] = None
     if isinstance(checked.get("seeds"), list):  # items of a list on the command line arrive as texts
         checked["seeds"] = [int(s) if isinstance(s, str) and s.isdecimal() else s for s in checked["seeds"]]
-    _validate(checked, "config.schema.yaml", "config")
+    validate(checked, "config.schema.yaml", "config")
     if isinstance(checked["seeds"], int):
         checked["seeds"] = list(range(checked["seeds"]))
     return checked
@@ -76,12 +72,8 @@ def read_study(name: str) -> dict[str, Any]:
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in STUDIES.glob("*.yaml"))) or "none"
         raise ConfigError(f"config: key 'study': found '{name}', but there is no {path}. Studies at hand: {known}.")
-    try:
-        content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"{path}: not readable as YAML: {reason}") from error
-    _validate(content, "study.schema.yaml", str(path))
+    content: dict[str, Any] = read_yaml(path)
+    validate(content, "study.schema.yaml", str(path))
     unknown = [g for g in content["galleries"] if g not in content["conditions"]]
     if unknown:
         known = ", ".join(content["conditions"])
@@ -89,13 +81,26 @@ def read_study(name: str) -> dict[str, Any]:
     return content
 
 
-def resolved_settings(run: Run) -> dict[str, dict[str, Any]]:
-    """For the report's overview: `shared`, the settings all conditions have in common, and per condition its `own`."""
+def resolved_settings(run: Run) -> dict[str, dict[str, str]]:
+    """As text, for the report's overview: `shared`, what all conditions have in common, and what is `own` to each."""
     first = next(iter(run.conditions.values()))
     conditions: dict[str, dict[str, Any]] = {name: dict(condition) for name, condition in run.conditions.items()}
     shared = {key: value for key, value in first.items() if all(c[key] == value for c in conditions.values())}
     own = {name: {k: v for k, v in c.items() if k not in shared} for name, c in conditions.items()}
-    return {"shared": shared, "own": own}
+    return {
+        "shared": {key: _as_text(value) for key, value in shared.items()},
+        "own": {name: _as_text(settings) for name, settings in own.items()},
+    }
+
+
+def _as_text(value: Any) -> str:
+    """Nested settings in one line: `rotation (degrees 7, fill 1)`."""
+    if isinstance(value, Mapping):
+        inner = ((key, _as_text(v), isinstance(v, Mapping | list)) for key, v in value.items())
+        return ", ".join(f"{key} ({text})" if nested else f"{key} {text}" for key, text, nested in inner)
+    if isinstance(value, list):
+        return ", then ".join(_as_text(item) for item in value) or "none"
+    return str(value)
 
 
 def _resolve(study: Mapping[str, Any], own: Mapping[str, Any], overrides: Mapping[str, Any], where: str) -> Condition:
@@ -134,44 +139,3 @@ def _check_splits(batch_size: int, num_splits: int, where: str) -> None:
             f"{where}: batch_size {batch_size} over num_splits {num_splits} leaves ghost batches of "
             f"{batch_size // num_splits} image; expected 2 or more."
         )
-
-
-def _validate(content: Any, schema: str, where: str) -> None:
-    """Raises a ConfigError for the first thing wrong with `content`, in the order of the file."""
-    validator = Draft202012Validator(yaml.safe_load((SCHEMAS / schema).read_text(encoding="utf-8")))
-    for error in validator.iter_errors(content):
-        raise ConfigError(f"{where}: {_explain(error)}")
-
-
-def _explain(error: ValidationError) -> str:
-    """One sentence for a person: the key, what was found, what is allowed."""
-    path = ".".join(str(part) for part in error.absolute_path)
-    expected = error.schema.get("description") if isinstance(error.schema, Mapping) else None
-    if error.validator == "additionalProperties" and isinstance(error.instance, Mapping):
-        return _explain_unknown(error, path)
-    if error.validator == "required":
-        missing = next(key for key in error.validator_value if key not in error.instance)
-        return f"key '{path + '.' if path else ''}{missing}' is missing."
-    key = f"key '{path}'" if path else "the file"
-    hint = " (a text: YAML reads 1e-5 as text, write 1.0e-5)" if _looks_like_number(error.instance) else ""
-    return f"{key}: found {_shorten(error.instance)}{hint}; expected {expected or error.message}."
-
-
-def _explain_unknown(error: ValidationError, path: str) -> str:
-    allowed = list(error.schema.get("properties", {}))
-    unknown = next(str(key) for key in error.instance if key not in allowed)
-    close = difflib.get_close_matches(unknown, allowed, n=1)
-    guess = f" Did you mean '{close[0]}'?" if close else ""
-    return f"unknown key '{path + '.' if path else ''}{unknown}'.{guess} Allowed here: {', '.join(allowed)}."
-
-
-def _looks_like_number(value: Any) -> bool:
-    try:
-        return isinstance(value, str) and float(value) is not None
-    except ValueError:
-        return False
-
-
-def _shorten(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."

@@ -52,7 +52,9 @@ class GhostBatchNorm2d(nn.BatchNorm2d):
         return self._normalise_splits(input, splits)
 
     def _normalise_splits(self, input: Tensor, splits: int) -> Tensor:
-        assert self.running_mean is not None and self.running_var is not None  # BatchNorm2d tracks by default
+        # For the type checker: BatchNorm2d tracks running statistics unless told not to, which __init__ does not.
+        assert self.running_mean is not None
+        assert self.running_var is not None
         assert self.num_batches_tracked is not None
         batch, channels, height, width = input.shape
         running_mean, running_var = self.running_mean.repeat(splits), self.running_var.repeat(splits)

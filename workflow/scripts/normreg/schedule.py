@@ -6,6 +6,8 @@ from typing import Any
 from torch.optim import SGD
 from torch.optim.lr_scheduler import ConstantLR, LRScheduler, OneCycleLR, StepLR
 
+from normreg.errors import ConfigError
+
 
 class Schedule:
     """A PyTorch scheduler that knows when to step: after each batch (onecycle) or after each epoch (the others)."""
@@ -42,5 +44,10 @@ def make_schedule(optimizer: SGD, spec: Mapping[str, Mapping[str, Any]], epochs:
     if kind == "onecycle":
         # OneCycleLR over one single step is its end, almost 0; the extra step is never taken.
         steps = max(2, epochs * batches)
+        if arguments.get("pct_start", 0.3) * steps == 1:  # PyTorch would divide by zero
+            raise ConfigError(
+                f"key 'schedule.onecycle.pct_start': found {arguments['pct_start']}, which over {steps} batches leaves "
+                "exactly one for the rise; choose another share or more epochs."
+            )
         return Schedule(OneCycleLR(optimizer, total_steps=steps, **arguments), per_batch=True)
     raise ValueError(f"unknown schedule {kind!r}; expected constant, step or onecycle")

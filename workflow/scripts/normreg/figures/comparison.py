@@ -11,10 +11,10 @@ from matplotlib.ticker import MaxNLocator
 from normreg.figures import style
 from normreg.figures.axes import METRICS, Metric, common_range, end_length, epoch_ticks, use_error_scale
 from normreg.figures.inputs import Course
-from normreg.figures.labels import ROW, draw_finals, draw_legend, final_labels, finals_width, legend_rows
+from normreg.figures.labels import ROW, draw_finals, draw_legend, final_labels, finals_width, legend_rows, legend_width
 from normreg.figures.style import Look
 
-_WIDTH = 11.0  # inches, as are all lengths here
+_LEAST_WIDTH = 11.0  # inches, as are all lengths here
 
 
 @matplotlib.rc_context(style.RC)
@@ -31,18 +31,18 @@ def draw(courses: Sequence[Course], title: str, metric: str) -> Figure:
     looks = style.looks(courses)
     rows = legend_rows(courses)
     legend_height = ROW * (1 + sum(rows.values())) + 0.1
-    height = 5.45 + legend_height
-    figure = style.new_figure(_WIDTH, height)
-    style.heading(figure, title, _subtitle(courses))
     labels = final_labels(courses, looks, quantity)
     gutter = finals_width(courses, labels)
+    width, height = max(7.2 + gutter, legend_width(courses, looks) + 0.4, _LEAST_WIDTH), 5.45 + legend_height
+    figure = style.new_figure(width, height)
+    style.heading(figure, title, _subtitle(courses))
     bottom, top = legend_height + 0.6, height - 0.95
-    middle = _WIDTH - gutter - 0.8  # what the two panels share
+    middle = width - gutter - 0.8  # what the two panels share
     wide = 0.72 + 0.64 * (middle - 0.72)
     everything = _place(figure, "all epochs", 0.72, bottom, wide - 0.72, top - bottom)
-    ending = _place(figure, "last epochs", wide + 0.62, bottom, _WIDTH - gutter - wide - 0.62, top - bottom)
-    final = _place(figure, "final values", _WIDTH - gutter, bottom, gutter, top - bottom)
-    legend = _place(figure, "legend", 0.2, 0.08, _WIDTH - 0.4, legend_height)
+    ending = _place(figure, "last epochs", wide + 0.62, bottom, width - gutter - wide - 0.62, top - bottom)
+    final = _place(figure, "final values", width - gutter, bottom, gutter, top - bottom)
+    legend = _place(figure, "legend", 0.2, 0.08, width - 0.4, legend_height)
     _draw_all(everything, courses, looks, quantity)
     _draw_end(ending, courses, looks, quantity)
     everything.axvspan(*ending.get_xlim(), color="#f3f0e6", zorder=0, linewidth=0)
@@ -109,4 +109,4 @@ def _draw_end(axes: Axes, courses: Sequence[Course], looks: dict[str, Look], met
     axes.set_xlabel("epoch")
     axes.set_facecolor("#fcfbf7")
     title = f"epoch {last}" if first == last else f"epochs {first}–{last}"
-    axes.set_title(f"{title} (shaded), enlarged", loc="left", size=9.5, color=style.GREY)
+    axes.set_title(f"{title}, enlarged", loc="left", size=9.5, color=style.GREY)

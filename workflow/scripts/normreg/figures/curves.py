@@ -74,7 +74,7 @@ def _draw_rate(axes: Axes, table: dict[str, np.ndarray]) -> None:
     highest = float(f"{table['learning_rate'].max():.3g}")
     axes.set_ylim(0, 1.15 * highest or 1.0)
     axes.set_yticks([0, highest], ["0", f"{highest:g}"])
-    axes.set_title("learning rate at the end of each epoch", loc="left", size=8.5, color=style.GREY, pad=3)
+    axes.set_title("learning rate at the start of each epoch", loc="left", size=8.5, color=style.GREY, pad=3)
     axes.set_xlabel("epoch")
     _epochs(axes, table["epoch"])
 

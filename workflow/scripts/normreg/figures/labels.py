@@ -14,9 +14,11 @@ from normreg.figures.style import Look
 
 ROW = 0.24  # height of a line of the legend, inches, as are all lengths here
 _SIZE = 9.0  # of labels, points
+_NAME_SIZE = 8.5
 _GAP = 0.175  # between labels
 _LEADER = 0.28  # from the axes to a label's sample
 _SAMPLE = 0.42  # length of the sample of a line
+_HEAD = 1.75  # width of the names of the norms
 _HEADS = {"bn": "batch norm (BN)", "gbn": "ghost batch norm (GBN)"}
 
 
@@ -100,12 +102,24 @@ def legend_rows(courses: Sequence[Course]) -> dict[str, int]:
     return rows
 
 
+def _columns(courses: Sequence[Course]) -> list[str]:
+    return [penalty for penalty in style.PENALTIES if any(course.penalty == penalty for course in courses)]
+
+
+def _column_width(looks: dict[str, Look]) -> float:
+    return max(1.3, 0.9 + max(style.text_width(look.name, _NAME_SIZE) for look in looks.values()))
+
+
+def legend_width(courses: Sequence[Course], looks: dict[str, Look]) -> float:
+    """Width that `draw_legend` needs."""
+    return _HEAD + len(_columns(courses)) * _column_width(looks)
+
+
 def draw_legend(axes: Axes, courses: Sequence[Course], looks: dict[str, Look], rows: dict[str, int]) -> None:
     """A grid: a column per penalty, a row per norm."""
-    width, height = _inches(axes)
-    columns = [penalty for penalty in style.PENALTIES if any(course.penalty == penalty for course in courses)]
-    start = 1.75
-    step = min(2.3 if any(look.name for look in looks.values()) else 1.3, (width - start) / len(columns))
+    height = _inches(axes)[1]
+    columns = _columns(courses)
+    start, step = _HEAD, _column_width(looks)
     axes.text(0, height - ROW / 2, "penalty", color=style.GREY, va="center")
     for column, penalty in enumerate(columns):
         label, color = style.PENALTIES[penalty]
@@ -124,4 +138,4 @@ def _sample(axes: Axes, look: Look, x: float, y: float) -> None:
     """A piece of the line with its marker, and its name where penalty and norm do not tell it."""
     axes.add_line(Line2D([x, x + 0.3, x + 0.6], [y] * 3, markevery=[1], **look.line()))
     if look.name:
-        axes.text(x + 0.7, y, look.name, color=look.text_color, size=8.5, va="center")
+        axes.text(x + 0.7, y, look.name, color=look.text_color, size=_NAME_SIZE, va="center")

@@ -109,7 +109,8 @@ def looks(courses: Sequence[Course]) -> dict[str, Look]:
 def _look(course: Course, variant: int, shared: bool) -> Look:
     label, base = PENALTIES[course.penalty]
     markers = _MARKERS[course.norm]
-    color = _shade(base, _SHADES[variant % len(_SHADES)])
+    shade = _SHADES[(variant + variant // len(markers)) % len(_SHADES)]  # no pair of shade and marker twice in 18
+    color = _shade(base, shade)
     return Look(
         label=course.condition if shared else f"{label} · {NORMS[course.norm]}",
         name=course.condition if shared else "",

@@ -1,0 +1,54 @@
+"""Small made-up data and conditions for the tests of the library."""
+
+import copy
+from typing import Any
+
+import numpy as np
+import pytest
+
+from normreg.condition import Condition
+from normreg.datasets import CLASS_NAMES, Dataset
+
+_CONDITION: Condition = {
+    "network": "gilf641",
+    "penalty": "none",
+    "norm": "bn",
+    "num_splits": 1,
+    "batch_size": 16,
+    "epochs": 2,
+    "dropout": 0.1,
+    "optimizer": {"lr": 0.05, "momentum": 0.9, "nesterov": False},
+    "schedule": {"constant": {}},
+    "augmentation": [{"rotation": {"degrees": 7, "fill": 1}}],
+    "penalty_scope": "all",
+    "lambdas": {"l1": 0.0, "l2": 0.0, "group_l2": 0.0},
+}
+
+
+@pytest.fixture
+def condition():
+    """A function that gives a resolved condition with some settings changed."""
+
+    def make(**changes: Any) -> Condition:
+        lambdas = changes.pop("lambdas", {})
+        made = copy.deepcopy(_CONDITION) | changes
+        made["lambdas"] |= lambdas
+        return made  # type: ignore[return-value]
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def blobs() -> Dataset:
+    """Fifty training and 30 validation images, each a bright bar whose place is its class, on noise: learnable."""
+    random = np.random.default_rng(0)
+
+    def split(count: int) -> tuple[np.ndarray, np.ndarray]:
+        labels = random.integers(0, 10, count).astype(np.uint8)
+        images = random.integers(0, 60, (count, 28, 28)).astype(np.uint8)
+        for image, label in zip(images, labels, strict=True):
+            image[4 + 2 * label : 6 + 2 * label, 6:22] = 230
+        return images, labels
+
+    train, test = split(50), split(30)
+    return Dataset(*train, *test, class_names=np.array(CLASS_NAMES["mnist"]))

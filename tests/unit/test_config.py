@@ -1,0 +1,232 @@
+"""Every wrong key gives one short message that names it; right ones resolve as DESIGN says."""
+
+import copy
+
+import pytest
+import yaml
+
+from normreg import config
+from normreg.errors import ConfigError
+
+
+@pytest.fixture
+def settings(root):
+    return yaml.safe_load((root / "config/config.yaml").read_text())
+
+
+@pytest.fixture
+def study(root, tmp_path, monkeypatch):
+    """A function that writes a changed controlled study as `mine` and loads it."""
+    content = yaml.safe_load((root / "config/studies/controlled.yaml").read_text())
+    monkeypatch.setattr(config, "STUDIES", tmp_path)
+
+    def load(change, **settings):
+        changed = copy.deepcopy(content)
+        change(changed)
+        (tmp_path / "mine.yaml").write_text(yaml.safe_dump(changed, sort_keys=False))
+        return config.load_run({"study": "mine", "network": None, "epochs": None} | settings)
+
+    return load
+
+
+def put(path, value):
+    """A change that sets one nested key, "a.b.c"."""
+
+    def change(content):
+        *parents, last = path.split(".")
+        for key in parents:
+            content = content[key]
+        content[last] = value
+
+    return change
+
+
+def test_the_default_configuration_is_valid_and_has_eight_conditions(settings, root, monkeypatch):
+    monkeypatch.chdir(root)
+    run = config.load_run(config.check_config(settings))
+    names = [f"{penalty}-{norm}" for norm in ("bn", "gbn") for penalty in ("none", "l1", "l2", "l1l2")]
+    assert (run.name, list(run.conditions), run.galleries) == ("controlled", names, ("none-bn", "none-gbn"))
+
+
+def test_the_controlled_conditions_differ_in_penalty_and_norm_alone(settings, root, monkeypatch):
+    monkeypatch.chdir(root)
+    conditions = config.load_run(config.check_config(settings)).conditions
+    for name, condition in conditions.items():
+        penalty, norm = name.split("-")
+        assert (condition["penalty"], condition["norm"]) == (penalty, norm)
+        assert condition["num_splits"] == (2 if norm == "gbn" else 1)
+        expected = {"l1": 1e-5 if "l1" in penalty else 0, "l2": 1e-5 if "l2" in penalty else 0, "group_l2": 0}
+        assert condition["lambdas"] == expected
+        recipe = [condition[key] for key in ("network", "epochs", "batch_size", "dropout", "penalty_scope")]
+        assert recipe == ["gilf641", 25, 128, 0.08, "all"]
+        assert condition["augmentation"] == [{"rotation": {"degrees": 7, "fill": 1}}]
+        assert condition["schedule"]["onecycle"]["max_lr"] == 0.1
+
+
+@pytest.mark.parametrize(
+    ("given", "seeds"), [(3, [0, 1, 2]), ([4, 2], [4, 2]), (["0", "7"], [0, 7]), (1, [0])], ids=str
+)
+def test_seeds_are_a_count_or_a_list(settings, given, seeds):
+    assert config.check_config(settings | {"seeds": given})["seeds"] == seeds
+
+
+@pytest.mark.parametrize("text", ["null", "none", ""])
+def test_null_on_the_command_line(settings, text):
+    checked = config.check_config(settings | {"epochs": text, "network": text, "mnist_dir": text})
+    assert [checked[key] for key in ("epochs", "network", "mnist_dir")] == [None, None, None]
+
+
+@pytest.mark.parametrize(
+    ("change", "fragments"),
+    [
+        ({"epoch": 3}, ["unknown key 'epoch'", "Did you mean 'epochs'?"]),
+        ({"zzz": 3}, ["unknown key 'zzz'", "Allowed here: dataset, study"]),
+        ({"dataset": "mnits"}, ["key 'dataset'", "found 'mnits'", "mnist, fashion-mnist, kmnist, digits"]),
+        ({"epochs": 0}, ["key 'epochs'", "found 0", "from 1"]),
+        ({"epochs": "5.5"}, ["key 'epochs'", "found '5.5'"]),
+        ({"epochs": True}, ["key 'epochs'", "found True"]),
+        ({"seeds": 0}, ["key 'seeds'", "found 0", "count of 1 or more"]),
+        ({"seeds": []}, ["key 'seeds'", "found []"]),
+        ({"seeds": [1, 1]}, ["key 'seeds'", "found [1, 1]", "different"]),
+        ({"seeds": ["1", "x"]}, ["key 'seeds'", "'x'"]),
+        ({"seeds": -1}, ["key 'seeds'", "found -1"]),
+        ({"device": "gpu"}, ["key 'device'", "found 'gpu'", "auto, cpu, cuda"]),
+        ({"engine": "jax"}, ["key 'engine'", "auto, torch"]),
+        ({"network": "resnet"}, ["key 'network'", "gilf641, hardayaleva5"]),
+        ({"study": "../x"}, ["key 'study'", "found '../x'"]),
+        ({"mnist_dir": 3}, ["key 'mnist_dir'", "found 3"]),
+    ],
+    ids=str,
+)
+def test_wrong_configuration(settings, change, fragments):
+    with pytest.raises(ConfigError) as caught:
+        config.check_config(settings | change)
+    message = str(caught.value)
+    assert message.startswith("config: ")
+    assert all(fragment in message for fragment in fragments), message
+    assert len(message) < 300
+
+
+def test_missing_key(settings):
+    del settings["device"]
+    with pytest.raises(ConfigError, match="config: key 'device' is missing"):
+        config.check_config(settings)
+
+
+def test_unknown_study_lists_those_at_hand(settings, root, monkeypatch):
+    monkeypatch.chdir(root)
+    with pytest.raises(
+        ConfigError, match=r"key 'study': found 'contrôle'|found 'control', .*Studies at hand: .*controlled"
+    ):
+        config.load_run(config.check_config(settings | {"study": "control"}))
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "fragments"),
+    [
+        ("batchsize", 3, ["unknown key 'batchsize'", "Did you mean 'batch_size'?"]),
+        ("batch_size", 127, ["conditions.none-gbn", "batch_size 127 is not divisible by num_splits 2"]),
+        ("num_splits", 128, ["batch_size 128 over num_splits 128", "ghost batches of 1 image"]),
+        ("num_splits", 0, ["key 'num_splits'", "found 0"]),
+        ("batch_size", 128.5, ["key 'batch_size'", "found 128.5"]),
+        ("epochs", 0, ["key 'epochs'", "found 0"]),
+        ("dropout", 1, ["key 'dropout'", "found 1", "below 1"]),
+        ("dropout", -0.1, ["key 'dropout'", "found -0.1"]),
+        ("dropout", float("nan"), ["key 'dropout'", "found nan"]),
+        ("network", "lenet", ["key 'network'", "gilf641"]),
+        ("optimizer.lr", 0, ["key 'optimizer.lr'", "above 0"]),
+        ("optimizer.lr", float("inf"), ["key 'optimizer.lr'", "found inf"]),
+        ("optimizer.momentum", 1.0, ["key 'optimizer.momentum'", "below 1"]),
+        ("optimizer.weight_decay", 0.1, ["unknown key 'optimizer.weight_decay'"]),
+        ("schedule", {"cosine": {}}, ["unknown key 'schedule.cosine'", "constant, step, onecycle"]),
+        ("schedule", {}, ["key 'schedule'", "exactly one"]),
+        ("schedule", {"constant": {}, "step": {"step_size": 1, "gamma": 0.1}}, ["key 'schedule'", "exactly one"]),
+        ("schedule", {"step": {"step_size": 3}}, ["key 'schedule.step.gamma' is missing"]),
+        ("schedule.onecycle.max_lr", "1e-3", ["found '1e-3' (a text: YAML reads 1e-5 as text"]),
+        ("augmentation", [{"flip": {}}], ["unknown key 'augmentation.0.flip'", "rotation, affine, jitter"]),
+        ("augmentation", [{"rotation": {"degrees": 7}}], ["key 'augmentation.0.rotation.fill' is missing"]),
+        ("penalty_scope", "some", ["key 'penalty_scope'", "all (every parameter) or weights"]),
+        ("lambdas.l1", -1.0, ["key 'lambdas.l1'", "found -1.0"]),
+        ("lambdas.L1", 1.0, ["unknown key 'lambdas.L1'", "Did you mean 'l1'?"]),
+        ("lambdas", {"l2": 0.1}, ["conditions.l1-bn", "penalty l1 needs lambdas.l1"]),
+        ("lambdas.group_l2", 0.1, ["conditions.l2-bn", "both lambdas.l2 and lambdas.group_l2"]),
+        ("conditions", {}, ["key 'conditions'"]),
+        ("conditions.None-BN", {"penalty": "none", "norm": "bn"}, ["'None-BN'", "lower-case letters"]),
+        ("conditions.x", {"penalty": "l3", "norm": "bn"}, ["key 'conditions.x.penalty'", "none, l1, l2, l1l2"]),
+        ("conditions.x", {"penalty": "l1"}, ["key 'conditions.x.norm' is missing"]),
+        ("conditions.x", {"penalty": "l1", "norm": "bn", "lr": 1}, ["unknown key 'conditions.x.lr'"]),
+        ("galleries", ["none"], ["key 'galleries'", "found 'none'", "none-bn"]),
+    ],
+    ids=str,
+)
+def test_wrong_study(study, path, value, fragments):
+    with pytest.raises(ConfigError) as caught:
+        study(put(path, value))
+    message = str(caught.value)
+    assert "mine.yaml" in message
+    assert all(fragment in message for fragment in fragments), message
+    assert len(message) < 400
+
+
+@pytest.mark.parametrize("text", ["a: [1", "- 1\n- 2", "", "\x00"], ids=repr)
+def test_study_that_is_not_a_yaml_map(tmp_path, monkeypatch, text):
+    monkeypatch.setattr(config, "STUDIES", tmp_path)
+    (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=r"mine\.yaml: "):
+        config.read_study("mine")
+
+
+def test_a_key_given_twice_is_refused(tmp_path, monkeypatch, root):
+    monkeypatch.setattr(config, "STUDIES", tmp_path)
+    text = (root / "config/studies/controlled.yaml").read_text()
+    (tmp_path / "mine.yaml").write_text(text.replace("dropout: 0.08", "dropout: 0.08\ndropout: 0.5"))
+    with pytest.raises(ConfigError, match=r"mine\.yaml: .*'dropout' stands twice"):
+        config.read_study("mine")
+
+
+def test_any_key_may_be_overridden_in_a_condition(study):
+    own = {
+        "batch_size": 64,
+        "num_splits": 4,
+        "network": "ashxjain",
+        "epochs": 3,
+        "dropout": 0.5,
+        "optimizer": {"momentum": 0.0},
+        "schedule": {"step": {"step_size": 3, "gamma": 0.1}},
+        "augmentation": [],
+        "penalty_scope": "weights",
+        "lambdas": {"l2": 1.0e-4},
+    }
+    run = study(put("conditions.l1l2-gbn", {"penalty": "l1l2", "norm": "gbn", **own}))
+    changed, untouched = run.conditions["l1l2-gbn"], run.conditions["l1l2-bn"]
+    assert {key: changed[key] for key in own if key not in ("optimizer", "lambdas")} == {
+        key: own[key] for key in own if key not in ("optimizer", "lambdas")
+    }
+    assert changed["optimizer"] == {"lr": 0.01, "momentum": 0.0, "nesterov": False}
+    assert changed["lambdas"] == {"l1": 1e-5, "l2": 1e-4, "group_l2": 0.0}
+    assert (untouched["batch_size"], untouched["network"], untouched["lambdas"]["l2"]) == (128, "gilf641", 1e-5)
+
+
+def test_group_l2_stands_in_for_l2(study):
+    run = study(put("lambdas", {"l1": 2e-4, "group_l2": 1e-4}))
+    assert run.conditions["l2-bn"]["lambdas"] == {"l1": 0.0, "l2": 0.0, "group_l2": 1e-4}
+    assert run.conditions["l1-bn"]["lambdas"] == {"l1": 2e-4, "l2": 0.0, "group_l2": 0.0}
+
+
+def test_another_network_gets_its_own_run_name_and_the_recipe_stays(study):
+    run = study(lambda content: None, network="ashxjain", epochs=2)
+    assert run.name == "mine-ashxjain"
+    assert {(c["network"], c["epochs"], c["dropout"]) for c in run.conditions.values()} == {("ashxjain", 2, 0.08)}
+    assert study(lambda content: None, network="gilf641").name == "mine"
+
+
+def test_splits_are_not_part_of_a_bn_condition(study):
+    run = study(put("num_splits", 4))
+    assert (run.conditions["l1-bn"]["num_splits"], run.conditions["l1-gbn"]["num_splits"]) == (1, 4)
+
+
+def test_overview_separates_shared_from_own_settings(study):
+    resolved = config.resolved_settings(study(lambda content: None))
+    assert resolved["shared"]["augmentation"] == "rotation (degrees 7, fill 1)"
+    assert resolved["shared"]["batch_size"] == "128"
+    assert resolved["own"]["l1-gbn"].startswith("penalty l1, norm gbn, num_splits 2, lambdas (l1 1e-05, l2 0.0")

@@ -1,0 +1,68 @@
+"""The project's promises about itself: pins agree, imports point one way, sizes stay small."""
+
+import ast
+import re
+import subprocess
+import sys
+
+import yaml
+
+
+def pins(lines):
+    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+
+
+def test_conda_environment_has_the_pins_of_the_lock(root):
+    lock = pins((root / "requirements.lock").read_text().splitlines())
+    environment = yaml.safe_load((root / "envs/normreg.yaml").read_text())
+    inner = next(entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict))
+    assert inner == lock
+
+
+def test_lock_is_fully_pinned_and_names_no_address(root):
+    lock = (root / "requirements.lock").read_text()
+    assert "://" not in lock
+    assert all(re.match(r"[A-Za-z0-9._\[\]-]+==[\w.+!]+( ;.*)?$", pin) for pin in pins(lock.splitlines()))
+
+
+def test_lock_has_the_direct_dependencies(root):
+    import tomllib
+
+    project = tomllib.loads((root / "pyproject.toml").read_text())
+    direct = project["project"]["dependencies"] + project["dependency-groups"]["dev"]
+    lock = (root / "requirements.lock").read_text().lower()
+    for pin in direct:
+        assert re.sub(r"\[.*\]", "", pin).lower() in lock
+
+
+def test_library_never_imports_snakemake_and_figures_never_torch(root):
+    code = (
+        "import sys, pkgutil, importlib, normreg\n"
+        "from normreg import training, checkpoint, history, evaluation\n"
+        "assert 'snakemake' not in sys.modules\n"
+    )
+    light = (
+        "import sys\n"
+        "from normreg import statistics, summary_page, tables, predictions, config, closure, devices, datasets\n"
+        "from normreg.figures import comparison, curves, gallery, confusion\n"
+        "assert 'torch' not in sys.modules and 'snakemake' not in sys.modules\n"
+    )
+    for text in (code, light):
+        subprocess.run([sys.executable, "-c", text], cwd=root / "workflow/scripts", check=True)
+
+
+def test_sizes(root):
+    for path in [*(root / "workflow/scripts").rglob("*.py")]:
+        text = path.read_text()
+        assert text.count("\n") <= 200, path
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef):
+                assert node.end_lineno - node.lineno < 40, f"{path}: {node.name}"
+    assert (root / "Snakefile").read_text().count("\n") <= 60
+
+
+def test_every_rule_that_does_work_has_log_and_conda(root):
+    for path in (root / "workflow/rules").glob("*.smk"):
+        for rule in re.findall(r"^rule \w+:\n(?:(?:    .*)?\n)+", path.read_text(), re.M):
+            assert "    log:" in rule, rule
+            assert "    conda:" in rule, rule

@@ -1,0 +1,119 @@
+"""Checkpoints and what is read from them: restored exactly, foreign or hostile files refused."""
+
+import os
+import pickle
+
+import numpy as np
+import pytest
+import torch
+
+from normreg import checkpoint, evaluation, models, predictions, training
+from normreg.errors import DataError
+
+
+@pytest.fixture
+def saved(condition, blobs, tmp_path):
+    chosen = condition(norm="gbn", num_splits=4)
+    model, history = training.train(chosen, 0, blobs, torch.device("cpu"), "x")
+    checkpoint.save(tmp_path / "c.pt", model, chosen, {"data_digest": blobs.digest(), "seed": 0})
+    return tmp_path / "c.pt", chosen, model, history
+
+
+def test_restored_model_gives_the_final_accuracy_and_the_same_logits(saved, blobs):
+    path, chosen, model, history = saved
+    restored = checkpoint.restore(path, chosen, blobs.digest())
+    assert not restored.training
+    logits = evaluation.logits(restored, blobs.test_images)
+    assert np.array_equal(logits, evaluation.logits(model, blobs.test_images))
+    accuracy = 100 * (logits.argmax(1) == blobs.test_labels).mean()
+    assert accuracy == pytest.approx(history[-1].validation_accuracy)
+
+
+def test_prediction_is_in_evaluation_mode_and_puts_the_mode_back(saved, blobs):
+    _, _, model, _ = saved
+    images = torch.as_tensor(blobs.test_images)
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    for training_mode in (True, False):
+        model.train(training_mode)
+        first, second = evaluation.predict(model, images), evaluation.predict(model, images)
+        assert torch.equal(first, second)
+        assert model.training is training_mode
+    assert all(torch.equal(before[k], v) for k, v in model.state_dict().items())
+
+
+def test_a_gbn_checkpoint_evaluates_in_a_bn_network(saved, blobs):
+    path, chosen, model, _ = saved
+    plain = models.build(chosen["network"], "bn", 1, chosen["dropout"])
+    plain.load_state_dict(torch.load(path, weights_only=True)["state_dict"])
+    ours = evaluation.logits(model, blobs.test_images)
+    assert np.array_equal(evaluation.logits(plain, blobs.test_images), ours)
+
+
+def test_a_checkpoint_of_another_condition_or_other_data_is_refused(saved, blobs, condition):
+    path, chosen, _, _ = saved
+    with pytest.raises(DataError, match=r"c\.pt: its condition is .*another run"):
+        checkpoint.restore(path, condition(), blobs.digest())
+    with pytest.raises(DataError, match=r"c\.pt: its data_digest is .*expected abc"):
+        checkpoint.restore(path, chosen, "abc")
+
+
+class Evil:
+    def __reduce__(self):
+        return print, ("this must never be printed",)
+
+
+@pytest.mark.parametrize("kind", ["missing", "truncated", "pickle", "other content", "empty"])
+def test_an_unreadable_checkpoint_is_one_message(saved, tmp_path, kind):
+    path = saved[0]
+    if kind == "missing":
+        path.unlink()
+    elif kind == "truncated":
+        path.write_bytes(path.read_bytes()[:2000])
+    elif kind == "pickle":
+        path.write_bytes(pickle.dumps(Evil()))
+    elif kind == "other content":
+        torch.save({"x": 1}, path)
+    else:
+        path.write_bytes(b"")
+    with pytest.raises(DataError, match=r"c\.pt: .*Delete it and run the same command again"):
+        checkpoint.load(path)
+
+
+def test_a_checkpoint_never_runs_code(tmp_path):
+    marker = tmp_path / "ran"
+
+    class Writes:
+        def __reduce__(self):
+            return os.mkdir, (str(marker),)
+
+    torch.save({"state_dict": Writes(), "condition": {}, "data_digest": ""}, tmp_path / "c.pt")
+    with pytest.raises(DataError):
+        checkpoint.load(tmp_path / "c.pt")
+    assert not marker.exists()
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_temporary(saved, monkeypatch):
+    path, chosen, model, _ = saved
+    old = path.read_bytes()
+
+    def half(content, file):
+        file.write_bytes(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(torch, "save", half)
+    with pytest.raises(OSError, match="disk full"):
+        checkpoint.save(path, model, chosen, {})
+    assert path.read_bytes() == old
+    assert [p.name for p in path.parent.iterdir()] == ["c.pt"]
+
+
+def test_predictions_that_are_not_finite_are_refused(tmp_path):
+    with pytest.raises(DataError, match="not finite"):
+        predictions.save(tmp_path / "p.npz", np.full((2, 10), np.nan), np.zeros(2))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_damaged_predictions_are_one_message(tmp_path):
+    (tmp_path / "p.npz").write_bytes(b"x")
+    with pytest.raises(DataError, match=r"p\.npz: cannot be read as predictions"):
+        predictions.load(tmp_path / "p.npz")

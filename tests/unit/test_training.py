@@ -1,0 +1,184 @@
+"""Training against a plain PyTorch loop, pairing of conditions, determinism, and runs that diverge."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from normreg import devices, models, streams, training
+from normreg.errors import DivergedError
+
+CPU = torch.device("cpu")
+
+
+def weights(model):
+    return torch.cat([v.double().reshape(-1) for v in model.state_dict().values()])
+
+
+def without_seconds(history):
+    return [dataclasses.replace(row, seconds=0.0) for row in history]
+
+
+@pytest.mark.parametrize(
+    ("images", "size", "expected"),
+    [
+        (6, 3, [(0, 3), (3, 6)]),
+        (8, 3, [(0, 3), (3, 6), (6, 8)]),
+        (7, 3, [(0, 3), (3, 7)]),  # the last batch of one joins the batch before it
+        (2, 4, [(0, 2)]),
+        (1, 4, [(0, 1)]),
+    ],
+)
+def test_batches(images, size, expected):
+    assert training.batch_bounds(images, size) == expected
+
+
+def test_official_splits_have_the_published_number_of_batches():
+    assert len(training.batch_bounds(60000, 128)) == 469
+    assert len(training.batch_bounds(60000, 64)) == 938
+
+
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_equals_a_plain_loop_with_l1_and_weight_decay_and_onecycle(condition, blobs, epochs):
+    chosen = condition(
+        epochs=epochs,
+        penalty="l1l2",
+        lambdas={"l1": 1e-3, "l2": 1e-2},
+        dropout=0.0,
+        augmentation=[],
+        schedule={"onecycle": {"max_lr": 0.1}},
+    )
+    trained, history = training.train(chosen, 3, blobs, CPU, "x")
+
+    torch.manual_seed(streams.stream_seed(3, "init"))
+    model = models.build("gilf641", "bn", 1, 0.0).train()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9, weight_decay=1e-2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.1, total_steps=epochs * 4)
+    pixels = (torch.tensor(blobs.train_images).float() / 255 - 0.1307) / 0.3081
+    labels = torch.tensor(blobs.train_labels).long()
+    for epoch in range(1, epochs + 1):
+        objectives, losses, hits, rate = [], [], 0, optimizer.param_groups[0]["lr"]
+        order = torch.randperm(50, generator=streams.generator(3, "order", epoch))
+        for chunk in order.split(16):
+            logits = model(pixels[chunk].unsqueeze(1))
+            loss = F.nll_loss(F.log_softmax(logits, 1), labels[chunk])
+            objective = loss + 1e-3 * sum(p.abs().sum() for p in model.parameters())
+            optimizer.zero_grad()
+            objective.backward()
+            optimizer.step()
+            schedule.step()
+            hits += (logits.argmax(1) == labels[chunk]).sum().item()
+            objectives += [objective.item()] * len(chunk)
+            losses += [loss.item()] * len(chunk)
+
+    torch.testing.assert_close(weights(trained), weights(model), rtol=1e-4, atol=1e-5)
+    last = history[-1]
+    assert last.learning_rate == pytest.approx(rate)
+    assert last.train_objective == pytest.approx(np.mean(objectives), rel=1e-5)
+    assert last.train_loss == pytest.approx(np.mean(losses), rel=1e-5)
+    assert last.train_accuracy == pytest.approx(100 * hits / 50)
+    with torch.no_grad():
+        test = (torch.tensor(blobs.test_images).float().unsqueeze(1) / 255 - 0.1307) / 0.3081
+        logits = trained.eval()(test)
+    assert last.validation_accuracy == pytest.approx(
+        100 * (logits.argmax(1).numpy() == blobs.test_labels).mean(), abs=1e-9
+    )
+    expected = F.cross_entropy(logits, torch.tensor(blobs.test_labels).long()).item()
+    assert last.validation_loss == pytest.approx(expected, rel=1e-5)
+
+
+def test_learns(condition, blobs):
+    _, history = training.train(condition(epochs=30), 0, blobs, CPU, "x")
+    assert history[-1].validation_accuracy > 80
+    assert [row.epoch for row in history] == list(range(1, 31))
+
+
+@pytest.mark.parametrize("norm", ["bn", "gbn"])
+def test_same_seed_same_bits_other_seed_other_weights(condition, blobs, norm):
+    chosen = condition(norm=norm, num_splits=2, lambdas={"l1": 1e-4})
+    first, first_history = training.train(chosen, 0, blobs, CPU, "x")
+    second, second_history = training.train(chosen, 0, blobs, CPU, "x")
+    other, _ = training.train(chosen, 1, blobs, CPU, "x")
+    assert torch.equal(weights(first), weights(second))
+    assert without_seconds(first_history) == without_seconds(second_history)
+    assert not torch.equal(weights(first), weights(other))
+
+
+@pytest.mark.parametrize(
+    "change", [{"penalty": "l1", "penalty_scope": "weights"}, {"norm": "gbn", "num_splits": 1}, {"epochs": 1}]
+)
+def test_conditions_of_a_seed_share_initial_weights_order_augmentation_and_dropout(condition, blobs, change):
+    """A condition that differs only in what has no effect (a lambda of 0, one split) trains to the same bits."""
+    baseline, _ = training.train(condition(epochs=change.get("epochs", 2)), 5, blobs, CPU, "x")
+    paired, _ = training.train(condition(**change), 5, blobs, CPU, "x")
+    assert torch.equal(weights(baseline), weights(paired))
+
+
+def test_order_and_augmentation_do_not_depend_on_the_batch_size(condition, blobs, monkeypatch):
+    seen = []
+    apply = training.augmentation.apply
+    monkeypatch.setattr(
+        training.augmentation, "apply", lambda spec, draws, images: seen.append(apply(spec, draws, images)) or seen[-1]
+    )
+    for size in (10, 25):
+        training.train(condition(batch_size=size, epochs=1), 0, blobs, CPU, "x")
+    assert torch.equal(torch.cat(seen[:5]), torch.cat(seen[5:]))
+
+
+def test_order_changes_from_epoch_to_epoch_and_covers_all_images(condition, blobs, monkeypatch):
+    seen = []
+    monkeypatch.setattr(training.augmentation, "apply", lambda spec, draws, images: seen.append(images) or images)
+    training.train(condition(batch_size=50, epochs=2), 0, blobs, CPU, "x")
+    first, second = (batch.flatten(1).double().sum(1) for batch in seen)
+    assert not torch.equal(first, second)
+    expected = torch.tensor(blobs.train_images).flatten(1).double().sum(1).sort().values
+    assert torch.equal(first.sort().values, expected)
+
+
+def test_ghost_batches_really_change_training(condition, blobs):
+    bn, _ = training.train(condition(), 0, blobs, CPU, "x")
+    gbn, _ = training.train(condition(norm="gbn", num_splits=4), 0, blobs, CPU, "x")
+    assert not torch.equal(weights(bn), weights(gbn))
+
+
+def test_step_schedule_goes_by_epochs(condition, blobs):
+    chosen = condition(epochs=5, schedule={"step": {"step_size": 2, "gamma": 0.1}})
+    _, history = training.train(chosen, 0, blobs, CPU, "x")
+    assert [row.learning_rate for row in history] == pytest.approx([0.05, 0.05, 0.005, 0.005, 0.0005])
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        ({"optimizer": {"lr": 1e18, "momentum": 0.9, "nesterov": False}}, "optimizer.lr"),
+        ({"schedule": {"onecycle": {"max_lr": 1e18}}}, "schedule.onecycle.max_lr"),
+        ({"penalty": "l2", "lambdas": {"l2": 1e5}}, "lambdas.l2"),
+        ({"penalty": "l1", "lambdas": {"l1": 1e36}}, "lambdas.l1"),
+    ],
+)
+def test_divergence_names_run_epoch_and_likely_key(condition, blobs, change, key):
+    with pytest.raises(DivergedError) as caught:
+        training.train(condition(epochs=30, **change), 4, blobs, CPU, "mine l1-bn seed 4")
+    message = str(caught.value)
+    assert "mine l1-bn seed 4" in message
+    assert "in epoch " in message
+    assert f"likely key is {key}," in message
+
+
+def test_progress_line_tells_accuracy_and_time_left(condition, blobs, caplog):
+    with caplog.at_level("INFO", logger="normreg"):
+        training.train(condition(), 0, blobs, CPU, "mine none-bn seed 0")
+    assert len(caplog.messages) == 2
+    assert caplog.messages[0].startswith("mine none-bn seed 0: epoch 1/2, training ")
+    assert caplog.messages[0].endswith("min left")
+
+
+def test_cuda_without_a_gpu_is_a_clear_error():
+    if torch.cuda.is_available():
+        assert devices.resolve("cuda", 1).type == "cuda"
+    else:
+        with pytest.raises(devices.NormregError, match=r"device: found 'cuda'.*--config device=cpu"):
+            devices.resolve("cuda", 1)
+    assert devices.resolve("cpu", 1) == CPU

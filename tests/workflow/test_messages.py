@@ -1,0 +1,86 @@
+"""What a person sees on the real command line: one clear message for bad input, and what jobs ask for."""
+
+import re
+
+import pytest
+import torch
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("epoch=3", "config: unknown key 'epoch'. Did you mean 'epochs'?"),
+        ("epochs=0", "config: key 'epochs': found 0; expected a whole number from 1"),
+        ("study=nosuch", "config: key 'study': found 'nosuch', but there is no config/studies/nosuch.yaml."),
+        ("device=gpu", "config: key 'device': found 'gpu'; expected one of auto, cpu, cuda."),
+        ("seeds=[0,x]", "config: key 'seeds': found [0, 'x']; expected a count"),
+    ],
+)
+def test_a_wrong_key_gives_one_message_and_no_traceback(finished, setting, message):
+    done = finished.snakemake("-n", config=(setting,), check=False)
+    assert done.returncode != 0
+    assert message in done.stdout
+    assert "Traceback" not in done.stdout
+    assert len(done.stdout.splitlines()) < 8
+
+
+def test_a_wrong_study_names_file_and_key(copy):
+    copy.edit("config/studies/tiny.yaml", "batch_size: 128", "batch_size: 127")
+    done = copy.snakemake("-n", check=False)
+    assert (
+        "config/studies/tiny.yaml: conditions.l2-gbn: batch_size 127 is not divisible by num_splits 2." in done.stdout
+    )
+    assert "Traceback" not in done.stdout
+
+
+def test_divergence_stops_the_run_with_a_message_and_leaves_no_checkpoint(copy):
+    copy.edit("config/studies/tiny.yaml", "lr: 0.05", "lr: 1.0e+18")
+    done = copy.snakemake("results/digits/tiny/none-bn/seed0/checkpoint.pt", check=False)
+    assert done.returncode != 0
+    log = copy.read("logs/train/digits/tiny/none-bn/seed0.log")
+    assert re.search(r"error: tiny none-bn seed 0: the objective is no longer .* likely key is optimizer\.lr", log)
+    assert "Traceback" not in log
+    assert "likely key is optimizer.lr" in done.stdout
+    assert not (copy.folder / "results/digits/tiny/none-bn/seed0/checkpoint.pt").exists()
+
+
+def test_mnist_without_network_or_folder_names_the_ways_on(copy):
+    done = copy.snakemake("resources/mnist.npz", config=("dataset=mnist", "mnist_dir=no/such/folder"), check=False)
+    assert done.returncode != 0
+    assert "no/such/folder" in done.stdout
+    assert "dataset=digits" in done.stdout
+    assert "Traceback" not in done.stdout
+    assert not (copy.folder / "resources/mnist.npz").exists()
+
+
+def test_a_damaged_data_file_is_named(copy):
+    (copy.folder / "resources/digits.npz").write_bytes(b"not a zip file")
+    done = copy.snakemake("--forcerun", "train", check=False)
+    assert "resources/digits.npz: cannot be read as a prepared data set" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+@pytest.mark.parametrize(("device", "gpus"), [("cpu", "0"), ("cuda", "1")])
+def test_a_training_job_asks_for_a_gpu_only_where_it_uses_one(new_project, device, gpus):
+    output = new_project().snakemake("-n", config=(f"device={device}",)).stdout
+    trains = re.findall(r"rule train:\n(?:    .*\n)+", output)
+    assert len(trains) == 3
+    for job in trains:
+        resources = re.search(r"resources: (.*)", job).group(1)
+        assert f"gpu={gpus}" in resources
+        assert "mem_mb=" in resources
+        assert "runtime=" in resources
+
+
+def test_cuda_without_a_gpu_is_one_message(new_project):
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    done = new_project().snakemake("training", config=("device=cuda",), check=False)
+    assert "device: found 'cuda', but PyTorch" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def test_a_job_uses_one_thread_whatever_the_environment_says(finished):
+    """Four jobs side by side each pin one thread; the log tells what PyTorch really uses."""
+    log = finished.read("logs/train/digits/tiny/none-bn/seed0.log")
+    assert "threads 1, PyTorch" in log
