@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from normreg import datasets, predictions
+from normreg import datasets, metrics, predictions
 from normreg.errors import ConfigError, DataError
 from normreg.figures import axes as scales
 from normreg.figures import comparison, confusion, curves, gallery, inputs, style
@@ -126,16 +126,6 @@ def test_seeds_with_other_epochs_are_refused(tmp_path: Path) -> None:
     runs = [{"condition": "l1-bn", "penalty": "l1", "norm": "bn", "seed": seed} for seed in (0, 1)]
     with pytest.raises(DataError, match="l1-bn"):
         inputs.read_courses(paths, runs, "validation_accuracy")
-
-
-@pytest.mark.parametrize(
-    "content", ["", "epoch,validation_loss\n", "epoch,seconds\n1,2\n", "epoch,validation_loss\n1,\n"]
-)
-def test_broken_metrics_name_the_file(tmp_path: Path, content: str) -> None:
-    path = tmp_path / "metrics.csv"
-    path.write_text(content)
-    with pytest.raises(DataError, match=r"metrics\.csv"):
-        inputs.read_metrics(path, ["validation_loss"])
 
 
 def test_predictions_of_other_data_are_refused(tmp_path: Path) -> None:
@@ -359,7 +349,7 @@ def test_epoch_ticks_hold_the_ends() -> None:
 
 @pytest.mark.parametrize("accuracy", [[91.0], [90.0, 97.0, 96.0], list(np.linspace(80, 99.5, 25)), [100.0, 100.0]])
 def test_curves_are_the_table(tmp_path: Path, accuracy: list[float]) -> None:
-    table = inputs.read_metrics(write_metrics(tmp_path / "metrics.csv", accuracy), curves.COLUMNS)
+    table = metrics.read(write_metrics(tmp_path / "metrics.csv", accuracy), curves.COLUMNS)
     figure = curves.draw(table, "l1-gbn, seed 0")
     for name in ("accuracy", "loss"):
         train, validation = named(figure, name).lines

@@ -3,8 +3,9 @@
 from normreg import jobs
 
 with jobs.job(snakemake.log[0]):
-    from normreg.figures import curves, inputs, style
+    from normreg import metrics
+    from normreg.figures import curves, style
 
-    table = inputs.read_metrics(str(snakemake.input.metrics), curves.COLUMNS)
+    table = metrics.read(snakemake.input.metrics, curves.COLUMNS)
     drawn = curves.draw(table, snakemake.params.figure["title"])
     style.save(drawn, snakemake.output.png, snakemake.output.svg)

@@ -1,35 +1,16 @@
 """What a run's files say, in numbers. Reads files, never models; imports no PyTorch."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from normreg import predictions
-from normreg.errors import DataError
+from normreg import metrics, predictions
 
 TARGET_ACCURACY = 99.4  # percent; what the published studies aimed at
 LAST = 5  # epochs in the "last five" means
-
-
-def read_metrics(path: str | Path) -> pd.DataFrame:
-    """`metrics.csv`, a row an epoch from 1.
-
-    Raises:
-        DataError: unreadable, or epochs are missing.
-    """
-    try:
-        metrics = pd.read_csv(path)
-        complete = list(metrics["epoch"]) == list(range(1, len(metrics) + 1)) and len(metrics) > 0
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(
-            f"{path}: cannot be read as metrics ({error}). Delete it and run the same command again."
-        ) from error
-    if not complete:
-        raise DataError(f"{path}: epochs are not 1, 2, 3, ... without gaps. Delete it and run the same command again.")
-    return metrics
+_COLUMNS = ("train_accuracy", "validation_accuracy", "validation_loss", "seconds")
 
 
 def run_summary(run: Mapping[str, Any], files: Mapping[str, str], train_images: int) -> dict[str, Any]:
@@ -44,28 +25,26 @@ def run_summary(run: Mapping[str, Any], files: Mapping[str, str], train_images: 
         Accuracies in percent, losses as mean cross-entropy. `final` is the last epoch, `best` the maximum over epochs
         (optimistic: chosen on the validation split). `generalization_gap` is final training minus validation accuracy.
     """
-    metrics = read_metrics(files["metrics"])
-    accuracy, loss = metrics["validation_accuracy"], metrics["validation_loss"]
-    last, tail = metrics.iloc[-1], metrics.tail(LAST)
-    reached = metrics.loc[accuracy >= TARGET_ACCURACY, "epoch"]
-    saved = predictions.load(files["predictions"])
+    table = metrics.read(files["metrics"], _COLUMNS)
+    accuracy, loss, seconds = table["validation_accuracy"], table["validation_loss"], table["seconds"].sum()
+    reached = table["epoch"][accuracy >= TARGET_ACCURACY]
     return {
         **run,
         "parameters": int(pd.read_csv(files["weights"])["elements"].sum()),
-        "epochs": len(metrics),
-        "final_accuracy": last["validation_accuracy"],
+        "epochs": len(accuracy),
+        "final_accuracy": accuracy[-1],
         "best_accuracy": accuracy.max(),
-        "best_epoch": int(metrics.loc[accuracy.idxmax(), "epoch"]),
-        "last5_accuracy": tail["validation_accuracy"].mean(),
-        "mistakes": int(saved.wrong.sum()),
-        "final_loss": last["validation_loss"],
+        "best_epoch": int(table["epoch"][accuracy.argmax()]),
+        "last5_accuracy": accuracy[-LAST:].mean(),
+        "mistakes": int(predictions.load(files["predictions"]).wrong.sum()),
+        "final_loss": loss[-1],
         "best_loss": loss.min(),
-        "last5_loss": tail["validation_loss"].mean(),
-        "train_accuracy": last["train_accuracy"],
-        "generalization_gap": last["train_accuracy"] - last["validation_accuracy"],
-        "first_epoch_at_99.4": int(reached.iloc[0]) if len(reached) else None,
-        "seconds": metrics["seconds"].sum(),
-        "images_per_second": train_images * len(metrics) / metrics["seconds"].sum(),
+        "last5_loss": loss[-LAST:].mean(),
+        "train_accuracy": table["train_accuracy"][-1],
+        "generalization_gap": table["train_accuracy"][-1] - accuracy[-1],
+        "first_epoch_at_99.4": int(reached[0]) if len(reached) else None,
+        "seconds": seconds,
+        "images_per_second": train_images * len(accuracy) / seconds,
     }
 
 

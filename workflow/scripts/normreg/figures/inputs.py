@@ -1,6 +1,5 @@
 """What figures are drawn from: courses of a metric over the epochs, and saved predictions."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from normreg import datasets, predictions
+from normreg import datasets, metrics, predictions
 from normreg.errors import DataError
 from normreg.predictions import Predictions
 
@@ -58,27 +57,6 @@ class PredictedImages(Predictions):
         return int(self.wrong.sum())
 
 
-def read_metrics(path: str | Path, columns: Sequence[str]) -> dict[str, np.ndarray]:
-    """Reads `columns` and the epochs of a `metrics.csv`, each float64 (E,) except `epoch`, int64 (E,).
-
-    Raises:
-        DataError: no rows, a missing column or a value that is no number.
-    """
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-        table = {name: np.array([float(row[name]) for row in rows]) for name in ("epoch", *columns)}
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise DataError(
-            f"{path}: cannot be read as metrics with {', '.join(columns)} ({type(error).__name__}: {error}). "
-            "Delete it and run the same command again."
-        ) from error
-    if not rows:
-        raise DataError(f"{path}: has no epochs. Delete it and run the same command again.")
-    table["epoch"] = table["epoch"].astype(np.int64)
-    return table
-
-
 def read_courses(paths: Sequence[str | Path], runs: Sequence[Mapping[str, Any]], metric: str) -> list[Course]:
     """Reads `metric` of all runs and gathers the seeds of each condition, conditions in the order of `runs`.
 
@@ -90,7 +68,7 @@ def read_courses(paths: Sequence[str | Path], runs: Sequence[Mapping[str, Any]],
     Raises:
         DataError: a table cannot be read, or the seeds of one condition differ in their epochs.
     """
-    tables = [read_metrics(path, [metric]) for path in paths]
+    tables = [metrics.read(path, [metric]) for path in paths]
     courses = []
     for condition in dict.fromkeys(run["condition"] for run in runs):
         found = [(run, table) for run, table in zip(runs, tables, strict=True) if run["condition"] == condition]
