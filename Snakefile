@@ -21,14 +21,19 @@ report: "workflow/report/overview.rst"
 rule all:
     default_target: True
     input:
-        all_targets,
+        everything(RUN),
 
 
 rule training:
     input:
-        training_targets,
+        targets(RUN, "training"),
 
 
 rule figures:
     input:
-        figure_targets,
+        targets(RUN, "figures"),
+
+
+rule published:
+    input:
+        published_targets,

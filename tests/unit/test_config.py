@@ -168,6 +168,84 @@ def test_wrong_study(study, path, value, fragments):
     assert len(message) < 400
 
 
+def published_block():
+    """A correct one, of the controlled study."""
+    row = {"from": "notebook", "best": 99.5, "best_epoch": 24, "final": 99.4}
+    last5 = {"last5_accuracy": [99.1, 99.2, 99.3, 99.5, 99.4], "last5_loss": [0.02] * 5}
+    unpublished = {"from": "readme", "best": 99.5, "best_epoch": None, "final": None, "note": "no log"}
+    return {"source": "a/b", "conditions": {"l1-bn": row | last5, "l2-bn": unpublished}}
+
+
+README_ENTRY = {"key": "conditions.l1-bn.lambdas.l1", "readme": 1.0e-4, "executed": 1.0e-5, "note": "ten times"}
+
+
+def test_published_results_and_the_readmes_differences_reach_the_run(study):
+    plain = study(lambda content: None)
+    assert (plain.published, plain.readme) == (None, [])
+    entries = [README_ENTRY, {"key": "nesterov", "readme": None, "executed": False}]
+    run = study(lambda content: content.update(published=published_block(), readme=entries))
+    assert (run.published, run.readme) == (published_block(), entries)
+    assert run.conditions == plain.conditions  # they train nothing
+
+
+def test_studies_with_published_results_are_listed_by_name(tmp_path, monkeypatch):
+    monkeypatch.setattr(config, "STUDIES", tmp_path)
+    for name, text in (("b", "published: {}"), ("a", "published: {}"), ("c", "network: x"), ("d", "")):
+        (tmp_path / f"{name}.yaml").write_text(text)
+    assert config.published_studies() == ["a", "b"]
+    (tmp_path / "e.yaml").write_text("a: [1")
+    with pytest.raises(ConfigError, match=r"e\.yaml: not readable"):
+        config.published_studies()
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "fragments"),
+    [
+        ("published.sources", "x", ["unknown key 'published.sources'", "Did you mean 'source'?"]),
+        ("published.source", 3, ["key 'published.source'", "found 3", "a text"]),
+        ("published.conditions", {}, ["key 'published.conditions'", "found {}"]),
+        (
+            "published.conditions.l3-bn",
+            {"from": "readme", "best": 1, "best_epoch": 1, "final": 1},
+            ["'l3-bn'", "none-bn"],
+        ),
+        ("published.conditions.l1-bn", {"from": "readme"}, ["key 'published.conditions.l1-bn.best' is missing"]),
+        ("published.conditions.l1-bn.form", "notebook", ["unknown key", "l1-bn.form'", "Did you mean 'from'?"]),
+        ("published.conditions.l1-bn.from", "notbook", ["found 'notbook'", "one of notebook, readme"]),
+        ("published.conditions.l1-bn.best", 0.995e3, ["l1-bn.best'", "found 995.0", "percent, from 0 to 100"]),
+        ("published.conditions.l1-bn.best", None, ["l1-bn.best'", "found None"]),
+        ("published.conditions.l1-bn.best_epoch", 0, ["l1-bn.best_epoch'", "found 0", "or null"]),
+        ("published.conditions.l1-bn.best_epoch", "last", ["l1-bn.best_epoch'", "found 'last'", "or null"]),
+        ("published.conditions.l1-bn.final", float("nan"), ["l1-bn.final'", "found nan"]),
+        ("published.conditions.l1-bn.printed_epochs", 2.5, ["l1-bn.printed_epochs'", "found 2.5"]),
+        ("published.conditions.l1-bn.last5_accuracy", [99.0] * 4, ["l1-bn.last5_accuracy'", "five accuracies"]),
+        ("published.conditions.l1-bn.last5_accuracy", [99.0] * 6, ["l1-bn.last5_accuracy'", "five accuracies"]),
+        ("published.conditions.l1-bn.last5_loss", [0.01] * 4, ["l1-bn.last5_loss'", "five losses"]),
+        ("published.conditions.l1-bn.last5_loss", [0.01] * 4 + [-1], ["l1-bn.last5_loss.4'", "found -1"]),
+        ("published.conditions.l1-bn.last5_loss", ["1e-2"] * 5, ["l1-bn.last5_loss.0'", "YAML reads 1e-5 as text"]),
+        ("published.conditions.l1-bn.note", 3, ["l1-bn.note'", "found 3", "a text"]),
+        ("readme", {"key": "epochs"}, ["key 'readme'", "a list of entries"]),
+        ("readme", [README_ENTRY | {"reason": "x"}], ["unknown key 'readme.0.reason'", "key, readme, executed, note"]),
+        ("readme", [{"key": "epochs", "readme": 15}], ["key 'readme.0.executed' is missing"]),
+        ("readme", [README_ENTRY | {"key": "a b"}], ["key 'readme.0.key'", "found 'a b'", "a dotted key"]),
+        ("readme", [README_ENTRY | {"readme": "1e-4"}], ["key 'readme.0.readme'", "YAML reads 1e-5 as text"]),
+        ("readme", [README_ENTRY | {"executed": [1]}], ["key 'readme.0.executed'", "found [1]", "or null"]),
+    ],
+    ids=str,
+)
+def test_wrong_published_results(study, path, value, fragments):
+    def change(content):
+        content["published"] = published_block()
+        put(path, value)(content)
+
+    with pytest.raises(ConfigError) as caught:
+        study(change)
+    message = str(caught.value)
+    assert "mine.yaml" in message
+    assert all(fragment in message for fragment in fragments), message
+    assert len(message) < 400
+
+
 @pytest.mark.parametrize("text", ["a: [1", "- 1\n- 2", "", "\x00"], ids=repr)
 def test_study_that_is_not_a_yaml_map(tmp_path, monkeypatch, text):
     monkeypatch.setattr(config, "STUDIES", tmp_path)

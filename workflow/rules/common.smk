@@ -1,4 +1,5 @@
 # Reads the configuration once and answers what the rules ask of it. No rules here.
+import functools
 import os
 import sys
 from pathlib import Path
@@ -17,8 +18,6 @@ try:
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
-RUNS = {RUN.name: RUN}  # by the name that stands in paths as {study}
-RESULTS = f"results/{config['dataset']}/{RUN.name}"
 FIRST_SEED = config["seeds"][0]
 USE_GPU = wants_gpu(config["device"])
 config["resolved"] = configuration.resolved_settings(RUN)  # for the report's overview
@@ -26,7 +25,7 @@ config["resolved"] = configuration.resolved_settings(RUN)  # for the report's ov
 
 wildcard_constraints:
     dataset=config["dataset"],
-    study="|".join(RUNS),
+    study="[a-z0-9-]+",
     condition="[a-z0-9-]+",
     seed="[0-9]+",
 
@@ -37,15 +36,30 @@ def code(script):
     return [os.path.relpath(file) for file in files]
 
 
+@functools.cache
+def run_named(name):
+    """The run whose name stands in paths as {study}: the configured one, or another study as its file has it."""
+    if name == RUN.name:
+        return RUN
+    try:
+        return configuration.load_run({**config, "study": name, "network": None})
+    except ConfigError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def run_of(wildcards):
+    return run_named(wildcards.study)
+
+
 def condition(wildcards):
-    return RUNS[wildcards.study].conditions[wildcards.condition]
+    return run_of(wildcards).conditions[wildcards.condition]
 
 
 def run_list(wildcards):
     """Condition, penalty, norm and seed of each run of a study, in order."""
     return [
         {"condition": name, "penalty": settings["penalty"], "norm": settings["norm"], "seed": seed}
-        for name, settings in RUNS[wildcards.study].conditions.items()
+        for name, settings in run_of(wildcards).conditions.items()
         for seed in config["seeds"]
     ]
 
@@ -74,7 +88,7 @@ def condition_figure(wildcards):
 
 def shown_first(wildcards):
     """The report's subcategory of a gallery."""
-    first = wildcards.condition in RUNS[wildcards.study].galleries
+    first = wildcards.condition in run_of(wildcards).galleries
     return "shown first by the study" if first else "the other conditions"
 
 
@@ -85,21 +99,33 @@ def graph(stem, labels, **marks):
     }
 
 
-def training_targets(wildcards):
-    """Every checkpoint and metrics file by name: Snakemake ignores a missing file that only later jobs read."""
-    runs = [f"{RESULTS}/{name}/seed{seed}" for name in RUN.conditions for seed in config["seeds"]]
-    return [f"{run}/{file}" for run in runs for file in ("checkpoint.pt", "metrics.csv")]
+def targets(run, *kinds):
+    """The files of a run that stand in a target list; `kinds` of "training", "evaluation", "figures", "tables".
+
+    Every checkpoint and metrics file is named: Snakemake ignores a missing file that only later jobs read.
+    """
+    folder = f"results/{config['dataset']}/{run.name}"
+    seeds = [f"{name}/seed{seed}" for name in run.conditions for seed in config["seeds"]]
+    conditions = dict.fromkeys([*run.galleries, *run.conditions])
+    graphs = [f"{graph}_{quantity}" for graph in ("validation", "small_multiples") for quantity in ("accuracy", "loss")]
+    tables = ["summary.csv", "summary.html", "layers.csv", "layers.html", "last_five.csv", "last_five.html"]
+    if run.published:
+        graphs.append("published")
+        tables += ["published.csv", "published.html"]
+    graphs += [f"{name}/curves" for name in conditions]
+    files = {
+        "training": [f"{seed}/{file}" for seed in seeds for file in ("checkpoint.pt", "metrics.csv")],
+        "evaluation": [f"{seed}/{file}" for seed in seeds for file in ("predictions.npz", "weights.csv")],
+        "figures": [f"{name}/{kind}.png" for name in conditions for kind in ("gallery", "confusion")]
+        + [f"{graph}.{ending}" for graph in graphs for ending in ("png", "svg")],
+        "tables": tables,
+    }
+    return [f"{folder}/{file}" for kind in kinds for file in files[kind]]
 
 
-def figure_targets(wildcards):
-    graphs = [f"validation_{quantity}.{ending}" for quantity in ("accuracy", "loss") for ending in ("png", "svg")]
-    kinds = ("gallery.png", "confusion.png", "curves.png", "curves.svg")
-    conditions = dict.fromkeys([*RUN.galleries, *RUN.conditions])
-    return [f"{RESULTS}/{name}" for name in [*graphs, *(f"{c}/{kind}" for c in conditions for kind in kinds)]]
+def everything(run):
+    return targets(run, "training", "evaluation", "figures", "tables")
 
 
-def all_targets(wildcards):
-    runs = [f"{RESULTS}/{name}/seed{seed}" for name in RUN.conditions for seed in config["seeds"]]
-    evaluated = [f"{run}/{file}" for run in runs for file in ("predictions.npz", "weights.csv")]
-    tables = [f"{RESULTS}/{name}" for name in ("summary.csv", "summary.html", "layers.csv", "layers.html")]
-    return training_targets(wildcards) + evaluated + figure_targets(wildcards) + tables
+def published_targets(wildcards):
+    return [file for name in configuration.published_studies() for file in everything(run_named(name))]

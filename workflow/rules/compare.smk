@@ -31,7 +31,7 @@ rule render_summary:
             "results/{dataset}/{study}/summary.html",
             caption="../report/summary.rst",
             category="Comparison",
-            labels={"what": "summary of all conditions", "format": "table"},
+            labels={"study": "{study}", "what": "summary of all conditions", "format": "table"},
         ),
     log:
         "logs/render_summary/{dataset}/{study}.log",
@@ -55,7 +55,7 @@ rule list_layers:
             "results/{dataset}/{study}/layers.html",
             caption="../report/layers.rst",
             category="Network",
-            labels={"what": "layers and parameters", "format": "table"},
+            labels={"study": "{study}", "what": "layers and parameters", "format": "table"},
         ),
         csv="results/{dataset}/{study}/layers.csv",
     log:
@@ -67,6 +67,55 @@ rule list_layers:
         mem_mb=1000,
         runtime=10,
     params:
-        networks=lambda w: sorted({c["network"] for c in RUNS[w.study].conditions.values()}),
+        networks=lambda w: sorted({c["network"] for c in run_of(w).conditions.values()}),
     script:
         "../scripts/list_layers.py"
+
+
+rule tabulate_last_five:
+    input:
+        metrics=each_run("metrics.csv"),
+        code=code("tabulate_last_five.py"),
+    output:
+        page=report(
+            "results/{dataset}/{study}/last_five.html",
+            caption="../report/last_five.rst",
+            category="Comparison",
+            labels={"study": "{study}", "what": "last five epochs", "format": "table"},
+        ),
+        csv="results/{dataset}/{study}/last_five.csv",
+    log:
+        "logs/tabulate_last_five/{dataset}/{study}.log",
+    localrule: True
+    conda:
+        "../../envs/normreg.yaml"
+    params:
+        runs=run_list,
+        title=lambda w: f"Last five epochs: {title(w)}",
+    script:
+        "../scripts/tabulate_last_five.py"
+
+
+rule compare_published:
+    input:
+        summary="results/{dataset}/{study}/summary.csv",
+        code=code("compare_published.py"),
+    output:
+        page=report(
+            "results/{dataset}/{study}/published.html",
+            caption="../report/published.rst",
+            category="Published and measured",
+            labels={"study": "{study}", "what": "published and measured", "format": "table"},
+        ),
+        csv="results/{dataset}/{study}/published.csv",
+    log:
+        "logs/compare_published/{dataset}/{study}.log",
+    localrule: True
+    conda:
+        "../../envs/normreg.yaml"
+    params:
+        published=lambda w: run_of(w).published,
+        readme=lambda w: run_of(w).readme,
+        title=lambda w: f"Published and measured: {title(w)}",
+    script:
+        "../scripts/compare_published.py"

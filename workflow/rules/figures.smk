@@ -11,7 +11,7 @@ rule plot_comparison:
             "results/{dataset}/{study}/validation_{quantity}",
             caption="../report/comparison.rst",
             category="Comparison",
-            labels={"what": "validation {quantity} of all conditions"},
+            labels={"study": "{study}", "what": "validation {quantity} of all conditions"},
         ),
     log:
         "logs/plot_comparison/{dataset}/{study}/{quantity}.log",
@@ -29,6 +29,52 @@ rule plot_comparison:
         "../scripts/plot_comparison.py"
 
 
+rule plot_small_multiples:
+    input:
+        metrics=each_run("metrics.csv"),
+        code=code("plot_small_multiples.py"),
+    output:
+        **graph(
+            "results/{dataset}/{study}/small_multiples_{quantity}",
+            caption="../report/small_multiples.rst",
+            category="Comparison",
+            labels={"study": "{study}", "what": "validation {quantity}, a panel per condition"},
+        ),
+    log:
+        "logs/plot_small_multiples/{dataset}/{study}/{quantity}.log",
+    wildcard_constraints:
+        quantity="accuracy|loss",
+    localrule: True
+    conda:
+        "../../envs/normreg.yaml"
+    params:
+        figure=comparison_figure,
+    script:
+        "../scripts/plot_small_multiples.py"
+
+
+rule plot_published:
+    input:
+        comparison="results/{dataset}/{study}/published.csv",
+        code=code("plot_published.py"),
+    output:
+        **graph(
+            "results/{dataset}/{study}/published",
+            caption="../report/published.rst",
+            category="Published and measured",
+            labels={"study": "{study}", "what": "published and measured"},
+        ),
+    log:
+        "logs/plot_published/{dataset}/{study}.log",
+    localrule: True
+    conda:
+        "../../envs/normreg.yaml"
+    params:
+        figure=lambda w: {"title": f"Published and measured: {title(w)}"},
+    script:
+        "../scripts/plot_published.py"
+
+
 rule plot_gallery:
     input:
         predictions=f"{FIRST}/predictions.npz",
@@ -40,7 +86,7 @@ rule plot_gallery:
             caption="../report/gallery.rst",
             category="Mistakes",
             subcategory=shown_first,
-            labels={"condition": "{condition}", "seed": str(FIRST_SEED), "kind": "gallery"},
+            labels={"study": "{study}", "condition": "{condition}", "seed": str(FIRST_SEED), "kind": "gallery"},
         ),
     log:
         "logs/plot_gallery/{dataset}/{study}/{condition}.log",
@@ -66,7 +112,12 @@ rule plot_confusion:
             "results/{dataset}/{study}/{condition}/confusion.png",
             caption="../report/confusion.rst",
             category="Confusion",
-            labels={"condition": "{condition}", "seed": str(FIRST_SEED), "kind": "confusion matrix"},
+            labels={
+                "study": "{study}",
+                "condition": "{condition}",
+                "seed": str(FIRST_SEED),
+                "kind": "confusion matrix",
+            },
         ),
     log:
         "logs/plot_confusion/{dataset}/{study}/{condition}.log",
@@ -91,7 +142,12 @@ rule plot_curves:
             "results/{dataset}/{study}/{condition}/curves",
             caption="../report/curves.rst",
             category="Curves",
-            labels={"condition": "{condition}", "seed": str(FIRST_SEED), "kind": "training and validation"},
+            labels={
+                "study": "{study}",
+                "condition": "{condition}",
+                "seed": str(FIRST_SEED),
+                "kind": "training and validation",
+            },
         ),
     log:
         "logs/plot_curves/{dataset}/{study}/{condition}.log",

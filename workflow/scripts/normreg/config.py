@@ -16,11 +16,17 @@ _MERGED = ("optimizer", "lambdas")  # overridden key by key; every other setting
 
 @dataclass(frozen=True)
 class Run:
-    """One study as it will be executed. `name` is the folder under results/{dataset}/."""
+    """One study as it will be executed. `name` is the folder under results/{dataset}/.
+
+    `published` and `readme` are the study's blocks of published results (None if it has none, or under another network
+    than its own) and of differences between its README and its code ([] likewise).
+    """
 
     name: str
     conditions: dict[str, Condition]
     galleries: tuple[str, ...]
+    published: dict[str, Any] | None
+    readme: list[dict[str, Any]]
 
 
 def check_config(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,6 +65,8 @@ def load_run(config: Mapping[str, Any]) -> Run:
             for name, own in content["conditions"].items()
         },
         galleries=tuple(content["galleries"]),
+        published=None if renamed else content.get("published"),
+        readme=[] if renamed else content.get("readme", []),
     )
 
 
@@ -74,11 +82,25 @@ def read_study(name: str) -> dict[str, Any]:
         raise ConfigError(f"config: key 'study': found '{name}', but there is no {path}. Studies at hand: {known}.")
     content: dict[str, Any] = read_yaml(path)
     validate(content, "study.schema.yaml", str(path))
-    unknown = [g for g in content["galleries"] if g not in content["conditions"]]
-    if unknown:
-        known = ", ".join(content["conditions"])
-        raise ConfigError(f"{path}: key 'galleries': found '{unknown[0]}'; expected conditions of this study: {known}.")
+    named = {"galleries": content["galleries"]}
+    if "published" in content:
+        named["published.conditions"] = content["published"]["conditions"]
+    for key, names in named.items():
+        unknown = [name for name in names if name not in content["conditions"]]
+        if unknown:
+            known = ", ".join(content["conditions"])
+            raise ConfigError(f"{path}: key '{key}': found '{unknown[0]}'; expected conditions of this study: {known}.")
     return content
+
+
+def published_studies() -> list[str]:
+    """Sorted names of the studies that have a `published` block; their files are read, not validated.
+
+    Raises:
+        ConfigError: a study file is not readable as YAML.
+    """
+    contents = {path.stem: read_yaml(path) for path in STUDIES.glob("*.yaml")}
+    return sorted(name for name, content in contents.items() if isinstance(content, Mapping) and "published" in content)
 
 
 def resolved_settings(run: Run) -> dict[str, dict[str, str]]:

@@ -1,0 +1,200 @@
+"""Published against measured values of a study: a row per condition, a panel per quantity."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from normreg.errors import DataError
+from normreg.figures import style
+from normreg.figures.axes import METRICS
+from normreg.published import SAME_CONFIGURATION_DIFFERED
+
+PANELS = {  # heading and metric of each
+    "final_accuracy": ("accuracy at the last epoch", "validation_accuracy"),
+    "last5_accuracy": ("mean accuracy of the last five epochs", "validation_accuracy"),
+    "last5_loss": ("mean loss of the last five epochs", "validation_loss"),
+}
+SIGNS = {"*": "from the README, without a notebook's output", "†": "published value outside the spread of seeds"}
+_LEAST_SPAN = {"validation_accuracy": 0.25, "validation_loss": 0.004}  # so that a single image stays small
+_PLOT, _NUMBER, _GAP = 2.2, 0.66, 0.25  # widths of the plot, of each of two columns of numbers, between panels; inches
+_ROW, _HEAD, _BOTTOM, _TOP = 0.27, 0.78, 1.12, 0.62  # heights, inches
+_SIZE, _INK = 8.5, "#333333"  # of text, in points; where it has no colour of its penalty
+_OPEN: dict[str, Any] = {"marker": "D", "markersize": 7, "markerfacecolor": "white", "linestyle": "", "zorder": 3}
+_FULL: dict[str, Any] = {"marker": "o", "markersize": 4.5, "linestyle": "", "zorder": 4}
+_BAR: dict[str, Any] = {"linewidth": 4.5, "alpha": 0.35, "solid_capstyle": "butt"}
+_LINK: dict[str, Any] = {"linewidth": 1.3, "color": "#bdbdbd", "zorder": 2.5}
+_LEGEND: dict[str, Any] = {"loc": "lower left", "ncols": 4, "frameon": False, "borderpad": 0, "borderaxespad": 0}
+_RULER: dict[str, Any] = {"linewidth": 1.2, "color": style.GREY, "marker": "|", "markersize": 7, "markeredgewidth": 1.2}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A published value and what was measured, for one condition and quantity."""
+
+    condition: str
+    penalty: str
+    quantity: str
+    published: float | None
+    measured: float  # mean over the seeds
+    low: float  # range over the seeds
+    high: float
+    seeds: int
+    origin: str  # of the published value: "notebook", "readme" or empty
+    verdict: str  # empty where there are too few seeds
+
+    @property
+    def signs(self) -> tuple[str, str]:
+        """Keys of `SIGNS` after the published and after the measured number, or empty."""
+        readme = self.published is not None and self.origin == "readme"
+        return "*" if readme else "", "†" if self.verdict.startswith("outside") else ""
+
+
+def read(path: str | Path) -> list[Pair]:
+    """Reads the table of `normreg.published.compare`: quantities that have a panel, in the order of the file.
+
+    Raises:
+        DataError: unreadable, a missing column, a bad number, an unknown penalty, or no row to draw.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            pairs = [_pair(row) for row in csv.DictReader(file) if row["quantity"] in PANELS]
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read as published values ({type(error).__name__}: {error}).") from error
+    if not pairs:
+        raise DataError(f"{path}: no row with a quantity among {', '.join(PANELS)}.")
+    return pairs
+
+
+def _pair(row: dict[str, str]) -> Pair:
+    published = float(row["published"]) if row["published"] else None
+    measured, low, high = (float(row[name]) for name in ("measured", "measured_low", "measured_high"))
+    if row["penalty"] not in style.PENALTIES or not np.isfinite([measured, low, high, published or 0]).all():
+        raise ValueError(f"{row['condition']}: a number that is not finite, or a penalty without a colour")
+    names = row["condition"], row["penalty"], row["quantity"]
+    return Pair(*names, published, measured, low, high, int(row["seeds"]), row["from"], row["verdict"])
+
+
+@matplotlib.rc_context(style.RC)
+def draw(pairs: Sequence[Pair], title: str) -> Figure:
+    """Draws the panels of all quantities in `pairs` side by side, on the same scale where they are of one metric.
+
+    The axes are labelled with their quantity; lines carry the condition and "published", "measured", "range" or "link".
+    """
+    colors = {pair.condition: style.PENALTIES[pair.penalty][1] for pair in pairs}
+    quantities = [quantity for quantity in PANELS if any(pair.quantity == quantity for pair in pairs)]
+    left = 0.4 + max(style.text_width(condition, 9) for condition in colors)
+    step = _PLOT + 2 * _NUMBER + _GAP
+    width, height = max(left + step * len(quantities), 7.6), _BOTTOM + _ROW * len(colors) + _HEAD + _TOP
+    figure = style.new_figure(width, height)
+    style.heading(figure, title, _subtitle(pairs))
+    for place, quantity in enumerate(quantities):
+        box = (left + place * step) / width, _BOTTOM / height, _PLOT / width, _ROW * len(colors) / height
+        axes = figure.add_axes(box, label=quantity)
+        axes.set_xlim(*_limits(pairs, PANELS[quantity][1]))
+        _draw_frame(axes, list(colors), quantity)
+        axes.tick_params(labelleft=place == 0)
+        for pair in pairs:
+            if pair.quantity == quantity:
+                _draw_pair(axes, list(colors).index(pair.condition), pair)
+    for name, color in zip(figure.axes[0].get_yticklabels(), colors.values(), strict=True):
+        name.set_color(color)
+    _draw_legend(figure, pairs)
+    return figure
+
+
+def _subtitle(pairs: Sequence[Pair]) -> str:
+    seeds = sorted({pair.seeds for pair in pairs})
+    few = "" if any(pair.verdict for pair in pairs) else ", too few for a verdict"
+    count = " to ".join(str(end) for end in dict.fromkeys((seeds[0], seeds[-1])))
+    measured = "one seed: no verdict" if seeds == [1] else f"measured: mean and range over {count} seeds{few}"
+    return f"{measured}; published values are of one run each"
+
+
+def _limits(pairs: Sequence[Pair], metric: str) -> tuple[float, float]:
+    """Ends of an axis for the better half of the values, and all up to three times as far behind the best one."""
+    same = [pair for pair in pairs if PANELS[pair.quantity][1] == metric]
+    values = [value for pair in same for value in (pair.published, pair.measured, pair.low, pair.high)]
+    known = np.array([value for value in values if value is not None])
+    behind = known.max() - known if METRICS[metric].better_up else known - known.min()
+    shown = known[behind <= 3 * max(np.sort(behind)[(len(known) - 1) // 2], _LEAST_SPAN[metric])]
+    margin = max(0.08 * np.ptp(shown), (_LEAST_SPAN[metric] - np.ptp(shown)) / 2)
+    return float(shown.min() - margin), float(shown.max() + margin)
+
+
+def _draw_frame(axes: Axes, conditions: Sequence[str], quantity: str) -> None:
+    """Everything of a panel but its values; in one, a ruler: how far apart runs of one configuration were."""
+    metric = METRICS[PANELS[quantity][1]]
+    axes.set_ylim(len(conditions) - 0.5, -0.5)
+    axes.set_yticks(range(len(conditions)), conditions)
+    axes.tick_params("y", length=0, pad=9)
+    axes.tick_params("x", labelsize=8)
+    axes.spines["left"].set_visible(False)
+    axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], min_n_ticks=3))
+    axes.ticklabel_format(axis="x", useOffset=False, style="plain")
+    axes.set_xlabel(f"{metric.title}, {'higher' if metric.better_up else 'lower'} is better", size=_SIZE)
+    _write(axes, 0, 0.58, PANELS[quantity][0], size=9.5)
+    for column, text in enumerate(("published", "measured"), start=1):
+        _write(axes, _PLOT + column * _NUMBER, 0.1, text, size=8, ha="right")
+    if quantity == "last5_accuracy":
+        start, end = axes.get_xlim()
+        repeats = np.array([0, *SAME_CONFIGURATION_DIFFERED])
+        up = np.full(len(repeats), 1 + 0.39 / (_ROW * len(conditions)))
+        axes.plot(start + repeats, up, transform=axes.get_xaxis_transform(), clip_on=False, label="ruler", **_RULER)
+        text = "published runs of one configuration\ndiffered by " + " and ".join(f"{one:.2f}" for one in repeats[1:])
+        _write(axes, _PLOT * repeats.max() / (end - start) + 0.1, 0.39, text, size=8, va="center")
+
+
+def _write(axes: Axes, right: float, up: float, text: str, **look: Any) -> None:
+    """Text `right` and `up` (inches) of the upper left corner of a panel."""
+    axes.annotate(text, (0, 1), (72 * right, 72 * up), "axes fraction", "offset points", color=style.GREY, **look)
+
+
+def _draw_pair(axes: Axes, row: int, pair: Pair) -> None:
+    """The two values, what lies between them, the range over the seeds, and the numbers at the right."""
+    color, metric = style.PENALTIES[pair.penalty][1], METRICS[PANELS[pair.quantity][1]]
+    if pair.seeds > 1:
+        axes.plot([pair.low, pair.high], [row, row], label=f"{pair.condition} range", color=color, **_BAR)
+    if pair.published is not None:
+        axes.plot([pair.published, pair.measured], [row, row], label=f"{pair.condition} link", **_LINK)
+        _mark(axes, pair.published, row, f"{pair.condition} published", color=color, **_OPEN)
+    _mark(axes, pair.measured, row, f"{pair.condition} measured", color=color, **_FULL)
+    look: dict[str, Any] = {"va": "center", "size": _SIZE, "transform": axes.get_yaxis_transform()}
+    for column, (value, ink) in enumerate(((pair.published, _INK), (pair.measured, color))):
+        place = 1 + (column + 1) * _NUMBER / _PLOT
+        axes.text(place, row, "–" if value is None else metric.write(value), ha="right", color=ink, **look)
+        axes.text(place, row, pair.signs[column], ha="left", color=ink, **look)
+
+
+def _mark(axes: Axes, value: float, row: int, label: str, **look: Any) -> None:
+    """A point; a triangle at the end of the axis that it lies beyond."""
+    low, high = axes.get_xlim()
+    if not low <= value <= high:
+        look |= {"marker": "<" if value < low else ">", "markersize": look["markersize"] + 1.5}
+    axes.plot([np.clip(value, low, high)], [row], clip_on=False, label=label, **look)
+
+
+def _draw_legend(figure: Figure, pairs: Sequence[Pair]) -> None:
+    """Below the panels: what the marks are, then what the colours and signs are."""
+    marks = {"published": _OPEN, "measured": _FULL}
+    if any(pair.seeds > 1 for pair in pairs):
+        marks["range over seeds"] = _BAR
+    if any(line.get_marker() in ("<", ">") for axes in figure.axes for line in axes.lines):
+        marks["beyond the axis"] = _FULL | {"marker": "<", "markersize": 6}
+    used = [look for penalty, look in style.PENALTIES.items() if penalty in {pair.penalty for pair in pairs}]
+    width, height = figure.get_size_inches()
+    top = [Line2D([], [], color=_INK, label=label, **look) for label, look in marks.items()]
+    low = [Line2D([], [], color=color, linewidth=4.5, label=label) for label, color in used]
+    for handles, left, up in ((top, 0.2, 0.38), (low, 0.85, 0.12)):
+        figure.legend(handles=handles, bbox_to_anchor=(left / width, up / height), **_LEGEND)
+    figure.text(0.2 / width, 0.145 / height, "penalty", color=style.GREY)
+    signs = [f"{sign} {meaning}" for sign, meaning in SIGNS.items() if any(sign in pair.signs for pair in pairs)]
+    figure.text(1.2 / width + 0.95 * len(low) / width, 0.145 / height, "      ".join(signs), color=style.GREY)

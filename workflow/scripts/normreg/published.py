@@ -1,0 +1,75 @@
+"""Published values of a study beside measured ones: the same quantities, computed in the same way."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+LEAST_SEEDS = 3  # fewer cannot tell how far seeds spread
+# Last-five means of two published runs of one configuration: satyajitghana none and l1, ashxjain l1-bn and l1l2-bn.
+SAME_CONFIGURATION_DIFFERED = (0.06, 0.10)
+QUANTITIES = ("final_accuracy", "best_accuracy", "last5_accuracy", "last5_loss")
+
+
+def compare(published: Mapping[str, Mapping[str, Any]], summary: pd.DataFrame) -> pd.DataFrame:
+    """A row per condition and quantity: the published value, the measured mean and range over seeds, the difference.
+
+    Args:
+        published: per condition the study file's values (`best`, `final`, `last5_accuracy`, `last5_loss`, `from`);
+            `printed_epochs` marks a log that was cut off, whose best and last five are shown but not compared.
+        summary: see `statistics.summarise`.
+
+    Returns:
+        Columns condition, penalty, norm, quantity, published, measured, measured_low, measured_high, seeds, difference
+        (measured minus published), verdict, from, note. Conditions without published values have measured ones alone;
+        a verdict is given from three seeds on.
+    """
+    rows = []
+    for name, runs in summary.groupby("condition", sort=False):
+        values = published.get(str(name), {})
+        first = runs.iloc[0]
+        for quantity in QUANTITIES:
+            row = {"condition": name, "penalty": first["penalty"], "norm": first["norm"], "quantity": quantity}
+            row |= _compare_one(_published_value(values, quantity), runs[quantity].to_numpy(float))
+            if values.get("printed_epochs") and quantity != "final_accuracy":
+                row |= {"difference": None, "verdict": None}  # a log cut off earlier: not the same epochs
+            rows.append(row | {"from": values.get("from"), "note": values.get("note")})
+    return pd.DataFrame(rows)
+
+
+def _published_value(values: Mapping[str, Any], quantity: str) -> float | None:
+    """`final_accuracy` stands as `final`, `best_accuracy` as `best`; last-five values as lists of five."""
+    if quantity.startswith("last5"):
+        listed = values.get(quantity)
+        return float(np.mean(listed)) if listed else None
+    value = values.get(quantity.removesuffix("_accuracy"))
+    return None if value is None else float(value)
+
+
+def _compare_one(value: float | None, measured: np.ndarray) -> dict[str, Any]:
+    mean = float(measured.mean())
+    return {
+        "published": value,
+        "measured": mean,
+        "measured_low": float(measured.min()),
+        "measured_high": float(measured.max()),
+        "seeds": len(measured),
+        "difference": None if value is None else mean - value,
+        "verdict": None if value is None else verdict(value, measured),
+    }
+
+
+def verdict(value: float, measured: np.ndarray) -> str | None:
+    """Whether `value` could be one more seed: inside the 95 % prediction interval of `measured`; None below 3 seeds.
+
+    The interval is mean +- t * s * sqrt(1 + 1/n) for normal values (Hahn and Meeker 1991, "Statistical Intervals"). The
+    test images are the same in all runs, so their sampling error does not enter.
+    """
+    count = len(measured)
+    if count < LEAST_SEEDS:
+        return None
+    reach = stats.t.ppf(0.975, count - 1) * measured.std(ddof=1) * np.sqrt(1 + 1 / count)
+    inside = abs(value - measured.mean()) <= reach
+    return "within the spread of seeds" if inside else "outside the spread of seeds"

@@ -1,0 +1,9 @@
+"""Draws published against measured values of a study, as PNG and SVG."""
+
+from normreg import jobs
+
+with jobs.job(snakemake.log[0]):
+    from normreg.figures import published, style
+
+    drawn = published.draw(published.read(snakemake.input.comparison), snakemake.params.figure["title"])
+    style.save(drawn, snakemake.output.png, snakemake.output.svg)

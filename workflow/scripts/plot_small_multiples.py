@@ -1,0 +1,11 @@
+"""Draws one validation metric of a study in a small panel per condition, as PNG and SVG."""
+
+from normreg import jobs
+
+with jobs.job(snakemake.log[0]):
+    from normreg.figures import inputs, small_multiples, style
+
+    figure = snakemake.params.figure
+    courses = inputs.read_courses(snakemake.input.metrics, figure["runs"], figure["metric"])
+    drawn = small_multiples.draw(courses, figure["title"], figure["metric"])
+    style.save(drawn, snakemake.output.png, snakemake.output.svg)
