@@ -403,12 +403,12 @@ def test_gallery_takes_the_most_confident_mistakes_in_order() -> None:
 def test_gallery_texts() -> None:
     figure = gallery.draw(judged({4: (9, 0.875), 7: (1, 0.99999), 2: (3, 0.9994)}, 20), "title")
     assert [text.get_text() for axes in figure.axes for text in axes.texts] == [
-        "actual 7 (seven)\n→ predicted 1 (one)",
-        "> 99.9 % confident · image 49",
-        "actual 2 (two)\n→ predicted 3 (three)",
-        "99.9 % confident · image 14",
-        "actual 4 (four)\n→ predicted 9 (nine)",
-        "87.5 % confident · image 28",
+        "actual\n7 (seven)\n→ predicted\n1 (one)",
+        "> 99.9 % sure\nimage 49",
+        "actual\n2 (two)\n→ predicted\n3 (three)",
+        "99.9 % sure\nimage 14",
+        "actual\n4 (four)\n→ predicted\n9 (nine)",
+        "87.5 % sure\nimage 28",
     ]
     assert "all 3 mistakes among 20 images, most confident first" in texts(figure)
 
@@ -431,11 +431,18 @@ def test_gallery_captions() -> None:
     assert "No mistakes: every image is classified correctly." in texts(figure)
 
 
+def test_pictures_fit_a_screen() -> None:
+    """The report's viewer centres a picture and cuts off what is taller than the window."""
+    width, height = gallery.draw(judged({row: (row % 10, 0.9) for row in range(1, 200, 3)}, 200), "t").get_size_inches()
+    assert width / height > 1.4
+    assert confusion.draw(judged({4: (9, 0.875)}, 20), "t").get_size_inches()[1] * style.DPI < 800
+
+
 @pytest.mark.filterwarnings("error")
 def test_names_outside_the_font_are_shortened(tmp_path: Path) -> None:
     found = judged({1: (3, 0.9)}, 10, "kmnist")
     figure = gallery.draw(found, "title")
-    assert figure.axes[0].texts[0].get_text() == "actual ki\n→ predicted tsu"
+    assert figure.axes[0].texts[0].get_text() == "actual\nki\n→ predicted\ntsu"
     style.save(figure, tmp_path / "g.png")
     style.save(confusion.draw(found, "title"), tmp_path / "c.png")
 

@@ -19,8 +19,11 @@ except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
 FIRST_SEED = config["seeds"][0]
+NAMES = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST", "kmnist": "KMNIST", "digits": "digits"}
 USE_GPU = wants_gpu(config["device"])
-config["resolved"] = configuration.resolved_settings(RUN)  # for the report's overview
+
+# For the report's overview, which sees nothing but the configuration.
+config["resolved"] = {"title": f"{RUN.name} on {NAMES[config['dataset']]}", **configuration.resolved_settings(RUN)}
 
 
 wildcard_constraints:
@@ -73,7 +76,7 @@ def each_run(file):
 
 
 def title(wildcards):
-    return f"{wildcards.study} on {wildcards.dataset}"
+    return f"{wildcards.study} on {NAMES[wildcards.dataset]}"
 
 
 def comparison_figure(wildcards):

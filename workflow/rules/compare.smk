@@ -30,7 +30,7 @@ rule render_summary:
         page=report(
             "results/{dataset}/{study}/summary.html",
             caption="../report/summary.rst",
-            category="Comparison",
+            category="Tables",
             labels={"study": "{study}", "what": "summary of all conditions", "format": "table"},
         ),
     log:
@@ -80,7 +80,7 @@ rule tabulate_last_five:
         page=report(
             "results/{dataset}/{study}/last_five.html",
             caption="../report/last_five.rst",
-            category="Comparison",
+            category="Tables",
             labels={"study": "{study}", "what": "last five epochs", "format": "table"},
         ),
         csv="results/{dataset}/{study}/last_five.csv",

@@ -11,7 +11,7 @@ rule plot_comparison:
             "results/{dataset}/{study}/validation_{quantity}",
             caption="../report/comparison.rst",
             category="Comparison",
-            labels={"study": "{study}", "what": "validation {quantity} of all conditions"},
+            labels={"study": "{study}", "what": "{quantity} of all conditions"},
         ),
     log:
         "logs/plot_comparison/{dataset}/{study}/{quantity}.log",
@@ -38,7 +38,7 @@ rule plot_small_multiples:
             "results/{dataset}/{study}/small_multiples_{quantity}",
             caption="../report/small_multiples.rst",
             category="Comparison",
-            labels={"study": "{study}", "what": "validation {quantity}, a panel per condition"},
+            labels={"study": "{study}", "what": "{quantity}, a panel per condition"},
         ),
     log:
         "logs/plot_small_multiples/{dataset}/{study}/{quantity}.log",

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from normreg.figures import style
 from normreg.figures.inputs import PredictedImages
 
-_CELL = 0.56  # inches
+_CELL = 0.4  # inches; larger, and a laptop screen cuts the matrix off in the report
 _DIAGONAL = "#dfe4ea"
 _NONE = "#f8f8f8"
 _LEAST_DARK = 8  # so that a single mistake is never the darkest colour

@@ -12,7 +12,8 @@ from normreg.figures.inputs import PredictedImages
 
 MOST = 25
 _COLUMNS = 5
-_TILE = (2.02, 2.18)  # width and height of an image with its text, inches
+_SIDE = 1.28  # of an image, inches
+_TILE = (2.42, 1.44)  # an image with its text at the right: a wide gallery fits a screen, a tall one is cut off there
 
 
 @dataclass(frozen=True)
@@ -69,10 +70,9 @@ def draw(predictions: PredictedImages, title: str) -> Figure:
     style.heading(figure, title, caption(predictions.mistakes, len(predictions.labels)))
     for place, mistake in enumerate(mistakes):
         row, column = divmod(place, _COLUMNS)
-        side = _TILE[1] - 0.72
-        left = 0.15 + column * _TILE[0] + (_TILE[0] - side) / 2
-        bottom = height - head - (row + 1) * _TILE[1] + 0.12
-        axes = figure.add_axes((left / width, bottom / height, side / width, side / height), label=f"mistake {place}")
+        left = 0.2 + column * _TILE[0]
+        bottom = height - head - (row + 1) * _TILE[1] + 0.1
+        axes = figure.add_axes((left / width, bottom / height, _SIDE / width, _SIDE / height), label=f"mistake {place}")
         _draw_mistake(axes, predictions, mistake)
     if not mistakes:
         text = "No mistakes: every image is classified correctly."
@@ -88,20 +88,12 @@ def _draw_mistake(axes: Axes, predictions: PredictedImages, mistake: Mistake) ->
     axes.grid(False)
     for spine in axes.spines.values():
         spine.set(visible=True, color="#c8c8c8")
-    text = f"actual {names[mistake.actual]}\n→ predicted {names[mistake.predicted]}"
-    axes.text(0.5, 1.13, text, size=8.5, ha="center", va="bottom", transform=axes.transAxes, linespacing=1.15)
-    axes.text(
-        0.5,
-        1.03,
-        f"{_percent(mistake.confidence)} · image {mistake.index}",
-        size=7.5,
-        color=style.GREY,
-        ha="center",
-        va="bottom",
-        transform=axes.transAxes,
-    )
+    text = f"actual\n{names[mistake.actual]}\n→ predicted\n{names[mistake.predicted]}"
+    axes.text(1.06, 0.98, text, size=9.5, ha="left", va="top", transform=axes.transAxes, linespacing=1.2)
+    small = f"{_percent(mistake.confidence)}\nimage {mistake.index}"
+    axes.text(1.06, 0.0, small, size=8.5, color=style.GREY, ha="left", va="bottom", transform=axes.transAxes)
 
 
 def _percent(confidence: float) -> str:
     """A confidence with one decimal; one that would round to certainty says so."""
-    return "> 99.9 % confident" if confidence > 0.9995 else f"{100 * confidence:.1f} % confident"
+    return "> 99.9 % sure" if confidence > 0.9995 else f"{100 * confidence:.1f} % sure"

@@ -1,0 +1,135 @@
+"""Speed on the CPU: normreg's reference path against a plain notebook loop, in turns in one run. See README.md here.
+
+python benchmarks/cpu.py --mnist-dir DIR [--quick]
+"""
+
+import argparse
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow/scripts"))
+
+import measures
+import recipes
+from harness import usable_cores
+from measures import Plan
+from table import Table
+from worker import NOTEBOOK, Job
+
+from normreg import datasets, sources
+from normreg.errors import NormregError
+
+MEASURES: dict[str, Callable[[Job, Plan, Table], None]] = {
+    "steps": measures.measure_steps,
+    "epochs": measures.measure_epochs,
+    "trap": measures.measure_trap,
+    "determinism": measures.measure_determinism,
+    "accuracy": measures.measure_accuracy,
+    "profile": measures.measure_profile,
+}
+DEFAULT = ("steps", "epochs", "trap", "determinism")
+FIRST_ONLY = ("trap", "accuracy", "profile")  # for the first of the conditions only: they take long or say the same
+ENDLESS = 100_000  # epochs that the schedules span where only speed is measured
+QUICK = {
+    "rounds": 2,
+    "epoch_rounds": 2,
+    "steps": 5,
+    "train_images": 640,
+    "test_images": 10_000,
+    "trap_images": 640,
+    "seeds": 2,
+    "accuracy_epochs": 1,
+}
+FULL = {
+    "rounds": 7,
+    "epoch_rounds": 3,
+    "steps": 50,
+    "train_images": 60_000,
+    "test_images": 10_000,
+    "trap_images": 6_000,
+    "seeds": 5,
+    "accuracy_epochs": 3,
+}
+
+
+def parse_arguments() -> argparse.Namespace:
+    """The command line; numbers that are not given are those of `FULL`, or of `QUICK`."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--mnist-dir", help="folder with MNIST's four IDX files; without it they are downloaded")
+    parser.add_argument("--quick", action="store_true", help="see that it works: few steps and images, no valid times")
+    parser.add_argument("--networks", nargs="+", choices=recipes.NETWORKS, default=list(recipes.NETWORKS))
+    conditions = ["none-bn", "l1-bn", "none-gbn"]
+    parser.add_argument("--conditions", nargs="+", choices=recipes.CONDITIONS, default=conditions)
+    parser.add_argument("--only", nargs="+", choices=MEASURES, help=f"measures to take; without: {' '.join(DEFAULT)}")
+    parser.add_argument("--accuracy", action="store_true", help="also compare accuracies over seeds")
+    parser.add_argument("--profile", action="store_true", help="also list the operations of a step")
+    parser.add_argument("--processes", type=int, default=usable_cores(), help="side by side; without: the cores")
+    parser.add_argument("--out", type=Path, default=Path("results/benchmarks/cpu.csv"), help="CSV file to write")
+    for name, value in FULL.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, metavar="N", help=f"{value}, quick {QUICK[name]}")
+    return parser.parse_args()
+
+
+def make_plan(arguments: argparse.Namespace) -> Plan:
+    """The amounts to measure."""
+    numbers = QUICK if arguments.quick else FULL
+    given = {name: getattr(arguments, name) for name in numbers if getattr(arguments, name) is not None}
+    return Plan(**numbers | given, processes=arguments.processes)
+
+
+def describe_machine(table: Table, processes: int) -> None:
+    """What the figures were taken on; a warning if the machine has other work to do."""
+    where = ("machine", "", "")
+    cores = usable_cores()
+    for item, value in (
+        ("processor", _processor()),
+        ("usable cores", cores),
+        ("Python", platform.python_version()),
+        ("torch", version("torch")),
+        ("torchvision", version("torchvision")),
+        ("processes side by side", processes),
+        ("load average before", round(os.getloadavg()[0], 2)),
+    ):
+        table.value(where, "", item, str(value))
+    if os.getloadavg()[0] > 0.3 * cores:
+        print("  The machine is busy: absolute times will be wrong, ratios less so.")
+
+
+def _processor() -> str:
+    """The processor's name, where Linux tells it."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def main() -> None:
+    """Takes the measures asked for, network by network and condition by condition."""
+    arguments = parse_arguments()
+    chosen = [*(arguments.only or DEFAULT)]
+    chosen += [name for name in ("accuracy", "profile") if getattr(arguments, name) and name not in chosen]
+    plan = make_plan(arguments)
+    try:
+        data = sources.prepare("mnist", arguments.mnist_dir, Path("resources/download/mnist"))
+    except NormregError as error:
+        raise SystemExit(f"error: {error}") from None
+    table = Table(arguments.out)
+    describe_machine(table, plan.processes)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "mnist.npz"
+        datasets.save(data, path)
+        for measure in chosen:
+            for network in arguments.networks:
+                for name in arguments.conditions[: 1 if measure in FIRST_ONLY else None]:
+                    condition = recipes.make_condition(network, name, ENDLESS)
+                    MEASURES[measure](Job(NOTEBOOK, condition, path, 0, 0), plan, table)
+    print(f"\nwritten to {arguments.out}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,198 @@
+"""What is measured, each a function that fills the table for one network and condition. Imports no PyTorch."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+from harness import Fleet, Spread, alternate, ratios, train_side_by_side
+from table import Row, Table
+from work import training_flops
+from worker import NOTEBOOK, REFERENCE, Job
+
+LABELS = {NOTEBOOK: "notebook loop", REFERENCE: "normreg"}
+UNPINNED = "notebook loop, unpinned"
+TOP = 12  # operations listed in a profile
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much to measure.
+
+    Attributes:
+        rounds: turns each contestant takes when steps are timed; `epoch_rounds` likewise for epochs.
+        steps: training steps in a turn.
+        train_images, test_images: an epoch.
+        trap_images: training images of the part of an epoch that unpinned processes are timed with; the test images
+            are a sixth of that.
+        processes: how many run side by side.
+        seeds, accuracy_epochs: replicates and epochs of the comparison of accuracies.
+    """
+
+    rounds: int
+    epoch_rounds: int
+    steps: int
+    train_images: int
+    test_images: int
+    trap_images: int
+    processes: int
+    seeds: int
+    accuracy_epochs: int
+
+
+def measure_steps(job: Job, plan: Plan, table: Table) -> None:
+    """Milliseconds per training step, one process on one thread, and the share of the machine's peak that it uses."""
+    network, name = job.condition["network"], _name(job)
+    batch = job.condition["batch_size"]
+    job = replace(job, train_images=plan.steps * batch, test_images=1)
+    with Fleet(_variant(job, NOTEBOOK)) as notebook, Fleet(_variant(job, REFERENCE)) as reference:
+
+        def milliseconds(fleet: Fleet) -> Callable[[], float]:
+            return lambda: 1e3 * fleet.ask("epoch")[0]["seconds"] / plan.steps
+
+        values = alternate(
+            plan.rounds,
+            {
+                NOTEBOOK: milliseconds(notebook),
+                REFERENCE: milliseconds(reference),
+                "gemm": lambda: reference.ask("gemm")[0],
+            },
+        )
+    where = ("step", network, name)
+    _write(table, where, f"{plan.steps} steps of {batch} images", values, (NOTEBOOK, REFERENCE), "ms/step")
+    peak = values["gemm"]
+    table.spread(where, "machine", "float32 1024^3 matrix product, 1 thread", Spread.of(peak), "GFLOP/s")
+    gflop = training_flops(network) * batch / 1e9
+    for variant in (NOTEBOOK, REFERENCE):
+        shares = [100 * gflop / (ms / 1e3) / top for ms, top in zip(values[variant], peak, strict=True)]
+        table.spread(where, LABELS[variant], "share of that peak", Spread.of(shares), "%")
+
+
+def measure_epochs(job: Job, plan: Plan, table: Table) -> None:
+    """Seconds per epoch: one process alone, and as many side by side as there are cores; one thread each."""
+    network, name = job.condition["network"], _name(job)
+    job = replace(job, train_images=plan.train_images, test_images=plan.test_images)
+    for size in dict.fromkeys((1, plan.processes)):
+        variants = {variant: _variant(job, variant) for variant in (NOTEBOOK, REFERENCE)}
+        where = (f"epoch, {size} at a time", network, name)
+        _race(table, where, variants, plan.epoch_rounds, size)
+
+
+def measure_trap(job: Job, plan: Plan, table: Table) -> None:
+    """Side by side without pinning threads, on a part of an epoch: what it costs to leave the threads to PyTorch."""
+    network, name = job.condition["network"], _name(job)
+    job = replace(job, train_images=plan.trap_images, test_images=plan.trap_images // 6)
+    notebook = _variant(job, NOTEBOOK)
+    variants = {
+        NOTEBOOK: notebook,
+        UNPINNED: replace(notebook, threads=None),
+        REFERENCE: _variant(job, REFERENCE),
+    }
+    where = (f"unpinned, {plan.processes} at a time", network, name)
+    _race(table, where, variants, plan.epoch_rounds, plan.processes)
+
+
+def _race(table: Table, where: tuple[str, str, str], jobs: dict[str, Job], rounds: int, size: int) -> None:
+    """Seconds per condition-epoch: wall time over the number of epochs that all `size` processes did in it."""
+    with ExitStack() as stack:
+        fleets = {variant: stack.enter_context(Fleet(job, size)) for variant, job in jobs.items()}
+
+        def seconds(fleet: Fleet) -> Callable[[], float]:
+            return lambda: fleet.wall("epoch") / size
+
+        threads = {variant: fleet.ask("threads")[0] for variant, fleet in fleets.items()}
+        values = alternate(rounds, {variant: seconds(fleet) for variant, fleet in fleets.items()})
+    first = next(iter(jobs.values()))
+    epoch = f"{first.train_images} + {first.test_images} images"
+    _write(table, where, epoch, values, tuple(jobs), "s/epoch", threads)
+
+
+def measure_accuracy(job: Job, plan: Plan, table: Table) -> None:
+    """Final accuracy over seeds of both loops, and the difference with its 95 % interval by Welch."""
+    from scipy.stats import ttest_ind
+
+    network, name = job.condition["network"], _name(job)
+    job = replace(job, train_images=plan.train_images, test_images=plan.test_images)
+    condition = job.condition.copy()
+    condition["epochs"] = plan.accuracy_epochs
+    jobs = [
+        replace(job, variant=variant, condition=condition, seed=seed)
+        for seed in range(plan.seeds)
+        for variant in (NOTEBOOK, REFERENCE)
+    ]
+    answers = train_side_by_side(jobs, plan.accuracy_epochs, plan.processes)
+    where = (f"accuracy after {plan.accuracy_epochs} epochs", network, name)
+    for key, unit in (("accuracy", "%"), ("loss", "nats")):
+        notebook, reference = ([answer[key] for answer in answers[start::2]] for start in (0, 1))
+        for variant, values in ((NOTEBOOK, notebook), (REFERENCE, reference)):
+            _mean_and_deviation(table, where, LABELS[variant], f"validation {key}", values, unit)
+        test = ttest_ind(reference, notebook, equal_var=False)
+        low, high = (float(bound) for bound in test.confidence_interval(0.95))
+        difference = sum(reference) / len(reference) - sum(notebook) / len(notebook)
+        item = f"difference in validation {key}, 95 % Welch interval"
+        table.add(Row(*where, "normreg - notebook loop", item, difference, low, high, plan.seeds, unit))
+        table.value(where, "", f"{key}: the interval holds 0", "yes" if low <= 0 <= high else "no")
+
+
+def measure_determinism(job: Job, plan: Plan, table: Table) -> None:
+    """Whether two processes train to the same bits."""
+    job = _variant(replace(job, train_images=plan.steps * job.condition["batch_size"], test_images=1), REFERENCE)
+    digests = set()
+    for _ in range(2):
+        with Fleet(job) as fleet:
+            fleet.ask("epoch")
+            digests.add(fleet.ask("digest")[0])
+    where = ("determinism", job.condition["network"], _name(job))
+    same = "yes" if len(digests) == 1 else "no"
+    table.value(where, LABELS[REFERENCE], f"identical weights after {plan.steps} steps, twice", same)
+
+
+def measure_profile(job: Job, plan: Plan, table: Table) -> None:
+    """Where the time of a step goes: each operation's own share of the time."""
+    job = replace(job, train_images=plan.steps * job.condition["batch_size"], test_images=1)
+    for variant in (NOTEBOOK, REFERENCE):
+        with Fleet(_variant(job, variant)) as fleet:
+            shares = fleet.ask("profile")[0]
+        where = ("profile", job.condition["network"], _name(job))
+        outside = shares.pop("outside operations")
+        top = sorted(shares.items(), key=lambda pair: -pair[1])[:TOP]
+        for operation, share in top:
+            table.value(where, LABELS[variant], operation, 100 * share, "%")
+        rest = sum(shares.values()) - sum(share for _, share in top)
+        table.value(where, LABELS[variant], "all other operations", 100 * rest, "%")
+        table.value(where, LABELS[variant], "outside operations", 100 * outside, "%")
+
+
+def _write(
+    table: Table,
+    where: tuple[str, str, str],
+    item: str,
+    values: dict[str, list[float]],
+    variants: tuple[str, ...],
+    unit: str,
+    threads: dict[str, int] | None = None,
+) -> None:
+    """The spread of each variant, then how many times as fast as the first each is, round by round."""
+    for variant in variants:
+        count = threads[variant] if threads else 1
+        own = f"{item}, {count} thread" + ("" if count == 1 else "s")
+        table.spread(where, LABELS.get(variant, variant), own, Spread.of(values[variant]), unit)
+    for variant in variants[1:]:
+        speed = ratios(values[variants[0]], values[variant])
+        table.spread(where, LABELS.get(variant, variant), f"speed against {LABELS[variants[0]]}", speed, "x")
+
+
+def _mean_and_deviation(
+    table: Table, where: tuple[str, str, str], label: str, item: str, values: list[float], unit: str
+) -> None:
+    from statistics import mean, stdev
+
+    table.add(Row(*where, label, f"mean {item}", mean(values), min(values), max(values), len(values), unit))
+    table.value(where, label, f"standard deviation of {item}", stdev(values), unit)
+
+
+def _variant(job: Job, variant: str) -> Job:
+    return replace(job, variant=variant)
+
+
+def _name(job: Job) -> str:
+    return f"{job.condition['penalty']}-{job.condition['norm']}"

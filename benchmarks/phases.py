@@ -1,0 +1,111 @@
+"""Where the time of a whole study goes: runs the workflow in a temporary copy of the project and adds up its jobs.
+
+    python benchmarks/phases.py [--cores 2] [--config epochs=1 ...] [--quick]
+
+Seconds per job are those of Snakemake's own records (.snakemake/metadata): from the start of the job to the time of its
+last output, the start of Python and the imports included.
+"""
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness import Spread, usable_cores
+from table import Table
+
+ROOT = Path(__file__).resolve().parents[1]
+COPIED = ("Snakefile", "config", "envs", "profiles", "workflow")
+IMPORTS = ("sys", "torch", "torchvision", "matplotlib.pyplot", "pandas", "snakemake.cli")
+
+
+def rule_seconds(records: Iterable[Mapping[str, Any]]) -> dict[str, list[float]]:
+    """Seconds of every job by rule, longest rule first. Snakemake keeps a record per output; a log means a job."""
+    jobs: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
+    for record in records:
+        jobs[record["rule"], " ".join(record["log"])].append(record)
+    rules: dict[str, list[float]] = defaultdict(list)
+    for (rule, _), outputs in jobs.items():
+        rules[rule].append(max(r["endtime"] for r in outputs) - min(r["starttime"] for r in outputs))
+    return dict(sorted(rules.items(), key=lambda pair: -sum(pair[1])))
+
+
+def read_records(folder: Path) -> list[dict[str, Any]]:
+    """Snakemake's records of the outputs in a working directory."""
+    files = (file for file in (folder / ".snakemake/metadata").rglob("*") if file.is_file())
+    return [json.loads(file.read_text()) for file in files]
+
+
+def timed(command: Sequence[str], folder: Path) -> float:
+    """Wall seconds of a command; if it fails, its last output and the end of this program."""
+    started = time.perf_counter()
+    done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    seconds = time.perf_counter() - started
+    if done.returncode:
+        raise SystemExit(f"{done.stdout[-3000:]}\nerror: {' '.join(command)} failed in {folder}")
+    return seconds
+
+
+def write_phases(table: Table, seconds: Mapping[str, list[float]], wall: float, cores: int) -> None:
+    """A row per rule, with its share of all job seconds; then the wall time and how full it kept the cores."""
+    total = sum(sum(values) for values in seconds.values())
+    for rule, values in seconds.items():
+        table.value(("rules", "", ""), rule, f"jobs: {len(values)}, longest {max(values):.1f} s", sum(values), "s")
+    for rule, values in seconds.items():
+        table.value(("share of job seconds", "", ""), rule, "", 100 * sum(values) / total, "%")
+    where = ("study", "", "")
+    table.value(where, "snakemake", f"wall time on {cores} cores", wall, "s")
+    table.value(where, "snakemake", "sum over jobs", total, "s")
+    table.value(where, "snakemake", "cores kept busy", 100 * total / (cores * wall), "%")
+
+
+def parse_arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cores", type=int, default=usable_cores(), help="for snakemake --cores; without: all")
+    parser.add_argument(
+        "--config", nargs="+", default=[], metavar="KEY=VALUE", help="added to dataset=digits device=cpu; last wins"
+    )
+    parser.add_argument("--repeats", type=int, default=5, help="of the dry run and of each import")
+    parser.add_argument("--quick", action="store_true", help="one epoch and one repeat: see that it works")
+    parser.add_argument("--out", type=Path, default=Path("results/benchmarks/phases.csv"), help="CSV file to write")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Runs the study, then the dry runs, the report and the imports."""
+    arguments = parse_arguments()
+    pairs = dict(item.split("=", 1) for item in ["dataset=digits", "device=cpu", *arguments.config])
+    if arguments.quick:
+        pairs.setdefault("epochs", "1")
+    repeats = 1 if arguments.quick else arguments.repeats
+    table = Table(arguments.out)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for item in COPIED:
+            source = ROOT / item
+            (shutil.copytree if source.is_dir() else shutil.copy2)(source, folder / item)
+        config = ["--config", *(f"{key}={value}" for key, value in pairs.items())]
+        snakemake = [sys.executable, "-m", "snakemake", "--cores", str(arguments.cores)]
+        wall = timed([*snakemake, *config], folder)
+        write_phases(table, rule_seconds(read_records(folder)), wall, arguments.cores)
+        dry = Spread.of([timed([*snakemake, "-n", *config], folder) for _ in range(repeats)])
+        table.spread(("overhead", "", ""), "snakemake -n", "nothing to be done", dry, "s")
+        report = timed([*snakemake, "--report", "report.html", *config], folder)
+        table.value(("overhead", "", ""), "snakemake --report", "", report, "s")
+        for module in IMPORTS:
+            times = [timed([sys.executable, "-c", f"import {module}"], folder) for _ in range(repeats)]
+            item = "Python alone" if module == "sys" else f"Python with import {module}"
+            table.spread(("imports", "", ""), "", item, Spread.of(times), "s")
+    print(f"\nwritten to {arguments.out}")
+
+
+if __name__ == "__main__":
+    main()

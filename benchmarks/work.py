@@ -1,0 +1,28 @@
+"""How much arithmetic a network takes, counted from its layers. Convolutions only: all else is below two percent."""
+
+from normreg.networks import NETWORKS, Conv
+
+_SIDE = 28  # pixels
+
+
+def multiply_adds(network: str) -> list[int]:
+    """Multiply-adds of each convolution for one image, forward."""
+    counts = []
+    side, channels = _SIDE, 1
+    for layer in NETWORKS[network].layers:
+        if not isinstance(layer, Conv):
+            side //= layer.size
+            continue
+        side += 2 * layer.padding - layer.kernel + 1
+        counts.append(side * side * layer.channels * channels * layer.kernel**2)
+        channels = layer.channels
+    return counts
+
+
+def training_flops(network: str) -> int:
+    """Floating-point operations to train on one image: forward, weight gradient, and input gradient but for the first.
+
+    A multiply-add counts as two operations.
+    """
+    counts = multiply_adds(network)
+    return 2 * (3 * sum(counts) - counts[0])

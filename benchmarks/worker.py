@@ -1,0 +1,145 @@
+"""A process that holds one training run and does, on request, what is to be timed. Imports PyTorch only when it runs.
+
+Every worker sets its number of threads before it imports PyTorch, as the workflow's scripts do.
+"""
+
+import hashlib
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from notebook_loop import Notebook
+
+    from normreg.condition import Condition
+    from normreg.datasets import Dataset
+    from normreg.training import Trainer
+
+NOTEBOOK, REFERENCE = "notebook", "reference"
+GEMM = 1024  # side of the matrices whose product gives the machine's peak
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker trains. An epoch is the first `train_images` and `test_images` of the data set at `data`.
+
+    Attributes:
+        variant: `NOTEBOOK` or `REFERENCE`.
+        threads: None leaves the number of threads to PyTorch, as a notebook does.
+    """
+
+    variant: str
+    condition: "Condition"
+    data: Path
+    train_images: int
+    test_images: int
+    seed: int = 0
+    threads: int | None = 1
+
+
+def serve(connection: Connection, job: Job) -> None:
+    """Sets the threads, builds the run, warms up, sends "ready", then answers requests by name until None comes."""
+    os.environ["KINETO_LOG_LEVEL"] = "99"  # the profiler's messages about a missing GPU
+    set_threads(job.threads)
+    run = _Run(job)
+    connection.send("ready")
+    while (request := connection.recv()) is not None:
+        answer: Callable[[], Any] = getattr(run, request)
+        connection.send(answer())
+
+
+def set_threads(threads: int | None) -> None:
+    """`threads` threads, or PyTorch's default whatever the caller's environment. Call before PyTorch is imported."""
+    from normreg import jobs
+
+    if threads is not None:
+        jobs.pin_threads(threads)
+        return
+    for variable in THREAD_VARIABLES:
+        os.environ.pop(variable, None)
+
+
+def build(job: Job, data: "Dataset") -> "Trainer | Notebook":
+    """The run of `job` on `data`, ready for its first epoch."""
+    import torch
+
+    if job.variant == NOTEBOOK:
+        from notebook_loop import Notebook
+
+        if job.threads is not None:
+            torch.set_num_threads(job.threads)
+        return Notebook(job.condition, job.seed, data)
+    from normreg import devices, training
+
+    return training.Trainer(job.condition, job.seed, data, devices.resolve("cpu", job.threads or 1))
+
+
+def subset(data: "Dataset", train_images: int, test_images: int) -> "Dataset":
+    """The first images of both splits."""
+    return replace(
+        data,
+        train_images=data.train_images[:train_images],
+        train_labels=data.train_labels[:train_images],
+        test_images=data.test_images[:test_images],
+        test_labels=data.test_labels[:test_images],
+    )
+
+
+class _Run:
+    """The requests a worker answers."""
+
+    def __init__(self, job: Job) -> None:
+        from normreg import datasets
+
+        data = datasets.load(job.data)
+        batch = job.condition["batch_size"]
+        build(job, subset(data, 3 * batch, 2 * batch)).run_epoch(1)  # warm-up: kernels are chosen, memory is mapped
+        self.trainer = build(job, subset(data, job.train_images, job.test_images))
+        self.epochs = 0
+
+    def epoch(self) -> dict[str, float]:
+        """Trains one more epoch and validates; its seconds, and what validation says (accuracy in percent)."""
+        self.epochs += 1
+        started = time.perf_counter()
+        row = self.trainer.run_epoch(self.epochs)
+        seconds = time.perf_counter() - started
+        return {"seconds": seconds, "accuracy": row.validation_accuracy, "loss": row.validation_loss}
+
+    def digest(self) -> str:
+        """SHA-256 of all weights and buffers."""
+        sha = hashlib.sha256()
+        for value in self.trainer.model.state_dict().values():
+            sha.update(value.numpy().tobytes())
+        return sha.hexdigest()
+
+    def threads(self) -> int:
+        """The number of threads PyTorch uses."""
+        import torch
+
+        return torch.get_num_threads()
+
+    def gemm(self) -> float:
+        """GFLOP/s of a float32 matrix product, the best of five."""
+        import torch
+
+        a, b = torch.rand(2, GEMM, GEMM)
+        times = []
+        for _ in range(6):
+            started = time.perf_counter()
+            a @ b
+            times.append(time.perf_counter() - started)
+        return 2 * GEMM**3 / min(times[1:]) / 1e9
+
+    def profile(self) -> dict[str, float]:
+        """Share of each operation's own time in an epoch; what no operation accounts for is "outside operations"."""
+        from torch.profiler import ProfilerActivity, profile
+
+        with profile(activities=[ProfilerActivity.CPU]) as profiler:
+            wall = 1e6 * self.epoch()["seconds"]
+        own = {event.key: event.self_cpu_time_total / wall for event in profiler.key_averages()}
+        return own | {"outside operations": max(0.0, 1 - sum(own.values()))}
