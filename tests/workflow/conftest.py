@@ -1,5 +1,6 @@
 """Real Snakemake runs in temporary copies of the project, on digits with a small study."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -40,11 +41,20 @@ class Project:
         self.folder = folder
 
     def snakemake(self, *arguments: str, config: tuple[str, ...] = (), check: bool = True, cores: int = 2):
-        """Runs snakemake on the tiny study; returns the finished process, output and errors in `stdout`."""
+        """Runs snakemake on the tiny study; returns the finished process, output and errors in `stdout`.
+
+        The caller's environment asks for seven threads: a job must pin its own number whatever it finds.
+        """
         settings = ("dataset=digits", f"study={STUDY}", *config)
         command = [sys.executable, "-m", "snakemake", "--cores", str(cores), *arguments, "--config", *settings]
         done = subprocess.run(
-            command, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=400
+            command,
+            cwd=self.folder,
+            env={**os.environ, "OMP_NUM_THREADS": "7", "MKL_NUM_THREADS": "7"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=400,
         )
         assert not check or done.returncode == 0, done.stdout
         return done

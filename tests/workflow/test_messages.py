@@ -1,5 +1,7 @@
 """What a person sees on the real command line: one clear message for bad input, and what jobs ask for."""
 
+import base64
+import json
 import re
 
 import pytest
@@ -81,6 +83,18 @@ def test_cuda_without_a_gpu_is_one_message(new_project):
 
 
 def test_a_job_uses_one_thread_whatever_the_environment_says(finished):
-    """Four jobs side by side each pin one thread; the log tells what PyTorch really uses."""
-    log = finished.read("logs/train/digits/tiny/none-bn/seed0.log")
-    assert "threads 1, PyTorch" in log
+    """The environment of these runs asks for seven threads; the log tells what PyTorch really used."""
+    for name in ("none-bn", "l1-bn", "l2-gbn"):
+        assert "device cpu, threads 1, PyTorch" in finished.read(f"logs/train/digits/tiny/{name}/seed0.log")
+
+
+def test_two_cores_train_two_conditions_side_by_side(finished):
+    """From Snakemake's own records: at some time two training jobs ran, and never more than the two cores."""
+    times = []
+    for path in (finished.folder / ".snakemake/metadata").iterdir():
+        if base64.b64decode(path.name).endswith(b"/checkpoint.pt"):  # a record per output, named by its path
+            record = json.loads(path.read_text())
+            times.append((record["starttime"], record["endtime"]))
+    assert len(times) == 3
+    together = [sum(start <= moment < end for start, end in times) for moment, _ in times]
+    assert max(together) == 2

@@ -8,11 +8,18 @@ from pathlib import Path
 import pytest
 
 CONDITIONS = ("none-bn", "l1-bn", "l2-gbn")
+AGGREGATES = {
+    "plot_comparison": 2,
+    "plot_small_multiples": 2,
+    "summarise": 1,
+    "render_summary": 1,
+    "tabulate_last_five": 1,
+}
 
 
 def following(*conditions: str, train: bool = True) -> Counter[str]:
     """The jobs of a retrained condition and of all that follows from it."""
-    jobs = Counter({"plot_comparison": 2, "summarise": 1, "render_summary": 1})
+    jobs = Counter(AGGREGATES)
     for name in conditions:
         jobs += Counter([f"evaluate {name} 0", *(f"plot_{kind} {name}" for kind in ("gallery", "confusion", "curves"))])
         if train:
@@ -62,7 +69,7 @@ def test_epochs_retrain_the_study(copy):
 
 
 def test_a_new_seed_runs_alone_with_the_aggregates(copy):
-    new = Counter({"plot_comparison": 2, "summarise": 1, "render_summary": 1})
+    new = Counter(AGGREGATES)
     new += Counter(f"{rule} {name} 1" for name in CONDITIONS for rule in ("train", "evaluate"))
     assert copy.stale(config=("seeds=2",)) == new
 
@@ -88,7 +95,7 @@ def test_a_module_that_training_imports_retrains(copy, module):
         ("normreg/figures/gallery.py", {f"plot_gallery {name}": 1 for name in CONDITIONS}),
         ("plot_confusion.py", {f"plot_confusion {name}": 1 for name in CONDITIONS}),
         ("normreg/summary_page.py", {"render_summary": 1}),
-        ("normreg/statistics.py", {"summarise": 1, "render_summary": 1}),
+        ("normreg/statistics.py", {"summarise": 1, "render_summary": 1, "tabulate_last_five": 1}),
     ],
 )
 def test_figure_and_table_code_reruns_itself_and_no_training(copy, file, expected):
@@ -101,7 +108,8 @@ def test_style_of_all_figures_reruns_figures_alone(copy):
     path = copy.folder / "workflow/scripts/normreg/figures/style.py"
     path.write_text(path.read_text() + "# edited\n")
     jobs = copy.stale()
-    assert {job.split()[0] for job in jobs} == {"plot_comparison", "plot_gallery", "plot_confusion", "plot_curves"}
+    kinds = ("comparison", "small_multiples", "gallery", "confusion", "curves")
+    assert {job.split()[0] for job in jobs} == {f"plot_{kind}" for kind in kinds}
 
 
 def test_a_caption_reruns_nothing_and_is_in_the_next_report(copy):
