@@ -35,6 +35,20 @@ def test_a_wrong_study_names_file_and_key(copy):
     assert "Traceback" not in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("tiny/l9-bn/seed0/checkpoint.pt", "study tiny has no condition 'l9-bn'; it has none-bn, l1-bn, l2-gbn."),
+        ("nosuch/l1-bn/seed0/checkpoint.pt", "key 'study': found 'nosuch', but there is no config/studies/nosuch.yaml"),
+    ],
+)
+def test_a_target_that_is_no_run_names_those_at_hand(finished, target, message):
+    done = finished.snakemake("-n", f"results/digits/{target}", check=False)
+    assert done.returncode != 0
+    assert message in done.stdout
+    assert "Traceback (most recent call last)" not in done.stdout
+
+
 def test_divergence_stops_the_run_with_a_message_and_leaves_no_checkpoint(copy):
     copy.edit("config/studies/tiny.yaml", "lr: 0.05", "lr: 1.0e+18")
     done = copy.snakemake("results/digits/tiny/none-bn/seed0/checkpoint.pt", check=False)

@@ -55,7 +55,11 @@ def run_of(wildcards):
 
 
 def condition(wildcards):
-    return run_of(wildcards).conditions[wildcards.condition]
+    conditions = run_of(wildcards).conditions
+    if wildcards.condition not in conditions:
+        names = ", ".join(conditions)
+        raise WorkflowError(f"study {wildcards.study} has no condition '{wildcards.condition}'; it has {names}.")
+    return conditions[wildcards.condition]
 
 
 def run_list(wildcards):
