@@ -39,7 +39,8 @@ def resolve(device: str, threads: int) -> "torch.device":
     import torch
 
     torch.set_num_threads(threads)
-    # An operation without a deterministic GPU kernel says so in the log instead of ending the run; the CPU has none.
+    # A GPU operation without a deterministic kernel says so in the log instead of ending the run. On the CPU all used
+    # here have one.
     torch.use_deterministic_algorithms(True, warn_only=True)
     # Deterministic mode fills every new tensor with NaN to show reads before writes: 5 % of a step, for nothing here.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
