@@ -91,3 +91,11 @@ def test_page_shows_best_and_final_and_says_what_one_seed_can_show(files, tmp_pa
     page = (tmp_path / "two.html").read_text()
     assert "Mean over seeds" in page
     assert "does not tell" not in page
+
+
+def test_a_value_that_is_missing_in_every_row_is_a_dash(files, tmp_path, html_tables):
+    table = pd.read_csv(files["metrics"])
+    table.assign(validation_accuracy=99.39).to_csv(files["metrics"], index=False)
+    summary_page.write(tmp_path / "s.html", "T", statistics.summarise([RUN], [files], 400), 10_000)
+    (shown,) = html_tables((tmp_path / "s.html").read_text())
+    assert dict(zip(*shown, strict=True))["99.4 % at epoch"] == "–"

@@ -99,6 +99,11 @@ def shown_first(wildcards):
     return "shown first by the study" if first else "the other conditions"
 
 
+def condition_labels(kind):
+    """The report's labels of a figure of one condition, drawn from the first seed."""
+    return {"study": "{study}", "condition": "{condition}", "seed": str(FIRST_SEED), "kind": kind}
+
+
 def graph(stem, labels, **marks):
     """A line graph as svg and png, both in the report; labels that differ in one entry become a switch there."""
     return {

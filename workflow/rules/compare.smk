@@ -12,9 +12,6 @@ rule summarise:
     localrule: True
     conda:
         "../../envs/normreg.yaml"
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
         runs=run_list,
     script:
@@ -38,9 +35,6 @@ rule render_summary:
     localrule: True
     conda:
         "../../envs/normreg.yaml"
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
         title=lambda w: f"Summary: {title(w)}",
     script:
@@ -63,9 +57,6 @@ rule list_layers:
     localrule: True
     conda:
         "../../envs/normreg.yaml"
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
         networks=lambda w: sorted({c["network"] for c in run_of(w).conditions.values()}),
     script:

@@ -8,8 +8,5 @@ rule prepare_data:
     localrule: True
     conda:
         "../../envs/normreg.yaml"
-    resources:
-        mem_mb=2000,
-        runtime=30,
     script:
         "../scripts/prepare_data.py"

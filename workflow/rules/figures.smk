@@ -1,4 +1,4 @@
-# Galleries, confusion matrices and curves show the first seed; the two graphs show all.
+# Galleries, confusion matrices and curves show the first seed; graphs of all conditions show every seed.
 FIRST = f"results/{{dataset}}/{{study}}/{{condition}}/seed{FIRST_SEED}"
 
 
@@ -20,9 +20,6 @@ rule plot_comparison:
     localrule: True
     conda:
         "../../envs/normreg.yaml"
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
         figure=comparison_figure,
     script:
@@ -86,16 +83,13 @@ rule plot_gallery:
             caption="../report/gallery.rst",
             category="Mistakes",
             subcategory=shown_first,
-            labels={"study": "{study}", "condition": "{condition}", "seed": str(FIRST_SEED), "kind": "gallery"},
+            labels=condition_labels("gallery"),
         ),
     log:
         "logs/plot_gallery/{dataset}/{study}/{condition}.log",
     localrule: True
     conda:
         "../../envs/normreg.yaml"
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
         figure=condition_figure,
     script:
@@ -112,21 +106,13 @@ rule plot_confusion:
             "results/{dataset}/{study}/{condition}/confusion.png",
             caption="../report/confusion.rst",
             category="Confusion",
-            labels={
-                "study": "{study}",
-                "condition": "{condition}",
-                "seed": str(FIRST_SEED),
-                "kind": "confusion matrix",
-            },
+            labels=condition_labels("confusion matrix"),
         ),
     log:
         "logs/plot_confusion/{dataset}/{study}/{condition}.log",
     localrule: True
     conda:
         "../../envs/normreg.yaml"
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
         figure=condition_figure,
     script:
@@ -142,21 +128,13 @@ rule plot_curves:
             "results/{dataset}/{study}/{condition}/curves",
             caption="../report/curves.rst",
             category="Curves",
-            labels={
-                "study": "{study}",
-                "condition": "{condition}",
-                "seed": str(FIRST_SEED),
-                "kind": "training and validation",
-            },
+            labels=condition_labels("training and validation"),
         ),
     log:
         "logs/plot_curves/{dataset}/{study}/{condition}.log",
     localrule: True
     conda:
         "../../envs/normreg.yaml"
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
         figure=condition_figure,
     script:

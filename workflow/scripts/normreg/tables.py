@@ -11,8 +11,8 @@ _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; margin: 1.2em; color: #1a1a1a; background: #fff; }
 p { max-width: 60em; }
 table { border-collapse: collapse; margin: 0.6em 0 1.6em; }
-th, td { padding: 0.3em 0.8em; text-align: right; white-space: nowrap; border-bottom: 1px solid #ddd; }
-th { border-bottom: 2px solid #444; vertical-align: bottom; }
+th, td { padding: 0.3em 0.6em; text-align: right; white-space: nowrap; border-bottom: 1px solid #ddd; }
+th { border-bottom: 2px solid #444; vertical-align: bottom; white-space: normal; }
 th.row_heading, td:first-child, th:first-child { text-align: left; }
 """
 
@@ -26,7 +26,8 @@ def write_page(path: str | Path, title: str, paragraphs: list[str], tables: dict
     for heading, table in tables.items():
         if heading:
             parts.append(f"<h2>{escape(heading)}</h2>")
-        parts.append(table.to_html(index=False, border=0, na_rep="–", justify="unset"))
+        shown = table.astype(object).where(table.notna(), "–")  # na_rep leaves None as it is
+        parts.append(shown.to_html(index=False, border=0, justify="unset"))
     page = f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
     page += f"<style>{_STYLE}</style></head>\n<body>\n" + "\n".join(parts) + "\n</body></html>\n"
     with replacing(path) as temporary:
