@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from normreg.condition import Condition
     from normreg.datasets import Dataset
-    from normreg.training import Trainer
+    from normreg.trainer import TorchTrainer
 
 NOTEBOOK, REFERENCE = "notebook", "reference"
 GEMM = 1024  # side of the matrices whose product gives the machine's peak
@@ -64,7 +64,7 @@ def set_threads(threads: int | None) -> None:
         os.environ.pop(variable, None)
 
 
-def build(job: Job, data: "Dataset") -> "Trainer | Notebook":
+def build(job: Job, data: "Dataset") -> "TorchTrainer | Notebook":
     """The run of `job` on `data`, ready for its first epoch."""
     import torch
 
@@ -74,9 +74,9 @@ def build(job: Job, data: "Dataset") -> "Trainer | Notebook":
         if job.threads is not None:
             torch.set_num_threads(job.threads)
         return Notebook(job.condition, job.seed, data)
-    from normreg import devices, training
+    from normreg import devices, trainer
 
-    return training.Trainer(job.condition, job.seed, data, devices.resolve("cpu", job.threads or 1))
+    return trainer.TorchTrainer(job.condition, job.seed, data, devices.resolve("cpu", job.threads or 1))
 
 
 def subset(data: "Dataset", train_images: int, test_images: int) -> "Dataset":

@@ -5,9 +5,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
+from normreg import training
 from normreg.condition import Condition
 from normreg.datasets import CLASS_NAMES, Dataset
+from normreg.state import StateFile
+from normreg.trainer import TorchTrainer
 
 _CONDITION: Condition = {
     "network": "gilf641",
@@ -36,6 +40,20 @@ def condition():
         return made  # type: ignore[return-value]
 
     return make
+
+
+@pytest.fixture
+def run_training(tmp_path):
+    """A function that trains a condition from its start on the CPU and gives the model and its history."""
+
+    def run(chosen: Condition, seed: int, data: Dataset, label: str = "x"):
+        state = StateFile(tmp_path / "state.pt", {})
+        runner = TorchTrainer(chosen, seed, data, torch.device("cpu"))
+        history = training.train(runner, label, state)
+        state.remove()
+        return runner.model, history
+
+    return run
 
 
 @pytest.fixture(scope="session")

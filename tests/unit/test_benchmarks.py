@@ -20,7 +20,7 @@ import table
 import work
 import worker
 
-from normreg import augmentation, config, layers, models, streams, training
+from normreg import augmentation, config, layers, models, streams, trainer
 
 CPU = torch.device("cpu")
 STEP = {"step": {"step_size": 1, "gamma": 0.5}}
@@ -67,7 +67,7 @@ def test_ghost_batch_norm_is_normregs_in_training_and_when_pooled(splits):
 @pytest.mark.parametrize("schedule", [STEP, ONECYCLE], ids=["step", "onecycle"])
 def test_equal_starts_and_order_give_equal_weights(condition, blobs, network, changes, schedule):
     chosen = condition(network=network, batch_size=10, dropout=0.0, augmentation=[], schedule=schedule, **changes)
-    ours = training.Trainer(chosen, 0, blobs, CPU)
+    ours = trainer.TorchTrainer(chosen, 0, blobs, CPU)
     order = list(range(50))
     theirs = notebook_loop.Notebook(chosen, 0, blobs, order)
     _copy_parameters(ours.model, theirs.model)

@@ -38,7 +38,7 @@ def test_lock_has_the_direct_dependencies(root):
 def test_library_never_imports_snakemake_and_figures_never_torch(root):
     code = (
         "import sys, pkgutil, importlib, normreg\n"
-        "from normreg import training, checkpoint, history, evaluation\n"
+        "from normreg import training, trainer, state, checkpoint, history, evaluation\n"
         "assert 'snakemake' not in sys.modules\n"
     )
     light = (

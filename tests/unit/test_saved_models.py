@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from normreg import checkpoint, evaluation, models, predictions, training
+from normreg import checkpoint, evaluation, models, predictions
 from normreg.errors import DataError
 
 
 @pytest.fixture
-def saved(condition, blobs, tmp_path):
+def saved(condition, blobs, tmp_path, run_training):
     chosen = condition(norm="gbn", num_splits=4)
-    model, history = training.train(chosen, 0, blobs, torch.device("cpu"), "x")
+    model, history = run_training(chosen, 0, blobs)
     checkpoint.save(tmp_path / "c.pt", model, chosen, {"data_digest": blobs.digest(), "seed": 0})
     return tmp_path / "c.pt", chosen, model, history
 

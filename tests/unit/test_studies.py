@@ -1,7 +1,7 @@
 """The five published studies against what was read from their notebooks, typed out here a second time.
 
 Training settings are checked where they act: in the optimizer, the schedule, the batches, the layers and the objective
-of a `Trainer`.
+of a `TorchTrainer`.
 """
 
 import copy
@@ -14,8 +14,9 @@ import pytest
 import torch
 from torch import nn
 
-from normreg import config, models, training
+from normreg import config, models
 from normreg.layers import Dropout, GhostBatchNorm2d
+from normreg.trainer import TorchTrainer, batch_bounds
 
 CPU = torch.device("cpu")
 IMAGES = 300  # enough to tell batches of 128, 64 and 32 apart
@@ -232,7 +233,7 @@ def trainer(run, blobs):
         data = dataclasses.replace(
             blobs, train_images=blobs.train_images[chosen], train_labels=blobs.train_labels[chosen]
         )
-        return training.Trainer(run(study).conditions[name], 0, data, CPU)
+        return TorchTrainer(run(study).conditions[name], 0, data, CPU)
 
     return make
 
@@ -332,7 +333,7 @@ def test_penalty_in_the_objective(trainer, study, name):
 
 
 def test_mean_of_the_l1_that_the_notebook_divides_by_the_batch_number():
-    batches = len(training.batch_bounds(60000, 32))
+    batches = len(batch_bounds(60000, 32))
     assert batches == 1875
     assert np.mean(5e-5 / np.arange(1, batches + 1)) == pytest.approx(2.2e-7, rel=0.02)
 

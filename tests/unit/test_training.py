@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from normreg import devices, models, streams, training
+from normreg import devices, models, streams, trainer
 from normreg.errors import DivergedError
 
 CPU = torch.device("cpu")
@@ -32,16 +32,16 @@ def without_seconds(history):
     ],
 )
 def test_batches(images, size, expected):
-    assert training.batch_bounds(images, size) == expected
+    assert trainer.batch_bounds(images, size) == expected
 
 
 def test_official_splits_have_the_published_number_of_batches():
-    assert len(training.batch_bounds(60000, 128)) == 469
-    assert len(training.batch_bounds(60000, 64)) == 938
+    assert len(trainer.batch_bounds(60000, 128)) == 469
+    assert len(trainer.batch_bounds(60000, 64)) == 938
 
 
 @pytest.mark.parametrize("epochs", [1, 2])
-def test_equals_a_plain_loop_with_l1_and_weight_decay_and_onecycle(condition, blobs, epochs):
+def test_equals_a_plain_loop_with_l1_and_weight_decay_and_onecycle(condition, blobs, epochs, run_training):
     chosen = condition(
         epochs=epochs,
         penalty="l1l2",
@@ -50,7 +50,7 @@ def test_equals_a_plain_loop_with_l1_and_weight_decay_and_onecycle(condition, bl
         augmentation=[],
         schedule={"onecycle": {"max_lr": 0.1}},
     )
-    trained, history = training.train(chosen, 3, blobs, CPU, "x")
+    trained, history = run_training(chosen, 3, blobs)
 
     torch.manual_seed(streams.stream_seed(3, "init"))
     model = models.build("gilf641", "bn", 1, 0.0).train()
@@ -89,18 +89,18 @@ def test_equals_a_plain_loop_with_l1_and_weight_decay_and_onecycle(condition, bl
     assert last.validation_loss == pytest.approx(expected, rel=1e-5)
 
 
-def test_learns(condition, blobs):
-    _, history = training.train(condition(epochs=30), 0, blobs, CPU, "x")
+def test_learns(condition, blobs, run_training):
+    _, history = run_training(condition(epochs=30), 0, blobs)
     assert history[-1].validation_accuracy > 80
     assert [row.epoch for row in history] == list(range(1, 31))
 
 
 @pytest.mark.parametrize("norm", ["bn", "gbn"])
-def test_same_seed_same_bits_other_seed_other_weights(condition, blobs, norm):
+def test_same_seed_same_bits_other_seed_other_weights(condition, blobs, norm, run_training):
     chosen = condition(norm=norm, num_splits=2, lambdas={"l1": 1e-4})
-    first, first_history = training.train(chosen, 0, blobs, CPU, "x")
-    second, second_history = training.train(chosen, 0, blobs, CPU, "x")
-    other, _ = training.train(chosen, 1, blobs, CPU, "x")
+    first, first_history = run_training(chosen, 0, blobs)
+    second, second_history = run_training(chosen, 0, blobs)
+    other, _ = run_training(chosen, 1, blobs)
     assert torch.equal(weights(first), weights(second))
     assert without_seconds(first_history) == without_seconds(second_history)
     assert not torch.equal(weights(first), weights(other))
@@ -109,43 +109,45 @@ def test_same_seed_same_bits_other_seed_other_weights(condition, blobs, norm):
 @pytest.mark.parametrize(
     "change", [{"penalty": "l1", "penalty_scope": "weights"}, {"norm": "gbn", "num_splits": 1}, {"epochs": 1}]
 )
-def test_conditions_of_a_seed_share_initial_weights_order_augmentation_and_dropout(condition, blobs, change):
+def test_conditions_of_a_seed_share_initial_weights_order_augmentation_and_dropout(
+    condition, blobs, change, run_training
+):
     """A condition that differs only in what has no effect (a lambda of 0, one split) trains to the same bits."""
-    baseline, _ = training.train(condition(epochs=change.get("epochs", 2)), 5, blobs, CPU, "x")
-    paired, _ = training.train(condition(**change), 5, blobs, CPU, "x")
+    baseline, _ = run_training(condition(epochs=change.get("epochs", 2)), 5, blobs)
+    paired, _ = run_training(condition(**change), 5, blobs)
     assert torch.equal(weights(baseline), weights(paired))
 
 
-def test_order_and_augmentation_do_not_depend_on_the_batch_size(condition, blobs, monkeypatch):
+def test_order_and_augmentation_do_not_depend_on_the_batch_size(condition, blobs, monkeypatch, run_training):
     seen = []
-    apply = training.augmentation.apply
+    apply = trainer.augmentation.apply
     monkeypatch.setattr(
-        training.augmentation, "apply", lambda spec, draws, images: seen.append(apply(spec, draws, images)) or seen[-1]
+        trainer.augmentation, "apply", lambda spec, draws, images: seen.append(apply(spec, draws, images)) or seen[-1]
     )
     for size in (10, 25):
-        training.train(condition(batch_size=size, epochs=1), 0, blobs, CPU, "x")
+        run_training(condition(batch_size=size, epochs=1), 0, blobs)
     assert torch.equal(torch.cat(seen[:5]), torch.cat(seen[5:]))
 
 
-def test_order_changes_from_epoch_to_epoch_and_covers_all_images(condition, blobs, monkeypatch):
+def test_order_changes_from_epoch_to_epoch_and_covers_all_images(condition, blobs, monkeypatch, run_training):
     seen = []
-    monkeypatch.setattr(training.augmentation, "apply", lambda spec, draws, images: seen.append(images) or images)
-    training.train(condition(batch_size=50, epochs=2), 0, blobs, CPU, "x")
+    monkeypatch.setattr(trainer.augmentation, "apply", lambda spec, draws, images: seen.append(images) or images)
+    run_training(condition(batch_size=50, epochs=2), 0, blobs)
     first, second = (batch.flatten(1).double().sum(1) for batch in seen)
     assert not torch.equal(first, second)
     expected = torch.tensor(blobs.train_images).flatten(1).double().sum(1).sort().values
     assert torch.equal(first.sort().values, expected)
 
 
-def test_ghost_batches_really_change_training(condition, blobs):
-    bn, _ = training.train(condition(), 0, blobs, CPU, "x")
-    gbn, _ = training.train(condition(norm="gbn", num_splits=4), 0, blobs, CPU, "x")
+def test_ghost_batches_really_change_training(condition, blobs, run_training):
+    bn, _ = run_training(condition(), 0, blobs)
+    gbn, _ = run_training(condition(norm="gbn", num_splits=4), 0, blobs)
     assert not torch.equal(weights(bn), weights(gbn))
 
 
-def test_step_schedule_goes_by_epochs(condition, blobs):
+def test_step_schedule_goes_by_epochs(condition, blobs, run_training):
     chosen = condition(epochs=5, schedule={"step": {"step_size": 2, "gamma": 0.1}})
-    _, history = training.train(chosen, 0, blobs, CPU, "x")
+    _, history = run_training(chosen, 0, blobs)
     assert [row.learning_rate for row in history] == pytest.approx([0.05, 0.05, 0.005, 0.005, 0.0005])
 
 
@@ -158,18 +160,18 @@ def test_step_schedule_goes_by_epochs(condition, blobs):
         ({"penalty": "l1", "lambdas": {"l1": 1e36}}, "lambdas.l1"),
     ],
 )
-def test_divergence_names_run_epoch_and_likely_key(condition, blobs, change, key):
+def test_divergence_names_run_epoch_and_likely_key(condition, blobs, change, key, run_training):
     with pytest.raises(DivergedError) as caught:
-        training.train(condition(epochs=30, **change), 4, blobs, CPU, "mine l1-bn seed 4")
+        run_training(condition(epochs=30, **change), 4, blobs, "mine l1-bn seed 4")
     message = str(caught.value)
     assert "mine l1-bn seed 4" in message
     assert "in epoch " in message
     assert f"likely key is {key}," in message
 
 
-def test_progress_line_tells_accuracy_and_time_left(condition, blobs, caplog):
+def test_progress_line_tells_accuracy_and_time_left(condition, blobs, caplog, run_training):
     with caplog.at_level("INFO", logger="normreg"):
-        training.train(condition(), 0, blobs, CPU, "mine none-bn seed 0")
+        run_training(condition(), 0, blobs, "mine none-bn seed 0")
     assert len(caplog.messages) == 2
     assert caplog.messages[0].startswith("mine none-bn seed 0: epoch 1/2, training ")
     assert caplog.messages[0].endswith("min left")

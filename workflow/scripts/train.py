@@ -1,24 +1,40 @@
-"""Trains one condition with one seed into checkpoint.pt and metrics.csv."""
+"""Trains one condition with one seed into checkpoint.pt and metrics.csv, from where a killed job stopped."""
+
+from pathlib import Path
 
 from normreg import jobs
 
 with jobs.job(snakemake.log[0]):
     jobs.pin_threads(snakemake.threads)
-    from normreg import checkpoint, datasets, devices, history, training
+    from normreg import checkpoint, datasets, devices, history, state, trainer, training
 
     wildcards, condition = snakemake.wildcards, snakemake.params.condition
+    seed, engine = int(wildcards.seed), "torch"
     data = datasets.load(snakemake.input.data)
+    digest = data.digest()
     device = devices.resolve(snakemake.config["device"], snakemake.threads)
-    label = f"{wildcards.study} {wildcards.condition} seed {wildcards.seed}"
-    model, epochs = training.train(condition, int(wildcards.seed), data, device, label)
-    provenance = {
-        "study": wildcards.study,
-        "name": wildcards.condition,
-        "seed": int(wildcards.seed),
-        "dataset": wildcards.dataset,
-        "data_digest": data.digest(),
-        "device": device.type,
-        "engine": "torch",
-    }
-    checkpoint.save(snakemake.output.checkpoint, model, condition, provenance)
-    history.write(epochs, snakemake.output.metrics)
+    label = f"{wildcards.study} {wildcards.condition} seed {seed}"
+    key = state.make_key(
+        snakemake.input.code,
+        device,
+        condition=dict(condition),
+        seed=seed,
+        data=digest,
+        threads=snakemake.threads,
+        engine=engine,
+    )
+    with state.held(Path(snakemake.output.checkpoint).with_name("state.pt"), key) as saved:
+        runner = trainer.TorchTrainer(condition, seed, data, device)
+        epochs = training.train(runner, label, saved)
+        provenance = {
+            "study": wildcards.study,
+            "name": wildcards.condition,
+            "seed": seed,
+            "dataset": wildcards.dataset,
+            "data_digest": digest,
+            "device": device.type,
+            "engine": engine,
+        }
+        checkpoint.save(snakemake.output.checkpoint, runner.model, condition, provenance)
+        history.write(epochs, snakemake.output.metrics)
+        saved.remove()

@@ -15,3 +15,7 @@ class DataError(NormregError):
 
 class DivergedError(NormregError):
     """The objective of a training run stopped being a finite number."""
+
+
+class OrphanedError(NormregError):
+    """The process that started this one is gone, so nobody waits for its results."""

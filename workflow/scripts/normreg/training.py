@@ -1,138 +1,84 @@
-"""Trains one condition with one seed: the readable reference every faster path is tested against."""
+"""Trains one run to its last epoch, whatever does the computing, and goes on where a killed one stopped."""
 
 import logging
 import math
-import time
+import os
+from dataclasses import asdict
+from typing import Any, Protocol
 
-import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import nn
 
-from normreg import augmentation, models, penalties, streams
 from normreg.condition import Condition
-from normreg.datasets import Dataset
-from normreg.errors import DivergedError
-from normreg.evaluation import predict
+from normreg.errors import DivergedError, OrphanedError
 from normreg.history import Epoch
-from normreg.schedule import make_schedule
+from normreg.state import StateFile
 
 log = logging.getLogger("normreg")
 
 
-def batch_bounds(images: int, batch_size: int) -> list[tuple[int, int]]:
-    """First and last-plus-one position of each batch; a last batch of one image joins the batch before it."""
-    starts = list(range(0, images, batch_size))
-    if len(starts) > 1 and images - starts[-1] == 1:
-        starts.pop()
-    return list(zip(starts, [*starts[1:], images], strict=True))
+class Trainer(Protocol):
+    """What computes the epochs of one run: `normreg.trainer.TorchTrainer`, or an engine that gives the same results."""
 
+    condition: Condition
 
-class Trainer:
-    """Model, optimizer and schedule of one run. All randomness comes from the named streams of its seed.
-
-    Sets PyTorch's default generators: for the initial weights here, for dropout at the start of each epoch.
-    """
-
-    def __init__(self, condition: Condition, seed: int, data: Dataset, device: torch.device) -> None:
-        self.condition, self.seed, self.device = condition, seed, device
-        self.images, self.labels = _tensors(data.train_images, data.train_labels, device)
-        self.test_images, self.test_labels = _tensors(data.test_images, data.test_labels, device)
-        torch.manual_seed(streams.stream_seed(seed, streams.INIT))
-        self.model = models.build(
-            condition["network"], condition["norm"], condition["num_splits"], condition["dropout"]
-        ).to(device)
-        scope, lambdas = condition["penalty_scope"], condition["lambdas"]
-        self.penalised, _ = penalties.scoped_parameters(self.model, scope)
-        self.optimizer = penalties.sgd(self.model, condition["optimizer"], lambdas["l2"], scope)
-        self.bounds = batch_bounds(len(self.images), condition["batch_size"])
-        self.schedule = make_schedule(self.optimizer, condition["schedule"], condition["epochs"], len(self.bounds))
+    @property
+    def model(self) -> nn.Module:
+        """The network with the weights and running statistics after the last finished epoch."""
+        ...
 
     def run_epoch(self, epoch: int) -> Epoch:
         """Trains for one epoch (numbered from 1), validates, and returns the epoch's row."""
-        started = time.perf_counter()
-        learning_rate = float(self.optimizer.param_groups[0]["lr"])
-        objective, loss, correct = self._train_epoch(epoch)
-        logits = predict(self.model, self.test_images)
-        validation_loss = F.cross_entropy(logits.double(), self.test_labels).item()
-        hits = (logits.argmax(1) == self.test_labels).sum().item()
-        self.schedule.after_epoch()
-        return Epoch(
-            epoch=epoch,
-            learning_rate=learning_rate,
-            train_objective=objective,
-            train_loss=loss,
-            train_accuracy=100 * correct / len(self.images),
-            validation_loss=validation_loss,
-            validation_accuracy=100 * hits / len(self.test_images),
-            seconds=time.perf_counter() - started,
-        )
+        ...
 
-    def _train_epoch(self, epoch: int) -> tuple[float, float, int]:
-        """Mean objective, mean loss, number of correct predictions, all as trained; no synchronisation in between."""
-        count = len(self.images)
-        order = torch.randperm(count, generator=streams.generator(self.seed, streams.ORDER, epoch)).to(self.device)
-        draws = self._augmentation_draws(epoch, count)
-        torch.manual_seed(streams.stream_seed(self.seed, streams.DROPOUT, epoch))
-        totals = torch.zeros(3, dtype=torch.float64, device=self.device)
-        self.model.train()
-        for start, stop in self.bounds:
-            chosen = order[start:stop]
-            batch_draws = [{name: values[start:stop] for name, values in step.items()} for step in draws]
-            images = augmentation.apply(self.condition["augmentation"], batch_draws, self.images[chosen])
-            totals += self._step(augmentation.normalise(images), self.labels[chosen]) * (stop - start)
-        objective, loss, correct = totals.tolist()
-        return objective / count, loss / count, round(correct)
+    def state(self) -> dict[str, Any]:
+        """Tensors and plain data from which `restore` goes on, bit for bit."""
+        ...
 
-    def _augmentation_draws(self, epoch: int, count: int) -> list[dict[str, Tensor]]:
-        generator = streams.generator(self.seed, streams.AUGMENTATION, epoch)
-        draws = augmentation.draw(self.condition["augmentation"], count, generator)
-        return [{name: values.to(self.device) for name, values in step.items()} for step in draws]
-
-    def _step(self, images: Tensor, labels: Tensor) -> Tensor:
-        """One SGD step; returns objective, loss and share of correct predictions of the batch, float64 (3,)."""
-        logits = self.model(images)
-        loss = F.cross_entropy(logits, labels)
-        penalty = penalties.penalty(self.penalised, self.condition["lambdas"])
-        objective = loss if penalty is None else loss + penalty
-        self.optimizer.zero_grad()
-        objective.backward()
-        self.optimizer.step()
-        self.schedule.after_batch()
-        share = (logits.detach().argmax(1) == labels).double().mean()
-        return torch.stack([objective.detach().double(), loss.detach().double(), share])
+    def restore(self, state: dict[str, Any]) -> None:
+        """Takes over what `state` returned in another process."""
+        ...
 
 
-def train(
-    condition: Condition, seed: int, data: Dataset, device: torch.device, label: str
-) -> tuple[nn.Sequential, list[Epoch]]:
-    """Trains `condition` to its last epoch and logs a line an epoch.
+def train(trainer: Trainer, label: str, state: StateFile) -> list[Epoch]:
+    """Trains to the last epoch of the trainer's condition, saves the state after each and logs a line.
 
     Args:
-        condition: the resolved condition.
-        seed: the replicate; equal seeds share initial weights, order, augmentation and dropout streams.
-        data: the data set; its test split is the validation split.
-        device: from `normreg.devices.resolve`.
+        trainer: a fresh one; if `state` holds the state of an earlier process, training goes on from there.
         label: names the run in log lines and errors.
+        state: where the state is kept; the caller removes it once the results are written.
 
     Returns:
-        The model after the last epoch, and a row an epoch.
+        A row an epoch, those of earlier processes included. The trained model is the trainer's.
 
     Raises:
-        DivergedError: the objective or the validation loss became infinite or NaN.
+        DivergedError: the objective or the validation loss became infinite or NaN; the state before it is kept.
+        OrphanedError: the parent process (Snakemake) is gone; the state is kept.
     """
-    trainer = Trainer(condition, seed, data, device)
-    history: list[Epoch] = []
-    for epoch in range(1, condition["epochs"] + 1):
+    epochs, parent = trainer.condition["epochs"], os.getppid()
+    history = _resume(trainer, label, state)
+    for epoch in range(len(history) + 1, epochs + 1):
         row = trainer.run_epoch(epoch)
         if not (math.isfinite(row.train_objective) and math.isfinite(row.validation_loss)):
-            raise DivergedError(_divergence(condition, label, row))
+            raise DivergedError(_divergence(trainer.condition, label, row))
         history.append(row)
-        log.info(_progress(label, history, condition["epochs"]))
-    return trainer.model, history
+        state.save({"trainer": trainer.state(), "history": [asdict(past) for past in history]})
+        log.info(_progress(label, history, epochs))
+        if os.getppid() != parent:
+            raise OrphanedError(
+                f"{label}: the Snakemake that started this training is gone, so it stops after epoch {epoch}. "
+                "Run the same command again: it goes on from there."
+            )
+    return history
 
 
-def _tensors(images: object, labels: object, device: torch.device) -> tuple[Tensor, Tensor]:
-    return torch.as_tensor(images).to(device), torch.as_tensor(labels).long().to(device)
+def _resume(trainer: Trainer, label: str, state: StateFile) -> list[Epoch]:
+    saved = state.load()
+    if saved is None:
+        return []
+    trainer.restore(saved["trainer"])
+    history = [Epoch(**row) for row in saved["history"]]
+    log.info("%s: goes on after epoch %d of %d", label, len(history), trainer.condition["epochs"])
+    return history
 
 
 def _progress(label: str, history: list[Epoch], epochs: int) -> str:

@@ -1,0 +1,116 @@
+"""Trains epoch by epoch in plain PyTorch: the readable reference every faster path is tested against."""
+
+import time
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from normreg import augmentation, models, penalties, streams
+from normreg.condition import Condition
+from normreg.datasets import Dataset
+from normreg.evaluation import predict
+from normreg.history import Epoch
+from normreg.schedule import make_schedule
+
+
+def batch_bounds(images: int, batch_size: int) -> list[tuple[int, int]]:
+    """First and last-plus-one position of each batch; a last batch of one image joins the batch before it."""
+    starts = list(range(0, images, batch_size))
+    if len(starts) > 1 and images - starts[-1] == 1:
+        starts.pop()
+    return list(zip(starts, [*starts[1:], images], strict=True))
+
+
+class TorchTrainer:
+    """Model, optimizer and schedule of one run. All randomness comes from the named streams of its seed.
+
+    Sets PyTorch's default generators: for the initial weights here, for dropout at the start of each epoch.
+    """
+
+    def __init__(self, condition: Condition, seed: int, data: Dataset, device: torch.device) -> None:
+        self.condition, self.seed, self.device = condition, seed, device
+        self.images, self.labels = _tensors(data.train_images, data.train_labels, device)
+        self.test_images, self.test_labels = _tensors(data.test_images, data.test_labels, device)
+        torch.manual_seed(streams.stream_seed(seed, streams.INIT))
+        self.model = models.build(
+            condition["network"], condition["norm"], condition["num_splits"], condition["dropout"]
+        ).to(device)
+        scope, lambdas = condition["penalty_scope"], condition["lambdas"]
+        self.penalised, _ = penalties.scoped_parameters(self.model, scope)
+        self.optimizer = penalties.sgd(self.model, condition["optimizer"], lambdas["l2"], scope)
+        self.bounds = batch_bounds(len(self.images), condition["batch_size"])
+        self.schedule = make_schedule(self.optimizer, condition["schedule"], condition["epochs"], len(self.bounds))
+
+    def run_epoch(self, epoch: int) -> Epoch:
+        """Trains for one epoch (numbered from 1), validates, and returns the epoch's row."""
+        started = time.perf_counter()
+        learning_rate = float(self.optimizer.param_groups[0]["lr"])
+        objective, loss, correct = self._train_epoch(epoch)
+        logits = predict(self.model, self.test_images)
+        validation_loss = F.cross_entropy(logits.double(), self.test_labels).item()
+        hits = (logits.argmax(1) == self.test_labels).sum().item()
+        self.schedule.after_epoch()
+        return Epoch(
+            epoch=epoch,
+            learning_rate=learning_rate,
+            train_objective=objective,
+            train_loss=loss,
+            train_accuracy=100 * correct / len(self.images),
+            validation_loss=validation_loss,
+            validation_accuracy=100 * hits / len(self.test_images),
+            seconds=time.perf_counter() - started,
+        )
+
+    def _train_epoch(self, epoch: int) -> tuple[float, float, int]:
+        """Mean objective, mean loss, number of correct predictions, all as trained; no synchronisation in between."""
+        count = len(self.images)
+        order = torch.randperm(count, generator=streams.generator(self.seed, streams.ORDER, epoch)).to(self.device)
+        draws = self._augmentation_draws(epoch, count)
+        torch.manual_seed(streams.stream_seed(self.seed, streams.DROPOUT, epoch))
+        totals = torch.zeros(3, dtype=torch.float64, device=self.device)
+        self.model.train()
+        for start, stop in self.bounds:
+            chosen = order[start:stop]
+            batch_draws = [{name: values[start:stop] for name, values in step.items()} for step in draws]
+            images = augmentation.apply(self.condition["augmentation"], batch_draws, self.images[chosen])
+            totals += self._step(augmentation.normalise(images), self.labels[chosen]) * (stop - start)
+        objective, loss, correct = totals.tolist()
+        return objective / count, loss / count, round(correct)
+
+    def _augmentation_draws(self, epoch: int, count: int) -> list[dict[str, Tensor]]:
+        generator = streams.generator(self.seed, streams.AUGMENTATION, epoch)
+        draws = augmentation.draw(self.condition["augmentation"], count, generator)
+        return [{name: values.to(self.device) for name, values in step.items()} for step in draws]
+
+    def _step(self, images: Tensor, labels: Tensor) -> Tensor:
+        """One SGD step; returns objective, loss and share of correct predictions of the batch, float64 (3,)."""
+        logits = self.model(images)
+        loss = F.cross_entropy(logits, labels)
+        penalty = penalties.penalty(self.penalised, self.condition["lambdas"])
+        objective = loss if penalty is None else loss + penalty
+        self.optimizer.zero_grad()
+        objective.backward()
+        self.optimizer.step()
+        self.schedule.after_batch()
+        share = (logits.detach().argmax(1) == labels).double().mean()
+        return torch.stack([objective.detach().double(), loss.detach().double(), share])
+
+    def state(self) -> dict[str, Any]:
+        """Everything `restore` needs after a finished epoch. No generator states: each epoch seeds its own streams."""
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.scheduler.state_dict(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Takes over what `state` returned in another process; the next epochs are then bit-identical to its next."""
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.scheduler.load_state_dict(state["schedule"])
+
+
+def _tensors(images: object, labels: object, device: torch.device) -> tuple[Tensor, Tensor]:
+    return torch.as_tensor(images).to(device), torch.as_tensor(labels).long().to(device)
