@@ -3,14 +3,13 @@
 A vector becomes one 512-bit register with AVX-512 and two 256-bit registers with AVX2; LLVM splits it.
 """
 
-import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, models, overload, register_model
+from numba.extending import intrinsic, models, register_model
 
 LANES = 16
 FLOAT, WORD = ir.FloatType(), ir.IntType(32)
@@ -106,7 +105,8 @@ def keep(_: Any, masks: Any, position: Any, value: Any) -> Any:
 
     def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         pointer = data_pointer(context, builder, signature.args[0], values[0])
-        return builder.select(load_at(builder, pointer, values[1], MASK), values[2], ZERO)
+        bits = load_at(builder, pointer, values[1], ir.IntType(16))
+        return builder.select(builder.bitcast(bits, MASK), values[2], ZERO)
 
     return vector(masks, types.int64, vector), emit
 
@@ -132,8 +132,8 @@ def _operation(count: int, emit: Callable[..., Any]) -> Any:
 zero = _operation(0, lambda b: ZERO)
 relu = _operation(1, rectify)
 fma = _operation(3, multiply_add)
-_add = _operation(2, lambda b, x, y: b.fadd(x, y))
-_multiply = _operation(2, lambda b, x, y: b.fmul(x, y))
+add = _operation(2, lambda b, x, y: b.fadd(x, y))
+multiply = _operation(2, lambda b, x, y: b.fmul(x, y))
 where_positive = _operation(2, lambda b, c, x: b.select(b.fcmp_ordered(">", c, ZERO), x, ZERO))
 where_equal = _operation(3, lambda b, p, q, x: b.select(b.fcmp_ordered("==", p, q), x, ZERO))
 where_greater = _operation(4, lambda b, p, q, x, y: b.select(b.fcmp_ordered(">", p, q), x, y))
@@ -143,17 +143,3 @@ where_greater = _operation(4, lambda b, p, q, x, y: b.select(b.fcmp_ordered(">",
 def splat(_: Any, scalar: Any) -> Any:
     """A vector with a float32 in every lane."""
     return vector(types.float32), lambda context, builder, signature, values: spread(builder, values[0])
-
-
-@overload(operator.add)
-def _add_vectors(x: Any, y: Any) -> Any:
-    if x is vector and y is vector:
-        return lambda x, y: _add(x, y)
-    return None
-
-
-@overload(operator.mul)
-def _multiply_vectors(x: Any, y: Any) -> Any:
-    if x is vector and y is vector:
-        return lambda x, y: _multiply(x, y)
-    return None

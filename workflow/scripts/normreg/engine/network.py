@@ -1,0 +1,247 @@
+"""One network in the engine: its buffers, and the order in which the kernels work on them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from normreg.engine import kernels
+from normreg.engine.buffers import Arena
+from normreg.engine.stages import AVERAGE_POOL, IMAGE_SIZE, Stage
+from normreg.engine.tiles import Registers
+from normreg.engine.vectors import LANES
+
+CLASSES = 10
+_LINK = ("output", "masks", "scale", "shift", "choice")
+_SCALE = 65536  # dropout's probability is a multiple of 1 / _SCALE
+_WORD = 2**32
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a training step needs besides the network.
+
+    Attributes:
+        images: uint8 (count, 784).
+        labels: int64 (count,).
+        splits: ghost batches; 1 is batch normalisation.
+        counter: where in the stream of dropout masks the step begins.
+    """
+
+    images: Any
+    labels: Any
+    splits: int
+    counter: int = 0
+
+    @property
+    def blocks(self) -> int:
+        """Blocks of 16 images, the last one perhaps partly filled."""
+        return -(-len(self.labels) // LANES)
+
+
+def _requests(stage: Stage, blocks: int, largest: int) -> dict[str, tuple[int, Any]]:
+    """Elements and type of each of a stage's arrays."""
+    vectors = blocks * LANES
+    output, pooled = stage.outputs * stage.size**2, stage.outputs * stage.pooled**2
+    weights = stage.outputs * stage.inputs * stage.kernel**2
+    floats = {
+        "source": vectors * stage.inputs * stage.side**2,
+        "output": vectors * output,
+        "gradient": vectors * pooled,
+        "choice": vectors * pooled,
+        "local": LANES * stage.outputs * (stage.size + 2 * stage.halo) ** 2,
+        "weight_sums": LANES * weights,
+        **dict.fromkeys(
+            ("scale", "shift", "slope", "pull", "offset", "totals", "squares", "products"), vectors * stage.outputs
+        ),
+        **dict.fromkeys(("running_mean", "running_variance"), stage.outputs),
+    }
+    requests = {name: (count, np.float32) for name, count in floats.items()}
+    requests["masks"] = (-(-blocks * output // 2) * 2, np.uint16)
+    requests |= dict.fromkeys(("mean", "inverse"), (stage.outputs * largest, np.float64))
+    return requests
+
+
+class EngineNetwork:
+    """Forward and backward passes of one network; batches of up to `largest` images.
+
+    `weights`, `gradients` and `velocity` hold all parameters in PyTorch's order, flat float32; `bounds` the place of
+    each tensor.
+    """
+
+    def __init__(
+        self, stages: Sequence[Stage], largest: int, dropout: int, cache: Path, registers: Registers | None = None
+    ) -> None:
+        """`dropout` is the probability times 65,536; compiled kernels come from the folder `cache`, or go there."""
+        self.stages, self.largest, self.dropout = tuple(stages), largest, dropout
+        self.shared = kernels.load_shared(cache)
+        module = kernels.load_network(stages, registers or kernels.processor(), cache)
+        count = len(self.stages)
+        self.forward_kernels = [getattr(module, f"forward_{k}") for k in range(count)]
+        self.backward_kernels = [getattr(module, f"backward_{k}") for k in range(count)]
+        self.finish_kernel, self.begin_backward_kernel = module.finish, module.begin_backward
+        self.pixels = np.zeros(256, dtype=np.float32)
+        self._allocate()
+        self.set_evaluation_constants()
+
+    def _allocate(self) -> None:
+        blocks = -(-self.largest // LANES)
+        sizes = [n for s in self.stages for n in (s.outputs * s.inputs * s.kernel**2, *([s.outputs] * 2 * s.norm))]
+        self.bounds = np.cumsum([0, *sizes])
+        requests = {
+            f"{index}.{name}": request
+            for index, stage in enumerate(self.stages)
+            for name, request in _requests(stage, blocks, self.largest).items()
+        }
+        requests |= dict.fromkeys(("weights", "gradients", "velocity"), (int(self.bounds[-1]), np.float32))
+        requests |= {"logits": (blocks * CLASSES * LANES, np.float32), "scratch": (2 * self.largest, np.float64)}
+        self.arena = Arena(requests)
+        arrays = self.arena.arrays
+        self.weights, self.gradients, self.velocity = (arrays[name] for name in ("weights", "gradients", "velocity"))
+        self.logits, self.scratch = arrays["logits"], arrays["scratch"].reshape(2, -1)
+        self.buffers = [self._stage_arrays(index) for index in range(len(self.stages))]
+
+    def _stage_arrays(self, index: int) -> dict[str, Any]:
+        stage, prefix = self.stages[index], f"{index}."
+        own = {name.removeprefix(prefix): a for name, a in self.arena.arrays.items() if name.startswith(prefix)}
+        own["mean"], own["inverse"] = (own[name].reshape(stage.outputs, -1) for name in ("mean", "inverse"))
+        own["mask_words"] = own["masks"].view(np.uint32)
+        tensor = sum(3 if before.norm else 1 for before in self.stages[:index])
+        names = ("weight", "norm_weight", "norm_bias") if stage.norm else ("weight",)
+        for k, name in enumerate(names, start=tensor):
+            part = slice(self.bounds[k], self.bounds[k + 1])
+            own[name], own[f"{name}_gradient"] = self.weights[part], self.gradients[part]
+        own["link"] = tuple(own[name] for name in _LINK)
+        return own
+
+    def _keep_factor(self, stage: Stage) -> float:
+        return _SCALE / (_SCALE - self.dropout) if self._drops(stage) else 1.0
+
+    def _drops(self, stage: Stage) -> bool:
+        return stage.dropout and self.dropout > 0
+
+    def set_evaluation_constants(self) -> None:
+        """Multiply-adds of evaluation mode, from the weights and running statistics of now."""
+        for stage, own in zip(self.stages, self.buffers, strict=True):
+            if stage.norm:
+                self.shared.running_coefficients(
+                    own["norm_weight"],
+                    own["norm_bias"],
+                    own["running_mean"],
+                    own["running_variance"],
+                    own["scale"],
+                    own["shift"],
+                    self.largest,
+                )
+            else:
+                self.shared.set_constant(own["scale"], stage.outputs, self.largest, 1.0)
+
+    def evaluate(self, batch: Batch, totals: Any) -> None:
+        """Adds summed loss and correct predictions to `totals` (2,); after `set_evaluation_constants`."""
+        self._load(batch)
+        for index, own in enumerate(self.buffers):
+            self._forward(index, own, batch.blocks, drop=False)
+        self._finish(batch, totals, drop=False)
+
+    def train(self, batch: Batch, key: int, totals: Any) -> int:
+        """Gradients of the batch's mean loss; adds to `totals` as `evaluate`; returns the counter after the step.
+
+        Args:
+            batch: up to `largest` images.
+            key: 64 bits that choose the stream of dropout masks.
+            totals: float64 (2,).
+        """
+        self._load(batch)
+        counter = batch.counter
+        for index, (stage, own) in enumerate(zip(self.stages, self.buffers, strict=True)):
+            self._forward(index, own, batch.blocks, drop=True)
+            if self._drops(stage):
+                masks = own["mask_words"][: (batch.blocks * stage.outputs * stage.size**2 + 1) // 2]
+                self.shared.draw_masks(masks, counter, key % _WORD, key // _WORD, self.dropout)
+                counter = (counter + len(masks) * LANES) % _WORD
+            self._normalise(stage, own, batch)
+        self._finish(batch, totals, drop=True)
+        self._backward(batch)
+        return counter
+
+    def _load(self, batch: Batch) -> None:
+        padding = self.stages[0].padding
+        self.shared.load_images(batch.images, self.pixels, self.buffers[0]["source"], IMAGE_SIZE, padding)
+
+    def _forward(self, index: int, own: Mapping[str, Any], blocks: int, drop: bool) -> None:
+        arguments = (blocks, own["source"], own["weight"], own["output"], own["totals"], own["squares"])
+        if index:
+            drop = drop and self._drops(self.stages[index - 1])
+            arguments = (*arguments, drop, *self.buffers[index - 1]["link"])
+        self.forward_kernels[index](*arguments)
+
+    def _normalise(self, stage: Stage, own: Mapping[str, Any], batch: Batch) -> None:
+        factor, images = self._keep_factor(stage), len(batch.labels)
+        if not stage.norm:
+            self.shared.set_constant(own["scale"], stage.outputs, images, factor)
+            return
+        self.shared.batch_statistics(
+            own["totals"],
+            own["squares"],
+            own["norm_weight"],
+            own["norm_bias"],
+            own["running_mean"],
+            own["running_variance"],
+            own["mean"],
+            own["inverse"],
+            own["scale"],
+            own["shift"],
+            images,
+            batch.splits,
+            stage.size**2,
+            factor,
+        )
+
+    def _finish(self, batch: Batch, totals: Any, drop: bool) -> None:
+        last = self.buffers[-1]
+        self.finish_kernel(batch.blocks, self.logits, drop and self._drops(self.stages[-1]), *last["link"])
+        self.shared.cross_entropy(self.logits, batch.labels, last["gradient"], CLASSES, totals)
+
+    def _backward(self, batch: Batch) -> None:
+        last, drop = self.buffers[-1], self._drops(self.stages[-1])
+        if self.stages[-1].norm:
+            sums = (last["totals"], last["products"])
+            self.begin_backward_kernel(batch.blocks, last["gradient"], drop, *last["link"], *sums)
+        for index in reversed(range(len(self.stages))):
+            stage, own = self.stages[index], self.buffers[index]
+            self._coefficients(stage, own, batch)
+            step = [own[name] for name in ("gradient", "slope", "pull", "offset", "local", "source", "weight_sums")]
+            arguments = [batch.blocks, self._drops(stage), *own["link"], *step, own["weight_gradient"]]
+            if index:
+                before = self.buffers[index - 1]
+                arguments += [own["weight"], before["gradient"], self._drops(self.stages[index - 1]), *before["link"]]
+                arguments += [before["totals"], before["products"]]
+            self.backward_kernels[index](*arguments)
+
+    def _coefficients(self, stage: Stage, own: Mapping[str, Any], batch: Batch) -> None:
+        """What takes a stage's gradient through its normalisation; the factors of dropout and averaging as well."""
+        factor, images = self._keep_factor(stage), len(batch.labels)
+        if stage.pool == AVERAGE_POOL:
+            factor /= stage.window**2
+        if not stage.norm:
+            self.shared.set_constant(own["slope"], stage.outputs, images, factor)
+            return
+        self.shared.gradient_coefficients(
+            own["totals"],
+            own["products"],
+            own["norm_weight"],
+            own["norm_weight_gradient"],
+            own["norm_bias_gradient"],
+            own["mean"],
+            own["inverse"],
+            own["slope"],
+            own["pull"],
+            own["offset"],
+            self.scratch,
+            images,
+            batch.splits,
+            stage.size**2,
+            factor,
+        )
