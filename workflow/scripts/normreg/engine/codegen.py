@@ -17,6 +17,7 @@ from numba import njit, types
 
 from normreg.engine import optimiser, tiles, transfer, weight_gradient
 from normreg.engine.convolution import Shape, make_convolution
+from normreg.engine.transfer import Link, Sizes, Slopes
 
 F, M, I, B = types.Array(types.float32, 1, "C"), types.Array(types.uint16, 1, "C"), types.int64, types.boolean
 REGISTERS = tiles.{constant}
@@ -37,9 +38,9 @@ def gradient(inputs, outputs, kernel, size, halo):
     return weight_gradient.make_weight_gradient(shape, tiles.gradient_tiles(outputs, inputs, kernel, REGISTERS))
 '''
 
-# The arguments that describe what lies between two convolutions; see normreg.engine.transfer.
-_LINK = "output, masks, scale, shift, choice"
-_LINK_TYPES = "F, M, F, F, F"
+# The arrays between two convolutions, and the sums over what lies there; see normreg.engine.transfer.
+_LINK = "output, masks, scale, shift, choice, drop"
+_LINK_TYPES = "F, M, F, F, F, B"
 _BEFORE = ", ".join(f"before_{name}" for name in _LINK.split(", "))
 
 
@@ -52,10 +53,10 @@ def network_source(stages: Sequence[Stage], registers: Registers) -> str:
     return "\n\n".join([*parts, _finish(stages[-1]), _begin_backward(stages[-1])])
 
 
-def _kernel(name: str, arguments: str, types: str, body: Sequence[str]) -> str:
+def _kernel(name: str, arguments: str, types: str, body: Sequence[str], result: str = "void") -> str:
     return "\n".join(
         [
-            f'@njit((types.void({types})), cache=True, error_model="numpy")',
+            f'@njit(types.{result}({types}), cache=True, error_model="numpy")',
             f"def {name}({arguments}):",
             *(f"    {line}" for line in body),
             "",
@@ -63,10 +64,9 @@ def _kernel(name: str, arguments: str, types: str, body: Sequence[str]) -> str:
     )
 
 
-def _transfer(stage: Stage, padding: int, prefix: str, target: str, drop: str) -> str:
-    link = ", ".join(f"{prefix}{name}" for name in _LINK.split(", "))
-    sizes = f"{stage.outputs}, {stage.size}, {stage.pool}, {stage.window}, {padding}, {stage.rectified}, {drop}"
-    return f"    transfer.transfer({link}, {target}, block, {sizes})"
+def _link(stage: Stage, names: str) -> str:
+    """The first two arguments of the functions in `transfer`."""
+    return f"Link({names}), Sizes({stage.outputs}, {stage.size}, {stage.pool}, {stage.window}, {stage.rectified})"
 
 
 def _forward(index: int, stage: Stage, before: Stage | None) -> str:
@@ -75,67 +75,60 @@ def _forward(index: int, stage: Stage, before: Stage | None) -> str:
     source_step, output_step = stage.inputs * stage.side**2 * LANES, stage.outputs * stage.size**2 * LANES
     body = ["totals[:] = 0", "squares[:] = 0"] if stage.norm else []
     body += ["for block in range(blocks):"]
-    arguments, kinds = "blocks, source, weight, output, totals, squares", "I, F, F, F, F, F"
+    arguments, kinds = "blocks, source, weight, result, totals, squares", "I, F, F, F, F, F"
     if before:
-        body.append(_transfer(before, stage.padding, "before_", "source", "drop"))
-        arguments, kinds = f"{arguments}, drop, {_BEFORE}", f"{kinds}, B, {_LINK_TYPES}"
-    starts = f"source, block * {source_step}, weight, output, block * {output_step}"
+        body.append(f"    transfer.transfer({_link(before, _LINK)}, source, block, {stage.padding})")
+        arguments, kinds = f"{arguments}, {_LINK}", f"{kinds}, {_LINK_TYPES}"
+    starts = f"source, block * {source_step}, weight, result, block * {output_step}"
     body.append(f"    {name}({starts}, totals, squares, block * {stage.outputs * LANES})")
     made = f"{name} = forward({sizes}, {stage.rectified_first}, {stage.norm})\n\n\n"
     return made + _kernel(f"forward_{index}", arguments, kinds, body)
 
 
-def _sum_gradients(stage: Stage, prefix: str) -> str:
-    link = ", ".join(f"{prefix}{name}" for name in _LINK.split(", "))
-    sizes = f"{stage.outputs}, {stage.size}, {stage.pool}, {stage.window}, {stage.rectified}, {prefix}drop"
-    sums = f"{prefix}gradient, {prefix}totals, {prefix}products"
-    return f"    transfer.sum_gradients({link}, {sums}, block, {sizes})"
-
-
 def _backward(index: int, stage: Stage, before: Stage | None) -> str:
-    sizes = f"{stage.outputs}, {stage.size}, {stage.pool}, {stage.window}, {stage.halo}"
-    flags = f"{stage.rectified}, {stage.rectified_first}, drop"
     made = f"accumulate_{index} = gradient({stage.inputs}, {stage.outputs}, {stage.kernel}, {stage.size}, {stage.padding})"
-    arguments = f"blocks, drop, {_LINK}, gradient, slope, pull, offset, local, source, weight_sums, weight_gradient"
-    kinds = f"I, B, {_LINK_TYPES}, F, F, F, F, F, F, F, F"
+    arguments = f"blocks, {_LINK}, gradient, slope, pull, offset, local, source, weight_sums, weight_gradient"
+    kinds = f"I, {_LINK_TYPES}, F, F, F, F, F, F, F, F"
+    rest = f"Slopes(slope, pull, offset), local, block, {stage.halo}, {stage.rectified_first}"
     body = [
         "weight_sums[:] = 0",
         "for block in range(blocks):",
-        f"    transfer.output_gradient({_LINK}, gradient, slope, pull, offset, local, block, {sizes}, {flags})",
+        f"    transfer.output_gradient({_link(stage, _LINK)}, gradient, {rest})",
         f"    accumulate_{index}(source, block * {stage.inputs * stage.side**2 * LANES}, local, weight_sums)",
     ]
     if before:
         turned = f"{stage.outputs}, {stage.inputs}, {stage.kernel}, {stage.input_size}, {stage.halo}"
         made += f"\npropagate_{index} = backward({turned})"
-        arguments += f", weight, before_gradient, before_drop, {_BEFORE}, before_totals, before_products"
-        kinds += f", F, F, B, {_LINK_TYPES}, F, F"
+        arguments += f", weight, before_gradient, before_totals, before_products, {_BEFORE}"
+        kinds += f", F, F, F, F, {_LINK_TYPES}"
         start = f"block * {stage.inputs * stage.input_size**2 * LANES}"
-        body.append(
-            f"    propagate_{index}(local, 0, weight, before_gradient, {start}, before_totals, before_products, 0)"
-        )
+        sums = "before_gradient, before_totals, before_products"
+        body.append(f"    propagate_{index}(local, 0, weight, before_gradient, {start}, before_totals, before_products, 0)")
         if before.norm:
-            body.append(_sum_gradients(before, "before_"))
+            body.append(f"    transfer.sum_gradients({_link(before, _BEFORE)}, {sums}, block)")
     body.append("optimiser.add_lanes(weight_sums, weight_gradient)")
     return f"{made}\n\n\n" + _kernel(f"backward_{index}", arguments, kinds, body)
 
 
 def _finish(stage: Stage) -> str:
-    body = ["for block in range(blocks):", _transfer(stage, 0, "", "logits", "drop")]
-    return _kernel("finish", f"blocks, logits, drop, {_LINK}", f"I, F, B, {_LINK_TYPES}", body)
+    body = ["for block in range(blocks):", f"    transfer.transfer({_link(stage, _LINK)}, logits, block, 0)"]
+    return _kernel("finish", f"blocks, logits, {_LINK}", f"I, F, {_LINK_TYPES}", body)
 
 
 def _begin_backward(stage: Stage) -> str:
-    body = ["for block in range(blocks):", _sum_gradients(stage, "")]
-    arguments = f"blocks, gradient, drop, {_LINK}, totals, products"
-    return _kernel("begin_backward", arguments, f"I, F, B, {_LINK_TYPES}, F, F", body)
+    sums = "gradient, totals, products"
+    body = ["for block in range(blocks):", f"    transfer.sum_gradients({_link(stage, _LINK)}, {sums}, block)"]
+    return _kernel("begin_backward", f"blocks, gradient, totals, products, {_LINK}", f"I, F, F, F, {_LINK_TYPES}", body)
 
 
-SHARED = '''"""Generated by normreg.engine.codegen; see docs/engine.md. Kernels that do not depend on the network."""
+_SHARED = '''"""Generated by normreg.engine.codegen; see docs/engine.md. Kernels that do not depend on the network."""
 
 from numba import njit, types
 
 from normreg.engine import images as pictures
 from normreg.engine import normalisation, optimiser
+from normreg.engine.normalisation import Extent, Norm
+from normreg.engine.transfer import Slopes
 
 I, D, B = types.int64, types.float64, types.boolean
 F, U = types.Array(types.float32, 1, "C"), types.Array(types.uint32, 1, "C")
@@ -143,51 +136,40 @@ F2, D2 = types.Array(types.float32, 2, "C"), types.Array(types.float64, 2, "C")
 D1, I1, B1 = types.Array(types.float64, 1, "C"), types.Array(types.int64, 1, "C"), types.Array(types.boolean, 1, "C")
 BYTES = types.Array(types.uint8, 2, "C")
 '''
+_NORM = "weight, bias, running_mean, running_variance, mean, inverse"
+_NORM_TYPES = "F, F, F, F, D2, D2"
+_EXTENT = "images, splits, pixels"
+_TUPLES = ((_NORM, f"Norm({_NORM})"), (_EXTENT, f"Extent({_EXTENT})"), ("slope, pull, offset", "Slopes(slope, pull, offset)"))
 
-_SHARED_KERNELS = {  # name: module, arguments, types, result
-    "load_images": ("pictures", "images, pixels, target, size, padding", "BYTES, F, F, I, I", "void"),
-    "draw_masks": ("pictures", "masks, counter, first_key, second_key, threshold", "U, I, I, I, I", "void"),
-    "set_constant": ("normalisation", "array, channels, images, value", "F, I, I, D", "void"),
-    "batch_statistics": (
-        "normalisation",
-        "totals, squares, weight, bias, running_mean, running_variance, mean, inverse, scale, shift, images, splits, "
-        "pixels, factor",
-        "F, F, F, F, F, F, D2, D2, F, F, I, I, I, D",
-        "void",
+_SHARED_KERNELS = {  # module and name: arguments, types
+    "pictures.load_images": ("images, pixels, target, size, padding", "BYTES, F, F, I, I"),
+    "pictures.draw_masks": ("masks, counter, first_key, second_key, threshold", "U, I, I, I, I"),
+    "normalisation.set_constant": ("array, channels, images, value", "F, I, I, D"),
+    "normalisation.batch_statistics": (
+        f"totals, squares, {_NORM}, scale, shift, {_EXTENT}, factor",
+        f"F, F, {_NORM_TYPES}, F, F, I, I, I, D",
     ),
-    "running_coefficients": (
-        "normalisation",
-        "weight, bias, running_mean, running_variance, scale, shift, images",
-        "F, F, F, F, F, F, I",
-        "void",
+    "normalisation.running_coefficients": (f"{_NORM}, scale, shift, images", f"{_NORM_TYPES}, F, F, I"),
+    "normalisation.gradient_coefficients": (
+        f"totals, products, {_NORM}, gradients, slope, pull, offset, sums, {_EXTENT}, factor",
+        f"F, F, {_NORM_TYPES}, F2, F, F, F, D2, I, I, I, D",
     ),
-    "gradient_coefficients": (
-        "normalisation",
-        "totals, products, weight, weight_gradient, bias_gradient, mean, inverse, slope, pull, offset, sums, images, "
-        "splits, pixels, factor",
-        "F, F, F, F, F, D2, D2, F, F, F, D2, I, I, I, D",
-        "void",
-    ),
-    "cross_entropy": ("optimiser", "logits, labels, gradient, classes, totals", "F, I1, F, I, D1", "void"),
-    "sgd": (
-        "optimiser",
+    "optimiser.cross_entropy": ("logits, labels, gradient, classes, totals", "F, I1, F, I, D1"),
+    "optimiser.sgd": (
         "weights, gradients, velocity, bounds, penalised, l1, l2, group_l2, rate, momentum, nesterov",
         "F, F, F, I1, B1, D, D, D, D, D, B",
-        "float64",
     ),
 }
 
 
 def shared_source() -> str:
     """Python source of the kernels that every network uses."""
-    parts = [SHARED]
-    for name, (module, arguments, kinds, result) in _SHARED_KERNELS.items():
-        call = f"{module}.{name}({arguments})"
-        lines = [
-            f'@njit((types.{result}({kinds})), cache=True, error_model="numpy")',
-            f"def {name}({arguments}):",
-            f"    {call}" if result == "void" else f"    return {call}",
-            "",
-        ]
-        parts.append("\n".join(lines))
+    parts = [_SHARED]
+    for name, (arguments, kinds) in _SHARED_KERNELS.items():
+        passed = arguments
+        for names, made in _TUPLES:
+            passed = passed.replace(names, made)
+        result = "float64" if name == "optimiser.sgd" else "void"
+        body = [f"{name}({passed})" if result == "void" else f"return {name}({passed})"]
+        parts.append(_kernel(name.partition(".")[2], arguments, kinds, body, result))
     return "\n\n".join(parts)

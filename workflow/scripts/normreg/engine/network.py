@@ -14,6 +14,7 @@ from normreg.engine.tiles import Registers
 from normreg.engine.vectors import LANES
 
 CLASSES = 10
+_NORM = ("norm_weight", "norm_bias", "running_mean", "running_variance", "mean", "inverse")
 _LINK = ("output", "masks", "scale", "shift", "choice")
 _SCALE = 65536  # dropout's probability is a multiple of 1 / _SCALE
 _WORD = 2**32
@@ -114,6 +115,11 @@ class EngineNetwork:
             part = slice(self.bounds[k], self.bounds[k + 1])
             own[name], own[f"{name}_gradient"] = self.weights[part], self.gradients[part]
         own["link"] = tuple(own[name] for name in _LINK)
+        own["slopes"] = tuple(own[name] for name in ("slope", "pull", "offset"))
+        if stage.norm:
+            own["norm"] = tuple(own[name] for name in _NORM)
+            pair = slice(self.bounds[tensor + 1], self.bounds[tensor + 3])
+            own["norm_gradients"] = self.gradients[pair].reshape(2, -1)
         return own
 
     def _keep_factor(self, stage: Stage) -> float:
@@ -126,15 +132,7 @@ class EngineNetwork:
         """Multiply-adds of evaluation mode, from the weights and running statistics of now."""
         for stage, own in zip(self.stages, self.buffers, strict=True):
             if stage.norm:
-                self.shared.running_coefficients(
-                    own["norm_weight"],
-                    own["norm_bias"],
-                    own["running_mean"],
-                    own["running_variance"],
-                    own["scale"],
-                    own["shift"],
-                    self.largest,
-                )
+                self.shared.running_coefficients(*own["norm"], own["scale"], own["shift"], self.largest)
             else:
                 self.shared.set_constant(own["scale"], stage.outputs, self.largest, 1.0)
 
@@ -174,7 +172,7 @@ class EngineNetwork:
         arguments = (blocks, own["source"], own["weight"], own["output"], own["totals"], own["squares"])
         if index:
             drop = drop and self._drops(self.stages[index - 1])
-            arguments = (*arguments, drop, *self.buffers[index - 1]["link"])
+            arguments = (*arguments, *self.buffers[index - 1]["link"], drop)
         self.forward_kernels[index](*arguments)
 
     def _normalise(self, stage: Stage, own: Mapping[str, Any], batch: Batch) -> None:
@@ -182,42 +180,28 @@ class EngineNetwork:
         if not stage.norm:
             self.shared.set_constant(own["scale"], stage.outputs, images, factor)
             return
-        self.shared.batch_statistics(
-            own["totals"],
-            own["squares"],
-            own["norm_weight"],
-            own["norm_bias"],
-            own["running_mean"],
-            own["running_variance"],
-            own["mean"],
-            own["inverse"],
-            own["scale"],
-            own["shift"],
-            images,
-            batch.splits,
-            stage.size**2,
-            factor,
-        )
+        sums, result = (own["totals"], own["squares"]), (own["scale"], own["shift"])
+        self.shared.batch_statistics(*sums, *own["norm"], *result, images, batch.splits, stage.size**2, factor)
 
     def _finish(self, batch: Batch, totals: Any, drop: bool) -> None:
-        last = self.buffers[-1]
-        self.finish_kernel(batch.blocks, self.logits, drop and self._drops(self.stages[-1]), *last["link"])
+        last, drop = self.buffers[-1], drop and self._drops(self.stages[-1])
+        self.finish_kernel(batch.blocks, self.logits, *last["link"], drop)
         self.shared.cross_entropy(self.logits, batch.labels, last["gradient"], CLASSES, totals)
 
     def _backward(self, batch: Batch) -> None:
-        last, drop = self.buffers[-1], self._drops(self.stages[-1])
+        last = self.buffers[-1]
         if self.stages[-1].norm:
-            sums = (last["totals"], last["products"])
-            self.begin_backward_kernel(batch.blocks, last["gradient"], drop, *last["link"], *sums)
+            sums = (last["gradient"], last["totals"], last["products"])
+            self.begin_backward_kernel(batch.blocks, *sums, *last["link"], self._drops(self.stages[-1]))
         for index in reversed(range(len(self.stages))):
             stage, own = self.stages[index], self.buffers[index]
             self._coefficients(stage, own, batch)
-            step = [own[name] for name in ("gradient", "slope", "pull", "offset", "local", "source", "weight_sums")]
-            arguments = [batch.blocks, self._drops(stage), *own["link"], *step, own["weight_gradient"]]
+            arguments = [batch.blocks, *own["link"], self._drops(stage), own["gradient"], *own["slopes"], own["local"]]
+            arguments += [own["source"], own["weight_sums"], own["weight_gradient"]]
             if index:
                 before = self.buffers[index - 1]
-                arguments += [own["weight"], before["gradient"], self._drops(self.stages[index - 1]), *before["link"]]
-                arguments += [before["totals"], before["products"]]
+                arguments += [own["weight"], before["gradient"], before["totals"], before["products"]]
+                arguments += [*before["link"], self._drops(self.stages[index - 1])]
             self.backward_kernels[index](*arguments)
 
     def _coefficients(self, stage: Stage, own: Mapping[str, Any], batch: Batch) -> None:
@@ -231,14 +215,9 @@ class EngineNetwork:
         self.shared.gradient_coefficients(
             own["totals"],
             own["products"],
-            own["norm_weight"],
-            own["norm_weight_gradient"],
-            own["norm_bias_gradient"],
-            own["mean"],
-            own["inverse"],
-            own["slope"],
-            own["pull"],
-            own["offset"],
+            *own["norm"],
+            own["norm_gradients"],
+            *own["slopes"],
             self.scratch,
             images,
             batch.splits,

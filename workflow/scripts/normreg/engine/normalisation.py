@@ -2,35 +2,54 @@
 
 The convolutions leave sums per channel and image; here they become statistics per ghost batch (image i belongs to ghost
 batch i mod splits) and from these one multiply-add per channel and image. Images that only fill the last block get 0,
-so that whatever lies in their lanes never reaches a result. A layer without normalisation gets constants.
+so that whatever lies in their lanes never reaches a result.
 
-Arrays of vectors are flat, [block][channel][image]; statistics are (splits, channels).
+Arrays of vectors are flat, [block][channel][image]; statistics are (channels, splits at least).
 """
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 from numba import njit
 
+from normreg.engine.transfer import Slopes
 from normreg.engine.vectors import LANES
 
 EPSILON, MOMENTUM = 1e-5, 0.1  # PyTorch's defaults, as the reference path uses
 compiled = njit(error_model="numpy")
 
 
-@compiled
-def clear(*arrays: Any) -> None:
-    """Zeros in every element."""
-    for array in arrays:
-        array[:] = 0
+class Norm(NamedTuple):
+    """A normalisation's parameters, running statistics, and the last batch's mean and 1 / standard deviation."""
+
+    weight: Any
+    bias: Any
+    running_mean: Any
+    running_variance: Any
+    mean: Any
+    inverse: Any
+
+
+class Extent(NamedTuple):
+    """What statistics are taken over: images of the batch, ghost batches, and pixels of an image."""
+
+    images: int
+    splits: int
+    pixels: int
 
 
 @compiled
-def per_split(sums: Any, channel: int, channels: int, images: int, splits: int, totals: Any) -> None:
+def place_of(image: int, channel: int, channels: int) -> int:
+    """Position of an image's number in an array of vectors."""
+    return ((image // LANES) * channels + channel) * LANES + image % LANES
+
+
+@compiled
+def per_split(sums: Any, channel: int, channels: int, extent: Extent, totals: Any) -> None:
     """Adds up `sums` of one channel over the images of each ghost batch, in double precision."""
-    totals[:splits] = 0.0
-    for image in range(images):
-        totals[image % splits] += sums[((image // LANES) * channels + channel) * LANES + image % LANES]
+    totals[: extent.splits] = 0.0
+    for image in range(extent.images):
+        totals[image % extent.splits] += sums[place_of(image, channel, channels)]
 
 
 @compiled
@@ -39,112 +58,91 @@ def set_constant(array: Any, channels: int, images: int, value: float) -> None:
     array[:] = 0
     for image in range(images):
         for channel in range(channels):
-            array[((image // LANES) * channels + channel) * LANES + image % LANES] = value
+            array[place_of(image, channel, channels)] = value
 
 
 @compiled
 def batch_statistics(
-    totals: Any,
-    squares: Any,
-    weight: Any,
-    bias: Any,
-    running_mean: Any,
-    running_variance: Any,
-    mean: Any,
-    inverse: Any,
-    scale: Any,
-    shift: Any,
-    images: int,
-    splits: int,
-    pixels: int,
-    factor: float,
+    totals: Any, squares: Any, norm: Norm, scale: Any, shift: Any, extent: Extent, factor: float
 ) -> None:
     """Mean and 1 / standard deviation of each ghost batch; running statistics; `scale` and `shift` times `factor`.
 
     Running statistics take one update a batch, with the mean over ghost batches of mean and unbiased variance.
     """
-    channels = len(weight)
-    count = images // splits * pixels
+    channels, splits = len(norm.weight), extent.splits
+    count = extent.images // splits * extent.pixels
     for channel in range(channels):
-        per_split(totals, channel, channels, images, splits, mean[channel])
-        per_split(squares, channel, channels, images, splits, inverse[channel])
+        mean, inverse = norm.mean[channel], norm.inverse[channel]
+        per_split(totals, channel, channels, extent, mean)
+        per_split(squares, channel, channels, extent, inverse)
         mean_total, variance_total = 0.0, 0.0
         for s in range(splits):
-            mu = mean[channel, s] / count
-            variance = max(inverse[channel, s] / count - mu * mu, 0.0)
-            if math.isnan(inverse[channel, s]):  # max would hide it
-                variance = math.nan
-            mean_total += mu
+            mean[s] /= count
+            variance = inverse[s] / count - mean[s] * mean[s]
+            if variance < 0:  # rounding; NaN stays
+                variance = 0.0
+            mean_total += mean[s]
             variance_total += variance * count / (count - 1)
-            mean[channel, s], inverse[channel, s] = mu, 1 / math.sqrt(variance + EPSILON)
-        running_mean[channel] = (1 - MOMENTUM) * running_mean[channel] + MOMENTUM * mean_total / splits
-        running_variance[channel] = (1 - MOMENTUM) * running_variance[channel] + MOMENTUM * variance_total / splits
+            inverse[s] = 1 / math.sqrt(variance + EPSILON)
+        running, share = norm.running_mean, MOMENTUM / splits
+        running[channel] = (1 - MOMENTUM) * running[channel] + share * mean_total
+        running = norm.running_variance
+        running[channel] = (1 - MOMENTUM) * running[channel] + share * variance_total
     scale[:], shift[:] = 0, 0
-    for image in range(images):
-        s = image % splits
+    for image in range(extent.images):
         for channel in range(channels):
-            place = ((image // LANES) * channels + channel) * LANES + image % LANES
-            a = weight[channel] * inverse[channel, s]
-            scale[place] = factor * a
-            shift[place] = factor * (bias[channel] - mean[channel, s] * a)
+            place, s = place_of(image, channel, channels), image % splits
+            slope = norm.weight[channel] * norm.inverse[channel, s]
+            scale[place] = factor * slope
+            shift[place] = factor * (norm.bias[channel] - norm.mean[channel, s] * slope)
 
 
 @compiled
-def running_coefficients(
-    weight: Any, bias: Any, running_mean: Any, running_variance: Any, scale: Any, shift: Any, images: int
-) -> None:
+def running_coefficients(norm: Norm, scale: Any, shift: Any, images: int) -> None:
     """`scale` and `shift` of evaluation mode."""
-    channels = len(weight)
+    channels = len(norm.weight)
     scale[:], shift[:] = 0, 0
     for channel in range(channels):
-        a = weight[channel] / math.sqrt(running_variance[channel] + EPSILON)
-        b = bias[channel] - running_mean[channel] * a
+        slope = norm.weight[channel] / math.sqrt(norm.running_variance[channel] + EPSILON)
+        offset = norm.bias[channel] - norm.running_mean[channel] * slope
         for image in range(images):
-            place = ((image // LANES) * channels + channel) * LANES + image % LANES
-            scale[place], shift[place] = a, b
+            place = place_of(image, channel, channels)
+            scale[place], shift[place] = slope, offset
 
 
 @compiled
 def gradient_coefficients(
     totals: Any,
     products: Any,
-    weight: Any,
-    weight_gradient: Any,
-    bias_gradient: Any,
-    mean: Any,
-    inverse: Any,
-    slope: Any,
-    pull: Any,
-    offset: Any,
+    norm: Norm,
+    gradients: Any,
+    slopes: Slopes,
     sums: Any,
-    images: int,
-    splits: int,
-    pixels: int,
+    extent: Extent,
     factor: float,
 ) -> None:
-    """Gradients of weight and bias, and the input gradient as slope * part + pull * input + offset.
+    """Gradients of weight and bias, (2, channels) in `gradients`, and the vectors that give the input's gradient.
 
     `totals` and `products` are the sums of `transfer.sum_gradients`, still to be multiplied by `factor`; `sums` is
     scratch, (2, splits) at least.
     """
-    channels = len(weight)
-    count = images // splits * pixels
-    slope[:], pull[:], offset[:] = 0, 0, 0
+    channels, splits = len(norm.weight), extent.splits
+    count = extent.images // splits * extent.pixels
+    slopes.slope[:], slopes.pull[:], slopes.offset[:] = 0, 0, 0
     for channel in range(channels):
-        per_split(totals, channel, channels, images, splits, sums[0])
-        per_split(products, channel, channels, images, splits, sums[1])
-        weight_total, bias_total = 0.0, 0.0
+        per_split(totals, channel, channels, extent, sums[0])
+        per_split(products, channel, channels, extent, sums[1])
+        gradients[0, channel], gradients[1, channel] = 0, 0
         for s in range(splits):
-            gradient = factor * sums[0, s]
-            against_normal = inverse[channel, s] * (factor * sums[1, s] - mean[channel, s] * gradient)
-            bias_total += gradient
-            weight_total += against_normal
-            sums[0, s], sums[1, s] = gradient / count, against_normal / count
-        weight_gradient[channel], bias_gradient[channel] = weight_total, bias_total
-        for image in range(images):
-            s = image % splits
-            place = ((image // LANES) * channels + channel) * LANES + image % LANES
-            a = weight[channel] * inverse[channel, s]
-            slope[place] = factor * a
-            pull[place] = -a * inverse[channel, s] * sums[1, s]
-            offset[place] = a * (inverse[channel, s] * mean[channel, s] * sums[1, s] - sums[0, s])
+            own = factor * sums[0, s]
+            against_normal = norm.inverse[channel, s] * (factor * sums[1, s] - norm.mean[channel, s] * own)
+            gradients[0, channel] += against_normal
+            gradients[1, channel] += own
+            sums[0, s], sums[1, s] = own / count, against_normal / count
+        for image in range(extent.images):
+            place, s = place_of(image, channel, channels), image % splits
+            inverse = norm.inverse[channel, s]
+            slope = norm.weight[channel] * inverse
+            slopes.slope[place] = factor * slope
+            slopes.pull[place] = -slope * inverse * sums[1, s]
+            slopes.offset[place] = slope * (inverse * norm.mean[channel, s] * sums[1, s] - sums[0, s])
