@@ -91,7 +91,7 @@ def test_null_on_the_command_line(settings, text):
         ({"seeds": ["1", "x"]}, ["key 'seeds'", "'x'"]),
         ({"seeds": -1}, ["key 'seeds'", "found -1"]),
         ({"device": "gpu"}, ["key 'device'", "found 'gpu'", "auto, cpu, cuda"]),
-        ({"engine": "jax"}, ["key 'engine'", "auto, torch"]),
+        ({"engine": "jax"}, ["key 'engine'", "auto, torch, numba"]),
         ({"network": "resnet"}, ["key 'network'", "gilf641, hardayaleva5"]),
         ({"study": "../x"}, ["key 'study'", "found '../x'"]),
         ({"mnist_dir": 3}, ["key 'mnist_dir'", "found 3"]),

@@ -18,6 +18,7 @@ try:
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
+KERNELS = "resources/engine/kernels"  # compiled code of the CPU engine
 FIRST_SEED = config["seeds"][0]
 NAMES = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST", "kmnist": "KMNIST", "digits": "digits"}
 USE_GPU = wants_gpu(config["device"])
@@ -60,6 +61,10 @@ def condition(wildcards):
         names = ", ".join(conditions)
         raise WorkflowError(f"study {wildcards.study} has no condition '{wildcards.condition}'; it has {names}.")
     return conditions[wildcards.condition]
+
+
+def kernels_note(wildcards):
+    return f"resources/engine/{wildcards.dataset}/{condition(wildcards)['network']}.txt"
 
 
 def run_list(wildcards):

@@ -86,7 +86,9 @@ def _forward(index: int, stage: Stage, before: Stage | None) -> str:
 
 
 def _backward(index: int, stage: Stage, before: Stage | None) -> str:
-    made = f"accumulate_{index} = gradient({stage.inputs}, {stage.outputs}, {stage.kernel}, {stage.size}, {stage.padding})"
+    made = (
+        f"accumulate_{index} = gradient({stage.inputs}, {stage.outputs}, {stage.kernel}, {stage.size}, {stage.padding})"
+    )
     arguments = f"blocks, {_LINK}, gradient, slope, pull, offset, local, source, weight_sums, weight_gradient"
     kinds = f"I, {_LINK_TYPES}, F, F, F, F, F, F, F, F"
     rest = f"Slopes(slope, pull, offset), local, block, {stage.halo}, {stage.rectified_first}"
@@ -103,7 +105,9 @@ def _backward(index: int, stage: Stage, before: Stage | None) -> str:
         kinds += f", F, F, F, F, {_LINK_TYPES}"
         start = f"block * {stage.inputs * stage.input_size**2 * LANES}"
         sums = "before_gradient, before_totals, before_products"
-        body.append(f"    propagate_{index}(local, 0, weight, before_gradient, {start}, before_totals, before_products, 0)")
+        body.append(
+            f"    propagate_{index}(local, 0, weight, before_gradient, {start}, before_totals, before_products, 0)"
+        )
         if before.norm:
             body.append(f"    transfer.sum_gradients({_link(before, _BEFORE)}, {sums}, block)")
     body.append("optimiser.add_lanes(weight_sums, weight_gradient)")
@@ -139,7 +143,11 @@ BYTES = types.Array(types.uint8, 2, "C")
 _NORM = "weight, bias, running_mean, running_variance, mean, inverse"
 _NORM_TYPES = "F, F, F, F, D2, D2"
 _EXTENT = "images, splits, pixels"
-_TUPLES = ((_NORM, f"Norm({_NORM})"), (_EXTENT, f"Extent({_EXTENT})"), ("slope, pull, offset", "Slopes(slope, pull, offset)"))
+_TUPLES = (
+    (_NORM, f"Norm({_NORM})"),
+    (_EXTENT, f"Extent({_EXTENT})"),
+    ("slope, pull, offset", "Slopes(slope, pull, offset)"),
+)
 
 _SHARED_KERNELS = {  # module and name: arguments, types
     "pictures.load_images": ("images, pixels, target, size, padding", "BYTES, F, F, I, I"),

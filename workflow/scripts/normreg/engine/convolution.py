@@ -118,7 +118,7 @@ class _Kernel:
         for variable in (v for line in variables for v in line):
             b.store(ZERO, variable)
         first, last = self._kernel_rows(row)
-        with cgutils.for_range(b, integer(shape.inputs), intp=INDEX) as source:
+        with cgutils.for_range(b, integer(shape.inputs), intp=INDEX) as source:  # noqa: SIM117  two loops
             with cgutils.for_range(b, last, start=first, intp=INDEX) as kernel_row:
                 line = b.add(b.mul(source.index, integer(shape.side)), b.add(row, kernel_row.index))
                 start = b.mul(b.add(b.mul(line, integer(shape.side)), column), integer(LANES))
@@ -185,8 +185,10 @@ def make_convolution(shape: Shape, tiles: Tiles, relu: bool, sums: bool) -> Any:
 
     signature = types.void(FLOATS, types.int64, FLOATS, FLOATS, types.int64, FLOATS, FLOATS, types.int64)
 
-    @intrinsic  # type: ignore[untyped-decorator]
-    def convolve(_: Any, source: Any, at: Any, weight: Any, target: Any, to: Any, total: Any, square: Any, s: Any) -> Any:
+    @intrinsic
+    def convolve(
+        _: Any, source: Any, at: Any, weight: Any, target: Any, to: Any, total: Any, square: Any, s: Any
+    ) -> Any:
         return signature, emit
 
     return convolve

@@ -29,7 +29,7 @@ def load_images(images: Any, pixels: Any, target: Any, size: int, padding: int) 
                     target[place + lane] = 0.0
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _two_masks(_: Any, counter: Any, first_key: Any, second_key: Any, threshold: Any) -> Any:
     """32 bits, each set with probability 1 - threshold / 65536: a hash of 16 counters gives 32 numbers of 16 bits.
 
@@ -57,5 +57,8 @@ def draw_masks(masks: Any, counter: int, first_key: int, second_key: int, thresh
     """Fills uint32 `masks`, two vectors each, from the numbers after `counter`; deterministic in all arguments."""
     for k in range(len(masks)):
         masks[k] = _two_masks(
-            types.uint32(counter + k * LANES), types.uint32(first_key), types.uint32(second_key), types.uint32(threshold)
+            types.uint32(counter + k * LANES),
+            types.uint32(first_key),
+            types.uint32(second_key),
+            types.uint32(threshold),
         )

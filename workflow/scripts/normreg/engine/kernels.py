@@ -30,6 +30,7 @@ from normreg.engine import (
 )
 from normreg.engine.stages import Stage
 from normreg.engine.tiles import Registers, choose_registers
+from normreg.lock import exclusive
 
 _COMPILED = (codegen, convolution, images, normalisation, optimiser, tiles, transfer, vectors, weight_gradient)
 _SOURCE_TIME = 1_000_000_000  # seconds; numba discards code whose source has another time, and copying changes times
@@ -56,17 +57,26 @@ def load_network(stages: Sequence[Stage], registers: Registers, cache: Path) -> 
 
 def _module(kind: str, source: str, cache: Path) -> ModuleType:
     name = f"{kind}_{_digest(source)}"
+    known = sys.modules.get(name)
+    if known is not None and known.__file__ == str(cache / f"{name}.py"):
+        return known
+    complete = cache / f"{name}.complete"
+    if complete.exists():
+        return _load(name, source, cache)
+    with exclusive(cache / f".{name}.lock", "compilation of the kernels"):
+        module = _load(name, source, cache)
+        complete.touch()
+    return module
+
+
+def _load(name: str, source: str, cache: Path) -> ModuleType:
+    """Imports the module, which compiles each kernel that numba does not find beside it."""
     path = cache / f"{name}.py"
     if not path.exists():
-        cache.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary:
             temporary.write_text(source, encoding="utf-8")
-            os.utime(temporary, (_SOURCE_TIME, _SOURCE_TIME))
-    elif path.stat().st_mtime != _SOURCE_TIME:
+    if path.stat().st_mtime != _SOURCE_TIME:
         os.utime(path, (_SOURCE_TIME, _SOURCE_TIME))
-    known = sys.modules.get(name)
-    if known is not None and known.__file__ == str(path):
-        return known
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None

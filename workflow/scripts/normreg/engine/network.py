@@ -8,14 +8,12 @@ from typing import Any
 import numpy as np
 
 from normreg.engine import kernels
-from normreg.engine.buffers import Arena
+from normreg.engine.memory import Memory
 from normreg.engine.stages import AVERAGE_POOL, IMAGE_SIZE, Stage
 from normreg.engine.tiles import Registers
 from normreg.engine.vectors import LANES
 
 CLASSES = 10
-_NORM = ("norm_weight", "norm_bias", "running_mean", "running_variance", "mean", "inverse")
-_LINK = ("output", "masks", "scale", "shift", "choice")
 _SCALE = 65536  # dropout's probability is a multiple of 1 / _SCALE
 _WORD = 2**32
 
@@ -42,85 +40,26 @@ class Batch:
         return -(-len(self.labels) // LANES)
 
 
-def _requests(stage: Stage, blocks: int, largest: int) -> dict[str, tuple[int, Any]]:
-    """Elements and type of each of a stage's arrays."""
-    vectors = blocks * LANES
-    output, pooled = stage.outputs * stage.size**2, stage.outputs * stage.pooled**2
-    weights = stage.outputs * stage.inputs * stage.kernel**2
-    floats = {
-        "source": vectors * stage.inputs * stage.side**2,
-        "output": vectors * output,
-        "gradient": vectors * pooled,
-        "choice": vectors * pooled,
-        "local": LANES * stage.outputs * (stage.size + 2 * stage.halo) ** 2,
-        "weight_sums": LANES * weights,
-        **dict.fromkeys(
-            ("scale", "shift", "slope", "pull", "offset", "totals", "squares", "products"), vectors * stage.outputs
-        ),
-        **dict.fromkeys(("running_mean", "running_variance"), stage.outputs),
-    }
-    requests = {name: (count, np.float32) for name, count in floats.items()}
-    requests["masks"] = (-(-blocks * output // 2) * 2, np.uint16)
-    requests |= dict.fromkeys(("mean", "inverse"), (stage.outputs * largest, np.float64))
-    return requests
-
-
 class EngineNetwork:
     """Forward and backward passes of one network; batches of up to `largest` images.
 
-    `weights`, `gradients` and `velocity` hold all parameters in PyTorch's order, flat float32; `bounds` the place of
-    each tensor.
+    `weights` and `gradients` hold all parameters in PyTorch's order, flat float32.
     """
 
-    def __init__(
-        self, stages: Sequence[Stage], largest: int, dropout: int, cache: Path, registers: Registers | None = None
-    ) -> None:
+    def __init__(self, stages: Sequence[Stage], largest: int, dropout: int, cache: Path, registers: Registers) -> None:
         """`dropout` is the probability times 65,536; compiled kernels come from the folder `cache`, or go there."""
         self.stages, self.largest, self.dropout = tuple(stages), largest, dropout
         self.shared = kernels.load_shared(cache)
-        module = kernels.load_network(stages, registers or kernels.processor(), cache)
+        module = kernels.load_network(stages, registers, cache)
         count = len(self.stages)
         self.forward_kernels = [getattr(module, f"forward_{k}") for k in range(count)]
         self.backward_kernels = [getattr(module, f"backward_{k}") for k in range(count)]
         self.finish_kernel, self.begin_backward_kernel = module.finish, module.begin_backward
         self.pixels = np.zeros(256, dtype=np.float32)
-        self._allocate()
+        self.memory = Memory(self.stages, largest, CLASSES)
+        self.weights, self.gradients = self.memory.weights, self.memory.gradients
+        self.buffers = self.memory.stages
         self.set_evaluation_constants()
-
-    def _allocate(self) -> None:
-        blocks = -(-self.largest // LANES)
-        sizes = [n for s in self.stages for n in (s.outputs * s.inputs * s.kernel**2, *([s.outputs] * 2 * s.norm))]
-        self.bounds = np.cumsum([0, *sizes])
-        requests = {
-            f"{index}.{name}": request
-            for index, stage in enumerate(self.stages)
-            for name, request in _requests(stage, blocks, self.largest).items()
-        }
-        requests |= dict.fromkeys(("weights", "gradients", "velocity"), (int(self.bounds[-1]), np.float32))
-        requests |= {"logits": (blocks * CLASSES * LANES, np.float32), "scratch": (2 * self.largest, np.float64)}
-        self.arena = Arena(requests)
-        arrays = self.arena.arrays
-        self.weights, self.gradients, self.velocity = (arrays[name] for name in ("weights", "gradients", "velocity"))
-        self.logits, self.scratch = arrays["logits"], arrays["scratch"].reshape(2, -1)
-        self.buffers = [self._stage_arrays(index) for index in range(len(self.stages))]
-
-    def _stage_arrays(self, index: int) -> dict[str, Any]:
-        stage, prefix = self.stages[index], f"{index}."
-        own = {name.removeprefix(prefix): a for name, a in self.arena.arrays.items() if name.startswith(prefix)}
-        own["mean"], own["inverse"] = (own[name].reshape(stage.outputs, -1) for name in ("mean", "inverse"))
-        own["mask_words"] = own["masks"].view(np.uint32)
-        tensor = sum(3 if before.norm else 1 for before in self.stages[:index])
-        names = ("weight", "norm_weight", "norm_bias") if stage.norm else ("weight",)
-        for k, name in enumerate(names, start=tensor):
-            part = slice(self.bounds[k], self.bounds[k + 1])
-            own[name], own[f"{name}_gradient"] = self.weights[part], self.gradients[part]
-        own["link"] = tuple(own[name] for name in _LINK)
-        own["slopes"] = tuple(own[name] for name in ("slope", "pull", "offset"))
-        if stage.norm:
-            own["norm"] = tuple(own[name] for name in _NORM)
-            pair = slice(self.bounds[tensor + 1], self.bounds[tensor + 3])
-            own["norm_gradients"] = self.gradients[pair].reshape(2, -1)
-        return own
 
     def _keep_factor(self, stage: Stage) -> float:
         return _SCALE / (_SCALE - self.dropout) if self._drops(stage) else 1.0
@@ -185,8 +124,8 @@ class EngineNetwork:
 
     def _finish(self, batch: Batch, totals: Any, drop: bool) -> None:
         last, drop = self.buffers[-1], drop and self._drops(self.stages[-1])
-        self.finish_kernel(batch.blocks, self.logits, *last["link"], drop)
-        self.shared.cross_entropy(self.logits, batch.labels, last["gradient"], CLASSES, totals)
+        self.finish_kernel(batch.blocks, self.memory.logits, *last["link"], drop)
+        self.shared.cross_entropy(self.memory.logits, batch.labels, last["gradient"], CLASSES, totals)
 
     def _backward(self, batch: Batch) -> None:
         last = self.buffers[-1]
@@ -218,7 +157,7 @@ class EngineNetwork:
             *own["norm"],
             own["norm_gradients"],
             *own["slopes"],
-            self.scratch,
+            self.memory.scratch,
             images,
             batch.splits,
             stage.size**2,

@@ -16,6 +16,8 @@ from torch import nn
 from normreg import augmentation, models, penalties, streams
 from normreg.condition import Condition
 from normreg.datasets import Dataset
+from normreg.engine.errors import UnsupportedError
+from normreg.engine.kernels import processor
 from normreg.engine.network import Batch, EngineNetwork
 from normreg.engine.stages import make_stages
 from normreg.engine.tiles import Registers
@@ -26,6 +28,7 @@ from normreg.schedule import make_schedule
 from normreg.trainer import batch_bounds
 
 _CHUNK = 512  # images augmented at once, at least: few calls, and what they work on stays in the cache
+_STATISTICS = {"running_mean": "running_mean", "running_var": "running_variance"}  # PyTorch's name, and the engine's
 
 
 class EngineTrainer:
@@ -50,6 +53,10 @@ class EngineTrainer:
         self._norms = [module for module in self._model.modules() if isinstance(module, nn.BatchNorm2d)]
         self.bounds = batch_bounds(len(self.images), condition["batch_size"])
         self.largest = max(stop - start for start, stop in self.bounds)
+        if self.largest == 1:
+            raise UnsupportedError("a single training image")
+        registers = registers or processor()
+        self.description = f"{registers.name} kernels"
         stages = make_stages(NETWORKS[condition["network"]])
         dropout = Dropout(condition["dropout"]).threshold
         self.network = EngineNetwork(stages, self.largest, dropout, cache, registers)
@@ -75,16 +82,16 @@ class EngineTrainer:
             for parameter, part in zip(self._model.parameters(), parts, strict=True):
                 parameter.copy_(part.view_as(parameter))
             for norm, own in zip(self._norms, self._norm_arrays(), strict=True):
-                norm.running_mean.copy_(torch.from_numpy(own["running_mean"].copy()))
-                norm.running_var.copy_(torch.from_numpy(own["running_variance"].copy()))
+                for name, array in _STATISTICS.items():
+                    norm.get_buffer(name).copy_(torch.from_numpy(own[array].copy()))
         return self._model
 
     def _import_model(self) -> None:
         parameters = [p.detach().reshape(-1) for p in self._model.parameters()]
         self.network.weights[:] = torch.cat(parameters).numpy()
         for norm, own in zip(self._norms, self._norm_arrays(), strict=True):
-            own["running_mean"][:] = norm.running_mean.numpy()
-            own["running_variance"][:] = norm.running_var.numpy()
+            for name, array in _STATISTICS.items():
+                own[array][:] = norm.get_buffer(name).numpy()
 
     def _norm_arrays(self) -> Iterator[dict[str, Any]]:
         pairs = zip(self.network.stages, self.network.buffers, strict=True)
@@ -117,8 +124,7 @@ class EngineTrainer:
             counter = self.network.train(Batch(images, labels, splits, counter), key, totals)
             penalty += self._step() * len(labels)
         for norm in self._norms:
-            assert norm.num_batches_tracked is not None
-            norm.num_batches_tracked += len(self.bounds)
+            norm.get_buffer("num_batches_tracked").add_(len(self.bounds))
         count = len(self.images)
         return (totals[0] + penalty) / count, totals[0] / count, round(totals[1])
 
@@ -144,8 +150,8 @@ class EngineTrainer:
         penalty = network.shared.sgd(
             network.weights,
             network.gradients,
-            network.velocity,
-            network.bounds,
+            network.memory.velocity,
+            network.memory.bounds,
             self.penalised,
             lambdas["l1"],
             lambdas["l2"],
@@ -170,7 +176,7 @@ class EngineTrainer:
         """Everything `restore` needs after a finished epoch."""
         return {
             "model": {name: value.clone() for name, value in self.model.state_dict().items()},
-            "velocity": torch.from_numpy(self.network.velocity.copy()),
+            "velocity": torch.from_numpy(self.network.memory.velocity.copy()),
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.scheduler.state_dict(),
         }
@@ -179,6 +185,6 @@ class EngineTrainer:
         """Takes over what `state` returned in another process; the next epochs are then bit-identical to its next."""
         self._model.load_state_dict(state["model"])
         self._import_model()
-        self.network.velocity[:] = state["velocity"].numpy()
+        self.network.memory.velocity[:] = state["velocity"].numpy()
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.scheduler.load_state_dict(state["schedule"])

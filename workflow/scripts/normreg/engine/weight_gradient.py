@@ -48,7 +48,7 @@ class _Gradient:
                     start = b.mul(source, integer(shape.side**2))
                     self._tile(channel, high.size, run.size, start, source, rows)
             return
-        with cgutils.for_range(b, integer(shape.inputs), intp=INDEX) as source:
+        with cgutils.for_range(b, integer(shape.inputs), intp=INDEX) as source:  # noqa: SIM117  two loops
             with cgutils.for_range(b, integer(shape.kernel), intp=INDEX) as kernel_row:
                 start = b.add(b.mul(source.index, integer(shape.side)), kernel_row.index)
                 weight = b.add(b.mul(source.index, integer(shape.kernel)), kernel_row.index)
@@ -112,7 +112,7 @@ def make_weight_gradient(shape: Shape, tiles: Tiles) -> Any:
         _Gradient(builder, shape, [builder.gep(source, [values[1]]), gradient, sums]).emit(tiles)
         return context.get_dummy_value()
 
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def accumulate(_: Any, source: Any, start: Any, gradient: Any, sums: Any) -> Any:
         return types.void(FLOATS, types.int64, FLOATS, FLOATS), emit
 
