@@ -1,10 +1,8 @@
-# Compiles the CPU engine's kernels of a network once for all jobs. Training waits for it but never reruns because of it;
-# where no kernels are wanted (digits, a GPU, engine=torch) it only writes its note. `engine`, `device` and `epochs` are
-# read from the configuration outside of params: should kernels be wanted later, the first job that does compiles them.
+# Compiles the CPU engine's kernels of a network once for all jobs; where none are wanted (digits, a GPU, engine=torch) it
+# only writes its note. Training waits for the note and never reruns because of it. The rule has no inputs, and reads
+# `engine`, `device` and `epochs` outside of params: a job that finds kernels missing, because the engine's code or the
+# configuration is another one now, compiles them itself while the others wait.
 rule compile_kernels:
-    input:
-        data="resources/{dataset}.npz",
-        code=code("compile_kernels.py"),
     output:
         note="resources/engine/{dataset}/{network}.txt",
     log:

@@ -5,11 +5,11 @@ from pathlib import Path
 from normreg import jobs
 
 with jobs.job(snakemake.log[0]):
-    from normreg import atomic, datasets, devices, engines
+    from normreg import atomic, devices, engines
 
     config, note = snakemake.config, Path(snakemake.output.note)
     device = "cuda" if devices.wants_gpu(config["device"]) else "cpu"
-    images = len(datasets.load(snakemake.input.data).train_labels)
+    images = engines.TRAINING_IMAGES[snakemake.wildcards.dataset]
     said = "no kernels: PyTorch trains"
     if engines.wants_numba(config["engine"], device, images, config["epochs"] or 1):
         said = engines.compile_kernels(snakemake.wildcards.network, Path(snakemake.params.cache))

@@ -33,7 +33,7 @@ def load_images(images: Any, pixels: Any, target: Any, size: int, padding: int) 
 def _two_masks(_: Any, counter: Any, first_key: Any, second_key: Any, threshold: Any) -> Any:
     """32 bits, each set with probability 1 - threshold / 65536: a hash of 16 counters gives 32 numbers of 16 bits.
 
-    The hash is C. Wellons' "lowbias32" (two rounds of shift and multiply) with a key before each round.
+    The hash is C. Wellons' "triple32" (three rounds of shift and multiply) with keys before the first two rounds.
     """
 
     def emit(_context: Any, b: Any, _signature: Any, values: Any) -> Any:
@@ -42,10 +42,11 @@ def _two_masks(_: Any, counter: Any, first_key: Any, second_key: Any, threshold:
 
         start, first, second, limit = values
         x = b.add(spread(b, start), ir.Constant(WORDS, list(range(LANES))))
-        x = shifted(b.add(x, spread(b, first)), 16)
-        x = shifted(b.mul(x, ir.Constant(WORDS, [0x7FEB352D] * LANES)), 15)
-        x = b.mul(b.xor(x, spread(b, second)), ir.Constant(WORDS, [0x846CA68B] * LANES))
-        numbers = b.bitcast(shifted(x, 16), HALVES)
+        x = shifted(b.add(x, spread(b, first)), 17)
+        x = b.xor(b.mul(x, ir.Constant(WORDS, [0xED5AD4BB] * LANES)), spread(b, second))
+        x = b.mul(shifted(x, 11), ir.Constant(WORDS, [0xAC4C1B51] * LANES))
+        x = shifted(b.mul(shifted(x, 15), ir.Constant(WORDS, [0x31848BAB] * LANES)), 14)
+        numbers = b.bitcast(x, HALVES)
         kept = b.icmp_unsigned(">=", numbers, spread(b, b.trunc(limit, ir.IntType(16)), 2 * LANES))
         return b.bitcast(kept, WORD)
 
