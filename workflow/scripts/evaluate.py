@@ -10,5 +10,7 @@ with jobs.job(snakemake.log[0]):
     device = devices.resolve("cpu", snakemake.threads)
     data = datasets.load(snakemake.input.data)
     model = checkpoint.restore(snakemake.input.checkpoint, snakemake.params.condition, data.digest()).to(device)
-    predictions.save(snakemake.output.predictions, evaluation.logits(model, data.test_images), data.test_labels)
+    engine = checkpoint.load(snakemake.input.checkpoint)["engine"]
+    logits = evaluation.logits(model, data.test_images)
+    predictions.save(snakemake.output.predictions, logits, data.test_labels, engine)
     evaluation.write_weights(model, snakemake.output.weights)
