@@ -19,12 +19,9 @@ try:
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
-<<<<<<< HEAD
 KERNELS = "resources/engine/kernels"  # compiled code of the CPU engine
-=======
 # After a SIGKILL of Snakemake the same command goes on, without --unlock.
 ALIVE = release_dead_snakemake() if workflow.is_main_process else None
->>>>>>> main
 FIRST_SEED = config["seeds"][0]
 NAMES = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST", "kmnist": "KMNIST", "digits": "digits"}
 USE_GPU = wants_gpu(config["device"])

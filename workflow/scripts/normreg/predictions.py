@@ -1,6 +1,6 @@
 """`predictions.npz`: what a saved model says about every validation image. Everything after it needs no model."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ class Predictions:
     logits: np.ndarray
     labels: np.ndarray
     indices: np.ndarray
-    engine: str
+    engine: str = field(default="torch", kw_only=True)
 
     @property
     def predicted(self) -> np.ndarray:
@@ -61,7 +61,7 @@ def load(path: str | Path) -> Predictions:
     """
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            return Predictions(arrays["logits"], arrays["labels"], arrays["indices"], str(arrays["engine"]))
+            return Predictions(arrays["logits"], arrays["labels"], arrays["indices"], engine=str(arrays["engine"]))
     except Exception as error:  # zip, zlib, numpy and OS errors alike: the file cannot be read
         raise DataError(
             f"{path}: cannot be read as predictions ({error}). Delete it and run the same command again."
