@@ -67,24 +67,28 @@ class Slopes(NamedTuple):
     offset: Any
 
 
+# The inner functions take arrays one by one: taking an array out of a tuple counts a reference, which costs more than
+# the arithmetic of a pixel.
+
+
 @inlined
-def activate(link: Link, sizes: Sizes, pixel: int, scale: Any, shift: Any) -> Any:
+def activate(output: Any, masks: Any, pixel: int, scale: Any, shift: Any, rectified: bool, drop: bool) -> Any:
     """The vector at `pixel` (a count of vectors) after normalisation, ReLU and dropout."""
-    value = fma(load(link.output, pixel * LANES), scale, shift)
-    if sizes.rectified:
+    value = fma(load(output, pixel * LANES), scale, shift)
+    if rectified:
         value = relu(value)
-    if link.drop:
-        value = keep(link.masks, pixel, value)
+    if drop:
+        value = keep(masks, pixel, value)
     return value
 
 
 @inlined
-def pool_window(link: Link, sizes: Sizes, pixel: int, scale: Any, shift: Any) -> Any:
+def pool_window(output: Any, masks: Any, sizes: Sizes, pixel: int, scale: Any, shift: Any, drop: bool) -> Any:
     """Value and choice of the window with its first pixel at `pixel`; without pooling, the pixel itself."""
-    value, best = activate(link, sizes, pixel, scale, shift), zero()
+    value, best = activate(output, masks, pixel, scale, shift, sizes.rectified, drop), zero()
     for k in range(1, sizes.window * sizes.window):
         other = pixel + k // sizes.window * sizes.size + k % sizes.window
-        rival = activate(link, sizes, other, scale, shift)
+        rival = activate(output, masks, other, scale, shift, sizes.rectified, drop)
         if sizes.pool == MAX_POOL:  # the first of equals stays, as in PyTorch
             best = where_greater(rival, value, splat(np.float32(k)), best)
             value = where_greater(rival, value, rival, value)
@@ -98,34 +102,41 @@ def pool_window(link: Link, sizes: Sizes, pixel: int, scale: Any, shift: Any) ->
 @inlined
 def transfer(link: Link, sizes: Sizes, target: Any, block: int, padding: int) -> None:
     """Fills a block of `target`, the next convolution's input with its padding; pooling leaves a remainder out."""
+    output, masks, choice, drop = link.output, link.masks, link.choice, link.drop
+    scales, shifts = link.scale, link.shift
     pooled = sizes.size // sizes.window
     side = pooled + 2 * padding
     for channel in range(sizes.channels):
         plane = block * sizes.channels + channel
-        scale, shift = load(link.scale, plane * LANES), load(link.shift, plane * LANES)
+        scale, shift = load(scales, plane * LANES), load(shifts, plane * LANES)
         for row in range(pooled):
             for column in range(pooled):
                 pixel = (plane * sizes.size + row * sizes.window) * sizes.size + column * sizes.window
-                value, best = pool_window(link, sizes, pixel, scale, shift)
+                value, best = pool_window(output, masks, sizes, pixel, scale, shift, drop)
                 if sizes.pool == MAX_POOL:
-                    store(link.choice, ((plane * pooled + row) * pooled + column) * LANES, best)
+                    store(choice, ((plane * pooled + row) * pooled + column) * LANES, best)
                 store(target, ((plane * side + row + padding) * side + column + padding) * LANES, value)
 
 
 @inlined
-def part_at(link: Link, sizes: Sizes, place: int, k: int, pixel: int, above: Any, scale: Any, shift: Any) -> Any:
-    """The gradient at the normalisation's output, for pixel `k` of the window at `place`; and the convolution's output.
+def part_at(value: Any, above: Any, masks: Any, pixel: int, scale: Any, shift: Any, rectified: bool, drop: bool) -> Any:
+    """The gradient at the normalisation's output, given the one `above` dropout; `value` is the convolution's output.
 
-    `above` is the gradient after pooling. Constant factors (of dropout and averaging) are left to `normalisation`.
+    Constant factors (of dropout and averaging) are left to `normalisation`.
     """
-    value = load(link.output, pixel * LANES)
-    if sizes.pool == MAX_POOL:
-        above = where_equal(load(link.choice, place), splat(np.float32(k)), above)
-    if link.drop:
-        above = keep(link.masks, pixel, above)
-    if sizes.rectified:
+    if drop:
+        above = keep(masks, pixel, above)
+    if rectified:
         above = where_positive(fma(value, scale, shift), above)
-    return above, value
+    return above
+
+
+@inlined
+def chosen(above: Any, choice: Any, k: int, place: int, pool: int) -> Any:
+    """The gradient for pixel `k` of the window at `place`, given the one after pooling."""
+    if pool == MAX_POOL:
+        above = where_equal(load(choice, place), splat(np.float32(k)), above)
+    return above
 
 
 @inlined
@@ -134,22 +145,23 @@ def sum_gradients(link: Link, sizes: Sizes, gradient: Any, totals: Any, products
 
     `gradient` is with respect to what comes out of pooling, without padding.
     """
-    pooled = sizes.size // sizes.window
+    output, masks, choice, drop = link.output, link.masks, link.choice, link.drop
+    scales, shifts, window, size = link.scale, link.shift, sizes.window, sizes.size
+    pooled = size // window
     for channel in range(sizes.channels):
         plane = block * sizes.channels + channel
-        scale, shift = load(link.scale, plane * LANES), load(link.shift, plane * LANES)
+        scale, shift = load(scales, plane * LANES), load(shifts, plane * LANES)
         total, product = zero(), zero()
         for row in range(pooled):
             row_total, row_product = zero(), zero()  # sums of sums round less
             for column in range(pooled):
                 place = ((plane * pooled + row) * pooled + column) * LANES
                 above = load(gradient, place)
-                for k in range(sizes.window * sizes.window):
-                    y, x = row * sizes.window + k // sizes.window, column * sizes.window + k % sizes.window
-                    pixel = (plane * sizes.size + y) * sizes.size + x
-                    part, value = part_at(link, sizes, place, k, pixel, above, scale, shift)
-                    row_total = add(row_total, part)
-                    row_product = fma(part, value, row_product)
+                for k in range(window * window):
+                    pixel = (plane * size + row * window + k // window) * size + column * window + k % window
+                    value, part = load(output, pixel * LANES), chosen(above, choice, k, place, sizes.pool)
+                    part = part_at(value, part, masks, pixel, scale, shift, sizes.rectified, drop)
+                    row_total, row_product = add(row_total, part), fma(part, value, row_product)
             total, product = add(total, row_total), add(product, row_product)
         store(totals, plane * LANES, total)
         store(products, plane * LANES, product)
@@ -169,13 +181,14 @@ def output_gradient(
     link: Link, sizes: Sizes, gradient: Any, slopes: Slopes, target: Any, block: int, halo: int, rectified_first: bool
 ) -> None:
     """Fills `target`, one block with `halo` zeros around each image: the gradient of the convolution's output."""
+    output, masks, choice, drop = link.output, link.masks, link.choice, link.drop
+    scales, shifts, slope, pull, offset = link.scale, link.shift, slopes.slope, slopes.pull, slopes.offset
     size, window = sizes.size, sizes.window
     pooled, width = size // window, size + 2 * halo
     for channel in range(sizes.channels):
         plane = block * sizes.channels + channel
-        scale, shift = load(link.scale, plane * LANES), load(link.shift, plane * LANES)
-        slope, pull = load(slopes.slope, plane * LANES), load(slopes.pull, plane * LANES)
-        offset = load(slopes.offset, plane * LANES)
+        scale, shift, a = load(scales, plane * LANES), load(shifts, plane * LANES), load(slope, plane * LANES)
+        b, c = load(pull, plane * LANES), load(offset, plane * LANES)
         for row in range(pooled):
             for column in range(pooled):
                 place = ((plane * pooled + row) * pooled + column) * LANES
@@ -183,12 +196,13 @@ def output_gradient(
                 for k in range(window * window):
                     y, x = row * window + k // window, column * window + k % window
                     pixel = (plane * size + y) * size + x
-                    part, value = part_at(link, sizes, place, k, pixel, above, scale, shift)
-                    result = through_norm(part, value, slope, pull, offset, rectified_first)
+                    value, part = load(output, pixel * LANES), chosen(above, choice, k, place, sizes.pool)
+                    part = part_at(value, part, masks, pixel, scale, shift, sizes.rectified, drop)
+                    result = through_norm(part, value, a, b, c, rectified_first)
                     store(target, ((channel * width + y + halo) * width + x + halo) * LANES, result)
         # Pixels that pooling left out still count in the normalisation's statistics.
         for y in range(size):
             for x in range(pooled * window if y < pooled * window else 0, size):
-                value = load(link.output, ((plane * size + y) * size + x) * LANES)
-                result = through_norm(zero(), value, slope, pull, offset, rectified_first)
+                value = load(output, ((plane * size + y) * size + x) * LANES)
+                result = through_norm(zero(), value, a, b, c, rectified_first)
                 store(target, ((channel * width + y + halo) * width + x + halo) * LANES, result)
