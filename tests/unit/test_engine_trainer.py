@@ -9,8 +9,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from normreg import engines, trainer
+from normreg import augmentation, engines, trainer
 from normreg.engine import kernels
+from normreg.engine.augment import augment
 from normreg.engine.errors import UnsupportedError
 from normreg.engine.tiles import AVX2
 from normreg.engine.trainer import EngineTrainer
@@ -96,6 +97,14 @@ def test_same_seed_same_bits_and_resume(norm, make):
     other = make(seed=1, **settings)
     other.run_epoch(1)
     assert not same(bits(other.model), bits(first.model))
+
+
+@pytest.mark.parametrize("spec", [AUGMENTATION, AUGMENTATION[::-1], [{"rotation": {"degrees": 90, "fill": 7}}], []])
+def test_augments_to_the_same_bits(spec, make, blobs):
+    images = torch.as_tensor(blobs.train_images)
+    draws = augmentation.draw(spec, 50, torch.Generator().manual_seed(0))
+    found = augment(spec, draws, images, make().network.shared.warp)
+    assert torch.equal(torch.from_numpy(found).view(50, 28, 28), augmentation.apply(spec, draws, images))
 
 
 def test_avx2_tiles_agree_with_the_reference_path(condition, make, blobs):

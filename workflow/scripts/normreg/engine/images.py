@@ -29,6 +29,19 @@ def load_images(images: Any, pixels: Any, target: Any, size: int, padding: int) 
                     target[place + lane] = 0.0
 
 
+@compiled
+def warp(images: Any, matrix: Any, fill: int, target: Any, size: int) -> None:
+    """`normreg.augmentation.warp` for uint8 (count, size * size) and int32 (count, 6) of its `fixed_point`."""
+    for image in range(len(images)):
+        a, b, c = matrix[image, 0], matrix[image, 1], matrix[image, 2]
+        d, e, f = matrix[image, 3], matrix[image, 4], matrix[image, 5]
+        for row in range(size):
+            for column in range(size):
+                x, y = (a * column + b * row + c) >> 16, (d * column + e * row + f) >> 16
+                inside = 0 <= x < size and 0 <= y < size
+                target[image, row * size + column] = images[image, y * size + x] if inside else fill
+
+
 @intrinsic
 def _two_masks(_: Any, counter: Any, first_key: Any, second_key: Any, threshold: Any) -> Any:
     """32 bits, each set with probability 1 - threshold / 65536: a hash of 16 counters gives 32 numbers of 16 bits.

@@ -20,6 +20,7 @@ from normreg.atomic import replacing
 from normreg.engine import (
     codegen,
     convolution,
+    gradients,
     images,
     normalisation,
     optimiser,
@@ -32,7 +33,18 @@ from normreg.engine.stages import Stage
 from normreg.engine.tiles import Registers, choose_registers
 from normreg.lock import exclusive
 
-_COMPILED = (codegen, convolution, images, normalisation, optimiser, tiles, transfer, vectors, weight_gradient)
+_COMPILED = (
+    codegen,
+    convolution,
+    gradients,
+    images,
+    normalisation,
+    optimiser,
+    tiles,
+    transfer,
+    vectors,
+    weight_gradient,
+)
 _SOURCE_TIME = 1_000_000_000  # seconds; numba discards code whose source has another time, and copying changes times
 
 

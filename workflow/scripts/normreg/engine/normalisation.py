@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from numba import njit
 
-from normreg.engine.transfer import Slopes
+from normreg.engine.gradients import Slopes
 from normreg.engine.vectors import LANES
 
 EPSILON, MOMENTUM = 1e-5, 0.1  # PyTorch's defaults, as the reference path uses
@@ -88,13 +88,14 @@ def batch_statistics(
         running[channel] = (1 - MOMENTUM) * running[channel] + share * mean_total
         running = norm.running_variance
         running[channel] = (1 - MOMENTUM) * running[channel] + share * variance_total
+    weight, bias, means, inverses = norm.weight, norm.bias, norm.mean, norm.inverse
     scale[:], shift[:] = 0, 0
     for image in range(extent.images):
+        s = image % splits
         for channel in range(channels):
-            place, s = place_of(image, channel, channels), image % splits
-            slope = norm.weight[channel] * norm.inverse[channel, s]
+            place, slope = place_of(image, channel, channels), weight[channel] * inverses[channel, s]
             scale[place] = factor * slope
-            shift[place] = factor * (norm.bias[channel] - norm.mean[channel, s] * slope)
+            shift[place] = factor * (bias[channel] - means[channel, s] * slope)
 
 
 @compiled
@@ -128,21 +129,22 @@ def gradient_coefficients(
     """
     channels, splits = len(norm.weight), extent.splits
     count = extent.images // splits * extent.pixels
-    slopes.slope[:], slopes.pull[:], slopes.offset[:] = 0, 0, 0
+    weight, mean, inverse = norm.weight, norm.mean, norm.inverse
+    slope, pull, offset = slopes.slope, slopes.pull, slopes.offset
+    slope[:], pull[:], offset[:] = 0, 0, 0
     for channel in range(channels):
         per_split(totals, channel, channels, extent, sums[0])
         per_split(products, channel, channels, extent, sums[1])
         gradients[0, channel], gradients[1, channel] = 0, 0
         for s in range(splits):
             own = factor * sums[0, s]
-            against_normal = norm.inverse[channel, s] * (factor * sums[1, s] - norm.mean[channel, s] * own)
+            against_normal = inverse[channel, s] * (factor * sums[1, s] - mean[channel, s] * own)
             gradients[0, channel] += against_normal
             gradients[1, channel] += own
             sums[0, s], sums[1, s] = own / count, against_normal / count
         for image in range(extent.images):
             place, s = place_of(image, channel, channels), image % splits
-            inverse = norm.inverse[channel, s]
-            slope = norm.weight[channel] * inverse
-            slopes.slope[place] = factor * slope
-            slopes.pull[place] = -slope * inverse * sums[1, s]
-            slopes.offset[place] = slope * (inverse * norm.mean[channel, s] * sums[1, s] - sums[0, s])
+            a = weight[channel] * inverse[channel, s]
+            slope[place] = factor * a
+            pull[place] = -a * inverse[channel, s] * sums[1, s]
+            offset[place] = a * (inverse[channel, s] * mean[channel, s] * sums[1, s] - sums[0, s])

@@ -16,6 +16,7 @@ from torch import nn
 from normreg import augmentation, models, penalties, streams
 from normreg.condition import Condition
 from normreg.datasets import Dataset
+from normreg.engine.augment import augment
 from normreg.engine.errors import UnsupportedError
 from normreg.engine.kernels import processor
 from normreg.engine.network import Batch, EngineNetwork
@@ -139,7 +140,7 @@ class EngineTrainer:
             start, stop = bounds[0][0], bounds[-1][1]
             chosen = order[start:stop]
             own_draws = [{name: values[start:stop] for name, values in step.items()} for step in draws]
-            images = augmentation.apply(spec, own_draws, self.images[chosen]).view(stop - start, -1).numpy()
+            images = augment(spec, own_draws, self.images[chosen], self.network.shared.warp)
             labels = self.labels[chosen.numpy()]
             for low, high in bounds:
                 yield images[low - start : high - start], labels[low - start : high - start]
