@@ -9,6 +9,7 @@ with jobs.job(snakemake.log[0]):
     # The processor is quick enough for 10,000 images, and leaves the GPU to training.
     device = devices.resolve("cpu", snakemake.threads)
     data = datasets.load(snakemake.input.data)
-    model = checkpoint.restore(snakemake.input.checkpoint, snakemake.params.condition, data.digest()).to(device)
+    condition, seed = snakemake.params.condition, int(snakemake.wildcards.seed)
+    model = checkpoint.restore(snakemake.input.checkpoint, condition, data.digest(), seed).to(device)
     predictions.save(snakemake.output.predictions, evaluation.logits(model, data.test_images), data.test_labels)
     evaluation.write_weights(model, snakemake.output.weights)
