@@ -14,14 +14,15 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
-sys.path.insert(0, str(ROOT / "workflow/scripts"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow/scripts"))
 
 import fuzzing
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from normreg import config
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def count_outcomes(cases: int, start: int, check: Callable[[fuzzing.Case], str]) -> Counter[tuple[str, str]]:

@@ -168,11 +168,11 @@ def studies(draw: Any) -> dict[str, Any]:
 # --- wrong ones
 
 ODD: list[Any] = [
-    *(None, True, False, "", " ", "no", "1e-5", "010", "0x10", "ſ", "数", "a\nb", "../x", "$(touch x)", "\ud800", "\0"),
+    *(None, True, False, "", " ", "no", "1e-5", "010", "0x10", "ſ", "数", "a\nb", "../x", "$(touch x)", "\0"),
     *(-1, 0, 1, 0.5, 1.0, 2.0, -0.0, 1e-320, 1e30, 1e31, 1e308, -1e308, 2**31, 2**63, 10**400, 1 << 20000, 9999999),
     *(float("nan"), float("inf"), float("-inf"), [], {}, [[]], [None], [1, 1], {"a": 1}, {1: 2}, {"": {}}, "x" * 5000),
 ]
-ODD_KEYS: list[Any] = [1, None, True, 0.5, "", " ", "a\nb", "ö", "x" * 3000, "\ud800", "0", "default", "l 1"]
+ODD_KEYS: list[Any] = [1, None, True, 0.5, "", " ", "a\nb", "ö", "x" * 3000, "0", "default", "l 1"]
 TEXTS = [
     *(b"1e-5", b"010", b"1:30", b"0x1F", b"2024-02-30", b"2024-01-01", b"yes", b"off", b"~", b"!!int x", b"!!bool x"),
     *(

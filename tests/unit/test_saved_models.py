@@ -2,6 +2,7 @@
 
 import os
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -96,12 +97,13 @@ def test_a_failed_write_leaves_the_old_file_and_no_temporary(saved, monkeypatch)
     path, chosen, model, _ = saved
     old = path.read_bytes()
 
-    def half(content, file):
-        file.write_bytes(b"half")
-        raise OSError("disk full")
+    def half(file, content):
+        with file.open("wb") as opened:
+            opened.write(content[: len(content) // 2])
+        raise OSError(28, "disk full")
 
-    monkeypatch.setattr(torch, "save", half)
-    with pytest.raises(OSError, match="disk full"):
+    monkeypatch.setattr(Path, "write_bytes", half)
+    with pytest.raises(OSError, match=r"disk full: .*c\.pt"):
         checkpoint.save(path, model, chosen, {})
     assert path.read_bytes() == old
     assert [p.name for p in path.parent.iterdir()] == ["c.pt"]

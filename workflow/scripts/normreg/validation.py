@@ -62,7 +62,7 @@ def read_yaml(path: Path) -> Any:
         raise ConfigError(f"{path}: not readable as YAML: nested too deeply.") from error
     # Besides its own errors PyYAML raises what a value with a wrong tag, such as `!!int x`, happens to lead to.
     except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError) as error:
-        raise ConfigError(f"{path}: not readable as YAML: {_cut(' '.join(str(error).split()), 240)}") from error
+        raise ConfigError(f"{path}: not readable as YAML: {_line(str(error))}") from error
 
 
 def validate(content: Any, schema: str, where: str) -> None:
@@ -143,6 +143,12 @@ def _shorten(value: Any) -> str:
         return _cut(repr(value), 80)
     except (ValueError, RecursionError):  # Python does not print whole numbers of more than 4,300 digits
         return "a value too large to show"
+
+
+def _line(text: str) -> str:
+    """In one line, with \\x.. in place of what does not print."""
+    words = " ".join(text.split())
+    return _cut("".join(c if c.isprintable() else ascii(c)[1:-1] for c in words), 240)
 
 
 def _cut(text: str, length: int) -> str:
