@@ -309,8 +309,7 @@ def expected(study: dict[str, Any], own: dict[str, Any], settings: dict[str, Any
 def load(case: Case, folder: Path) -> tuple[dict[str, Any], config.Run]:
     """The case as the Snakefile loads it: both files read, checked, resolved. `config.STUDIES` is `folder`."""
     case.write(folder / "config.txt", folder)
-    validation.read_yaml(folder / "config.txt")
-    content = yaml.safe_load((folder / "config.txt").read_text(encoding="utf-8"))
+    content = validation.read_yaml(folder / "config.txt", strict=False)
     if not isinstance(content, dict):
         raise ConfigError("config.txt: Snakemake itself expects keys at the top level.")
     settings = config.check_config(content)
@@ -321,7 +320,8 @@ def check(case: Case, folder: Path, train: Callable[[Any], None] | None = None) 
     """Returns accepted or refused; fails on a traceback, a bad message, and what is accepted but does not train."""
     message = ""
     try:
-        _, run = load(case, folder)
+        settings, run = load(case, folder)
+        assert all(type(seed) is int for seed in settings["seeds"]), settings
         for condition in run.conditions.values():
             (train or train_an_epoch)(condition)
     except ConfigError as error:
@@ -350,6 +350,8 @@ def check_message(message: str, case: Case) -> None:
 def train_an_epoch(condition: Any) -> None:
     """Builds model, optimizer, schedule and augmentation and trains one epoch of eight images with them."""
     torch.set_num_threads(1)
+    # 25.0 passes for a whole number in JSON Schema and for nothing that counts with it
+    assert all(type(condition[key]) is int for key in ("epochs", "batch_size", "num_splits")), condition
     trainer.TorchTrainer(condition, 0, _EIGHT, torch.device("cpu")).run_epoch(1)
 
 

@@ -18,8 +18,8 @@ _DEEPEST, _MOST, _LARGEST = 12, 100_000, 1e30  # levels, values in a file, size 
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")  # control characters and halves of a character
 
 
-class _StrictLoader(yaml.SafeLoader):
-    """Reads YAML without surprises: no key stands twice, 010 and 1:30 (8 and 90 in YAML 1.1) and dates are texts."""
+class _UniqueKeys(yaml.SafeLoader):
+    """A YAML loader that refuses a key given twice; the plain one silently keeps the last."""
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)
@@ -32,12 +32,16 @@ class _StrictLoader(yaml.SafeLoader):
         return node
 
 
+class _Strict(_UniqueKeys):
+    """Besides, 010 and 1:30 (8 and 90 in YAML 1.1) and dates are texts, which no key here takes for a number."""
+
+
 _INTEGER = re.compile(r"^[-+]?(0|[1-9][0-9_]*|0x[0-9a-fA-F_]+)$")
 _FLOAT = re.compile(
     r"^([-+]?([0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)([eE][-+][0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))$"
 )
 _REPLACED = {"tag:yaml.org,2002:int": _INTEGER, "tag:yaml.org,2002:float": _FLOAT}
-_StrictLoader.yaml_implicit_resolvers = {
+_Strict.yaml_implicit_resolvers = {
     first: [(tag, _REPLACED.get(tag, regexp)) for tag, regexp in rules if not tag.endswith(":timestamp")]
     for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
@@ -48,14 +52,14 @@ _TYPES = Draft202012Validator.TYPE_CHECKER.redefine(
 _Validator = validators.extend(Draft202012Validator, type_checker=_TYPES)
 
 
-def read_yaml(path: Path) -> Any:
-    """The content of a YAML file.
+def read_yaml(path: Path, strict: bool = True) -> Any:
+    """The content of a YAML file; not `strict`: with the numbers and dates that Snakemake finds in it.
 
     Raises:
         ConfigError: not readable as YAML, or a key stands twice.
     """
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), _StrictLoader)
+        return yaml.load(path.read_text(encoding="utf-8"), _Strict if strict else _UniqueKeys)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); expected a file this user may read.") from error
     except RecursionError as error:
