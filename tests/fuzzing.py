@@ -259,14 +259,24 @@ def _mutate_value(draw: Any, case: Case, content: Any, found: list[tuple[Any, ..
         holder[wrong] = holder.pop(path[-1])
         case.names, case.must_refuse = (path[-1], wrong), True
         return
-    path = draw(st.sampled_from(found))
+    whole = [p for p in found if type(parent(content, p)[p[-1]]) is int]
+    path = draw(st.sampled_from(whole if whole and draw(st.booleans()) else found))
     holder = parent(content, path)
     if case.kind == "lost":
         del holder[path[-1]]
         case.names = tuple(str(key) for key in path)
     else:
-        holder[path[-1]] = draw(st.sampled_from(ODD))
+        near = _near(holder[path[-1]])
+        holder[path[-1]] = draw(st.sampled_from(near if near and draw(st.booleans()) else ODD))
         case.names = tuple(str(key) for key in path)
+
+
+def _near(value: Any) -> list[Any]:
+    """The same in another type, or the opposite: what a person might write."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return []
+    changed: list[Any] = [[value], {"value": value}, str(value) + " "]
+    return changed if isinstance(value, str) else [*changed, float(value), float(value), str(value), -value]
 
 
 def _mutate_text(draw: Any, case: Case, root: str) -> None:
