@@ -6,6 +6,7 @@ from normreg import config as configuration
 from normreg.closure import import_closure
 from normreg.devices import wants_gpu
 from normreg.errors import ConfigError
+from normreg.lock import release_dead_snakemake
 
 try:
     config.update(configuration.check_config(config))
@@ -13,6 +14,8 @@ try:
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
+# After a SIGKILL of Snakemake the same command goes on, without --unlock.
+ALIVE = release_dead_snakemake() if workflow.is_main_process else None
 FIRST_SEED = config["seeds"][0]
 NAMES = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST", "kmnist": "KMNIST", "digits": "digits"}
 USE_GPU = wants_gpu(config["device"])

@@ -1,5 +1,6 @@
-"""One writer at a time: a lock that ends with its process, however that dies."""
+"""One writer at a time: locks that end with their process, however that dies."""
 
+import contextlib
 import fcntl
 import logging
 import os
@@ -9,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+
+HOME = Path(".snakemake")  # Snakemake's own folder in the working directory
 
 log = logging.getLogger("normreg")
 
@@ -68,3 +71,26 @@ def _holder(path: Path, what: str, file: IO[str]) -> str:
         f"{what} is in the hands of {file.read() or 'another process'} ({path}). Waiting for it to end; "
         "if it is left over from a killed Snakemake, it ends by itself after its epoch, or kill it."
     )
+
+
+def release_dead_snakemake(home: Path = HOME) -> IO[str]:
+    """Removes the locks of a Snakemake that was killed in this folder, as `snakemake --unlock` would.
+
+    Snakemake's lock files outlive it and do not say whose they are. So every Snakemake that reads this workflow shares
+    a kernel lock for as long as it lives; if nobody else has it, no lock file can be of a living process.
+
+    Returns:
+        The open lock, to be kept until the process ends.
+    """
+    home.mkdir(exist_ok=True)
+    file = open(home / "normreg.alive", "a")  # noqa: SIM115  see Returns
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for lock in (home / "locks").glob("*.lock"):
+            log.warning("removing %s: the Snakemake that held it is dead", lock)
+            lock.unlink(missing_ok=True)
+    except OSError:
+        pass  # another Snakemake lives, or the file system has no locks: Snakemake's own check decides
+    with contextlib.suppress(OSError):
+        fcntl.flock(file, fcntl.LOCK_SH)
+    return file

@@ -1,0 +1,82 @@
+"""A training job killed with SIGKILL at any moment ends as if it had never been killed, bit for bit."""
+
+import os
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
+
+import kill_training
+from kill_training import Job
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return kill_training.prepare(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture
+def make_job(tmp_path, data):
+    """A function that makes a job of one of the runs in a new folder."""
+
+    def make(run: str, folder: str) -> Job:
+        (tmp_path / folder).mkdir()
+        return Job(tmp_path / folder, data, kill_training.RUNS[run])
+
+    return make
+
+
+def wait_until(happened):
+    deadline = time.monotonic() + 30
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize("run", list(kill_training.RUNS))
+def test_killed_at_random_times_and_during_writes_it_ends_with_the_same_bits(make_job, run):
+    whole, killed = make_job(run, "whole"), make_job(run, "killed")
+    seconds = whole.finish()
+    hits, resumed = kill_training.kill_at_random(killed, 10, seconds, random.Random(run))
+    assert hits == 10
+    assert resumed > 0, "no start went on from a state: the kills tested nothing"
+    assert killed.outcome() == whole.outcome()
+    assert killed.files() == ["checkpoint.pt", "metrics.csv"]
+
+    assert kill_training.kill_at_writes(killed) == killed.condition["epochs"] + 3
+    assert killed.outcome() == whole.outcome()
+    assert killed.files() == ["checkpoint.pt", "metrics.csv"]
+
+
+def test_comparison_sees_other_bits(make_job):
+    """The test above could fail: another dropout probability gives another outcome."""
+    jobs = [make_job("l1l2-gbn, step", name) for name in ("one", "other")]
+    jobs[1].condition = jobs[1].condition | {"dropout": 0.5}
+    for job in jobs:
+        job.condition = job.condition | {"epochs": 1}
+        job.finish()
+    one, other = (job.outcome() for job in jobs)
+    assert all(one[part] != other[part] for part in ("weights", "metrics", "logits"))
+
+
+def test_a_second_job_waits_for_the_first_and_goes_on_from_its_state(make_job):
+    """As after a SIGKILL of Snakemake whose job survived it."""
+    whole, job = make_job("l1l2-gbn, onecycle", "whole"), make_job("l1l2-gbn, onecycle", "shared")
+    whole.finish()
+    first = job.start()
+    wait_until(lambda: (job.folder / "state.pt").exists())
+    os.kill(first.pid, signal.SIGSTOP)  # so that it surely lives while the second starts
+    second = job.start()
+    wait_until(lambda: f"in the hands of process {first.pid} " in job.log())
+    assert second.is_alive()
+    first.kill()
+    second.join(30)
+    assert second.exitcode == 0
+    assert "goes on after epoch" in job.log()
+    assert job.outcome() == whole.outcome()
+    assert job.files() == ["checkpoint.pt", "metrics.csv"]

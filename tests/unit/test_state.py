@@ -1,0 +1,178 @@
+"""The state file: kept whole, used only by the run it belongs to; locks and leftovers of dead processes."""
+
+import os
+import pickle
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from normreg import atomic, lock, state
+
+CPU = torch.device("cpu")
+CONTENT = {"trainer": {"w": torch.arange(5.0)}, "history": [{"epoch": 1, "train_loss": 0.1}]}
+
+
+@pytest.fixture
+def key(tmp_path, condition):
+    """A function that makes a key with some parts changed; code is one file."""
+
+    def make(code="x = 1", device=CPU, **changes):
+        (tmp_path / "code.py").write_text(code)
+        parts = {"condition": condition(), "seed": 0, "data": "d", "threads": 1, "engine": "torch"} | changes
+        return state.make_key([tmp_path / "code.py"], device, **parts)
+
+    return make
+
+
+def same(one, other):
+    return torch.equal(one["trainer"]["w"], other["trainer"]["w"]) and one["history"] == other["history"]
+
+
+def test_what_was_saved_is_loaded_and_removed(tmp_path, key):
+    file = state.StateFile(tmp_path / "s.pt", key())
+    assert file.load() is None
+    file.save(CONTENT)
+    assert same(state.StateFile(tmp_path / "s.pt", key()).load(), CONTENT)
+    file.remove()
+    assert file.load() is None
+    file.remove()  # already gone is fine
+
+
+def test_floats_keep_all_their_bits(tmp_path, key):
+    file = state.StateFile(tmp_path / "s.pt", key())
+    file.save({"history": [{"train_loss": 0.1 + 0.2}]})
+    assert file.load()["history"][0]["train_loss"] == 0.1 + 0.2
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"seed": 1}, "another seed"),
+        ({"data": "e"}, "another data"),
+        ({"threads": 2}, "another threads"),
+        ({"engine": "numba"}, "another engine"),
+        ({"code": "x = 2"}, "another code"),
+        ({"device": torch.device("meta")}, "another device"),
+        ({"seed": 1, "threads": 2}, "another seed and another threads"),
+    ],
+)
+def test_a_state_of_another_run_is_not_used(tmp_path, key, caplog, change, reason):
+    state.StateFile(tmp_path / "s.pt", key()).save(CONTENT)
+    assert state.StateFile(tmp_path / "s.pt", key(**change)).load() is None
+    assert f"it comes from a run with {reason}. Training starts over." in caplog.text
+
+
+@pytest.mark.parametrize(
+    "change", [{"epochs": 3}, {"lambdas": {"l1": 1e-9}}, {"schedule": {"onecycle": {"max_lr": 1}}}]
+)
+def test_a_state_of_another_condition_is_not_used(tmp_path, key, condition, caplog, change):
+    state.StateFile(tmp_path / "s.pt", key()).save(CONTENT)
+    assert state.StateFile(tmp_path / "s.pt", key(condition=condition(**change))).load() is None
+    assert "another condition" in caplog.text
+
+
+def test_another_pytorch_is_not_used(tmp_path, key, caplog, monkeypatch):
+    state.StateFile(tmp_path / "s.pt", key()).save(CONTENT)
+    monkeypatch.setattr(torch, "__version__", "2.11.0")
+    assert state.StateFile(tmp_path / "s.pt", key()).load() is None
+    assert "another torch" in caplog.text
+
+
+def test_place_and_time_of_the_code_do_not_count(tmp_path, key):
+    first = key()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/code.py").write_text("x = 1")
+    parts = {name: first[name] for name in ("condition", "seed", "data", "threads", "engine")}
+    assert state.make_key([tmp_path / "elsewhere/code.py"], CPU, **dict.fromkeys(parts, 0))["code"] == first["code"]
+
+
+def test_every_truncation_and_every_flipped_byte_is_noticed(tmp_path, key, caplog):
+    file = state.StateFile(tmp_path / "s.pt", key())
+    file.save(CONTENT)
+    whole = file.path.read_bytes()
+    for length in range(0, len(whole), 37):
+        file.path.write_bytes(whole[:length])
+        assert file.load() is None
+    for place in range(0, len(whole), 11):
+        file.path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        assert file.load() is None
+    assert "it is damaged" in caplog.text
+
+
+def test_a_pickle_that_runs_code_is_refused(tmp_path, key):
+    class Evil:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "executed"),)
+
+    file = state.StateFile(tmp_path / "s.pt", key())
+    file.path.write_bytes(pickle.dumps(Evil()))
+    assert file.load() is None
+    assert not (tmp_path / "executed").exists()
+
+
+def test_an_earlier_state_survives_a_failed_save(tmp_path, key, monkeypatch):
+    file = state.StateFile(tmp_path / "s.pt", key())
+    file.save(CONTENT)
+    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(OSError, match="No space"):
+        file.save({})
+    assert same(file.load(), CONTENT)
+    assert [p.name for p in tmp_path.glob(".s*")] == []
+
+
+def test_leftovers_of_dead_processes_go_and_those_of_living_ones_stay(tmp_path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    for name in (f".s.{dead.pid}.pt", f".other.{dead.pid}.pt", f".s.{os.getppid()}.pt", ".s.notes.pt"):
+        (tmp_path / name).write_text("")
+    with atomic.replacing(tmp_path / "s.pt") as temporary:
+        temporary.write_text("new")
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"s.pt", f".other.{dead.pid}.pt", f".s.{os.getppid()}.pt", ".s.notes.pt"}
+
+
+def test_lock_is_exclusive_names_its_holder_and_leaves_nothing(tmp_path, caplog, monkeypatch):
+    waits = []
+
+    def wait(_seconds):
+        waits.append(1)
+        if len(waits) == 3:
+            holder.kill()
+            holder.wait()
+
+    code = (
+        "import sys, time; from pathlib import Path; from normreg.lock import exclusive\n"
+        "with exclusive(Path(sys.argv[1]), 'it'): print('held', flush=True); time.sleep(60)"
+    )
+    path = tmp_path / ".lock"
+    holder = subprocess.Popen(
+        [sys.executable, "-c", code, str(path)],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert holder.stdout.readline() == b"held\n"
+    monkeypatch.setattr(lock.time, "sleep", wait)
+    with lock.exclusive(path, "it"):
+        assert len(waits) == 3
+        assert caplog.text.count(f"it is in the hands of process {holder.pid} on ") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_locks_of_a_dead_snakemake_go_and_those_of_a_living_one_stay(tmp_path):
+    home = tmp_path / ".snakemake"
+    (home / "locks").mkdir(parents=True)
+    (home / "locks/0.output.lock").write_text("results/x")
+    first = lock.release_dead_snakemake(home)
+    assert list((home / "locks").iterdir()) == []
+    (home / "locks/0.output.lock").write_text("results/x")
+    second = lock.release_dead_snakemake(home)  # the first one lives
+    assert len(list((home / "locks").iterdir())) == 1
+    first.close()
+    third = lock.release_dead_snakemake(home)  # the second still does
+    assert len(list((home / "locks").iterdir())) == 1
+    second.close()
+    third.close()
+    lock.release_dead_snakemake(home).close()
+    assert list((home / "locks").iterdir()) == []
