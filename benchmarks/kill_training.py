@@ -79,7 +79,7 @@ class Job:
         from normreg import checkpoint, datasets, evaluation
 
         data = datasets.load(self.data)
-        model = checkpoint.restore(self.folder / "checkpoint.pt", self.condition, data.digest())
+        model = checkpoint.restore(self.folder / "checkpoint.pt", self.condition, data.digest(), 0)
         rows = [line.split(",")[:-1] for line in (self.folder / "metrics.csv").read_text().splitlines()]
         weights = {name: value.numpy().tobytes() for name, value in model.state_dict().items()}
         return {"weights": weights, "metrics": rows, "logits": evaluation.logits(model, data.test_images).tobytes()}

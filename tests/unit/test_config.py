@@ -1,12 +1,18 @@
 """Every wrong key gives one short message that names it; right ones resolve as DESIGN says."""
 
 import copy
+from pathlib import Path
 
 import pytest
 import yaml
 
-from normreg import config
+from normreg import config, validation
 from normreg.errors import ConfigError
+
+
+def name_of(value):
+    """For the names of tests; of the huge and the unprintable, the start."""
+    return ascii(value)[:40] if not isinstance(value, dict) else name_of(next(iter(value)))
 
 
 @pytest.fixture
@@ -90,13 +96,23 @@ def test_null_on_the_command_line(settings, text):
         ({"seeds": [1, 1]}, ["key 'seeds'", "found [1, 1]", "different"]),
         ({"seeds": ["1", "x"]}, ["key 'seeds'", "'x'"]),
         ({"seeds": -1}, ["key 'seeds'", "found -1"]),
+        ({"seeds": 3.0}, ["key 'seeds'", "found 3.0 (write 3, without a decimal point)"]),
+        ({"seeds": ["9" * 5000]}, ["key 'seeds'", "found ['999"]),
+        ({"epochs": 2.0}, ["key 'epochs'", "found 2.0 (write 2, without a decimal point)"]),
+        ({"epochs": 1 << 20000}, ["key 'epochs'", "found a value too large to show", "at most 1e30"]),
+        ({"epoch" * 1000: 1}, ["unknown key 'epochepoch", "..."]),
+        ({"a\nb": 1}, ["unknown key ''a\\nb''"]),
+        ({"study": "controlled\n"}, ["key 'study'", r"found 'controlled\n'"]),
+        ({"study": "a" * 300}, ["key 'study'", "up to 80"]),
+        ({"mnist_dir": "a\n.. include:: /etc/passwd"}, ["key 'mnist_dir'", r"found 'a\n.. include"]),
+        ({"mnist_dir": "\ud800"}, ["key 'mnist_dir'", r"found '\ud800'", "control characters"]),
         ({"device": "gpu"}, ["key 'device'", "found 'gpu'", "auto, cpu, cuda"]),
         ({"engine": "jax"}, ["key 'engine'", "auto, torch, numba"]),
         ({"network": "resnet"}, ["key 'network'", "gilf641, hardayaleva5"]),
         ({"study": "../x"}, ["key 'study'", "found '../x'"]),
         ({"mnist_dir": 3}, ["key 'mnist_dir'", "found 3"]),
     ],
-    ids=str,
+    ids=name_of,
 )
 def test_wrong_configuration(settings, change, fragments):
     with pytest.raises(ConfigError) as caught:
@@ -128,6 +144,19 @@ def test_unknown_study_lists_those_at_hand(settings, root, monkeypatch):
         ("batch_size", 127, ["conditions.none-gbn", "batch_size 127 is not divisible by num_splits 2"]),
         ("num_splits", 128, ["batch_size 128 over num_splits 128", "ghost batches of 1 image"]),
         ("num_splits", 0, ["key 'num_splits'", "found 0"]),
+        ("batch_size", 128.0, ["key 'batch_size'", "found 128.0 (write 128, without a decimal point)"]),
+        ("lambdas.l1", 10**400, ["key 'lambdas.l1'", "found 1000", "at most 1e30"]),
+        ("optimizer.lr", 1e39, ["key 'optimizer.lr'", "found 1e+39", "at most 1e30"]),
+        ("schedule.onecycle.div_factor", 10**400, ["key 'schedule.onecycle.div_factor'", "at most 1e30"]),
+        ("augmentation", [{"jitter": {"brightness": 1e20, "contrast": 0}}], ["jitter.brightness'", "from 0 to 1000"]),
+        (
+            "augmentation",
+            [{"affine": {"degrees": 1, "translate": 0, "scale": [1e-9, 1], "fill": 0}}],
+            ["key 'augmentation.0.affine.scale.0'", "found 1e-09", "from 0.01 to 100"],
+        ),
+        ("conditions", {1: {"penalty": "none", "norm": "bn"}}, ["key 'conditions'", "found 1;", "lower-case letters"]),
+        ("conditions", {"x\n": {"penalty": "none", "norm": "bn"}}, ["key 'conditions'", r"found 'x\n'"]),
+        ("conditions", {"x" * 90: {"penalty": "none", "norm": "bn"}}, ["key 'conditions'", "up to 80"]),
         ("batch_size", 128.5, ["key 'batch_size'", "found 128.5"]),
         ("epochs", 0, ["key 'epochs'", "found 0"]),
         ("dropout", 1, ["key 'dropout'", "found 1", "below 1"]),
@@ -157,7 +186,7 @@ def test_unknown_study_lists_those_at_hand(settings, root, monkeypatch):
         ("conditions.x", {"penalty": "l1", "norm": "bn", "lr": 1}, ["unknown key 'conditions.x.lr'"]),
         ("galleries", ["none"], ["key 'galleries'", "found 'none'", "none-bn"]),
     ],
-    ids=str,
+    ids=lambda value: ascii(value)[:40],
 )
 def test_wrong_study(study, path, value, fragments):
     with pytest.raises(ConfigError) as caught:
@@ -260,6 +289,63 @@ def test_a_key_given_twice_is_refused(tmp_path, monkeypatch, root):
     (tmp_path / "mine.yaml").write_text(text.replace("dropout: 0.08", "dropout: 0.08\ndropout: 0.5"))
     with pytest.raises(ConfigError, match=r"mine\.yaml: .*'dropout' stands twice"):
         config.read_study("mine")
+
+
+@pytest.mark.parametrize(
+    ("text", "fragment"),
+    [
+        ("epochs: 010", "key 'epochs': found '010'"),  # YAML 1.1: eight
+        ("epochs: 1:30", "key 'epochs': found '1:30'"),  # YAML 1.1: ninety
+        ("epochs: 2024-02-30", "key 'epochs': found '2024-02-30'"),
+        ("epochs: !!int x", "not readable as YAML"),
+        ("epochs: !!bool x", "not readable as YAML"),
+        ("epochs: !!timestamp x", "not readable as YAML"),
+        ("epochs: !!python/object/apply:os.getcwd []", "not readable as YAML"),
+        (f"epochs: {'[' * 5000}", "nested too deeply"),
+        (f"epochs: 0x{'f' * 5000}", "found a value too large to show"),
+        ("epochs: &a [*a]", "key 'epochs.0.0"),
+        (
+            "epochs: " + "[&a0 [1]" + "".join(f", &a{i} [{f'*a{i - 1},' * 9}]" for i in range(1, 9)) + "]",
+            "100000 values",
+        ),
+        ('network: "\\ud800"', r"found '\ud800'; expected a text without control characters"),
+        ("\ufeffx", r"not readable as YAML"),
+    ],
+    ids=lambda value: value[:30],
+)
+def test_yaml_that_is_not_what_it_seems(tmp_path, monkeypatch, root, text, fragment):
+    monkeypatch.setattr(config, "STUDIES", tmp_path)
+    lines = (root / "config/studies/controlled.yaml").read_text().splitlines()
+    kept = [line for line in lines if not line.startswith(text.split(":")[0] + ":")]
+    (tmp_path / "mine.yaml").write_text("\n".join([*kept, text]))
+    with pytest.raises(ConfigError, match=r"mine\.yaml: ") as caught:
+        config.read_study("mine")
+    assert fragment in str(caught.value)
+    assert len(str(caught.value)) < 400
+    assert str(caught.value).isprintable()
+
+
+def test_yaml_anchors_and_merges_are_fine(tmp_path):
+    (tmp_path / "x.yaml").write_text("a: &a {b: 1, c: 2}\nd: {<<: *a, b: 3}\ne: *a\n")
+    found = {"a": {"b": 1, "c": 2}, "d": {"b": 3, "c": 2}, "e": {"b": 1, "c": 2}}
+    assert validation.read_yaml(tmp_path / "x.yaml") == found
+
+
+def test_a_study_that_cannot_be_read(tmp_path, monkeypatch):
+    def refuse(*_, **__):  # chmod would not stop a test run by root
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    with pytest.raises(ConfigError, match=r"x\.yaml: cannot be read \(Permission denied\)"):
+        validation.read_yaml(tmp_path / "x.yaml")
+
+
+def test_another_network_never_writes_over_a_study_of_that_name(study, tmp_path):
+    (tmp_path / "mine-ashxjain.yaml").write_text("x")
+    with pytest.raises(
+        ConfigError, match=r"key 'network': found 'ashxjain', .*rename config/studies/mine-ashxjain\.yaml"
+    ):
+        study(lambda content: None, network="ashxjain")
 
 
 def test_any_key_may_be_overridden_in_a_condition(study):

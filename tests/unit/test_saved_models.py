@@ -2,6 +2,7 @@
 
 import os
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ def saved(condition, blobs, tmp_path, run_training):
 
 def test_restored_model_gives_the_final_accuracy_and_the_same_logits(saved, blobs):
     path, chosen, model, history = saved
-    restored = checkpoint.restore(path, chosen, blobs.digest())
+    restored = checkpoint.restore(path, chosen, blobs.digest(), 0)
     assert not restored.training
     logits = evaluation.logits(restored, blobs.test_images)
     assert np.array_equal(logits, evaluation.logits(model, blobs.test_images))
@@ -51,10 +52,10 @@ def test_a_gbn_checkpoint_evaluates_in_a_bn_network(saved, blobs):
 
 def test_a_checkpoint_of_another_condition_or_other_data_is_refused(saved, blobs, condition):
     path, chosen, _, _ = saved
-    with pytest.raises(DataError, match=r"c\.pt: its condition is .*another run"):
-        checkpoint.restore(path, condition(), blobs.digest())
+    with pytest.raises(DataError, match=r"c\.pt: its condition's norm is gbn, expected bn.*another run"):
+        checkpoint.restore(path, condition(), blobs.digest(), 0)
     with pytest.raises(DataError, match=r"c\.pt: its data_digest is .*expected abc"):
-        checkpoint.restore(path, chosen, "abc")
+        checkpoint.restore(path, chosen, "abc", 0)
 
 
 class Evil:
@@ -96,12 +97,13 @@ def test_a_failed_write_leaves_the_old_file_and_no_temporary(saved, monkeypatch)
     path, chosen, model, _ = saved
     old = path.read_bytes()
 
-    def half(content, file):
-        file.write_bytes(b"half")
-        raise OSError("disk full")
+    def half(file, content):
+        with file.open("wb") as opened:
+            opened.write(content[: len(content) // 2])
+        raise OSError(28, "disk full")
 
-    monkeypatch.setattr(torch, "save", half)
-    with pytest.raises(OSError, match="disk full"):
+    monkeypatch.setattr(Path, "write_bytes", half)
+    with pytest.raises(OSError, match=r"disk full: .*c\.pt"):
         checkpoint.save(path, model, chosen, {})
     assert path.read_bytes() == old
     assert [p.name for p in path.parent.iterdir()] == ["c.pt"]

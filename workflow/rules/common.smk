@@ -1,11 +1,6 @@
 # Reads the configuration once and answers what the rules ask of it. No rules here.
 import functools
 import os
-import sys
-from pathlib import Path
-
-SCRIPTS = Path(workflow.current_basedir).parent / "scripts"
-sys.path.insert(0, str(SCRIPTS))
 
 from normreg import config as configuration
 from normreg.closure import import_closure

@@ -9,7 +9,8 @@ with jobs.job(snakemake.log[0]):
     # The processor is quick enough for 10,000 images, and leaves the GPU to training.
     device = devices.resolve("cpu", snakemake.threads)
     data = datasets.load(snakemake.input.data)
-    model = checkpoint.restore(snakemake.input.checkpoint, snakemake.params.condition, data.digest()).to(device)
+    condition, seed = snakemake.params.condition, int(snakemake.wildcards.seed)
+    model = checkpoint.restore(snakemake.input.checkpoint, condition, data.digest(), seed).to(device)
     engine = checkpoint.load(snakemake.input.checkpoint)["engine"]
     logits = evaluation.logits(model, data.test_images)
     predictions.save(snakemake.output.predictions, logits, data.test_labels, engine)

@@ -11,8 +11,8 @@ from pathlib import Path
 def replacing(path: str | Path) -> Iterator[Path]:
     """Yields a temporary path in the same folder, with the same suffix; it becomes `path` if the block ends well.
 
-    On any error the temporary file is removed and an earlier `path` is left as it was. A temporary file that a killed
-    process left behind is removed by the next one that writes `path`.
+    On any error the temporary file is removed and an earlier `path` is left as it was; an `OSError` names `path`. A
+    temporary file that a killed process left behind is removed by the next one that writes `path`.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -21,6 +21,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
     try:
         yield temporary
         os.replace(temporary, path)
+    except OSError as error:  # the error of a full disk names no file, and another one names the temporary
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -1,5 +1,6 @@
 """Reads and validates the configuration and the study files, and resolves every condition."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from normreg.validation import read_yaml, validate
 
 STUDIES = Path("config/studies")  # relative to the working directory, like config/config.yaml
 _PENALTIES = {"none": (), "l1": ("l1",), "l2": ("l2", "group_l2"), "l1l2": ("l1", "l2", "group_l2")}
+_SEED = re.compile("[0-9]{1,6}")
 _MERGED = ("optimizer", "lambdas")  # overridden key by key; every other setting is replaced as a whole
 
 
@@ -40,7 +42,7 @@ def check_config(config: Mapping[str, Any]) -> dict[str, Any]:
         if checked.get(key) in ("null", "none", "None", ""):  # what `--config epochs=null` arrives as
             checked[key] = None
     if isinstance(checked.get("seeds"), list):  # items of a list on the command line arrive as texts
-        checked["seeds"] = [int(s) if isinstance(s, str) and s.isdecimal() else s for s in checked["seeds"]]
+        checked["seeds"] = [int(s) if isinstance(s, str) and _SEED.fullmatch(s) else s for s in checked["seeds"]]
     validate(checked, "config.schema.yaml", "config")
     if isinstance(checked["seeds"], int):
         checked["seeds"] = list(range(checked["seeds"]))
@@ -58,8 +60,14 @@ def load_run(config: Mapping[str, Any]) -> Run:
     overrides = {key: config[key] for key in ("network", "epochs") if config[key] is not None}
     renamed = network is not None and network != content["network"]
     where = f"config/studies/{study}.yaml"
+    name = f"{study}-{network}" if renamed else study
+    if renamed and _is_study(name):
+        raise ConfigError(
+            f"config: key 'network': found '{network}', which puts the results of {study} where those of the study "
+            f"{name} belong; rename config/studies/{name}.yaml, or leave network at null."
+        )
     return Run(
-        name=f"{study}-{network}" if renamed else study,
+        name=name,
         conditions={
             name: _resolve(content, own, overrides, f"{where}: conditions.{name}")
             for name, own in content["conditions"].items()
@@ -77,7 +85,7 @@ def read_study(name: str) -> dict[str, Any]:
         ConfigError: no such file, not YAML, or a wrong key.
     """
     path = STUDIES / f"{name}.yaml"
-    if not path.is_file():
+    if not _is_study(name):
         known = ", ".join(sorted(p.stem for p in STUDIES.glob("*.yaml"))) or "none"
         raise ConfigError(f"config: key 'study': found '{name}', but there is no {path}. Studies at hand: {known}.")
     content: dict[str, Any] = read_yaml(path)
@@ -91,6 +99,13 @@ def read_study(name: str) -> dict[str, Any]:
             known = ", ".join(content["conditions"])
             raise ConfigError(f"{path}: key '{key}': found '{unknown[0]}'; expected conditions of this study: {known}.")
     return content
+
+
+def _is_study(name: str) -> bool:
+    try:
+        return (STUDIES / f"{name}.yaml").is_file()
+    except OSError:  # such as a name too long for a file
+        return False
 
 
 def published_studies() -> list[str]:

@@ -70,12 +70,21 @@ def load(path: str | Path) -> Dataset:
     """Reads what `save` wrote.
 
     Raises:
-        DataError: the file is missing, damaged or lacks an array.
+        DataError: the file is missing, damaged or lacks an array, or an array is not as `Dataset` says.
     """
+    again = "Delete it and run the same command again."
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            return Dataset(**{f.name: arrays[f.name] for f in fields(Dataset)})
+            dataset = Dataset(**{f.name: arrays[f.name] for f in fields(Dataset)})
     except Exception as error:  # zip, zlib, numpy and OS errors alike: the file cannot be read
-        raise DataError(
-            f"{path}: cannot be read as a prepared data set ({error}). Delete it and run the same command again."
-        ) from error
+        raise DataError(f"{path}: cannot be read as a prepared data set ({error}). {again}") from error
+    for split in ("train", "test"):
+        images, labels = getattr(dataset, f"{split}_images"), getattr(dataset, f"{split}_labels")
+        right = images.dtype == labels.dtype == np.uint8 and images.shape == (*labels.shape[:1], 28, 28)
+        if not right or labels.ndim != 1 or labels.max(initial=0) > 9:
+            found = f"{images.dtype} {images.shape} and {labels.dtype} {labels.shape}"
+            raise DataError(
+                f"{path}: its {split} images and labels are {found}, expected uint8 (N, 28, 28) and uint8 (N,) of 0 to "
+                f"9. {again}"
+            )
+    return dataset

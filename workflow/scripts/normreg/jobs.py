@@ -1,5 +1,6 @@
 """What every script of the workflow needs: a log file, epoch lines on the console, and errors a person can read."""
 
+import errno
 import logging
 import os
 import signal
@@ -26,12 +27,14 @@ def pin_threads(threads: int) -> None:
 def job(log_path: str | Path) -> Iterator[None]:
     """Logs to `log_path` and to the console while the block runs.
 
-    A `NormregError` becomes one message and exit status 1; any other error keeps its traceback, in the log as well.
+    A `NormregError`, a file that cannot be written and a lack of memory become one message and exit status 1; any other
+    error keeps its traceback, in the log as well.
     Ctrl-C and SIGTERM end the block in order, so that no temporary file stays behind.
     """
     handlers: list[logging.Handler] = [logging.FileHandler(log_path, mode="w"), logging.StreamHandler(sys.stderr)]
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=handlers, force=True)
     logging.captureWarnings(True)
+    logging.raiseExceptions = False  # on a full disk a line of the log is lost, without a traceback for each
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
@@ -41,8 +44,31 @@ def job(log_path: str | Path) -> Iterator[None]:
     except KeyboardInterrupt:
         log.error("ended by a signal; the same command goes on where this one stopped")
         raise SystemExit(128 + signal.SIGINT) from None
-    except Exception:
-        log.exception("unexpected error")
+    except Exception as error:
+        reason = explain(error)
+        if reason:
+            log.error("error: %s", reason)
+        else:
+            log.exception("unexpected error")
         raise SystemExit(1) from None
     finally:
         logging.shutdown()
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.EIO)
+
+
+def explain(error: Exception) -> str | None:
+    """What the machine lacks, and what to do about it; None for an error that is not the machine's."""
+    if isinstance(error, OSError) and error.filename is not None and error.errno in (*_FULL, *_CLOSED):
+        do = "Make room on that disk" if error.errno in _FULL else "Make it a place this user may write to"
+        return f"{error.filename}: {error.strerror}. {do} and run the same command again; earlier files are kept."
+    # PyTorch says it in a RuntimeError: "can't allocate memory" on the CPU, "out of memory" on a GPU.
+    texts = ("can't allocate memory", "not enough memory", "out of memory")
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and any(t in str(error) for t in texts)):
+        return (
+            f"not enough memory ({' '.join(str(error).split())[:160] or 'MemoryError'}). Run fewer jobs side by side "
+            "(--cores 1), lower batch_size, or use a machine with more memory; then run the same command again."
+        )
+    return None

@@ -57,12 +57,24 @@ def load(path: str | Path) -> Predictions:
     """Reads what `save` wrote.
 
     Raises:
-        DataError: missing or damaged.
+        DataError: missing, damaged, or not what `save` writes.
     """
+    again = "Delete it and run the same command again."
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            return Predictions(arrays["logits"], arrays["labels"], arrays["indices"], engine=str(arrays["engine"]))
+            engine = str(arrays["engine"]) if "engine" in arrays else "torch"
+            found = Predictions(arrays["logits"], arrays["labels"], arrays["indices"], engine=engine)
     except Exception as error:  # zip, zlib, numpy and OS errors alike: the file cannot be read
-        raise DataError(
-            f"{path}: cannot be read as predictions ({error}). Delete it and run the same command again."
-        ) from error
+        raise DataError(f"{path}: cannot be read as predictions ({error}). {again}") from error
+    count = len(found.labels) if found.labels.ndim else 0
+    for name, array, dtype, shape in (
+        ("logits", found.logits, np.float32, (count, 10)),
+        ("labels", found.labels, np.int64, (count,)),
+        ("indices", found.indices, np.int64, (count,)),
+    ):
+        if array.dtype != dtype or array.shape != shape:
+            expected = f"{np.dtype(dtype)} {shape}"
+            raise DataError(f"{path}: its {name} are {array.dtype} {array.shape}, expected {expected}. {again}")
+    if not np.isfinite(found.logits).all():
+        raise DataError(f"{path}: holds a logit that is not a finite number. {again}")
+    return found

@@ -1,0 +1,238 @@
+"""Damaged input files, a full disk, too little memory: one message, the earlier file kept, nothing half-written."""
+
+import errno
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+import torch
+
+from normreg import atomic, checkpoint, datasets, jobs, models, predictions
+from normreg.errors import DataError
+
+PROVENANCE = {"data_digest": "d", "seed": 0}
+
+
+@pytest.fixture
+def saved(condition, tmp_path):
+    chosen = condition()
+    path = tmp_path / "c.pt"
+    checkpoint.save(path, models.build(chosen["network"], "bn", 1, 0.1), chosen, PROVENANCE)
+    return path, chosen
+
+
+# --- checkpoints
+
+
+def test_a_flipped_bit_anywhere_in_the_weights_is_noticed(saved):
+    path, _ = saved
+    whole = path.read_bytes()
+    with zipfile.ZipFile(path) as parts:
+        weights = [part for part in parts.infolist() if "/data/" in part.filename and part.file_size]
+    assert len(weights) > 20
+    for part in weights:
+        name_length, extra_length = (
+            whole[part.header_offset + i] + 256 * whole[part.header_offset + i + 1] for i in (26, 28)
+        )
+        damaged = bytearray(whole)
+        damaged[part.header_offset + 30 + name_length + extra_length + part.file_size // 2] ^= 4
+        path.write_bytes(damaged)
+        with pytest.raises(DataError, match=r"c\.pt: .*CRC-32 of its part .*Delete it and run the same command again"):
+            checkpoint.load(path)
+    path.write_bytes(whole)
+    assert checkpoint.load(path)["seed"] == 0
+
+
+def test_a_compressed_checkpoint_is_not_unpacked(tmp_path):
+    with zipfile.ZipFile(tmp_path / "c.pt", "w", zipfile.ZIP_DEFLATED) as bomb:
+        bomb.writestr("archive/data.pkl", bytes(10_000_000))
+    with pytest.raises(DataError, match="its parts are compressed"):
+        checkpoint.load(tmp_path / "c.pt")
+
+
+def test_the_file_does_not_depend_on_the_process_that_wrote_it(saved, tmp_path, condition):
+    path, chosen = saved
+    model = checkpoint.restore(path, chosen, "d", 0)
+    checkpoint.save(tmp_path / "other.pt", model, chosen, PROVENANCE)
+    assert (tmp_path / "other.pt").read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("changes", "digest", "seed", "message"),
+    [
+        ({"network": "ashxjain"}, "d", 0, "its condition's network is gilf641, expected ashxjain"),
+        ({"lambdas": {"l1": 0.5}}, "d", 0, "its condition's lambdas is"),
+        ({}, "e", 0, "its data_digest is d, expected e"),
+        ({}, "d", 3, "its seed is 0, expected 3"),
+    ],
+)
+def test_a_checkpoint_of_another_run_names_what_differs(saved, condition, changes, digest, seed, message):
+    with pytest.raises(DataError, match=f"{message}.*It comes from another run. Delete it"):
+        checkpoint.restore(saved[0], condition(**changes), digest, seed)
+
+
+@pytest.mark.parametrize("weights", [{}, {"conv1.weight": 3}, 5, "ashxjain"], ids=str)
+def test_weights_that_do_not_fit_the_network(saved, tmp_path, weights):
+    path, chosen = saved
+    content = torch.load(path, weights_only=True)
+    content["state_dict"] = models.build(weights, "bn", 1).state_dict() if weights == "ashxjain" else weights
+    torch.save(content, path)
+    with pytest.raises(DataError, match=r"c\.pt: its weights do not fit network gilf641 \(.*Delete it"):
+        checkpoint.restore(path, chosen, "d", 0)
+
+
+# --- predictions and data
+
+LOGITS, LABELS = np.zeros((5, 10), np.float32), np.arange(5)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"logits": np.full((5, 10), np.nan, np.float32)}, "holds a logit that is not a finite number"),
+        ({"logits": LOGITS[:, :9]}, r"its logits are float32 \(5, 9\), expected float32 \(5, 10\)"),
+        ({"logits": LOGITS[:4]}, r"its logits are float32 \(4, 10\), expected float32 \(5, 10\)"),
+        ({"logits": LOGITS.astype(str)}, "its logits are <U"),
+        ({"labels": np.array(3)}, r"its logits are float32 \(5, 10\), expected float32 \(0, 10\)"),
+        ({"labels": LABELS.astype(float)}, "its labels are float64"),
+        ({"indices": LABELS[:3]}, r"its indices are int64 \(3,\), expected int64 \(5,\)"),
+        ({"indices": np.array([None] * 5)}, "cannot be read as predictions .*pickle"),
+    ],
+)
+def test_predictions_edited_by_hand(tmp_path, change, message):
+    np.savez(tmp_path / "p.npz", **({"logits": LOGITS, "labels": LABELS, "indices": LABELS} | change))
+    with pytest.raises(DataError, match=rf"p\.npz: .*{message}.*Delete it and run the same command again"):
+        predictions.load(tmp_path / "p.npz")
+
+
+@pytest.mark.parametrize("kind", ["truncated", "flipped"])
+def test_damaged_arrays(tmp_path, blobs, kind):
+    predictions.save(tmp_path / "p.npz", np.random.default_rng(0).normal(size=(50, 10)), np.zeros(50))
+    datasets.save(blobs, tmp_path / "d.npz")
+    for name, load in (("p.npz", predictions.load), ("d.npz", datasets.load)):
+        content = bytearray((tmp_path / name).read_bytes())
+        content[300] ^= 1
+        (tmp_path / name).write_bytes(content if kind == "flipped" else content[:300])
+        with pytest.raises(DataError, match=rf"{name}: cannot be read as .*Delete it and run the same command again"):
+            load(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"train_images": np.zeros((50, 28, 27), np.uint8)},
+        {"test_images": np.zeros((30, 28, 28))},
+        {"train_labels": np.zeros(49, np.uint8)},
+        {"test_labels": np.full(30, 10, np.uint8)},
+        {"test_labels": np.array(3, np.uint8)},
+    ],
+    ids=str,
+)
+def test_a_data_file_with_other_arrays(tmp_path, blobs, change):
+    np.savez(tmp_path / "d.npz", **(vars(blobs) | change))
+    with pytest.raises(
+        DataError, match=r"d\.npz: its (train|test) images and labels are .*expected uint8 \(N, 28, 28\)"
+    ):
+        datasets.load(tmp_path / "d.npz")
+
+
+# --- the machine
+
+FULL = """
+import resource, sys, io
+from pathlib import Path
+import numpy as np
+from normreg import checkpoint, datasets, history, jobs, models, predictions, tables
+from normreg.figures import style
+from matplotlib.figure import Figure
+import pandas as pd
+folder = Path(sys.argv[1])
+blob = np.random.default_rng(0).integers(0, 255, (400, 28, 28), dtype=np.uint8)
+labels = np.zeros(400, np.uint8)
+data = datasets.Dataset(blob, labels, blob, labels, np.array(["x"]))
+drawn = Figure()
+drawn.subplots().plot([1, 2])
+many = [history.Epoch(e, *[1 / 3] * 7) for e in range(400)]
+writers = {
+    "c.pt": lambda p: checkpoint.save(p, models.build("gilf641", "bn", 1), {}, {}),
+    "m.csv": lambda p: history.write(many, p),
+    "p.npz": lambda p: predictions.save(p, blob.reshape(-1, 98)[:, :10].astype(float), np.zeros(3200)),
+    "d.npz": lambda p: datasets.save(data, p),
+    "t.html": lambda p: tables.write_page(p, "t", ["x" * 9000], {"": pd.DataFrame({"a": range(500)})}),
+    "f.png": lambda p: style.save(drawn, p),
+    "f.svg": lambda p: style.save(drawn, p),
+}
+if len(sys.argv) > 2:
+    for name in writers: (folder / name).write_text("earlier")
+resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))  # a write past it fails with EFBIG, as one to a full disk does
+for name, write in writers.items():
+    try:
+        with jobs.job(folder / "log"):
+            write(folder / name)
+    except SystemExit as end:
+        assert end.code == 1
+        print((folder / "log").read_text(), end="")
+    else:
+        print("written:", name)
+"""
+
+
+@pytest.mark.parametrize("earlier", [[], ["earlier"]], ids=["new", "earlier file"])
+def test_a_full_disk_is_one_message_and_keeps_the_earlier_file(root, tmp_path, earlier):
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(tmp_path), *earlier],
+        cwd=root / "workflow/scripts",
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    names = ["c.pt", "m.csv", "p.npz", "d.npz", "t.html", "f.png", "f.svg"]
+    assert done.stdout.splitlines() == [
+        f"error: {tmp_path / name}: File too large. Make room on that disk and run the same command again; earlier "
+        "files are kept."
+        for name in names
+    ]
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(["log", *(names if earlier else [])])
+    assert all((tmp_path / name).read_text() == "earlier" for name in names if earlier)
+
+
+@pytest.mark.parametrize(
+    "allocate", [lambda: np.empty(1 << 58, np.uint8), lambda: torch.empty(1 << 50)], ids=["n", "t"]
+)
+def test_too_little_memory_is_said_with_what_to_do(allocate):
+    with pytest.raises((MemoryError, RuntimeError)) as caught:
+        allocate()
+    reason = jobs.explain(caught.value)
+    assert reason is not None
+    assert reason.startswith("not enough memory (")
+    assert "--cores 1" in reason
+
+
+def write_half(path, number):
+    with atomic.replacing(path) as temporary:
+        temporary.write_text("half")
+        raise OSError(number, "refused", str(temporary))
+
+
+def test_a_folder_that_is_a_file_and_a_disk_that_is_read_only(tmp_path):
+    (tmp_path / "results").write_text("x")
+    with pytest.raises(OSError, match="results") as caught, atomic.replacing(tmp_path / "results/m.csv") as temporary:
+        temporary.write_text("never")
+    reason = jobs.explain(caught.value)
+    assert reason is not None
+    assert f"{tmp_path / 'results'}: " in reason
+    assert "Make it a place this user may write to and run the same command again" in reason
+    for number in (errno.EROFS, errno.EACCES):  # chmod would not stop a test run by root
+        with pytest.raises(OSError, match=r"m\.csv") as caught:
+            write_half(tmp_path / "m.csv", number)
+        assert str(jobs.explain(caught.value)).startswith(f"{tmp_path / 'm.csv'}: refused. Make it a place")
+    assert [p.name for p in tmp_path.iterdir()] == ["results"]
+
+
+@pytest.mark.parametrize(
+    "error", [FileNotFoundError(2, "no", "x"), RuntimeError("shape"), ValueError("x"), OSError("x")]
+)
+def test_other_errors_keep_their_traceback(error):
+    assert jobs.explain(error) is None

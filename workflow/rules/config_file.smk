@@ -1,0 +1,20 @@
+# What Snakemake itself would end in a traceback or not see: files in the place of folders, mistakes of YAML and two equal
+# keys in config/config.yaml. No rules here.
+import sys
+from pathlib import Path
+
+SCRIPTS = Path(workflow.current_basedir).parent / "scripts"
+sys.path.insert(0, str(SCRIPTS))
+
+from normreg import validation
+from normreg.errors import ConfigError
+
+for folder in ("results", "resources", "logs"):
+    if Path(folder).exists() and not Path(folder).is_dir():
+        raise WorkflowError(f"{folder}: found a file, expected a folder or nothing. Move it away and run again.")
+
+if Path("config/config.yaml").is_file():
+    try:
+        validation.read_yaml(Path("config/config.yaml"), strict=False)
+    except ConfigError as error:
+        raise WorkflowError(str(error)) from None
