@@ -1,4 +1,4 @@
-"""Speed on the CPU: normreg's reference path against a plain notebook loop, in turns in one run. See README.md here.
+"""Speed on the CPU: normreg's two engines against a plain notebook loop, in turns in one run. See README.md here.
 
 python benchmarks/cpu.py --mnist-dir DIR [--quick]
 """
@@ -62,9 +62,11 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mnist-dir", help="folder with MNIST's four IDX files; without it they are downloaded")
     parser.add_argument("--quick", action="store_true", help="see that it works: few steps and images, no valid times")
-    parser.add_argument("--networks", nargs="+", choices=recipes.NETWORKS, default=list(recipes.NETWORKS))
+    networks = ["gilf641", "hardayaleva5"]
+    parser.add_argument("--networks", nargs="+", choices=recipes.NETWORKS, default=networks)
     conditions = ["none-bn", "l1-bn", "none-gbn"]
     parser.add_argument("--conditions", nargs="+", choices=recipes.CONDITIONS, default=conditions)
+    parser.add_argument("--batch-size", type=int, help="images; without: the recipe's")
     parser.add_argument("--only", nargs="+", choices=MEASURES, help=f"measures to take; without: {' '.join(DEFAULT)}")
     parser.add_argument("--accuracy", action="store_true", help="also compare accuracies over seeds")
     parser.add_argument("--profile", action="store_true", help="also list the operations of a step")
@@ -126,7 +128,7 @@ def main() -> None:
         for measure in chosen:
             for network in arguments.networks:
                 for name in arguments.conditions[: 1 if measure in FIRST_ONLY else None]:
-                    condition = recipes.make_condition(network, name, ENDLESS)
+                    condition = recipes.make_condition(network, name, ENDLESS, arguments.batch_size)
                     MEASURES[measure](Job(NOTEBOOK, condition, path, 0, 0), plan, table)
     print(f"\nwritten to {arguments.out}")
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from harness import Fleet, Spread, alternate, ratios, train_side_by_side
 from table import Row, Table
 from work import training_flops
-from worker import NOTEBOOK, REFERENCE, Job
+from worker import ENGINE, NOTEBOOK, REFERENCE, Job
 
-LABELS = {NOTEBOOK: "notebook loop", REFERENCE: "normreg"}
+LABELS = {NOTEBOOK: "notebook loop", REFERENCE: "normreg, torch", ENGINE: "normreg, numba"}
+VARIANTS = tuple(LABELS)
 UNPINNED = "notebook loop, unpinned"
 TOP = 12  # operations listed in a profile
 
@@ -44,25 +45,23 @@ def measure_steps(job: Job, plan: Plan, table: Table) -> None:
     network, name = job.condition["network"], _name(job)
     batch = job.condition["batch_size"]
     job = replace(job, train_images=plan.steps * batch, test_images=1)
-    with Fleet(_variant(job, NOTEBOOK)) as notebook, Fleet(_variant(job, REFERENCE)) as reference:
+    with ExitStack() as stack:
+        fleets = {variant: stack.enter_context(Fleet(_variant(job, variant))) for variant in VARIANTS}
 
         def milliseconds(fleet: Fleet) -> Callable[[], float]:
             return lambda: 1e3 * fleet.ask("epoch")[0]["seconds"] / plan.steps
 
         values = alternate(
             plan.rounds,
-            {
-                NOTEBOOK: milliseconds(notebook),
-                REFERENCE: milliseconds(reference),
-                "gemm": lambda: reference.ask("gemm")[0],
-            },
+            {variant: milliseconds(fleet) for variant, fleet in fleets.items()}
+            | {"gemm": lambda: fleets[REFERENCE].ask("gemm")[0]},
         )
     where = ("step", network, name)
-    _write(table, where, f"{plan.steps} steps of {batch} images", values, (NOTEBOOK, REFERENCE), "ms/step")
+    _write(table, where, f"{plan.steps} steps of {batch} images", values, VARIANTS, "ms/step")
     peak = values["gemm"]
     table.spread(where, "machine", "float32 1024^3 matrix product, 1 thread", Spread.of(peak), "GFLOP/s")
     gflop = training_flops(network) * batch / 1e9
-    for variant in (NOTEBOOK, REFERENCE):
+    for variant in VARIANTS:
         shares = [100 * gflop / (ms / 1e3) / top for ms, top in zip(values[variant], peak, strict=True)]
         table.spread(where, LABELS[variant], "share of that peak", Spread.of(shares), "%")
 
@@ -72,7 +71,7 @@ def measure_epochs(job: Job, plan: Plan, table: Table) -> None:
     network, name = job.condition["network"], _name(job)
     job = replace(job, train_images=plan.train_images, test_images=plan.test_images)
     for size in dict.fromkeys((1, plan.processes)):
-        variants = {variant: _variant(job, variant) for variant in (NOTEBOOK, REFERENCE)}
+        variants = {variant: _variant(job, variant) for variant in VARIANTS}
         where = (f"epoch, {size} at a time", network, name)
         _race(table, where, variants, plan.epoch_rounds, size)
 
@@ -117,33 +116,36 @@ def measure_accuracy(job: Job, plan: Plan, table: Table) -> None:
     jobs = [
         replace(job, variant=variant, condition=condition, seed=seed)
         for seed in range(plan.seeds)
-        for variant in (NOTEBOOK, REFERENCE)
+        for variant in VARIANTS
     ]
     answers = train_side_by_side(jobs, plan.accuracy_epochs, plan.processes)
     where = (f"accuracy after {plan.accuracy_epochs} epochs", network, name)
     for key, unit in (("accuracy", "%"), ("loss", "nats")):
-        notebook, reference = ([answer[key] for answer in answers[start::2]] for start in (0, 1))
-        for variant, values in ((NOTEBOOK, notebook), (REFERENCE, reference)):
-            _mean_and_deviation(table, where, LABELS[variant], f"validation {key}", values, unit)
-        test = ttest_ind(reference, notebook, equal_var=False)
-        low, high = (float(bound) for bound in test.confidence_interval(0.95))
-        difference = sum(reference) / len(reference) - sum(notebook) / len(notebook)
-        item = f"difference in validation {key}, 95 % Welch interval"
-        table.add(Row(*where, "normreg - notebook loop", item, difference, low, high, plan.seeds, unit))
-        table.value(where, "", f"{key}: the interval holds 0", "yes" if low <= 0 <= high else "no")
+        values = {v: [answer[key] for answer in answers[k :: len(VARIANTS)]] for k, v in enumerate(VARIANTS)}
+        for variant in VARIANTS:
+            _mean_and_deviation(table, where, LABELS[variant], f"validation {key}", values[variant], unit)
+        for variant in VARIANTS[1:]:
+            test = ttest_ind(values[variant], values[NOTEBOOK], equal_var=False)
+            low, high = (float(bound) for bound in test.confidence_interval(0.95))
+            difference = (sum(values[variant]) - sum(values[NOTEBOOK])) / plan.seeds
+            item = f"difference in validation {key}, 95 % Welch interval"
+            label = f"{LABELS[variant]} - {LABELS[NOTEBOOK]}"
+            table.add(Row(*where, label, item, difference, low, high, plan.seeds, unit))
+            table.value(where, label, f"{key}: the interval holds 0", "yes" if low <= 0 <= high else "no")
 
 
 def measure_determinism(job: Job, plan: Plan, table: Table) -> None:
     """Whether two processes train to the same bits."""
-    job = _variant(replace(job, train_images=plan.steps * job.condition["batch_size"], test_images=1), REFERENCE)
-    digests = set()
-    for _ in range(2):
-        with Fleet(job) as fleet:
-            fleet.ask("epoch")
-            digests.add(fleet.ask("digest")[0])
+    job = replace(job, train_images=plan.steps * job.condition["batch_size"], test_images=1)
     where = ("determinism", job.condition["network"], _name(job))
-    same = "yes" if len(digests) == 1 else "no"
-    table.value(where, LABELS[REFERENCE], f"identical weights after {plan.steps} steps, twice", same)
+    for variant in (REFERENCE, ENGINE):
+        digests = set()
+        for _ in range(2):
+            with Fleet(_variant(job, variant)) as fleet:
+                fleet.ask("epoch")
+                digests.add(fleet.ask("digest")[0])
+        same = "yes" if len(digests) == 1 else "no"
+        table.value(where, LABELS[variant], f"identical weights after {plan.steps} steps, twice", same)
 
 
 def measure_profile(job: Job, plan: Plan, table: Table) -> None:

@@ -1,6 +1,7 @@
-"""The conditions that are measured: two published recipes, each with and without L1 and ghost batches.
+"""The conditions that are measured: the five networks in the controlled study's eight conditions. Imports no PyTorch.
 
-Gilf641's is the controlled study's (batch 128 for GBN as well); hardayaleva5's is as published. Imports no PyTorch.
+Gilf641's recipe is the controlled study's (batch 128 for GBN as well), hardayaleva5's as published. The other three
+have their published batch, dropout and rotation, the only augmentation that the notebook loop offers.
 """
 
 from typing import Any
@@ -10,8 +11,12 @@ from normreg.condition import Condition
 CONDITIONS: dict[str, tuple[str, str]] = {  # penalty and norm
     "none-bn": ("none", "bn"),
     "l1-bn": ("l1", "bn"),
+    "l2-bn": ("l2", "bn"),
+    "l1l2-bn": ("l1l2", "bn"),
     "none-gbn": ("none", "gbn"),
     "l1-gbn": ("l1", "gbn"),
+    "l2-gbn": ("l2", "gbn"),
+    "l1l2-gbn": ("l1l2", "gbn"),
 }
 _ONECYCLE = {
     "max_lr": 0.1,
@@ -38,15 +43,43 @@ _RECIPES: dict[str, dict[str, Any]] = {
         "augmentation": [{"rotation": {"degrees": 15, "fill": 1}}],
         "l1": 2e-4,
     },
+    "satyajitghana": {
+        "batch_size": 128,
+        "num_splits": 2,
+        "dropout": 0.08,
+        "schedule": {"onecycle": _ONECYCLE | {"max_lr": 0.01}},
+        "augmentation": [{"rotation": {"degrees": 10, "fill": 1}}],
+        "l1": 5e-4,
+    },
+    "noopuragr": {
+        "batch_size": 32,
+        "num_splits": 2,
+        "dropout": 0.001,
+        "schedule": {"step": {"step_size": 3, "gamma": 0.1}},
+        "augmentation": [{"rotation": {"degrees": 10, "fill": 1}}],
+        "l1": 2.2e-7,
+    },
+    "ashxjain": {
+        "batch_size": 128,
+        "num_splits": 2,
+        "dropout": 0.01,
+        "schedule": {"step": {"step_size": 5, "gamma": 0.5}},
+        "augmentation": [{"rotation": {"degrees": 7, "fill": 1}}],
+        "l1": 1e-4,
+    },
 }
 NETWORKS = tuple(_RECIPES)
 
 
-def make_condition(network: str, name: str, epochs: int) -> Condition:
-    """The resolved condition `name` (a key of `CONDITIONS`) of a network's recipe; `epochs` spans the schedule."""
+def make_condition(network: str, name: str, epochs: int, batch_size: int | None = None) -> Condition:
+    """The resolved condition `name` (a key of `CONDITIONS`) of a network's recipe; `epochs` spans the schedule.
+
+    `batch_size` replaces the recipe's.
+    """
     penalty, norm = CONDITIONS[name]
     recipe = dict(_RECIPES[network])
     strength = recipe.pop("l1")
+    recipe["batch_size"] = batch_size or recipe["batch_size"]
     if norm == "bn":
         recipe["num_splits"] = 1
     settings: Condition = Condition(  # type: ignore[typeddict-item]
@@ -56,7 +89,7 @@ def make_condition(network: str, name: str, epochs: int) -> Condition:
         epochs=epochs,
         optimizer={"lr": 0.01, "momentum": 0.9, "nesterov": False},
         penalty_scope="all",
-        lambdas={"l1": strength if penalty == "l1" else 0.0, "l2": 0.0, "group_l2": 0.0},
+        lambdas={"l1": strength * ("l1" in penalty), "l2": 1e-5 * ("l2" in penalty), "group_l2": 0.0},
         **recipe,
     )
     return settings

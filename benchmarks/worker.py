@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from normreg.datasets import Dataset
     from normreg.trainer import TorchTrainer
 
-NOTEBOOK, REFERENCE = "notebook", "reference"
+NOTEBOOK, REFERENCE, ENGINE = "notebook", "reference", "engine"
+KERNELS = Path("results/benchmarks/kernels")  # the compiled kernels of the engine
 GEMM = 1024  # side of the matrices whose product gives the machine's peak
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
@@ -29,7 +30,7 @@ class Job:
     """What a worker trains. An epoch is the first `train_images` and `test_images` of the data set at `data`.
 
     Attributes:
-        variant: `NOTEBOOK` or `REFERENCE`.
+        variant: `NOTEBOOK`, `REFERENCE` or `ENGINE`.
         threads: None leaves the number of threads to PyTorch, as a notebook does.
     """
 
@@ -76,6 +77,11 @@ def build(job: Job, data: "Dataset") -> "TorchTrainer | Notebook":
         return Notebook(job.condition, job.seed, data)
     from normreg import devices, trainer
 
+    if job.variant == ENGINE:
+        from normreg.engine.trainer import EngineTrainer
+
+        torch.set_num_threads(job.threads or 1)
+        return EngineTrainer(job.condition, job.seed, data, KERNELS)
     return trainer.TorchTrainer(job.condition, job.seed, data, devices.resolve("cpu", job.threads or 1))
 
 

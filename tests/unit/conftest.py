@@ -57,6 +57,12 @@ def run_training(tmp_path):
 
 
 @pytest.fixture(scope="session")
+def kernel_cache(tmp_path_factory):
+    """Where the engine's compiled kernels lie: compiled once for all tests."""
+    return tmp_path_factory.mktemp("kernels")
+
+
+@pytest.fixture(scope="session")
 def blobs() -> Dataset:
     """Fifty training and 30 validation images, each a bright bar whose place is its class, on noise: learnable."""
     random = np.random.default_rng(0)

@@ -1,5 +1,6 @@
 """The notebook loop of the benchmarks is the same experiment as normreg's; nothing here measures time."""
 
+import dataclasses
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -96,6 +97,7 @@ def test_both_build_the_network_of_every_recipe(network, name):
     rates = [m.p for m in theirs.modules() if isinstance(m, torch.nn.Dropout)]
     assert rates == [m.p for m in ours.modules() if isinstance(m, layers.Dropout)]
     assert bool(chosen["lambdas"]["l1"]) == name.startswith("l1")
+    assert bool(chosen["lambdas"]["l2"]) == ("l2" in name)
 
 
 def test_the_first_recipe_is_the_controlled_studys(root, monkeypatch):
@@ -163,6 +165,13 @@ def _saved_job(chosen, blobs, tmp_path) -> worker.Job:
 
     datasets.save(blobs, tmp_path / "blobs.npz")
     return worker.Job(worker.REFERENCE, chosen, tmp_path / "blobs.npz", train_images=20, test_images=10)
+
+
+def test_the_engine_is_a_contestant(condition, blobs, tmp_path, monkeypatch, kernel_cache):
+    monkeypatch.setattr(worker, "KERNELS", kernel_cache)
+    chosen = condition(batch_size=10, schedule=STEP)
+    job = dataclasses.replace(_saved_job(chosen, blobs, tmp_path), variant=worker.ENGINE)
+    assert type(worker.build(job, blobs)).__name__ == "EngineTrainer"
 
 
 def test_table_writes_every_row_at_once(tmp_path, capsys):

@@ -49,6 +49,7 @@ def test_run_summary_by_hand(files):
         "train_accuracy": 98.5,
         "generalization_gap": -0.7,
         "first_epoch_at_99.4": 2,
+        "engine": "torch",
         "seconds": 28.0,
         "images_per_second": 100.0,
     }

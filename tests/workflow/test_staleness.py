@@ -142,6 +142,7 @@ def test_a_clone_with_copied_results_needs_one_touch(finished, new_project):
         ((), ("device=cpu",)),
         ((), ("device=cuda",)),
         ((), ("engine=torch",)),
+        ((), ("engine=numba",)),
         ((), ("mnist_dir=/somewhere/else",)),
         (("--set-threads", "train=2"), ()),
         (("--set-resources", "train:mem_mb=5000"), ()),
@@ -149,6 +150,11 @@ def test_a_clone_with_copied_results_needs_one_touch(finished, new_project):
 )
 def test_where_a_run_is_computed_reruns_nothing(copy, arguments, settings):
     assert copy.stale(*arguments, config=settings) == Counter()
+
+
+def test_deleted_kernels_retrain_nothing(copy):
+    shutil.rmtree(copy.folder / "resources/engine")
+    assert copy.stale() == Counter()
 
 
 def test_a_key_that_changes_nothing_reruns_nothing(copy):

@@ -14,6 +14,7 @@ try:
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
+KERNELS = "resources/engine/kernels"  # compiled code of the CPU engine
 # After a SIGKILL of Snakemake the same command goes on, without --unlock.
 ALIVE = release_dead_snakemake() if workflow.is_main_process else None
 FIRST_SEED = config["seeds"][0]
@@ -58,6 +59,10 @@ def condition(wildcards):
         names = ", ".join(conditions)
         raise WorkflowError(f"study {wildcards.study} has no condition '{wildcards.condition}'; it has {names}.")
     return conditions[wildcards.condition]
+
+
+def kernels_note(wildcards):
+    return f"resources/engine/{wildcards.dataset}/{condition(wildcards)['network']}.txt"
 
 
 def run_list(wildcards):

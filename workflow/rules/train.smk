@@ -2,6 +2,7 @@
 rule train:
     input:
         data="resources/{dataset}.npz",
+        kernels=ancient(kernels_note),
         code=code("train.py"),
     output:
         checkpoint="results/{dataset}/{study}/{condition}/seed{seed}/checkpoint.pt",
@@ -19,5 +20,6 @@ rule train:
         runtime=lambda w: 30 + 4 * condition(w)["epochs"],
     params:
         condition=condition,
+        kernels=KERNELS,
     script:
         "../scripts/train.py"

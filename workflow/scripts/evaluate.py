@@ -11,5 +11,7 @@ with jobs.job(snakemake.log[0]):
     data = datasets.load(snakemake.input.data)
     condition, seed = snakemake.params.condition, int(snakemake.wildcards.seed)
     model = checkpoint.restore(snakemake.input.checkpoint, condition, data.digest(), seed).to(device)
-    predictions.save(snakemake.output.predictions, evaluation.logits(model, data.test_images), data.test_labels)
+    engine = checkpoint.load(snakemake.input.checkpoint)["engine"]
+    logits = evaluation.logits(model, data.test_images)
+    predictions.save(snakemake.output.predictions, logits, data.test_labels, engine)
     evaluation.write_weights(model, snakemake.output.weights)

@@ -6,14 +6,16 @@ from normreg import jobs
 
 with jobs.job(snakemake.log[0]):
     jobs.pin_threads(snakemake.threads)
-    from normreg import checkpoint, datasets, devices, history, state, trainer, training
+    from normreg import checkpoint, datasets, devices, engines, history, state, training
 
     wildcards, condition = snakemake.wildcards, snakemake.params.condition
-    seed, engine = int(wildcards.seed), "torch"
+    seed = int(wildcards.seed)
     data = datasets.load(snakemake.input.data)
     digest = data.digest()
     device = devices.resolve(snakemake.config["device"], snakemake.threads)
     label = f"{wildcards.study} {wildcards.condition} seed {seed}"
+    wanted, kernels = snakemake.config["engine"], Path(snakemake.params.kernels)
+    runner, engine = engines.make_trainer(wanted, condition, seed, data, device, kernels)
     key = state.make_key(
         snakemake.input.code,
         device,
@@ -24,7 +26,6 @@ with jobs.job(snakemake.log[0]):
         engine=engine,
     )
     with state.held(Path(snakemake.output.checkpoint).with_name("state.pt"), key) as saved:
-        runner = trainer.TorchTrainer(condition, seed, data, device)
         epochs = training.train(runner, label, saved)
         provenance = {
             "study": wildcards.study,

@@ -48,7 +48,7 @@ def warp(images: Tensor, matrix: Tensor, fill: int) -> Tensor:
     a pixel's edge may fall to its other side.)
     """
     count, height, width = images.shape
-    fixed = torch.floor(_centre_offset(matrix) * 65536 + 0.5).to(torch.int32)
+    fixed = fixed_point(matrix)
     a, b, c, d, e, f = (fixed[:, i].view(-1, 1, 1) for i in range(6))
     column = torch.arange(width, dtype=torch.int32, device=images.device).view(1, 1, -1)
     row = torch.arange(height, dtype=torch.int32, device=images.device).view(1, -1, 1)
@@ -57,6 +57,11 @@ def warp(images: Tensor, matrix: Tensor, fill: int) -> Tensor:
     inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
     source = (y * width + x).where(inside, 0).view(count, -1).long()
     return images.reshape(count, -1).gather(1, source).view(images.shape).where(inside, fill)
+
+
+def fixed_point(matrix: Tensor) -> Tensor:
+    """`matrix` (N, 6) for pixel centres, int32 in units of 1/65,536 pixel: what PIL computes with."""
+    return torch.floor(_centre_offset(matrix) * 65536 + 0.5).to(torch.int32)
 
 
 def jitter(images: Tensor, brightness: Tensor, contrast: Tensor, brightness_first: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """`predictions.npz`: what a saved model says about every validation image. Everything after it needs no model."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +11,15 @@ from normreg.errors import DataError
 
 @dataclass(frozen=True)
 class Predictions:
-    """Logits float32 (N, 10), true labels int64 (N,) and image indices int64 (N,), in the order of the data set."""
+    """Logits float32 (N, 10), true labels int64 (N,) and image indices int64 (N,), in the order of the data set.
+
+    `engine` is what trained the model, "torch" or "numba".
+    """
 
     logits: np.ndarray
     labels: np.ndarray
     indices: np.ndarray
+    engine: str = field(default="torch", kw_only=True)
 
     @property
     def predicted(self) -> np.ndarray:
@@ -30,7 +34,7 @@ class Predictions:
         return wrong
 
 
-def save(path: str | Path, logits: np.ndarray, labels: np.ndarray) -> None:
+def save(path: str | Path, logits: np.ndarray, labels: np.ndarray, engine: str = "torch") -> None:
     """Writes the predictions of a whole split, whole or not at all.
 
     Raises:
@@ -41,7 +45,11 @@ def save(path: str | Path, logits: np.ndarray, labels: np.ndarray) -> None:
     indices = np.arange(len(labels), dtype=np.int64)
     with replacing(path) as temporary:
         np.savez_compressed(
-            temporary, logits=logits.astype(np.float32), labels=labels.astype(np.int64), indices=indices
+            temporary,
+            logits=logits.astype(np.float32),
+            labels=labels.astype(np.int64),
+            indices=indices,
+            engine=np.array(engine),
         )
 
 
@@ -54,7 +62,7 @@ def load(path: str | Path) -> Predictions:
     again = "Delete it and run the same command again."
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            found = Predictions(arrays["logits"], arrays["labels"], arrays["indices"])
+            found = Predictions(arrays["logits"], arrays["labels"], arrays["indices"], engine=str(arrays["engine"]))
     except Exception as error:  # zip, zlib, numpy and OS errors alike: the file cannot be read
         raise DataError(f"{path}: cannot be read as predictions ({error}). {again}") from error
     count = len(found.labels) if found.labels.ndim else 0

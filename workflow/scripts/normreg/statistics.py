@@ -27,6 +27,7 @@ def run_summary(run: Mapping[str, Any], files: Mapping[str, str], train_images: 
     """
     table = metrics.read(files["metrics"], _COLUMNS)
     accuracy, loss, seconds = table["validation_accuracy"], table["validation_loss"], table["seconds"].sum()
+    predicted = predictions.load(files["predictions"])
     reached = table["epoch"][accuracy >= TARGET_ACCURACY]
     return {
         **run,
@@ -36,13 +37,14 @@ def run_summary(run: Mapping[str, Any], files: Mapping[str, str], train_images: 
         "best_accuracy": accuracy.max(),
         "best_epoch": int(table["epoch"][accuracy.argmax()]),
         "last5_accuracy": accuracy[-LAST:].mean(),
-        "mistakes": int(predictions.load(files["predictions"]).wrong.sum()),
+        "mistakes": int(predicted.wrong.sum()),
         "final_loss": loss[-1],
         "best_loss": loss.min(),
         "last5_loss": loss[-LAST:].mean(),
         "train_accuracy": table["train_accuracy"][-1],
         "generalization_gap": table["train_accuracy"][-1] - accuracy[-1],
         "first_epoch_at_99.4": int(reached[0]) if len(reached) else None,
+        "engine": predicted.engine,
         "seconds": seconds,
         "images_per_second": train_images * len(accuracy) / seconds,
     }

@@ -21,6 +21,7 @@ _COLUMNS = {
     "train_accuracy": ("training accuracy %", "{:.2f}"),
     "generalization_gap": ("gap", "{:+.2f}"),
     "first_epoch_at_99.4": ("99.4 % at epoch", "{:.0f}"),
+    "engine": ("engine", "{}"),
     "seconds": ("seconds", "{:.0f}"),
     "images_per_second": ("images/s", "{:,.0f}"),
 }

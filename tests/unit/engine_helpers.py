@@ -1,0 +1,64 @@
+"""Shared by the tests of the engine: compiled networks, and its arrays as PyTorch tensors in double precision."""
+
+import numpy as np
+import torch
+
+from normreg import augmentation, models
+from normreg.engine.kernels import processor
+from normreg.engine.network import Batch, EngineNetwork
+from normreg.engine.stages import make_stages
+from normreg.layers import usable_splits
+from normreg.networks import NETWORKS
+
+
+def random_batch(count: int, splits: int = 1, seed: int = 0) -> Batch:
+    """Noise, with a uniform border as real images have it: there max pooling meets ties."""
+    random = np.random.default_rng(seed)
+    images = random.integers(0, 256, (count, 28, 28)).astype(np.uint8)
+    images[:, :6], images[:, :, 20:] = 0, 0
+    labels = random.integers(0, 10, count)
+    return Batch(images.reshape(count, -1), labels, usable_splits(count, splits))
+
+
+def make_engine(name, largest, cache, dropout=0, registers=None):
+    """A network with the weights of `make_model`."""
+    network = EngineNetwork(make_stages(NETWORKS[name]), largest, dropout, cache, registers or processor())
+    gray = torch.arange(256, dtype=torch.uint8).view(1, 1, -1)
+    network.pixels[:] = augmentation.normalise(gray).numpy().reshape(-1)
+    network.weights[:] = torch.cat([p.detach().reshape(-1) for p in make_model(name, 1).parameters()]).float().numpy()
+    for stage, own in zip(network.stages, network.buffers, strict=True):
+        if stage.norm:
+            own["running_variance"][:] = 1
+    return network
+
+
+def make_model(name, splits):
+    """The same in PyTorch, in double precision, with norms that are not at their start."""
+    torch.manual_seed(0)
+    model = models.build(name, "gbn", splits, 0.0)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim == 1:
+                parameter.add_(0.1 * torch.randn_like(parameter))
+    return model.double()
+
+
+def images_of(array, count, channels, side):
+    """The first `count` images of [block][channel][row][column][16] as float64 (count, channels, side, side)."""
+    blocks = -(-count // 16)
+    lanes = array[: blocks * channels * side * side * 16].reshape(blocks, channels, side, side, 16)
+    return torch.tensor(lanes.transpose(0, 4, 1, 2, 3).reshape(-1, channels, side, side)[:count], dtype=torch.float64)
+
+
+def masks_of(array, count, channels, side):
+    """Dropout masks in the same shape, 0 or 1."""
+    blocks = -(-count // 16)
+    words = array[: blocks * channels * side * side].reshape(blocks, channels, side, side)
+    lanes = words[..., None] >> np.arange(16, dtype=np.uint16) & 1
+    return torch.tensor(lanes.transpose(0, 4, 1, 2, 3).reshape(-1, channels, side, side)[:count].astype(np.float64))
+
+
+def crop(images, border):
+    """Without a border of `border` pixels."""
+    side = images.shape[-1]
+    return images[..., border : side - border, border : side - border]

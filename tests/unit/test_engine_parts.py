@@ -1,0 +1,174 @@
+"""The engine's parts without a network: tiles, stages, dropout masks, the SGD step, the cache of compiled kernels."""
+
+import math
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from normreg import engines, penalties
+from normreg.engine import kernels
+from normreg.engine.errors import UnsupportedError
+from normreg.engine.stages import make_stages
+from normreg.engine.tiles import AVX2, AVX512, choose_registers, forward_tiles, gradient_tiles, split
+from normreg.networks import DROPOUT, NETWORKS, NORM, RELU, AvgPool, Conv, MaxPool, Network
+
+
+@pytest.fixture(scope="module")
+def shared(kernel_cache):
+    return kernels.load_shared(kernel_cache)
+
+
+def covered(runs):
+    return [run.start + k * run.size + i for run in runs for k in range(run.count) for i in range(run.size)]
+
+
+@pytest.mark.parametrize("largest", range(1, 12))
+@pytest.mark.parametrize("total", [1, 7, 10, 11, 28, 30])
+def test_tiles_cover_everything_once(total, largest):
+    runs = split(total, largest)
+    assert covered(runs) == list(range(total))
+    assert max(run.size for run in runs) <= largest
+
+
+@pytest.mark.parametrize("registers", [AVX512, AVX2], ids=["avx512", "avx2"])
+def test_tiles_fit_the_registers(registers):
+    for stage in (stage for network in NETWORKS.values() for stage in make_stages(network)):
+        tiles = forward_tiles(stage.outputs, stage.size, stage.kernel, registers)
+        assert tiles.channels[0].size * tiles.columns[0].size <= registers.sums
+        tiles = gradient_tiles(stage.outputs, stage.inputs, stage.kernel, registers)
+        assert tiles.channels[0].size * tiles.columns[0].size <= registers.sums
+
+
+def test_registers_follow_the_processor():
+    assert choose_registers({"avx512f": True, "avx2": True, "fma": True}) is AVX512
+    assert choose_registers({"avx2": True, "fma": True}) is AVX2
+    with pytest.raises(UnsupportedError, match="neither AVX-512 nor AVX2"):
+        choose_registers({"avx2": True, "fma": False})
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_network_has_stages(name):
+    stages = make_stages(NETWORKS[name])
+    assert stages[-1].pooled == 1
+    assert stages[-1].outputs == 10
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        ((MaxPool(2),), "pooling that does not follow"),
+        ((Conv(4), MaxPool(2), AvgPool(13)), "pooling that does not follow"),
+        ((Conv(4, kernel=5),), "5 x 5"),
+        ((Conv(4, padding=3),), "padding 3"),
+        ((Conv(4, then=(NORM, DROPOUT, RELU)),), "norm, dropout, relu after"),
+        ((Conv(4, then=(RELU, NORM, RELU)),), "relu, norm, relu after"),
+        ((Conv(4, then=(DROPOUT, NORM)),), "dropout, norm after"),
+        ((Conv(10),), "26 x 26"),
+        ((Conv(10), AvgPool(27)), "no pixels"),
+    ],
+)
+def test_what_has_no_kernels_is_refused(layers, message):
+    with pytest.raises(UnsupportedError, match=message):
+        make_stages(Network(layers, 0.1))
+
+
+# --- dropout masks
+
+
+def draw(shared, words, counter=0, key=(1, 2), threshold=6554):
+    masks = np.zeros(words, np.uint32)
+    shared.draw_masks(masks, counter, *key, threshold)
+    return masks, np.unpackbits(masks.view(np.uint8), bitorder="little").astype(bool)
+
+
+@pytest.mark.parametrize("threshold", [66, 2621, 6554, 32768, 60000])
+def test_masks_keep_the_share_they_should(shared, threshold):
+    _, kept = draw(shared, 200_000, threshold=threshold)
+    p = stats.binomtest(int((~kept).sum()), len(kept), threshold / 65536).pvalue
+    assert p > 1e-4
+
+
+def test_masks_are_independent_of_each_other(shared):
+    """Correlations along lanes, vectors, counters and keys: each a normal deviate if there is none."""
+    _, kept = draw(shared, 100_000, threshold=32768)
+    signs = np.where(kept, 1.0, -1.0)
+    deviates = [(signs[k:] * signs[:-k]).sum() / math.sqrt(len(signs) - k) for k in (1, 2, 15, 16, 17, 32, 512, 513)]
+    for other in (
+        draw(shared, 100_000, counter=100_000 * 16, threshold=32768),
+        draw(shared, 100_000, 0, (1, 3), 32768),
+    ):
+        deviates.append((signs * np.where(other[1], 1.0, -1.0)).sum() / math.sqrt(len(signs)))
+    assert max(np.abs(deviates)) < 4.5
+
+
+def test_masks_continue_where_the_counter_says(shared):
+    whole, _ = draw(shared, 64)
+    rest, _ = draw(shared, 32, counter=32 * 16)
+    assert np.array_equal(whole[32:], rest)
+    assert not np.array_equal(whole, draw(shared, 64, key=(2, 2))[0])
+
+
+# --- SGD
+
+
+@pytest.mark.parametrize("scope", ["all", "weights"])
+@pytest.mark.parametrize(
+    ("lambdas", "momentum", "nesterov"),
+    [((0.0, 0.0, 0.0), 0.0, False), ((1e-2, 1e-1, 0.0), 0.9, False), ((1e-2, 0.0, 1e-1), 0.9, True)],
+)
+def test_step_equals_pytorch(shared, scope, lambdas, momentum, nesterov):
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3, bias=False), torch.nn.BatchNorm2d(4)).double()
+    with torch.no_grad():
+        model[0].weight[0, 0, 0, 0] = 0  # |w| has the gradient 0 there
+    names = dict(zip(("l1", "l2", "group_l2"), lambdas, strict=True))
+    sgd = penalties.sgd(model, {"lr": 0.1, "momentum": momentum, "nesterov": nesterov}, names["l2"], scope)
+    inside = {id(p) for p in penalties.scoped_parameters(model, scope)[0]}
+    sizes = [p.numel() for p in model.parameters()]
+    weights = torch.cat([p.detach().reshape(-1) for p in model.parameters()]).float().numpy()
+    velocity, gradients = np.zeros_like(weights), np.random.default_rng(0).normal(size=len(weights)).astype(np.float32)
+    for _ in range(3):
+        penalised = penalties.scoped_parameters(model, scope)[0]
+        expected = penalties.penalty(penalised, names)
+        sgd.zero_grad()
+        if expected is not None:
+            expected.backward()
+        for p, g in zip(model.parameters(), torch.tensor(gradients).double().split(sizes), strict=True):
+            p.grad = g.view_as(p) + (0 if p.grad is None else p.grad)
+        found = shared.sgd(
+            weights,
+            gradients,
+            velocity,
+            np.cumsum([0, *sizes]),
+            np.array([id(p) in inside for p in model.parameters()]),
+            *lambdas,
+            0.1,
+            momentum,
+            nesterov,
+        )
+        sgd.step()
+        assert found == pytest.approx(0.0 if expected is None else expected.item(), rel=1e-5)
+    after = torch.cat([p.detach().reshape(-1) for p in model.parameters()]).numpy()
+    np.testing.assert_allclose(weights, after, rtol=1e-5, atol=1e-6)
+
+
+# --- the cache
+
+
+def test_a_copied_cache_needs_no_compiling(shared, kernel_cache, tmp_path):
+    """In another process and at another place, with new modification times: numba adds no file."""
+    copy = tmp_path / "moved"
+    shutil.copytree(kernel_cache, copy, copy_function=shutil.copy, ignore=shutil.ignore_patterns("network_*"))
+    files = {path: path.read_bytes() for path in copy.rglob("*.nb*")}
+    assert files
+    code = "import sys, pathlib; from normreg.engine import kernels; kernels.load_shared(pathlib.Path(sys.argv[1]))"
+    environment = {**os.environ, "PYTHONPATH": str(Path(engines.__file__).parents[1])}
+    subprocess.run([sys.executable, "-c", code, str(copy)], env=environment, check=True)
+    assert {path: path.read_bytes() for path in copy.rglob("*.nb*")} == files

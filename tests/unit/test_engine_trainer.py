@@ -1,0 +1,186 @@
+"""The engine's trainer against the reference path, and what both promise: determinism, resume, one log line."""
+
+import dataclasses
+import logging
+import sys
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from normreg import augmentation, engines, trainer
+from normreg.engine import kernels
+from normreg.engine.augment import augment
+from normreg.engine.errors import UnsupportedError
+from normreg.engine.tiles import AVX2
+from normreg.engine.trainer import EngineTrainer
+from normreg.networks import NETWORKS
+from normreg.state import StateFile
+
+CPU = torch.device("cpu")
+SETTINGS = {
+    "plain": {},
+    "l1 and l2, onecycle, ghost batches": {
+        "norm": "gbn",
+        "num_splits": 4,
+        "lambdas": {"l1": 1e-3, "l2": 1e-2},
+        "schedule": {"onecycle": {"max_lr": 0.02}},
+    },
+    "group l2 on weights, step, nesterov, three ghost batches": {
+        "norm": "gbn",
+        "num_splits": 3,
+        "batch_size": 15,
+        "lambdas": {"group_l2": 1e-2},
+        "penalty_scope": "weights",
+        "schedule": {"step": {"step_size": 1, "gamma": 0.1}},
+        "optimizer": {"lr": 0.01, "momentum": 0.9, "nesterov": True},
+    },
+}
+AUGMENTATION = [
+    {"jitter": {"brightness": 0.1, "contrast": 0.1}},
+    {"affine": {"degrees": 7, "translate": 0.1, "scale": [0.9, 1.1], "fill": 1}},
+]
+
+
+@pytest.fixture
+def make(condition, kernel_cache, blobs):
+    """A function that makes an engine trainer; `network` and other settings as for `condition`."""
+
+    def build(seed=0, registers=None, **changes):
+        return EngineTrainer(condition(**changes), seed, blobs, kernel_cache, registers)
+
+    return build
+
+
+def bits(model):
+    return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+def same(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+@pytest.mark.parametrize("settings", SETTINGS)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_agrees_with_the_reference_path(name, settings, condition, make, blobs):
+    """Two epochs of three or four batches, the last one smaller, without dropout. A small rate keeps rounding small."""
+    changes = {"optimizer": {"lr": 1e-3, "momentum": 0.9, "nesterov": False}, "dropout": 0.0} | SETTINGS[settings]
+    changes["augmentation"] = AUGMENTATION
+    mine = make(network=name, **changes)
+    reference = trainer.TorchTrainer(condition(network=name, **changes), 0, blobs, CPU)
+    for epoch in (1, 2):
+        found, expected = mine.run_epoch(epoch), reference.run_epoch(epoch)
+        for key, value in dataclasses.asdict(expected).items():
+            if key != "seconds":
+                assert getattr(found, key) == pytest.approx(value, rel=1e-3, abs=1e-4), key
+    ours, theirs = mine.model.state_dict(), reference.model.state_dict()
+    assert list(ours) == list(theirs)
+    for key, value in theirs.items():
+        torch.testing.assert_close(ours[key], value, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("norm", ["bn", "gbn"])
+def test_same_seed_same_bits_and_resume(norm, make, tmp_path):
+    settings = {"norm": norm, "num_splits": 2, "epochs": 3, "schedule": {"onecycle": {"max_lr": 0.1}}, "dropout": 0.1}
+    whole = make(**settings)
+    rows = [whole.run_epoch(epoch) for epoch in (1, 2, 3)]
+    first = make(**settings)
+    again = [first.run_epoch(1)]
+    file = StateFile(tmp_path / "state.pt", {})
+    file.save({"trainer": first.state(), "history": [dataclasses.asdict(again[0])]})
+    second = make(**settings)
+    second.restore(file.load()["trainer"])
+    again += [second.run_epoch(epoch) for epoch in (2, 3)]
+    assert same(bits(whole.model), bits(second.model))
+    assert [dataclasses.replace(row, seconds=0) for row in rows] == [dataclasses.replace(r, seconds=0) for r in again]
+    other = make(seed=1, **settings)
+    other.run_epoch(1)
+    assert not same(bits(other.model), bits(first.model))
+
+
+@pytest.mark.parametrize("spec", [AUGMENTATION, AUGMENTATION[::-1], [{"rotation": {"degrees": 90, "fill": 7}}], []])
+def test_augments_to_the_same_bits(spec, make, blobs):
+    images = torch.as_tensor(blobs.train_images)
+    draws = augmentation.draw(spec, 50, torch.Generator().manual_seed(0))
+    found = augment(spec, draws, images, make().network.shared.warp)
+    assert torch.equal(torch.from_numpy(found).view(50, 28, 28), augmentation.apply(spec, draws, images))
+
+
+def test_avx2_tiles_agree_with_the_reference_path(condition, make, blobs):
+    changes = {"optimizer": {"lr": 1e-3, "momentum": 0.9, "nesterov": False}, "dropout": 0.0}
+    mine = make(registers=AVX2, **changes)
+    reference = trainer.TorchTrainer(condition(**changes), 0, blobs, CPU)
+    assert mine.run_epoch(1).train_loss == pytest.approx(reference.run_epoch(1).train_loss, rel=1e-4)
+
+
+def test_learns_with_dropout(make):
+    mine = make(epochs=30, dropout=0.1)
+    rows = [mine.run_epoch(epoch) for epoch in range(1, 31)]
+    assert rows[-1].validation_accuracy > 80
+
+
+def test_a_diverging_run_shows(make):
+    mine = make(optimizer={"lr": 1e30, "momentum": 0.9, "nesterov": False})
+    row = mine.run_epoch(1)
+    assert not row.train_objective < float("inf")
+
+
+# --- the choice of an engine
+
+
+@pytest.mark.parametrize(
+    ("engine", "device", "images", "epochs", "expected"),
+    [
+        ("auto", "cpu", 60_000, 1, True),
+        ("auto", "cpu", 906, 25, False),
+        ("auto", "cuda", 60_000, 25, False),
+        ("numba", "cpu", 906, 1, True),
+        ("numba", "cuda", 60_000, 25, False),
+        ("torch", "cpu", 60_000, 25, False),
+    ],
+)
+def test_choice(engine, device, images, epochs, expected):
+    assert engines.wants_numba(engine, device, images, epochs) == expected
+
+
+def choose(condition, blobs, cache, caplog, engine, device=CPU):
+    with caplog.at_level(logging.INFO, logger="normreg"):
+        made, name = engines.make_trainer(engine, condition(), 0, blobs, device, cache)
+    assert len(caplog.messages) == 1
+    return type(made).__name__, name, caplog.messages[0]
+
+
+def test_numba_trains_where_it_can(condition, blobs, kernel_cache, caplog):
+    found = choose(condition, blobs, kernel_cache, caplog, "numba")
+    assert found == ("EngineTrainer", "numba", f"engine numba, {kernels.processor().name} kernels")
+
+
+def test_little_work_goes_to_pytorch(condition, blobs, kernel_cache, caplog):
+    assert choose(condition, blobs, kernel_cache, caplog, "auto") == ("TorchTrainer", "torch", "engine torch")
+
+
+def test_another_processor_falls_back(condition, blobs, kernel_cache, caplog, monkeypatch):
+    def refuse():
+        raise UnsupportedError("this processor has neither AVX-512 nor AVX2 with FMA")
+
+    monkeypatch.setattr("normreg.engine.trainer.processor", refuse)
+    kind, name, line = choose(condition, blobs, kernel_cache, caplog, "numba")
+    assert (kind, name) == ("TorchTrainer", "torch")
+    assert line == "engine torch (not numba: this processor has neither AVX-512 nor AVX2 with FMA)"
+
+
+def test_no_numba_falls_back(condition, blobs, kernel_cache, caplog, monkeypatch):
+    for module in [name for name in sys.modules if name.startswith("normreg.engine")]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "numba", None)
+    kind, name, line = choose(condition, blobs, kernel_cache, caplog, "numba")
+    assert (kind, name) == ("TorchTrainer", "torch")
+    assert "not numba: import of numba halted" in line
+    assert "import of numba halted" in engines.compile_kernels("gilf641", kernel_cache)
+
+
+def test_a_gpu_falls_back(condition, blobs, kernel_cache, caplog, monkeypatch):
+    monkeypatch.setattr(trainer, "TorchTrainer", lambda *_: None)
+    device = SimpleNamespace(type="cuda")
+    _, name, line = choose(condition, blobs, kernel_cache, caplog, "numba", device)
+    assert (name, line) == ("torch", "engine torch (not numba: it computes on the CPU, not on cuda)")

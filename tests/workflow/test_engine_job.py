@@ -1,0 +1,44 @@
+"""The CPU engine in a real Snakemake run: compiled once, recorded, and no reason to train again."""
+
+import pandas as pd
+import pytest
+import torch
+
+
+@pytest.fixture(scope="module")
+def trained(new_project):
+    """The tiny study trained with numba, two jobs at a time."""
+    project = new_project()
+    project.snakemake("results/digits/tiny/summary.csv", config=("engine=numba",))
+    return project
+
+
+def test_the_engine_is_recorded(trained):
+    runs = trained.folder / "results/digits/tiny"
+    for name in ("none-bn", "l1-bn", "l2-gbn"):
+        assert torch.load(runs / name / "seed0/checkpoint.pt", weights_only=True)["engine"] == "numba"
+        log = trained.read(f"logs/train/digits/tiny/{name}/seed0.log")
+        assert log.count("engine numba") == 1
+    assert set(pd.read_csv(runs / "summary.csv")["engine"]) == {"numba"}
+
+
+def test_metrics_agree_with_the_saved_models_predictions(trained):
+    summary = pd.read_csv(trained.folder / "results/digits/tiny/summary.csv")
+    expected = 100 * (1 - summary["mistakes"] / 891)
+    assert summary["final_accuracy"].to_list() == pytest.approx(expected.to_list(), abs=1e-3)
+
+
+def test_kernels_are_compiled_by_their_own_rule(trained):
+    assert "kernels of gilf641 for" in trained.read("resources/engine/digits/gilf641.txt")
+    kernels = trained.folder / "resources/engine/kernels"
+    complete = {path.stem.partition("_")[0] for path in kernels.glob("*.complete")}
+    assert complete == {"shared", "network"}
+    first_training = min((trained.folder / "results").rglob("metrics.csv"), key=lambda path: path.stat().st_mtime)
+    assert all(path.stat().st_mtime < first_training.stat().st_mtime for path in kernels.rglob("*.nbc"))
+
+
+def test_neither_another_engine_nor_lost_kernels_train_again(trained):
+    goal = "results/digits/tiny/summary.csv"
+    assert not trained.stale(goal, config=("engine=torch",))
+    (trained.folder / "resources/engine/digits/gilf641.txt").unlink()
+    assert not trained.stale(goal, config=("engine=numba",))

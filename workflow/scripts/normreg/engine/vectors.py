@@ -1,0 +1,145 @@
+"""A numba value type of 16 floats, one per image of a block, and the operations that the kernels need on it.
+
+A vector becomes one 512-bit register with AVX-512 and two 256-bit registers with AVX2; LLVM splits it.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic, models, register_model
+
+LANES = 16
+FLOAT, WORD = ir.FloatType(), ir.IntType(32)
+VECTOR, WORDS = ir.VectorType(FLOAT, LANES), ir.VectorType(WORD, LANES)
+HALVES, MASK = ir.VectorType(ir.IntType(16), 2 * LANES), ir.VectorType(ir.IntType(1), LANES)
+ZERO = ir.Constant(VECTOR, [0.0] * LANES)
+
+
+class VectorType(types.Type):
+    """Numba's type of a vector."""
+
+    def __init__(self) -> None:
+        super().__init__(name="Vector16")
+
+
+vector = VectorType()
+
+
+@register_model(VectorType)
+class _VectorModel(models.PrimitiveModel):
+    def __init__(self, manager: Any, kind: Any) -> None:
+        super().__init__(manager, kind, VECTOR)
+
+
+# --- instructions, also used by the convolutions
+
+
+def data_pointer(context: Any, builder: Any, kind: Any, value: Any) -> Any:
+    """The address of an array's first element."""
+    return context.make_array(kind)(context, builder, value).data
+
+
+def load_at(builder: Any, pointer: Any, index: Any, kind: ir.Type = VECTOR) -> Any:
+    """Loads a `kind` from element `index` after `pointer` (a pointer to floats, or to the elements of a mask)."""
+    return builder.load(builder.bitcast(builder.gep(pointer, [index]), kind.as_pointer()), align=2)
+
+
+def store_at(builder: Any, pointer: Any, index: Any, value: Any) -> None:
+    """Stores a vector at element `index` after `pointer`."""
+    builder.store(value, builder.bitcast(builder.gep(pointer, [index]), value.type.as_pointer()), align=4)
+
+
+def spread(builder: Any, scalar: Any, lanes: int = LANES) -> Any:
+    """A vector with `scalar` in every lane."""
+    empty = ir.Constant(ir.VectorType(scalar.type, lanes), ir.Undefined)
+    first = builder.insert_element(empty, scalar, ir.Constant(WORD, 0))
+    return builder.shuffle_vector(first, empty, ir.Constant(ir.VectorType(WORD, lanes), [0] * lanes))
+
+
+def call(builder: Any, name: str, result: ir.Type, arguments: Sequence[Any]) -> Any:
+    """Calls one of LLVM's own functions."""
+    kind = ir.FunctionType(result, [argument.type for argument in arguments])
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), arguments)
+
+
+def multiply_add(builder: Any, a: Any, b: Any, c: Any) -> Any:
+    """a * b + c, rounded once."""
+    return call(builder, "llvm.fma.v16f32", VECTOR, [a, b, c])
+
+
+def rectify(builder: Any, value: Any) -> Any:
+    """0 where the value is 0 or less; NaN stays NaN."""
+    return builder.select(builder.fcmp_ordered("<=", value, ZERO), ZERO, value)
+
+
+# --- the same for numba code; positions count floats
+
+
+@intrinsic
+def load(_: Any, array: Any, position: Any) -> Any:
+    """The vector at `position` of a float32 array."""
+
+    def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        return load_at(builder, data_pointer(context, builder, signature.args[0], values[0]), values[1])
+
+    return vector(array, types.int64), emit
+
+
+@intrinsic
+def store(_: Any, array: Any, position: Any, value: Any) -> Any:
+    """Writes a vector to `position` of a float32 array."""
+
+    def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        store_at(builder, data_pointer(context, builder, signature.args[0], values[0]), values[1], values[2])
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, vector), emit
+
+
+@intrinsic
+def keep(_: Any, masks: Any, position: Any, value: Any) -> Any:
+    """The lanes whose bit is set in the 16-bit mask at `position`; 0 in the others."""
+
+    def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        pointer = data_pointer(context, builder, signature.args[0], values[0])
+        bits = load_at(builder, pointer, values[1], ir.IntType(16))
+        return builder.select(builder.bitcast(bits, MASK), values[2], ZERO)
+
+    return vector(masks, types.int64, vector), emit
+
+
+def _operation(count: int, emit: Callable[..., Any]) -> Any:
+    """An intrinsic from `count` vectors to a vector."""
+    arguments = (vector,) * count
+
+    def code(_context: Any, builder: Any, _signature: Any, values: Any) -> Any:
+        return emit(builder, *values)
+
+    if count == 0:
+        return intrinsic(lambda typing: (vector(), code))
+    if count == 1:
+        return intrinsic(lambda typing, a: (vector(*arguments), code))
+    if count == 2:
+        return intrinsic(lambda typing, a, b: (vector(*arguments), code))
+    if count == 3:
+        return intrinsic(lambda typing, a, b, c: (vector(*arguments), code))
+    return intrinsic(lambda typing, a, b, c, d: (vector(*arguments), code))
+
+
+zero = _operation(0, lambda b: ZERO)
+relu = _operation(1, rectify)
+fma = _operation(3, multiply_add)
+add = _operation(2, lambda b, x, y: b.fadd(x, y))
+multiply = _operation(2, lambda b, x, y: b.fmul(x, y))
+where_positive = _operation(2, lambda b, c, x: b.select(b.fcmp_ordered(">", c, ZERO), x, ZERO))
+where_equal = _operation(3, lambda b, p, q, x: b.select(b.fcmp_ordered("==", p, q), x, ZERO))
+where_greater = _operation(4, lambda b, p, q, x, y: b.select(b.fcmp_ordered(">", p, q), x, y))
+
+
+@intrinsic
+def splat(_: Any, scalar: Any) -> Any:
+    """A vector with a float32 in every lane."""
+    return vector(types.float32), lambda context, builder, signature, values: spread(builder, values[0])
