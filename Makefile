@@ -30,7 +30,7 @@ digits: $(READY)
 	@echo "Report:   report.html (open it in a browser)"
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
 
 lint: $(READY)
 	$(BIN)/snakefmt --check --compact-diff Snakefile workflow

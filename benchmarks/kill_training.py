@@ -93,12 +93,12 @@ def _run(folder: Path, data: Path, condition: dict[str, Any], engine: str, die_a
     """In the new process: what Snakemake does for the train rule."""
     if die_at:
         _die(*die_at)
-    modules = sorted((ROOT / "workflow/scripts/normreg").glob("*.py"))
+    modules = sorted((ROOT / "workflow/scripts/normreg").rglob("*.py"))
     job = SimpleNamespace(
         log=[str(folder / "job.log")],
         threads=1,
         wildcards=SimpleNamespace(study="mine", condition="l1l2-gbn", seed="0", dataset="digits"),
-        params=SimpleNamespace(condition=condition),
+        params=SimpleNamespace(condition=condition, kernels=str(folder.parent / "kernels")),
         config={"device": "cpu", "engine": engine},
         input=SimpleNamespace(data=str(data), code=[str(module) for module in modules]),
         output=SimpleNamespace(checkpoint=str(folder / "checkpoint.pt"), metrics=str(folder / "metrics.csv")),

@@ -1,6 +1,7 @@
 """Small made-up data and conditions for the tests of the library."""
 
 import copy
+import os
 from typing import Any
 
 import numpy as np
@@ -58,8 +59,9 @@ def run_training(tmp_path):
 
 @pytest.fixture(scope="session")
 def kernel_cache(tmp_path_factory):
-    """Where the engine's compiled kernels lie: compiled once for all tests."""
-    return tmp_path_factory.mktemp("kernels")
+    """Where the engine's compiled kernels lie: compiled once for all tests and all test processes."""
+    own = tmp_path_factory.getbasetemp()
+    return (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "kernels"
 
 
 @pytest.fixture(scope="session")

@@ -165,7 +165,7 @@ def test_step_equals_pytorch(shared, scope, lambdas, momentum, nesterov):
 def test_a_copied_cache_needs_no_compiling(shared, kernel_cache, tmp_path):
     """In another process and at another place, with new modification times: numba adds no file."""
     copy = tmp_path / "moved"
-    shutil.copytree(kernel_cache, copy, copy_function=shutil.copy, ignore=shutil.ignore_patterns("network_*"))
+    shutil.copytree(kernel_cache, copy, copy_function=shutil.copy, ignore=shutil.ignore_patterns("network_*", ".*"))
     files = {path: path.read_bytes() for path in copy.rglob("*.nb*")}
     assert files
     code = "import sys, pathlib; from normreg.engine import kernels; kernels.load_shared(pathlib.Path(sys.argv[1]))"

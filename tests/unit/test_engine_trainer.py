@@ -1,7 +1,6 @@
 """The engine's trainer against the reference path, and what both promise: determinism, resume, one log line."""
 
 import dataclasses
-import io
 import logging
 import sys
 from types import SimpleNamespace
@@ -16,6 +15,7 @@ from normreg.engine.errors import UnsupportedError
 from normreg.engine.tiles import AVX2
 from normreg.engine.trainer import EngineTrainer
 from normreg.networks import NETWORKS
+from normreg.state import StateFile
 
 CPU = torch.device("cpu")
 SETTINGS = {
@@ -80,17 +80,16 @@ def test_agrees_with_the_reference_path(name, settings, condition, make, blobs):
 
 
 @pytest.mark.parametrize("norm", ["bn", "gbn"])
-def test_same_seed_same_bits_and_resume(norm, make):
+def test_same_seed_same_bits_and_resume(norm, make, tmp_path):
     settings = {"norm": norm, "num_splits": 2, "epochs": 3, "schedule": {"onecycle": {"max_lr": 0.1}}, "dropout": 0.1}
     whole = make(**settings)
     rows = [whole.run_epoch(epoch) for epoch in (1, 2, 3)]
     first = make(**settings)
     again = [first.run_epoch(1)]
-    file = io.BytesIO()
-    torch.save(first.state(), file)
-    file.seek(0)
+    file = StateFile(tmp_path / "state.pt", {})
+    file.save({"trainer": first.state(), "history": [dataclasses.asdict(again[0])]})
     second = make(**settings)
-    second.restore(torch.load(file, weights_only=True))
+    second.restore(file.load()["trainer"])
     again += [second.run_epoch(epoch) for epoch in (2, 3)]
     assert same(bits(whole.model), bits(second.model))
     assert [dataclasses.replace(row, seconds=0) for row in rows] == [dataclasses.replace(r, seconds=0) for r in again]

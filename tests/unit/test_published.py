@@ -89,10 +89,11 @@ def test_page(tmp_path, html_tables):
     readme = [{"key": "epochs", "readme": 15, "executed": 25, "note": "its log has 25"}]
     published_page.write(tmp_path / "p.html", "T", "somebody/repo", published.compare(PUBLISHED, both), readme)
     page = (tmp_path / "p.html").read_text()
-    first, second = html_tables(page)
+    first, notes, second = html_tables(page)
     assert len(first) == 1 + 8
     assert "verdict" not in first[0]
-    assert first[1] == ["l1-bn", "final accuracy %", "99.46", "99.40", "-0.06", "notebook", "–"]
+    assert notes == [["condition", "note"], ["l2-bn", "log cut off"]]
+    assert first[1] == ["l1-bn", "final accuracy %", "99.46", "99.40", "-0.06", "notebook"]
     assert second[1] == ["epochs", "15", "25", "its log has 25"]
     for text in ("1 seed measured: no verdict", "0.06 and 0.10 points", "somebody/repo", "log cut off", "-0.06"):
         assert text in page

@@ -5,6 +5,7 @@ import pickle
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 
@@ -110,6 +111,13 @@ def test_a_pickle_that_runs_code_is_refused(tmp_path, key):
     file.path.write_bytes(pickle.dumps(Evil()))
     assert file.load() is None
     assert not (tmp_path / "executed").exists()
+
+
+def test_what_could_not_be_loaded_again_is_not_saved(tmp_path, key):
+    file = state.StateFile(tmp_path / "s.pt", key())
+    with pytest.raises(pickle.UnpicklingError):
+        file.save({"history": [{"train_loss": np.float64(0.5)}]})
+    assert not file.path.exists()
 
 
 def test_an_earlier_state_survives_a_failed_save(tmp_path, key, monkeypatch):

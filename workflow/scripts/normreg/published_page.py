@@ -29,6 +29,9 @@ def write(
         readme: entries `key`, `readme`, `executed` and `note` where the study's README and its code differ.
     """
     parts = {"": _format(comparison)}
+    notes = comparison[["condition", "note"]].dropna().drop_duplicates()  # a column would run off the screen
+    if len(notes):
+        parts["Notes on the published values"] = notes
     if readme:
         parts["Where the README and the executed code differ"] = pd.DataFrame(
             [{key: entry.get(key) for key in ("key", "readme", "executed", "note")} for entry in readme]
@@ -67,6 +70,6 @@ def _format(comparison: pd.DataFrame) -> pd.DataFrame:
         if row["seeds"] > 1:
             shown["range over seeds"] = f"{text(row, 'measured_low')} to {text(row, 'measured_high')}"
         shown["difference"] = text(row, "difference", "+")
-        shown |= {key: None if pd.isna(row[key]) else row[key] for key in ("verdict", "from", "note")}
+        shown |= {key: None if pd.isna(row[key]) else row[key] for key in ("verdict", "from")}
         rows.append(shown)
     return pd.DataFrame(rows).dropna(axis="columns", how="all")

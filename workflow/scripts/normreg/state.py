@@ -43,10 +43,15 @@ class StateFile:
         self.path, self.key = path, dict(key)
 
     def save(self, content: dict[str, Any]) -> None:
-        """Replaces the state by `content` (tensors and plain data), whole or not at all."""
+        """Replaces the state by `content` (tensors and plain data), whole or not at all.
+
+        Raises:
+            pickle.UnpicklingError: something else is in `content`, which `load` would refuse: an error of ours.
+        """
         buffer = io.BytesIO()
         torch.save({"key": self.key, "content": content}, buffer)
         payload = buffer.getvalue()
+        _unpack(payload)
         with replacing(self.path) as temporary:
             temporary.write_bytes(hashlib.sha256(payload).digest() + payload)
 
@@ -58,7 +63,7 @@ class StateFile:
             return None
         reason = "it is damaged"
         if hashlib.sha256(stored[32:]).digest() == stored[:32]:
-            saved = torch.load(io.BytesIO(stored[32:]), map_location="cpu", weights_only=True)
+            saved = _unpack(stored[32:])
             differing = sorted(
                 k for k in self.key.keys() | saved["key"].keys() if self.key.get(k) != saved["key"].get(k)
             )
@@ -72,6 +77,11 @@ class StateFile:
     def remove(self) -> None:
         """Deletes the state once the results are written."""
         self.path.unlink(missing_ok=True)
+
+
+def _unpack(payload: bytes) -> dict[str, Any]:
+    saved: dict[str, Any] = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
+    return saved
 
 
 @contextmanager

@@ -127,7 +127,8 @@ class EngineTrainer:
         for norm in self._norms:
             norm.get_buffer("num_batches_tracked").add_(len(self.bounds))
         count = len(self.images)
-        return (totals[0] + penalty) / count, totals[0] / count, round(totals[1])
+        loss, correct = totals.tolist()  # plain numbers: the state of a run holds nothing of NumPy
+        return (loss + penalty) / count, loss / count, round(correct)
 
     def _batches(self, epoch: int) -> Iterator[tuple[Any, Any]]:
         """Augmented images (count, 784) and labels of each batch, in the epoch's order."""
@@ -171,7 +172,8 @@ class EngineTrainer:
         for start in range(0, len(self.test_labels), self.largest):
             part = slice(start, start + self.largest)
             self.network.evaluate(Batch(self.test_images[part], self.test_labels[part], 1), totals)
-        return totals[0] / len(self.test_labels), round(totals[1])
+        loss, hits = totals.tolist()
+        return loss / len(self.test_labels), round(hits)
 
     def state(self) -> dict[str, Any]:
         """Everything `restore` needs after a finished epoch."""
