@@ -3,28 +3,33 @@
 from collections import Counter
 
 import fuzzing
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from normreg import config
 
 
-def test_twenty_cases_through_snakemake(root, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("cases", "count", "outcome"), [(fuzzing.VALID, 8, "accepted"), (fuzzing.mutated(), 12, "refused")]
+)
+def test_through_snakemake(root, tmp_path, monkeypatch, cases, count, outcome):
     project = fuzzing.copy_project(root, tmp_path / "project")
     scratch = tmp_path / "studies"
     monkeypatch.setattr(config, "STUDIES", scratch)
     seen = Counter()
 
     @settings(
-        max_examples=20,
+        max_examples=count,
         derandomize=True,
         database=None,
         deadline=None,
         phases=[Phase.generate],  # making a failing case smaller would take minutes
         suppress_health_check=list(HealthCheck),
     )
-    @given(fuzzing.CASES)
+    @given(cases)
     def fuzz(case):
         seen[fuzzing.dry_run(case, project, scratch)] += 1
 
     fuzz()
-    assert min(seen["accepted"], seen["refused"]) >= 3, seen
+    assert seen.total() == count
+    assert seen[outcome] > count / 2, seen
