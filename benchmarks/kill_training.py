@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "workflow/scripts"))
 
 # torch._dynamo and torch._inductor are what PyTorch imports at its first optimizer, a second or two.
-PRELOAD = ["torch._dynamo", "torch._inductor", "normreg.trainer", "normreg.training", "normreg.checkpoint"]
+PRELOAD = ["torch._dynamo", "torch._inductor", "normreg.engine.trainer", "normreg.training", "normreg.checkpoint"]
 BASE = {
     "network": "gilf641",
     "penalty": "l1l2",
