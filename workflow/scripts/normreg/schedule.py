@@ -16,6 +16,16 @@ class Schedule:
         self.scheduler = scheduler
         self.per_batch = per_batch
 
+    @property
+    def learning_rate(self) -> float:
+        """Of the next batch."""
+        return float(self.scheduler.optimizer.param_groups[0]["lr"])
+
+    @property
+    def momentum(self) -> float:
+        """Of the next batch."""
+        return float(self.scheduler.optimizer.param_groups[0]["momentum"])
+
     def after_batch(self) -> None:
         """Steps a per-batch schedule."""
         if self.per_batch:

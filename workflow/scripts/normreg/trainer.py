@@ -1,6 +1,5 @@
 """Trains epoch by epoch in plain PyTorch: the readable reference every faster path is tested against."""
 
-import time
 from typing import Any
 
 import torch
@@ -10,8 +9,8 @@ from torch.nn import functional as F
 from normreg import augmentation, models, penalties, streams
 from normreg.condition import Condition
 from normreg.datasets import Dataset
+from normreg.epochs import EpochTrainer
 from normreg.evaluation import predict
-from normreg.history import Epoch
 from normreg.schedule import make_schedule
 
 
@@ -23,7 +22,7 @@ def batch_bounds(images: int, batch_size: int) -> list[tuple[int, int]]:
     return list(zip(starts, [*starts[1:], images], strict=True))
 
 
-class TorchTrainer:
+class TorchTrainer(EpochTrainer):
     """Model, optimizer and schedule of one run. All randomness comes from the named streams of its seed.
 
     Sets PyTorch's default generators: for the initial weights here, for dropout at the start of each epoch.
@@ -43,28 +42,8 @@ class TorchTrainer:
         self.bounds = batch_bounds(len(self.images), condition["batch_size"])
         self.schedule = make_schedule(self.optimizer, condition["schedule"], condition["epochs"], len(self.bounds))
 
-    def run_epoch(self, epoch: int) -> Epoch:
-        """Trains for one epoch (numbered from 1), validates, and returns the epoch's row."""
-        started = time.perf_counter()
-        learning_rate = float(self.optimizer.param_groups[0]["lr"])
-        objective, loss, correct = self._train_epoch(epoch)
-        logits = predict(self.model, self.test_images)
-        validation_loss = F.cross_entropy(logits.double(), self.test_labels).item()
-        hits = (logits.argmax(1) == self.test_labels).sum().item()
-        self.schedule.after_epoch()
-        return Epoch(
-            epoch=epoch,
-            learning_rate=learning_rate,
-            train_objective=objective,
-            train_loss=loss,
-            train_accuracy=100 * correct / len(self.images),
-            validation_loss=validation_loss,
-            validation_accuracy=100 * hits / len(self.test_images),
-            seconds=time.perf_counter() - started,
-        )
-
     def _train_epoch(self, epoch: int) -> tuple[float, float, int]:
-        """Mean objective, mean loss, number of correct predictions, all as trained; no synchronisation in between."""
+        # No synchronisation of the device between batches.
         count = len(self.images)
         order = torch.randperm(count, generator=streams.generator(self.seed, streams.ORDER, epoch)).to(self.device)
         draws = self._augmentation_draws(epoch, count)
@@ -96,6 +75,11 @@ class TorchTrainer:
         self.schedule.after_batch()
         share = (logits.detach().argmax(1) == labels).double().mean()
         return torch.stack([objective.detach().double(), loss.detach().double(), share])
+
+    def _validate(self) -> tuple[float, int]:
+        logits = predict(self.model, self.test_images)
+        loss = F.cross_entropy(logits.double(), self.test_labels).item()
+        return loss, int((logits.argmax(1) == self.test_labels).sum().item())
 
     def state(self) -> dict[str, Any]:
         """Everything `restore` needs after a finished epoch. No generator states: each epoch seeds its own streams."""

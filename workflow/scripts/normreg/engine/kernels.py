@@ -33,6 +33,7 @@ from normreg.engine.stages import Stage
 from normreg.engine.tiles import Registers, choose_registers
 from normreg.lock import exclusive
 
+# Imported here for the digest, and so that training has them among its inputs: only generated code calls them.
 _COMPILED = (
     codegen,
     convolution,

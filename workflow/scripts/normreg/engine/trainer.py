@@ -4,7 +4,6 @@ Initial weights, order of the images, augmentation draws and schedules come from
 seeds. Results differ by rounding and by the dropout masks, which come from a hash instead of PyTorch's generator.
 """
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from normreg.engine.kernels import processor
 from normreg.engine.network import Batch, EngineNetwork
 from normreg.engine.stages import make_stages
 from normreg.engine.tiles import Registers
-from normreg.history import Epoch
+from normreg.epochs import EpochTrainer
 from normreg.layers import Dropout, usable_splits
 from normreg.networks import NETWORKS
 from normreg.schedule import make_schedule
@@ -32,7 +31,7 @@ _CHUNK = 512  # images augmented at once, at least: few calls, and what they wor
 _STATISTICS = {"running_mean": "running_mean", "running_var": "running_variance"}  # PyTorch's name, and the engine's
 
 
-class EngineTrainer:
+class EngineTrainer(EpochTrainer):
     """One run. Sets PyTorch's default generator for the initial weights; uses one thread."""
 
     def __init__(
@@ -98,26 +97,7 @@ class EngineTrainer:
         pairs = zip(self.network.stages, self.network.buffers, strict=True)
         return (own for stage, own in pairs if stage.norm)
 
-    def run_epoch(self, epoch: int) -> Epoch:
-        """Trains for one epoch (numbered from 1), validates, and returns the epoch's row."""
-        started = time.perf_counter()
-        learning_rate = float(self.optimizer.param_groups[0]["lr"])
-        objective, loss, correct = self._train_epoch(epoch)
-        validation_loss, hits = self._validate()
-        self.schedule.after_epoch()
-        return Epoch(
-            epoch=epoch,
-            learning_rate=learning_rate,
-            train_objective=objective,
-            train_loss=loss,
-            train_accuracy=100 * correct / len(self.images),
-            validation_loss=validation_loss,
-            validation_accuracy=100 * hits / len(self.test_labels),
-            seconds=time.perf_counter() - started,
-        )
-
     def _train_epoch(self, epoch: int) -> tuple[float, float, int]:
-        """Mean objective, mean loss and number of correct predictions, all as trained."""
         key = streams.stream_seed(self.seed, streams.DROPOUT, epoch)
         totals, penalty, counter = np.zeros(2), 0.0, 0
         for images, labels in self._batches(epoch):
@@ -148,7 +128,7 @@ class EngineTrainer:
 
     def _step(self) -> float:
         """One SGD step with the schedule's rates of this batch; returns the penalty in the objective."""
-        group, lambdas, network = self.optimizer.param_groups[0], self.condition["lambdas"], self.network
+        lambdas, network = self.condition["lambdas"], self.network
         penalty = network.shared.sgd(
             network.weights,
             network.gradients,
@@ -158,15 +138,14 @@ class EngineTrainer:
             lambdas["l1"],
             lambdas["l2"],
             lambdas["group_l2"],
-            float(group["lr"]),
-            float(group["momentum"]),
-            group["nesterov"],
+            self.schedule.learning_rate,
+            self.schedule.momentum,
+            self.condition["optimizer"]["nesterov"],
         )
         self.schedule.after_batch()
         return float(penalty)
 
     def _validate(self) -> tuple[float, int]:
-        """Mean loss and number of correct predictions on the validation split."""
         totals = np.zeros(2)
         self.network.set_evaluation_constants()
         for start in range(0, len(self.test_labels), self.largest):
