@@ -1,7 +1,7 @@
-"""Which engine trains a run: PyTorch, or the CPU engine in numba. Imports neither before it is needed.
+"""Which engine trains a run: PyTorch, the CPU engine in numba, or CUDA graphs. Imports none before it is needed.
 
 The numba engine is several times as fast on a CPU, but its kernels take seconds to compile: `auto` chooses it where
-training is long enough to save more than that.
+training is long enough to save more than that. CUDA graphs are for those who ask for them: no GPU has run them yet.
 """
 
 import logging
@@ -28,7 +28,7 @@ def wants_numba(engine: str, device: str, images: int, epochs: int) -> bool:
     """Whether a run with this `engine` key is one for the numba engine.
 
     Args:
-        engine: auto, torch or numba.
+        engine: auto, torch, numba or cudagraph.
         device: the kind of the device the run uses.
         images: training images in an epoch.
         epochs: of the run.
@@ -60,31 +60,47 @@ def compile_kernels(network: str, cache: Path) -> str:
 def make_trainer(
     engine: str, condition: Condition, seed: int, data: "Dataset", device: "torch.device", cache: Path
 ) -> tuple["Trainer", str]:
-    """A fresh trainer and the name of its engine, "torch" or "numba"; logs a line that says which and why.
+    """A fresh trainer and the name of its engine: torch, numba or cudagraph. Logs a line that says which and why.
 
     Args:
-        engine: auto, torch or numba; what numba cannot do goes to PyTorch.
+        engine: auto, torch, numba or cudagraph; what numba cannot do, and CUDA graphs without a GPU, go to PyTorch.
         condition, seed, data, device: of the run.
         cache: folder of compiled kernels; what is missing is compiled into it.
+
+    Raises:
+        NormregError: this GPU does not capture or replay the training step as it should.
     """
     from normreg.trainer import TorchTrainer
 
     reason = ""
     if wants_numba(engine, device.type, len(data.train_labels), condition["epochs"]):
-        try:
-            from normreg.engine.errors import UnsupportedError
-            from normreg.engine.trainer import EngineTrainer
-        except ImportError as error:
-            reason = f" (not numba: {error})"
-        else:
-            try:
-                trainer = EngineTrainer(condition, seed, data, cache)
-            except UnsupportedError as error:
-                reason = f" (not numba: {error})"
-            else:
-                log.info("engine numba, %s", trainer.description)
-                return trainer, "numba"
+        made = _make_numba(condition, seed, data, cache)
+        if not isinstance(made, str):
+            return made, "numba"
+        reason = f" (not numba: {made})"
+    elif engine == "cudagraph" and device.type == "cuda":
+        from normreg.cudagraph.trainer import GraphTrainer
+
+        log.info("engine cudagraph")
+        return GraphTrainer(condition, seed, data, device), "cudagraph"
     elif engine == "numba":
         reason = f" (not numba: it computes on the CPU, not on {device.type})"
+    elif engine == "cudagraph":
+        reason = f" (not cudagraph: it needs a CUDA GPU, and the device is {device.type})"
     log.info("engine torch%s", reason)
     return TorchTrainer(condition, seed, data, device), "torch"
+
+
+def _make_numba(condition: Condition, seed: int, data: "Dataset", cache: Path) -> "Trainer | str":
+    """A trainer of the numba engine, or why there is none."""
+    try:
+        from normreg.engine.errors import UnsupportedError
+        from normreg.engine.trainer import EngineTrainer
+    except ImportError as error:
+        return str(error)
+    try:
+        trainer = EngineTrainer(condition, seed, data, cache)
+    except UnsupportedError as error:
+        return str(error)
+    log.info("engine numba, %s", trainer.description)
+    return trainer

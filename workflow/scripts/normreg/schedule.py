@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch.optim import SGD
 from torch.optim.lr_scheduler import ConstantLR, LRScheduler, OneCycleLR, StepLR
 
+from normreg.condition import Condition
 from normreg.errors import ConfigError
 
 
@@ -35,6 +37,23 @@ class Schedule:
         """Steps a per-epoch schedule."""
         if not self.per_batch:
             self.scheduler.step()
+
+    def state(self) -> dict[str, Any]:
+        """What `restore` needs: the rates of now are the optimizer's."""
+        return {"scheduler": self.scheduler.state_dict(), "optimizer": self.scheduler.optimizer.state_dict()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Takes over what `state` returned."""
+        self.scheduler.optimizer.load_state_dict(state["optimizer"])
+        self.scheduler.load_state_dict(dict(state["scheduler"]))
+
+
+def make_detached_schedule(condition: Condition, batches: int) -> Schedule:
+    """The schedule of an engine with an update of its own, which reads the rates: its optimizer trains nothing."""
+    optimizer = SGD([torch.zeros(1)], **condition["optimizer"])
+    schedule = make_schedule(optimizer, condition["schedule"], condition["epochs"], batches)
+    optimizer.step()  # changes nothing; schedules warn if it was never called
+    return schedule
 
 
 def make_schedule(optimizer: SGD, spec: Mapping[str, Mapping[str, Any]], epochs: int, batches: int) -> Schedule:

@@ -11,6 +11,7 @@ from normreg.condition import Condition
 from normreg.datasets import Dataset
 from normreg.epochs import EpochTrainer
 from normreg.evaluation import predict
+from normreg.objective import objective
 from normreg.schedule import make_schedule
 
 
@@ -30,8 +31,8 @@ class TorchTrainer(EpochTrainer):
 
     def __init__(self, condition: Condition, seed: int, data: Dataset, device: torch.device) -> None:
         self.condition, self.seed, self.device = condition, seed, device
-        self.images, self.labels = _tensors(data.train_images, data.train_labels, device)
-        self.test_images, self.test_labels = _tensors(data.test_images, data.test_labels, device)
+        self.images, self.labels = to_device(data.train_images, data.train_labels, device)
+        self.test_images, self.test_labels = to_device(data.test_images, data.test_labels, device)
         torch.manual_seed(streams.stream_seed(seed, streams.INIT))
         self.model = models.build(
             condition["network"], condition["norm"], condition["num_splits"], condition["dropout"]
@@ -55,8 +56,8 @@ class TorchTrainer(EpochTrainer):
             batch_draws = [{name: values[start:stop] for name, values in step.items()} for step in draws]
             images = augmentation.apply(self.condition["augmentation"], batch_draws, self.images[chosen])
             totals += self._step(augmentation.normalise(images), self.labels[chosen]) * (stop - start)
-        objective, loss, correct = totals.tolist()
-        return objective / count, loss / count, round(correct)
+        mean, loss, correct = totals.tolist()
+        return mean / count, loss / count, round(correct)
 
     def _augmentation_draws(self, epoch: int, count: int) -> list[dict[str, Tensor]]:
         generator = streams.generator(self.seed, streams.AUGMENTATION, epoch)
@@ -65,16 +66,12 @@ class TorchTrainer(EpochTrainer):
 
     def _step(self, images: Tensor, labels: Tensor) -> Tensor:
         """One SGD step; returns objective, loss and share of correct predictions of the batch, float64 (3,)."""
-        logits = self.model(images)
-        loss = F.cross_entropy(logits, labels)
-        penalty = penalties.penalty(self.penalised, self.condition["lambdas"])
-        objective = loss if penalty is None else loss + penalty
+        value, figures = objective(self.model, images, labels, self.penalised, self.condition["lambdas"])
         self.optimizer.zero_grad()
-        objective.backward()
+        value.backward()
         self.optimizer.step()
         self.schedule.after_batch()
-        share = (logits.detach().argmax(1) == labels).double().mean()
-        return torch.stack([objective.detach().double(), loss.detach().double(), share])
+        return figures
 
     def _validate(self) -> tuple[float, int]:
         logits = predict(self.model, self.test_images)
@@ -83,18 +80,14 @@ class TorchTrainer(EpochTrainer):
 
     def state(self) -> dict[str, Any]:
         """Everything `restore` needs after a finished epoch. No generator states: each epoch seeds its own streams."""
-        return {
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "schedule": self.schedule.scheduler.state_dict(),
-        }
+        return {"model": self.model.state_dict(), "schedule": self.schedule.state()}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Takes over what `state` returned in another process; the next epochs are then bit-identical to its next."""
         self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.schedule.scheduler.load_state_dict(state["schedule"])
+        self.schedule.restore(state["schedule"])
 
 
-def _tensors(images: object, labels: object, device: torch.device) -> tuple[Tensor, Tensor]:
+def to_device(images: object, labels: object, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Arrays of images and labels as tensors on `device`, labels int64."""
     return torch.as_tensor(images).to(device), torch.as_tensor(labels).long().to(device)

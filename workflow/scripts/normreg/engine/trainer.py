@@ -24,7 +24,7 @@ from normreg.engine.tiles import Registers
 from normreg.epochs import EpochTrainer
 from normreg.layers import Dropout, usable_splits
 from normreg.networks import NETWORKS
-from normreg.schedule import make_schedule
+from normreg.schedule import make_detached_schedule
 from normreg.trainer import batch_bounds
 
 _CHUNK = 512  # images augmented at once, at least: few calls, and what they work on stays in the cache
@@ -63,16 +63,9 @@ class EngineTrainer(EpochTrainer):
         gray = torch.arange(256, dtype=torch.uint8).view(1, 1, -1)
         self.network.pixels[:] = augmentation.normalise(gray).numpy().reshape(-1)
         self._import_model()
-        self._make_optimiser()
-
-    def _make_optimiser(self) -> None:
-        """The penalty's place, and a PyTorch optimizer that is never given gradients: schedules set its rates."""
-        condition, parameters = self.condition, list(self._model.parameters())
         inside = {id(p) for p in penalties.scoped_parameters(self._model, condition["penalty_scope"])[0]}
-        self.penalised = np.array([id(p) in inside for p in parameters])
-        self.optimizer = penalties.sgd(self._model, condition["optimizer"], 0.0, "all")
-        self.schedule = make_schedule(self.optimizer, condition["schedule"], condition["epochs"], len(self.bounds))
-        self.optimizer.step()  # changes nothing; schedules warn if it was never called
+        self.penalised = np.array([id(p) in inside for p in self._model.parameters()])
+        self.schedule = make_detached_schedule(condition, len(self.bounds))
 
     @property
     def model(self) -> nn.Sequential:
@@ -159,8 +152,7 @@ class EngineTrainer(EpochTrainer):
         return {
             "model": {name: value.clone() for name, value in self.model.state_dict().items()},
             "velocity": torch.from_numpy(self.network.memory.velocity.copy()),
-            "optimizer": self.optimizer.state_dict(),
-            "schedule": self.schedule.scheduler.state_dict(),
+            "schedule": self.schedule.state(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -168,5 +160,4 @@ class EngineTrainer(EpochTrainer):
         self._model.load_state_dict(state["model"])
         self._import_model()
         self.network.memory.velocity[:] = state["velocity"].numpy()
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.schedule.scheduler.load_state_dict(state["schedule"])
+        self.schedule.restore(state["schedule"])
