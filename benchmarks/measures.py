@@ -3,14 +3,13 @@
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 from harness import Fleet, Spread, alternate, ratios, train_side_by_side
 from table import Row, Table
 from work import training_flops
-from worker import ENGINE, NOTEBOOK, REFERENCE, Job
+from worker import CONTESTANTS, ENGINE, LABELS, NOTEBOOK, REFERENCE, Job
 
-LABELS = {NOTEBOOK: "notebook loop", REFERENCE: "normreg, torch", ENGINE: "normreg, numba"}
-VARIANTS = tuple(LABELS)
 UNPINNED = "notebook loop, unpinned"
 TOP = 12  # operations listed in a profile
 
@@ -42,11 +41,11 @@ class Plan:
 
 def measure_steps(job: Job, plan: Plan, table: Table) -> None:
     """Milliseconds per training step, one process on one thread, and the share of the machine's peak that it uses."""
-    network, name = job.condition["network"], _name(job)
+    network, name, variants = job.condition["network"], _name(job), CONTESTANTS[job.device]
     batch = job.condition["batch_size"]
     job = replace(job, train_images=plan.steps * batch, test_images=1)
     with ExitStack() as stack:
-        fleets = {variant: stack.enter_context(Fleet(_variant(job, variant))) for variant in VARIANTS}
+        fleets = {variant: stack.enter_context(Fleet(_variant(job, variant))) for variant in variants}
 
         def milliseconds(fleet: Fleet) -> Callable[[], float]:
             return lambda: 1e3 * fleet.ask("epoch")[0]["seconds"] / plan.steps
@@ -57,11 +56,11 @@ def measure_steps(job: Job, plan: Plan, table: Table) -> None:
             | {"gemm": lambda: fleets[REFERENCE].ask("gemm")[0]},
         )
     where = ("step", network, name)
-    _write(table, where, f"{plan.steps} steps of {batch} images", values, VARIANTS, "ms/step")
+    _write(table, where, f"{plan.steps} steps of {batch} images", values, variants, "ms/step")
     peak = values["gemm"]
-    table.spread(where, "machine", "float32 1024^3 matrix product, 1 thread", Spread.of(peak), "GFLOP/s")
+    table.spread(where, "machine", "float32 1024^3 matrix product", Spread.of(peak), "GFLOP/s")
     gflop = training_flops(network) * batch / 1e9
-    for variant in VARIANTS:
+    for variant in variants:
         shares = [100 * gflop / (ms / 1e3) / top for ms, top in zip(values[variant], peak, strict=True)]
         table.spread(where, LABELS[variant], "share of that peak", Spread.of(shares), "%")
 
@@ -71,7 +70,7 @@ def measure_epochs(job: Job, plan: Plan, table: Table) -> None:
     network, name = job.condition["network"], _name(job)
     job = replace(job, train_images=plan.train_images, test_images=plan.test_images)
     for size in dict.fromkeys((1, plan.processes)):
-        variants = {variant: _variant(job, variant) for variant in VARIANTS}
+        variants = {variant: _variant(job, variant) for variant in CONTESTANTS[job.device]}
         where = (f"epoch, {size} at a time", network, name)
         _race(table, where, variants, plan.epoch_rounds, size)
 
@@ -106,25 +105,25 @@ def _race(table: Table, where: tuple[str, str, str], jobs: dict[str, Job], round
 
 
 def measure_accuracy(job: Job, plan: Plan, table: Table) -> None:
-    """Final accuracy over seeds of both loops, and the difference with its 95 % interval by Welch."""
+    """Final accuracy over seeds, and the difference to the notebook loop with its 95 % interval by Welch."""
     from scipy.stats import ttest_ind
 
-    network, name = job.condition["network"], _name(job)
+    network, name, variants = job.condition["network"], _name(job), CONTESTANTS[job.device]
     job = replace(job, train_images=plan.train_images, test_images=plan.test_images)
     condition = job.condition.copy()
     condition["epochs"] = plan.accuracy_epochs
     jobs = [
         replace(job, variant=variant, condition=condition, seed=seed)
         for seed in range(plan.seeds)
-        for variant in VARIANTS
+        for variant in variants
     ]
     answers = train_side_by_side(jobs, plan.accuracy_epochs, plan.processes)
     where = (f"accuracy after {plan.accuracy_epochs} epochs", network, name)
     for key, unit in (("accuracy", "%"), ("loss", "nats")):
-        values = {v: [answer[key] for answer in answers[k :: len(VARIANTS)]] for k, v in enumerate(VARIANTS)}
-        for variant in VARIANTS:
+        values = {v: [answer[key] for answer in answers[k :: len(variants)]] for k, v in enumerate(variants)}
+        for variant in variants:
             _mean_and_deviation(table, where, LABELS[variant], f"validation {key}", values[variant], unit)
-        for variant in VARIANTS[1:]:
+        for variant in variants[1:]:
             test = ttest_ind(values[variant], values[NOTEBOOK], equal_var=False)
             low, high = (float(bound) for bound in test.confidence_interval(0.95))
             difference = (sum(values[variant]) - sum(values[NOTEBOOK])) / plan.seeds
@@ -138,7 +137,7 @@ def measure_determinism(job: Job, plan: Plan, table: Table) -> None:
     """Whether two processes train to the same bits."""
     job = replace(job, train_images=plan.steps * job.condition["batch_size"], test_images=1)
     where = ("determinism", job.condition["network"], _name(job))
-    for variant in (REFERENCE, ENGINE):
+    for variant in CONTESTANTS[job.device][1:]:
         digests = set()
         for _ in range(2):
             with Fleet(_variant(job, variant)) as fleet:
@@ -151,7 +150,7 @@ def measure_determinism(job: Job, plan: Plan, table: Table) -> None:
 def measure_profile(job: Job, plan: Plan, table: Table) -> None:
     """Where the time of a step goes: each operation's own share of the time."""
     job = replace(job, train_images=plan.steps * job.condition["batch_size"], test_images=1)
-    for variant in (NOTEBOOK, REFERENCE):
+    for variant in [v for v in CONTESTANTS[job.device] if v != ENGINE]:  # which has no operations of PyTorch
         with Fleet(_variant(job, variant)) as fleet:
             shares = fleet.ask("profile")[0]
         where = ("profile", job.condition["network"], _name(job))
@@ -173,14 +172,14 @@ def _write(
     unit: str,
     threads: dict[str, int] | None = None,
 ) -> None:
-    """The spread of each variant, then how many times as fast as the first each is, round by round."""
+    """The spread of each variant, then how many times as fast as those before it each is, round by round."""
     for variant in variants:
         count = threads[variant] if threads else 1
         own = f"{item}, {count} thread" + ("" if count == 1 else "s")
         table.spread(where, LABELS.get(variant, variant), own, Spread.of(values[variant]), unit)
-    for variant in variants[1:]:
-        speed = ratios(values[variants[0]], values[variant])
-        table.spread(where, LABELS.get(variant, variant), f"speed against {LABELS[variants[0]]}", speed, "x")
+    for slower, faster in combinations(variants, 2):
+        speed = ratios(values[slower], values[faster])
+        table.spread(where, LABELS.get(faster, faster), f"speed against {LABELS.get(slower, slower)}", speed, "x")
 
 
 def _mean_and_deviation(

@@ -19,7 +19,14 @@ if TYPE_CHECKING:
     from normreg.datasets import Dataset
     from normreg.trainer import TorchTrainer
 
-NOTEBOOK, REFERENCE, ENGINE = "notebook", "reference", "engine"
+NOTEBOOK, REFERENCE, ENGINE, GRAPH = "notebook", "reference", "engine", "graph"
+LABELS = {
+    NOTEBOOK: "notebook loop",
+    REFERENCE: "normreg, torch",
+    ENGINE: "normreg, numba",
+    GRAPH: "normreg, cudagraph",
+}
+CONTESTANTS = {"cpu": (NOTEBOOK, REFERENCE, ENGINE), "cuda": (NOTEBOOK, REFERENCE, GRAPH)}
 KERNELS = Path("results/benchmarks/kernels")  # the compiled kernels of the engine
 GEMM = 1024  # side of the matrices whose product gives the machine's peak
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -30,7 +37,7 @@ class Job:
     """What a worker trains. An epoch is the first `train_images` and `test_images` of the data set at `data`.
 
     Attributes:
-        variant: `NOTEBOOK`, `REFERENCE` or `ENGINE`.
+        variant: `NOTEBOOK`, `REFERENCE`, `ENGINE` (on the CPU) or `GRAPH` (on a GPU).
         threads: None leaves the number of threads to PyTorch, as a notebook does.
     """
 
@@ -41,6 +48,7 @@ class Job:
     test_images: int
     seed: int = 0
     threads: int | None = 1
+    device: str = "cpu"
 
 
 def serve(connection: Connection, job: Job) -> None:
@@ -74,15 +82,19 @@ def build(job: Job, data: "Dataset") -> "TorchTrainer | Notebook":
 
         if job.threads is not None:
             torch.set_num_threads(job.threads)
-        return Notebook(job.condition, job.seed, data)
+        return Notebook(job.condition, job.seed, data, device=job.device)
     from normreg import devices, trainer
 
+    device = devices.resolve(job.device, job.threads or 1)
     if job.variant == ENGINE:
         from normreg.engine.trainer import EngineTrainer
 
-        torch.set_num_threads(job.threads or 1)
         return EngineTrainer(job.condition, job.seed, data, KERNELS)
-    return trainer.TorchTrainer(job.condition, job.seed, data, devices.resolve("cpu", job.threads or 1))
+    if job.variant == GRAPH:
+        from normreg.cudagraph.trainer import GraphTrainer
+
+        return GraphTrainer(job.condition, job.seed, data, device)
+    return trainer.TorchTrainer(job.condition, job.seed, data, device)
 
 
 def subset(data: "Dataset", train_images: int, test_images: int) -> "Dataset":
@@ -106,6 +118,7 @@ class _Run:
         batch = job.condition["batch_size"]
         build(job, subset(data, 3 * batch, 2 * batch)).run_epoch(1)  # warm-up: kernels are chosen, memory is mapped
         self.trainer = build(job, subset(data, job.train_images, job.test_images))
+        self.device = job.device
         self.epochs = 0
 
     def epoch(self) -> dict[str, float]:
@@ -120,7 +133,7 @@ class _Run:
         """SHA-256 of all weights and buffers."""
         sha = hashlib.sha256()
         for value in self.trainer.model.state_dict().values():
-            sha.update(value.numpy().tobytes())
+            sha.update(value.cpu().numpy().tobytes())
         return sha.hexdigest()
 
     def threads(self) -> int:
@@ -133,19 +146,24 @@ class _Run:
         """GFLOP/s of a float32 matrix product, the best of five."""
         import torch
 
-        a, b = torch.rand(2, GEMM, GEMM)
+        a, b = torch.rand(2, GEMM, GEMM, device=self.device)
         times = []
         for _ in range(6):
             started = time.perf_counter()
-            a @ b
+            (a @ b)[0, 0].item()  # waits for a GPU
             times.append(time.perf_counter() - started)
         return 2 * GEMM**3 / min(times[1:]) / 1e9
 
     def profile(self) -> dict[str, float]:
-        """Share of each operation's own time in an epoch; what no operation accounts for is "outside operations"."""
+        """Share of each operation's own time in an epoch; what no operation accounts for is "outside operations".
+
+        On a GPU operations are its kernels, and outside of them it is idle.
+        """
         from torch.profiler import ProfilerActivity, profile
 
-        with profile(activities=[ProfilerActivity.CPU]) as profiler:
+        gpu = self.device == "cuda"
+        with profile(activities=[ProfilerActivity.CUDA if gpu else ProfilerActivity.CPU]) as profiler:
             wall = 1e6 * self.epoch()["seconds"]
-        own = {event.key: event.self_cpu_time_total / wall for event in profiler.key_averages()}
+        time_of = "self_device_time_total" if gpu else "self_cpu_time_total"
+        own = {event.key: getattr(event, time_of) / wall for event in profiler.key_averages()}
         return own | {"outside operations": max(0.0, 1 - sum(own.values()))}

@@ -1,9 +1,10 @@
-"""Speed on the CPU: normreg's two engines against a plain notebook loop, in turns in one run. See README.md here.
+"""Speed of normreg's engines against a plain notebook loop, in turns in one run. See README.md here.
 
-python benchmarks/cpu.py --mnist-dir DIR [--quick]
+python benchmarks/speed.py --mnist-dir DIR [--device cuda] [--quick]
 """
 
 import argparse
+import datetime
 import os
 import platform
 import sys
@@ -19,7 +20,7 @@ import recipes
 from harness import usable_cores
 from measures import Plan
 from table import Table
-from worker import NOTEBOOK, Job
+from worker import CONTESTANTS, NOTEBOOK, Job
 
 from normreg import datasets, sources
 from normreg.errors import NormregError
@@ -55,6 +56,7 @@ FULL = {
     "seeds": 5,
     "accuracy_epochs": 3,
 }
+GPU_STEPS = 500  # in a turn: fifty of the captured ones are over too soon to be timed
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -70,8 +72,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", choices=MEASURES, help=f"measures to take; without: {' '.join(DEFAULT)}")
     parser.add_argument("--accuracy", action="store_true", help="also compare accuracies over seeds")
     parser.add_argument("--profile", action="store_true", help="also list the operations of a step")
-    parser.add_argument("--processes", type=int, default=usable_cores(), help="side by side; without: the cores")
-    parser.add_argument("--out", type=Path, default=Path("results/benchmarks/cpu.csv"), help="CSV file to write")
+    parser.add_argument("--device", choices=CONTESTANTS, default="cpu", help="where to train")
+    parser.add_argument("--processes", type=int, help="side by side; without: the cores, on a GPU four")
+    parser.add_argument("--out", type=Path, help="CSV file to write; without: results/benchmarks/DEVICE.csv")
     for name, value in FULL.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=int, metavar="N", help=f"{value}, quick {QUICK[name]}")
     return parser.parse_args()
@@ -79,17 +82,20 @@ def parse_arguments() -> argparse.Namespace:
 
 def make_plan(arguments: argparse.Namespace) -> Plan:
     """The amounts to measure."""
-    numbers = QUICK if arguments.quick else FULL
+    numbers = QUICK if arguments.quick else FULL | ({"steps": GPU_STEPS} if arguments.device == "cuda" else {})
     given = {name: getattr(arguments, name) for name in numbers if getattr(arguments, name) is not None}
-    return Plan(**numbers | given, processes=arguments.processes)
+    processes = arguments.processes or (4 if arguments.device == "cuda" else usable_cores())
+    return Plan(**numbers | given, processes=processes)
 
 
-def describe_machine(table: Table, processes: int) -> None:
+def describe_machine(table: Table, device: str, processes: int) -> None:
     """What the figures were taken on; a warning if the machine has other work to do."""
     where = ("machine", "", "")
     cores = usable_cores()
     for item, value in (
+        ("date", datetime.date.today().isoformat()),
         ("processor", _processor()),
+        ("GPU", _card() if device == "cuda" else "not used"),
         ("usable cores", cores),
         ("Python", platform.python_version()),
         ("torch", version("torch")),
@@ -100,6 +106,15 @@ def describe_machine(table: Table, processes: int) -> None:
         table.value(where, "", item, str(value))
     if os.getloadavg()[0] > 0.3 * cores:
         print("  The machine is busy: absolute times will be wrong, ratios less so.")
+
+
+def _card() -> str:
+    """The GPU's name."""
+    import torch
+
+    if not torch.cuda.is_available():
+        raise SystemExit(f"error: --device cuda: PyTorch {torch.__version__} sees no CUDA GPU on this machine")
+    return torch.cuda.get_device_name()
 
 
 def _processor() -> str:
@@ -113,15 +128,16 @@ def _processor() -> str:
 def main() -> None:
     """Takes the measures asked for, network by network and condition by condition."""
     arguments = parse_arguments()
-    chosen = [*(arguments.only or DEFAULT)]
+    chosen = [name for name in arguments.only or DEFAULT if (name, arguments.device) != ("trap", "cuda")]
     chosen += [name for name in ("accuracy", "profile") if getattr(arguments, name) and name not in chosen]
     plan = make_plan(arguments)
     try:
         data = sources.prepare("mnist", arguments.mnist_dir, Path("resources/download/mnist"))
     except NormregError as error:
         raise SystemExit(f"error: {error}") from None
-    table = Table(arguments.out)
-    describe_machine(table, plan.processes)
+    out = arguments.out or Path(f"results/benchmarks/{arguments.device}.csv")
+    table = Table(out)
+    describe_machine(table, arguments.device, plan.processes)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "mnist.npz"
         datasets.save(data, path)
@@ -129,8 +145,8 @@ def main() -> None:
             for network in arguments.networks:
                 for name in arguments.conditions[: 1 if measure in FIRST_ONLY else None]:
                     condition = recipes.make_condition(network, name, ENDLESS, arguments.batch_size)
-                    MEASURES[measure](Job(NOTEBOOK, condition, path, 0, 0), plan, table)
-    print(f"\nwritten to {arguments.out}")
+                    MEASURES[measure](Job(NOTEBOOK, condition, path, 0, 0, device=arguments.device), plan, table)
+    print(f"\nwritten to {out}")
 
 
 if __name__ == "__main__":
