@@ -140,7 +140,7 @@ def test_a_clone_with_copied_results_needs_one_touch(finished, new_project):
     ("arguments", "settings"),
     [
         ((), ("device=cpu",)),
-        ((), ("device=cuda",)),
+        ((), ("device=cuda", "engine=cudagraph")),
         ((), ("engine=torch",)),
         ((), ("engine=numba",)),
         ((), ("mnist_dir=/somewhere/else",)),
