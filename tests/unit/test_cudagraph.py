@@ -1,6 +1,7 @@
 """The CUDA graph engine on the CPU: its steps against PyTorch's path, and recorded steps against the steps."""
 
 import dataclasses
+import gc
 import types
 
 import pytest
@@ -76,7 +77,9 @@ def test_replays_change_the_same_bits_as_the_steps(run, blobs):
     assert same(bits(eager), bits(recorded))
 
 
-def test_both_paths_train_on_the_same_images(run, blobs, monkeypatch):
+@pytest.mark.parametrize("chunk", [16, 49, 4096])
+def test_both_paths_train_on_the_same_images(run, blobs, monkeypatch, chunk):
+    monkeypatch.setattr(buffers, "_CHUNK", chunk)
     fed = {trainer: [], steps: []}
     for module, seen in fed.items():
         real = module.objective
@@ -219,18 +222,62 @@ def dropout_without_seed(monkeypatch):
     monkeypatch.setattr(Dropout, "forward", mask)
 
 
-@pytest.mark.parametrize(
-    ("fault", "said"),
-    [
-        (count_in_python, "replayed training steps give other bits"),
-        (freeze_momentum, "replayed training steps give other bits"),
-        (dropout_without_seed, "give other bits when they are repeated"),
-    ],
-)
-def test_a_recording_that_does_something_else_is_refused(condition, blobs, monkeypatch, fault, said):
+def new_images_every_epoch(monkeypatch):
+    """An epoch's images at a new address, which a replay does not know."""
+    fill = buffers.EpochBuffers.fill
+
+    def refill(self, *given):
+        self.images = self.images.clone()
+        fill(self, *given)
+
+    monkeypatch.setattr(buffers.EpochBuffers, "fill", refill)
+
+
+def freeze_learning_rate(monkeypatch):
+    real = buffers.EpochBuffers.rates_now
+
+    def rates_now(self):
+        rate, momentum = real(self)
+        return rate.new_tensor(self.rates[0, 0].numpy().item()), momentum
+
+    monkeypatch.setattr(buffers.EpochBuffers, "rates_now", rates_now)
+
+
+REPLAYS, REPEATS = "replayed training steps give other bits", "give other bits when they are repeated"
+FAULTS = [
+    (count_in_python, REPLAYS, 16),
+    (freeze_momentum, REPLAYS, 16),
+    (new_images_every_epoch, REPLAYS, 16),
+    (new_images_every_epoch, REPLAYS, 64),
+    (freeze_learning_rate, REPLAYS, 64),
+    (dropout_without_seed, REPEATS, 16),
+]
+
+
+@pytest.mark.parametrize(("fault", "said", "batch"), FAULTS)
+def test_a_recording_that_does_something_else_is_refused(condition, blobs, monkeypatch, fault, said, batch):
     fault(monkeypatch)
     with pytest.raises(CaptureError, match=rf"engine cudagraph: .*{said}.*--config engine=torch"):
-        GraphTrainer(condition(), 0, blobs, CPU, tape.record)
+        GraphTrainer(condition(batch_size=batch), 0, blobs, CPU, tape.record)
+
+
+def test_no_graph_of_autograd_is_alive_when_a_step_is_recorded(run, blobs):
+    """On a card its nodes would belong to the default stream, which a capture must not touch."""
+    alive = []
+
+    def record(step, rewind):
+        gc.collect()
+        alive.append([x for x in gc.get_objects() if issubclass(type(x), torch.Tensor) and x.grad_fn is not None])
+        for _ in range(2):
+            rewind()
+            step()
+        return step
+
+    gc.collect()
+    outside = torch.ones(1, requires_grad=True) * 2  # shows that the search finds one
+    GraphTrainer(run, 0, blobs, CPU, record)
+    assert [len(found) for found in alive] == [1] * len(alive)
+    assert alive[0][0] is outside
 
 
 @pytest.mark.parametrize("norm", [{}, GBN], ids=["bn", "gbn"])
@@ -272,10 +319,12 @@ class FakeCuda:
     @tape.contextlib.contextmanager
     def graph(self, graph, stream):
         self.events.append("capture")
-        if self.fault:
-            raise self.fault
-        with graph:
-            yield
+        try:
+            with graph:
+                yield
+        finally:
+            if self.fault:  # as PyTorch ends a capture that failed
+                raise RuntimeError("operation failed due to a previous error during capture")
 
 
 def test_a_capture_follows_warm_ups_on_a_stream_of_its_own(monkeypatch):
@@ -294,16 +343,26 @@ def test_a_capture_follows_warm_ups_on_a_stream_of_its_own(monkeypatch):
     assert value.item() == 2
 
 
-def test_what_cannot_be_captured_is_one_message(monkeypatch):
-    FakeCuda(monkeypatch, RuntimeError("operation not permitted\nwhen stream is capturing"))
-    with pytest.raises(CaptureError, match=r"Card 9 with PyTorch .*\(operation not permitted when .*engine=torch"):
-        capture.cuda_graph(lambda: None, lambda: None)
+@pytest.mark.parametrize(
+    ("fault", "kind", "said"),
+    [
+        (
+            RuntimeError("operation not permitted\nwhen stream is capturing"),
+            CaptureError,
+            r"Card 9 with PyTorch .*\(operation not permitted when stream is capturing\)\. .*engine=torch",
+        ),
+        (torch.OutOfMemoryError("CUDA out of memory"), torch.OutOfMemoryError, "CUDA out of memory"),
+    ],
+)
+def test_the_first_error_of_a_capture_is_told(monkeypatch, fault, kind, said):
+    cuda = FakeCuda(monkeypatch, fault)
 
+    def step():
+        if "capture" in cuda.events:
+            raise fault
 
-def test_out_of_memory_stays_that(monkeypatch):
-    FakeCuda(monkeypatch, torch.OutOfMemoryError("CUDA out of memory"))
-    with pytest.raises(torch.OutOfMemoryError):
-        capture.cuda_graph(lambda: None, lambda: None)
+    with pytest.raises(kind, match=said):
+        capture.cuda_graph(step, lambda: None)
 
 
 @pytest.mark.parametrize(

@@ -23,11 +23,12 @@ class CaptureError(NormregError):
 def cuda_graph(step: Step, rewind: Step) -> Step:
     """Warms `step` up, which changes what it trains; captures it, which does not; returns the replay.
 
-    Dropout draws from the device's default generator, which PyTorch registers with every graph: seeding it acts on
+    Dropout draws from the device's default generator, which PyTorch registers with the graph: seeding it acts on
     replays as it does on steps, and replays draw what the steps would have drawn.
 
     Raises:
         CaptureError: an operation of the step cannot be captured.
+        torch.OutOfMemoryError: too little memory on the device.
     """
     # Not the default stream: work on that one cannot be captured.
     stream = torch.cuda.Stream()
@@ -41,10 +42,18 @@ def cuda_graph(step: Step, rewind: Step) -> Step:
     try:
         with torch.cuda.graph(graph, stream=stream):
             step()
-    except torch.OutOfMemoryError:
-        raise
     except RuntimeError as error:
-        reason = " ".join(str(error).split())[:200]
+        cause = _first(error)
+        if isinstance(cause, torch.OutOfMemoryError):
+            raise cause from None
+        reason = " ".join(str(cause).split())[:200]
         where = f"{torch.cuda.get_device_name()} with PyTorch {torch.__version__}"
         raise CaptureError(f"{where} cannot capture the training step ({reason})") from error
     return graph.replay
+
+
+def _first(error: BaseException) -> BaseException:
+    """What went wrong first: ending a capture that failed raises an error of its own, which says nothing."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return error

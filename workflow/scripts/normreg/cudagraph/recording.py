@@ -26,19 +26,21 @@ def record_steps(
         rewind: takes the steps back to the first batch.
         record: records one step, see `normreg.cudagraph.capture`.
         rehearse: calls the steps it is given, or their replays, in the order of an epoch in small.
-        written: every tensor that steps write; all are left as they were.
+        written: every tensor that steps write, detached; all are left as they were.
 
     Raises:
         CaptureError: replays differ from the steps, or the steps from themselves.
     """
-    before = [tensor.clone() for tensor in written]
+    # Detached, because a graph of autograd that outlives the first step keeps its nodes on the stream they were made
+    # on, and a capture on another stream then fails.
+    before = [tensor.detach().clone() for tensor in written]
     replays = {key: record(step, rewind) for key, step in steps.items()}
     outcomes: list[list[Tensor]] = []
     for run in (steps, steps, replays):
         _copy(before, written)
         torch.manual_seed(0)
         rehearse(run)
-        outcomes.append([tensor.clone() for tensor in written])
+        outcomes.append([tensor.detach().clone() for tensor in written])
     _copy(before, written)
     eager, again, replayed = outcomes
     if not _same_bits(eager, again):

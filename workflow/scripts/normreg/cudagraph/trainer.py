@@ -60,18 +60,22 @@ class GraphTrainer(EpochTrainer):
             (TRAIN, size): training_step(model, self.optimizer, self.buffers, self.penalised, lambdas, size)
             for size in self.sizes
         } | {(VALIDATE, size): self.validation.step(model, size) for size in self.test_sizes}
-        # Not the run's own rates: these differ from step to step whatever the schedule.
-        self.buffers.fill(1, [(0.01 / k, 0.9 / k) for k in range(1, len(self.sizes) + 1)])
-        written = [*model.state_dict(keep_vars=True).values(), *self.optimizer.velocity]
+        self._fill_for_trial(1)
+        written = [*model.state_dict().values(), *self.optimizer.velocity]
         written += [*self.buffers.moving, *self.validation.moving]
         return record_steps(steps, self._rewind, record, self._rehearse, written)
+
+    def _fill_for_trial(self, epoch: int) -> None:
+        """With rates that, unlike some schedule's, are others in each step and each epoch."""
+        self.buffers.fill(epoch, [(0.01 / (epoch + k), 0.9 / (epoch + k)) for k in range(len(self.sizes))])
 
     def _rewind(self) -> None:
         self.buffers.rewind()
         self.validation.rewind()
 
     def _rehearse(self, run: Steps) -> None:
-        """An epoch of a few batches, the last one among them."""
+        """An epoch of a few batches, the last one among them; another epoch than that in the buffers at recording."""
+        self._fill_for_trial(2)
         self._rewind()
         for size in self.sizes if len(self.sizes) <= 4 else [*self.sizes[:3], self.sizes[-1]]:
             run[TRAIN, size]()
