@@ -59,10 +59,10 @@ def rows(made, epochs):
     return [dataclasses.replace(made.run_epoch(epoch), seconds=0.0) for epoch in epochs]
 
 
-@pytest.mark.parametrize("norm", [{}, GBN], ids=["bn", "gbn"])
+@pytest.mark.parametrize("changes", [{}, GBN, {"penalty_scope": "weights"}], ids=["bn", "gbn", "weights only"])
 @pytest.mark.parametrize("lambdas", PENALTIES.values(), ids=PENALTIES)
-def test_an_epoch_is_that_of_pytorchs_path(condition, blobs, lambdas, norm):
-    chosen = condition(lambdas=lambdas, **ONECYCLE, **norm)
+def test_an_epoch_is_that_of_pytorchs_path(condition, blobs, lambdas, changes):
+    chosen = condition(lambdas=lambdas, **ONECYCLE, **changes)
     theirs, ours = TorchTrainer(chosen, 5, blobs, CPU), GraphTrainer(chosen, 5, blobs, CPU, tape.record)
     expected, (row,) = theirs.run_epoch(1), rows(ours, [1])
     for name, value in dataclasses.asdict(row).items():
