@@ -14,6 +14,8 @@ AGGREGATES = {
     "summarise": 1,
     "render_summary": 1,
     "tabulate_last_five": 1,
+    "estimate_effects": 1,
+    "plot_effects": 1,
 }
 
 
@@ -54,7 +56,8 @@ def test_swapping_two_values_is_seen(copy):
         "none, norm: bn, dropout: 0.9",
         "none, norm: bn, optimizer: {lr: 0.9, momentum: 0.05}",
     )
-    assert copy.stale() == following("none-bn")
+    # No pair of conditions differs in one factor any more, so there is no figure of effects.
+    assert copy.stale() == following("none-bn") - Counter(["plot_effects"])
 
 
 def test_splits_retrain_gbn_conditions_alone(copy):
@@ -95,7 +98,12 @@ def test_a_module_that_training_imports_retrains(copy, module):
         ("normreg/figures/gallery.py", {f"plot_gallery {name}": 1 for name in CONDITIONS}),
         ("plot_confusion.py", {f"plot_confusion {name}": 1 for name in CONDITIONS}),
         ("normreg/summary_page.py", {"render_summary": 1}),
-        ("normreg/statistics.py", {"summarise": 1, "render_summary": 1, "tabulate_last_five": 1}),
+        ("normreg/effects_page.py", {"estimate_effects": 1, "plot_effects": 1}),
+        ("normreg/figures/effects.py", {"plot_effects": 1}),
+        (
+            "normreg/statistics.py",
+            {"summarise": 1, "render_summary": 1, "tabulate_last_five": 1, "estimate_effects": 1, "plot_effects": 1},
+        ),
     ],
 )
 def test_figure_and_table_code_reruns_itself_and_no_training(copy, file, expected):
@@ -108,7 +116,7 @@ def test_style_of_all_figures_reruns_figures_alone(copy):
     path = copy.folder / "workflow/scripts/normreg/figures/style.py"
     path.write_text(path.read_text() + "# edited\n")
     jobs = copy.stale()
-    kinds = ("comparison", "small_multiples", "gallery", "confusion", "curves")
+    kinds = ("comparison", "small_multiples", "gallery", "confusion", "curves", "effects")
     assert {job.split()[0] for job in jobs} == {f"plot_{kind}" for kind in kinds}
 
 

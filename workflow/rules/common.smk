@@ -4,6 +4,7 @@ import os
 
 from normreg import config as configuration
 from normreg.closure import import_closure
+from normreg.contrasts import find_contrasts
 from normreg.devices import wants_gpu
 from normreg.errors import ConfigError
 from normreg.lock import release_dead_snakemake
@@ -123,7 +124,11 @@ def targets(run, *kinds):
     seeds = [f"{name}/seed{seed}" for name in run.conditions for seed in config["seeds"]]
     conditions = dict.fromkeys([*run.galleries, *run.conditions])
     graphs = [f"{graph}_{quantity}" for graph in ("validation", "small_multiples") for quantity in ("accuracy", "loss")]
-    tables = ["summary.csv", "summary.html", "layers.csv", "layers.html", "last_five.csv", "last_five.html"]
+    tables = [
+        f"{table}.{ending}" for table in ("summary", "layers", "last_five", "effects") for ending in ("csv", "html")
+    ]
+    if find_contrasts(run.conditions):
+        graphs.append("effects")
     if run.published:
         graphs.append("published")
         tables += ["published.csv", "published.html"]

@@ -110,3 +110,27 @@ rule compare_published:
         title=lambda w: f"Published and measured: {title(w)}",
     script:
         "../scripts/compare_published.py"
+
+
+rule estimate_effects:
+    input:
+        summary="results/{dataset}/{study}/summary.csv",
+        code=code("estimate_effects.py"),
+    output:
+        page=report(
+            "results/{dataset}/{study}/effects.html",
+            caption="../report/effects.rst",
+            category="Effects",
+            labels={"study": "{study}", "what": "effect of each factor", "format": "table"},
+        ),
+        csv="results/{dataset}/{study}/effects.csv",
+    log:
+        "logs/estimate_effects/{dataset}/{study}.log",
+    localrule: True
+    conda:
+        "../../envs/normreg.yaml"
+    params:
+        conditions=lambda w: run_of(w).conditions,
+        title=lambda w: f"Effects: {title(w)}",
+    script:
+        "../scripts/estimate_effects.py"

@@ -50,6 +50,28 @@ rule plot_small_multiples:
         "../scripts/plot_small_multiples.py"
 
 
+rule plot_effects:
+    input:
+        effects="results/{dataset}/{study}/effects.csv",
+        code=code("plot_effects.py"),
+    output:
+        **graph(
+            "results/{dataset}/{study}/effects",
+            caption="../report/effects.rst",
+            category="Effects",
+            labels={"study": "{study}", "what": "effect of each factor"},
+        ),
+    log:
+        "logs/plot_effects/{dataset}/{study}.log",
+    localrule: True
+    conda:
+        "../../envs/normreg.yaml"
+    params:
+        figure=lambda w: {"title": f"Effects: {title(w)}"},
+    script:
+        "../scripts/plot_effects.py"
+
+
 rule plot_published:
     input:
         comparison="results/{dataset}/{study}/published.csv",

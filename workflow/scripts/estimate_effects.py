@@ -1,0 +1,14 @@
+"""Estimates the effect of each factor of a study from paired seeds, as CSV and as a page."""
+
+from normreg import jobs
+
+with jobs.job(snakemake.log[0]):
+    import pandas as pd
+
+    from normreg import atomic, contrasts, effects, effects_page
+
+    conditions = snakemake.params.conditions
+    table = effects.estimate(contrasts.find_contrasts(conditions), pd.read_csv(snakemake.input.summary))
+    with atomic.replacing(snakemake.output.csv) as temporary:
+        table.to_csv(temporary, index=False, float_format="%.6g")
+    effects_page.write(snakemake.output.page, snakemake.params.title, table, contrasts.find_misfits(conditions))

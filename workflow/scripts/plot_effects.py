@@ -1,0 +1,9 @@
+"""Draws the effects of a study's factors with their intervals, as PNG and SVG."""
+
+from normreg import jobs
+
+with jobs.job(snakemake.log[0]):
+    from normreg.figures import effects, style
+
+    drawn = effects.draw(effects.read(snakemake.input.effects), snakemake.params.figure["title"])
+    style.save(drawn, snakemake.output.png, snakemake.output.svg)
