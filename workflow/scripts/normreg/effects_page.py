@@ -5,23 +5,21 @@ from pathlib import Path
 
 import pandas as pd
 
-from normreg import tables
+from normreg import effects, tables
 from normreg.contrasts import Misfit
-from normreg.effects import LEAST_SEEDS
 
 _QUANTITIES = {
-    "last5_accuracy": ("Accuracy, mean of the last five epochs (points)", 3),
-    "final_accuracy": ("Final accuracy (points)", 3),
-    "last5_loss": ("Loss, mean of the last five epochs", 5),
+    "last5_accuracy": ("Accuracy, mean of the last five epochs (points; positive is better)", 3),
+    "last5_loss": ("Loss, mean of the last five epochs (negative is better)", 5),
 }
 
 
-def write(path: str | Path, title: str, effects: pd.DataFrame, misfits: Sequence[Misfit]) -> None:
-    """Writes the table of `normreg.effects.estimate`, a part for each quantity, and the `misfits`."""
+def write(path: str | Path, title: str, table: pd.DataFrame, misfits: Sequence[Misfit]) -> None:
+    """Writes the `table` of `normreg.effects.estimate`, a part for each quantity, and the `misfits`."""
     parts = {
-        heading: _format(effects[effects["quantity"] == quantity], digits)
+        heading: _format(table[table["quantity"] == quantity], digits)
         for quantity, (heading, digits) in _QUANTITIES.items()
-        if len(effects)
+        if len(table)
     }
     if misfits:
         parts["What this study cannot compare"] = pd.DataFrame(
@@ -30,44 +28,51 @@ def write(path: str | Path, title: str, effects: pd.DataFrame, misfits: Sequence
                 for m in misfits
             ]
         )
-    tables.write_page(path, title, _reading(effects), parts)
+    tables.write_page(path, title, _reading(table), parts)
 
 
-def _reading(effects: pd.DataFrame) -> list[str]:
-    if effects.empty:
-        return ["No two conditions of this study differ in one factor alone, so it shows the effect of none."]
-    text = (
+def _reading(table: pd.DataFrame) -> list[str]:
+    if table.empty:
+        return ["This study has no two conditions with and without a factor that are equal in all else."]
+    pairs = (
         "A difference is that of two conditions which differ in one factor and in nothing else, with the factor minus "
-        "without it, within a seed: both share initial weights, order and random draws. A row of several pairs is "
-        "their mean."
+        "without it, within a seed: both share initial weights, order and random draws (a seed whose two runs were "
+        "trained by different engines does not count). A row of several pairs is their mean, over whatever other "
+        "factors they have; where factors act on each other it is the effect on no single condition."
     )
-    seeds = int(effects["seeds"].min())
-    if seeds < LEAST_SEEDS:
-        few = f"{seeds} seed{'s' if seeds > 1 else ''}"
-        return [text, f"{few}: no intervals and no verdicts. Repeat with --config seeds=5, or more."]
+    if table["low"].isna().all():
+        seeds = int(table["seeds"].max())
+        few = f"{seeds} seed{'s' if seeds != 1 else ''}"
+        return [pairs, f"{few}: no intervals and no verdicts. Repeat with --config seeds=5, or more."]
     return [
-        text,
-        f"Intervals are 95 % (Student's, {seeds} seeds). Real: the p-value is below 0.05 after Holm's adjustment for "
-        "the number of effects in a table, means and single pairs apart. Not shown: these seeds do not tell it from "
-        "chance; the interval says how large it may still be.",
+        pairs,
+        "Intervals are 95 %, each for itself (Student's, which takes differences over seeds as normal). Shown: the "
+        "p-value is below 0.05 after Holm's adjustment for the number of effects on this page. Not shown: these seeds "
+        "do not tell it from chance; the interval says how large it may still be. Pairs have no verdict of their own. "
+        "A dash stands where there are fewer than three seeds, or all differences are equal.",
+        "All runs are tested on the same images, so this is about training again and testing on these images. On "
+        "others the same models would differ by other amounts.",
     ]
 
 
 def _format(rows: pd.DataFrame, digits: int) -> pd.DataFrame:
     def text(value: float, form: str) -> str | None:
-        return None if pd.isna(value) else f"{value:{form}}"
+        return None if pd.isna(value) else f"{value:{form}}".replace("-", "−")
+
+    def p(value: float) -> str | None:
+        return "<0.001" if value < 0.001 else text(value, ".3f")
 
     shown = [
         {
-            "factor": row["factor"],
-            "strength": f"{row['strength']:g}",
+            "effect": effects.name_of(row["factor"], row["strength"]) if row["level"] == "effect" else None,
             "with": row["with"] if row["pairs"] == 1 else f"mean of {row['pairs']} pairs",
             "without": row["without"] if row["pairs"] == 1 else None,
+            "seeds": str(row["seeds"]),
             "difference": text(row["difference"], f"+.{digits}f"),
             "from": text(row["low"], f"+.{digits}f"),
             "to": text(row["high"], f"+.{digits}f"),
-            "p": text(row["p"], ".3f"),
-            "p adjusted": text(row["p_adjusted"], ".3f"),
+            "p": p(row["p"]),
+            "p adjusted": p(row["p_adjusted"]),
             "verdict": None if pd.isna(row["verdict"]) else row["verdict"],
         }
         for _, row in rows.iterrows()

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from normreg import effects
 from normreg.errors import DataError
 from normreg.figures import style
 
@@ -24,58 +25,58 @@ COLORS = {
     "group L2": style.PENALTIES["l2"][1],
     "GBN": style.PENALTIES["none"][1],
 }
-REAL = "real: not by chance (p < 0.05, adjusted for the number of effects)"
-_COLUMNS = [
-    "factor",
-    "strength",
-    "pairs",
-    "without",
-    "with",
-    "quantity",
-    "seeds",
-    "difference",
-    "low",
-    "high",
-    "verdict",
-]
-_PLOT, _NUMBERS, _GAP = 2.6, 1.75, 0.3  # widths of the plot, of the numbers beside it, between panels; inches
+VERDICTS = ("shown", "not shown")
+_ROWS = ["level", "factor", "strength", "without", "with"]  # what names a row: the same in all panels
+_NUMBERS = ["strength", "pairs", "seeds", "difference", "low", "high"]
+_PLOT, _GAP = 2.6, 0.45  # widths of a plot, and right of the numbers beside it; inches
 _ROW, _HEAD, _BOTTOM, _TOP = 0.25, 0.4, 0.95, 0.62  # heights, inches
-_MEAN: dict[str, Any] = {"marker": "D", "markersize": 7, "linestyle": "", "zorder": 4}
+_INK = "#333333"
+_EFFECT: dict[str, Any] = {"marker": "D", "markersize": 7, "linestyle": "", "zorder": 4}
 _PAIR: dict[str, Any] = {"marker": "o", "markersize": 4, "linestyle": "", "zorder": 4}
 
 
 def read(path: str | Path) -> pd.DataFrame:
-    """Reads the table of `normreg.effects.estimate`: quantities that have a panel.
+    """Reads the table of `normreg.effects.estimate`.
 
     Raises:
-        DataError: unreadable, a missing column, a difference that is no number, an unknown factor, or no row to draw.
+        DataError: unreadable, a column or number missing or wrong, panels of different rows, or no row to draw.
     """
+    again = "Delete it and run the same command again."
     try:
-        table = pd.read_csv(path)[_COLUMNS].astype({"difference": float, "low": float, "high": float})
-    except (OSError, KeyError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read as effects ({type(error).__name__}: {error}).") from error
-    table = table[table["quantity"].isin(list(PANELS))]
-    if table.empty or not np.isfinite(table["difference"]).all() or not table["factor"].isin(list(COLORS)).all():
-        raise DataError(f"{path}: no row to draw, a difference that is not finite, or a factor without a colour.")
+        table = pd.read_csv(path)[effects.COLUMNS].astype(dict.fromkeys(_NUMBERS, float))
+    except (OSError, KeyError, ValueError, TypeError) as error:
+        raise DataError(f"{path}: cannot be read as effects ({type(error).__name__}: {error}). {again}") from error
+    panels = [table[table["quantity"] == quantity] for quantity in PANELS]
+    if panels[0].empty or any(not own[_ROWS].reset_index(drop=True).equals(_first(panels)) for own in panels):
+        raise DataError(f"{path}: expected the same rows for each of {', '.join(PANELS)}. {again}")
+    numbers = table[_NUMBERS].to_numpy()
+    known = table["factor"].isin(list(COLORS)) & (table["verdict"].isna() | table["verdict"].isin(VERDICTS))
+    if np.isinf(numbers).any() or table[["strength", "pairs", "seeds", "difference"]].isna().any(axis=None):
+        raise DataError(f"{path}: holds a number that is missing or not finite. {again}")
+    if not known.all():
+        raise DataError(f"{path}: holds an unknown factor or verdict. {again}")
     return table
+
+
+def _first(panels: list[pd.DataFrame]) -> pd.DataFrame:
+    return panels[0][_ROWS].reset_index(drop=True)
 
 
 @matplotlib.rc_context(style.RC)
 def draw(table: pd.DataFrame, title: str) -> Figure:
     """Draws the panels side by side, with the same rows; axes are labelled with the quantity, points with the row."""
-    rows = table[table["quantity"] == next(iter(PANELS))]
-    names = [name_of(row) for _, row in rows.iterrows()]
+    panels = {quantity: table[table["quantity"] == quantity] for quantity in PANELS}
+    rows = next(iter(panels.values()))
+    names, places = [name_of(row) for _, row in rows.iterrows()], _places(rows)
     left = 0.35 + max(style.text_width(name, 9, bold=True) for name in names)
-    step = _PLOT + _NUMBERS + _GAP
-    places = _places(rows)
-    tall = _ROW * (places[-1] + 1)
-    width, height = left + step * len(PANELS), _BOTTOM + tall + _HEAD + _TOP
+    numbers = 0.1 + max(style.text_width(_numbers(row), 8, bold=True) for _, row in table.iterrows())
+    tall, step = _ROW * (places[-1] + 1), _PLOT + numbers + _GAP
+    width, height = max(left + step * len(panels), 8.5), _BOTTOM + tall + _HEAD + _TOP
     figure = style.new_figure(width, height)
     style.heading(figure, title, _subtitle(table))
-    for place, quantity in enumerate(PANELS):
+    for place, (quantity, own) in enumerate(panels.items()):
         box = (left + place * step) / width, _BOTTOM / height, _PLOT / width, tall / height
         axes = figure.add_axes(box, label=quantity)
-        own = table[table["quantity"] == quantity]
         _draw_frame(axes, quantity, own)
         axes.set_yticks(places, names)
         axes.set_ylim(places[-1] + 0.5, -0.5)
@@ -83,39 +84,35 @@ def draw(table: pd.DataFrame, title: str) -> Figure:
         for up, (_, row) in zip(places, own.iterrows(), strict=True):
             _draw_row(axes, up, row)
     for label, (_, row) in zip(figure.axes[0].get_yticklabels(), rows.iterrows(), strict=True):
-        label.set(color=COLORS[row["factor"]], weight="bold" if row["pairs"] > 1 else "normal")
+        label.set(color=COLORS[row["factor"]], weight="bold" if row["level"] == "effect" else "normal")
     _draw_legend(figure, table)
     return figure
 
 
 def name_of(row: pd.Series) -> str:
-    """What a row is called: a factor with its strength, or two conditions."""
-    if row["pairs"] > 1:
-        return f"{strength_of(row)}: mean of {row['pairs']} pairs"
-    return f"{row['with']} − {row['without']}"
-
-
-def strength_of(row: pd.Series) -> str:
-    """A factor with its lambda or number of splits."""
-    strength = f"{row['strength']:g}".replace("e-0", "e-")
-    return f"GBN, {strength} splits" if row["factor"] == "GBN" else f"{row['factor']} {strength}"
+    """What a row is called: an effect by its factor, a pair by its conditions."""
+    pair = f"{row['with']} − {row['without']}"
+    if row["level"] == "pair":
+        return pair
+    return f"{effects.name_of(row['factor'], row['strength'])}: " + (
+        pair if row["pairs"] == 1 else f"mean of {row['pairs']:.0f} pairs"
+    )
 
 
 def _subtitle(table: pd.DataFrame) -> str:
-    seeds = int(table["seeds"].min())
+    low, high = int(table["seeds"].min()), int(table["seeds"].max())
+    seeds = f"{high} seed{'s' if high > 1 else ''}" if low == high else f"{low} to {high} seeds"
     if table["low"].isna().all():
-        return f"{seeds} seed{'s' if seeds > 1 else ''}: no interval and no verdict; repeat with --config seeds=5"
-    return f"with the factor minus without it, within each of {seeds} seeds; 95 % intervals"
+        return f"{seeds}: no interval and no verdict; repeat with --config seeds=5"
+    return f"with the factor minus without it, within each of {seeds}; 95 % intervals, each for itself"
 
 
 def _places(rows: pd.DataFrame) -> list[float]:
-    """Heights of the rows, in rows from the top: half a row between effects of different factors or strengths."""
+    """Heights of the rows, in rows from the top: half a row more above an effect."""
     places: list[float] = []
-    above = None
     for _, row in rows.iterrows():
-        gap = 0.5 if above not in (None, strength_of(row)) else 0.0
-        places.append(places[-1] + 1 + gap if places else 0.0)
-        above = strength_of(row)
+        gap = 1.5 if row["level"] == "effect" else 1.0
+        places.append(places[-1] + gap if places else 0.0)
     return places
 
 
@@ -134,28 +131,34 @@ def _draw_frame(axes: Axes, quantity: str, own: pd.DataFrame) -> None:
 
 
 def _draw_row(axes: Axes, place: float, row: pd.Series) -> None:
-    """The point, its interval, and both as numbers; a real effect in bold."""
-    color, mean, decimals = COLORS[row["factor"]], row["pairs"] > 1, PANELS[row["quantity"]][2]
+    """The point, its interval, and both as numbers; bold and filled if the effect is shown."""
+    color, effect, shown = COLORS[row["factor"]], row["level"] == "effect", row["verdict"] == "shown"
     if not np.isnan(row["low"]):
-        axes.plot([row["low"], row["high"]], [place, place], color=color, linewidth=2.4 if mean else 1.1)
-    face = color if row["verdict"] == "real" else "white"
-    look = (_MEAN if mean else _PAIR) | {"color": color, "markerfacecolor": face}
+        axes.plot([row["low"], row["high"]], [place, place], color=color, linewidth=2.4 if effect else 1.1)
+    look = {**(_EFFECT if effect else _PAIR), "color": color, "markerfacecolor": color if shown else "white"}
     axes.plot([row["difference"]], [place], label=name_of(row), **look)
-    text = f"{row['difference']:+.{decimals}f}"
+    text: dict[str, Any] = {"va": "center", "size": 8, "weight": "bold" if shown else "normal"}
+    right = 1 + 0.1 / _PLOT
+    axes.text(
+        right, place, _numbers(row), color=color if effect else _INK, transform=axes.get_yaxis_transform(), **text
+    )
+
+
+def _numbers(row: pd.Series) -> str:
+    form = f"+.{PANELS[row['quantity']][2]}f"
+    text = f"{row['difference']:{form}}"
     if not np.isnan(row["low"]):
-        text += f"  ({row['low']:+.{decimals}f} to {row['high']:+.{decimals}f})"
-    weight = "bold" if row["verdict"] == "real" else "normal"
-    look = {"va": "center", "size": 8, "weight": weight, "transform": axes.get_yaxis_transform()}
-    axes.text(1.03, place, text, color=color if mean else "#333333", **look)
+        text += f"  ({row['low']:{form}} to {row['high']:{form}})"
+    return text.replace("-", "−")
 
 
 def _draw_legend(figure: Figure, table: pd.DataFrame) -> None:
-    handles = [
-        Line2D([], [], color="#333333", markerfacecolor="white", label="mean over pairs of conditions", **_MEAN),
-        Line2D([], [], color="#333333", markerfacecolor="white", label="one pair", **_PAIR),
-    ]
-    if (table["verdict"] == "real").any():
-        handles.append(Line2D([], [], color="#333333", label=f"filled, bold: {REAL}", **_PAIR))
+    looks = [(_EFFECT, "white", "effect")]
+    if (table["level"] == "pair").any():
+        looks.append((_PAIR, "white", "one of its pairs of conditions"))
+    if table["verdict"].notna().any():
+        looks.append((_EFFECT, _INK, "filled, bold: shown (p < 0.05, adjusted for the number of effects)"))
+    handles = [Line2D([], [], color=_INK, markerfacecolor=face, label=label, **look) for look, face, label in looks]
     width, height = figure.get_size_inches()
     place = (0.2 / width, 0.12 / height)
     figure.legend(handles=handles, loc="lower left", bbox_to_anchor=place, ncols=3, frameon=False, borderaxespad=0)
