@@ -174,6 +174,15 @@ def test_page_gives_effects_with_their_verdicts(tmp_path, html_tables):
     assert "tested on the same images" in page
 
 
+def test_page_gives_pairs_no_verdict(tmp_path, html_tables):
+    summary = make_summary(none_bn=[1, 2, 3], l1_bn=[2, 4, 6], none_gbn=[1, 1, 1], l1_gbn=[4, 4, 7])
+    _, mean, first, second = html_tables(written_page(tmp_path, effects.estimate([PAIR, OTHER], summary)))[0]
+    assert mean[:3] == ["L1 1e-5", "mean of 2 pairs", ""]
+    assert mean[-1] in ("shown", "not shown")
+    assert (first[:3], second[:3]) == (["", "l1-bn", "none-bn"], ["", "l1-gbn", "none-gbn"])
+    assert first[-3:] == second[-3:] == ["", "", ""]
+
+
 def test_page_of_one_seed_says_so(tmp_path, html_tables):
     page = written_page(tmp_path, effects.estimate([PAIR], make_summary(none_bn=[1], l1_bn=[3])))
     assert "1 seed: no intervals and no verdicts" in page

@@ -56,25 +56,28 @@ def _reading(table: pd.DataFrame) -> list[str]:
 
 
 def _format(rows: pd.DataFrame, digits: int) -> pd.DataFrame:
+    """The table with `digits` after the point; empty where a pair has nothing of its own, None where it is unknown."""
+
     def text(value: float, form: str) -> str | None:
         return None if pd.isna(value) else f"{value:{form}}".replace("-", "−")
 
     def p(value: float) -> str | None:
         return "<0.001" if value < 0.001 else text(value, ".3f")
 
-    shown = [
-        {
-            "effect": effects.name_of(row["factor"], row["strength"]) if row["level"] == "effect" else None,
-            "with": row["with"] if row["pairs"] == 1 else f"mean of {row['pairs']} pairs",
-            "without": row["without"] if row["pairs"] == 1 else None,
+    shown = []
+    for _, row in rows.iterrows():
+        effect, single = row["level"] == "effect", row["pairs"] == 1
+        cells: dict[str, str | None] = {
+            "effect": effects.name_of(row["factor"], row["strength"]) if effect else "",
+            "with": row["with"] if single else f"mean of {row['pairs']} pairs",
+            "without": row["without"] if single else "",
             "seeds": str(row["seeds"]),
             "difference": text(row["difference"], f"+.{digits}f"),
-            "from": text(row["low"], f"+.{digits}f"),
-            "to": text(row["high"], f"+.{digits}f"),
-            "p": p(row["p"]),
-            "p adjusted": p(row["p_adjusted"]),
-            "verdict": None if pd.isna(row["verdict"]) else row["verdict"],
         }
-        for _, row in rows.iterrows()
-    ]
-    return pd.DataFrame(shown).dropna(axis="columns", how="all")
+        if rows["low"].notna().any():
+            cells |= {"from": text(row["low"], f"+.{digits}f"), "to": text(row["high"], f"+.{digits}f")}
+            verdict = None if pd.isna(row["verdict"]) else row["verdict"]
+            own = {"p": p(row["p"]), "p adjusted": p(row["p_adjusted"]), "verdict": verdict}
+            cells |= own if effect else dict.fromkeys(own, "")
+        shown.append(cells)
+    return pd.DataFrame(shown)
