@@ -77,6 +77,21 @@ def test_summary_has_a_row_per_run(results, html_tables):
     assert [row[0] for row in table[1:]] == list(CONDITIONS)
 
 
+def test_effects_are_the_differences_of_the_saved_runs(results, html_tables):
+    """Of the three conditions two differ in one factor alone; the third differs from each in two."""
+    accuracy = {
+        name: float(next(csv.DictReader((results / name / "seed0/metrics.csv").open()))["validation_accuracy"])
+        for name in CONDITIONS
+    }
+    effects = pd.read_csv(results / "effects.csv").set_index("quantity")
+    row = effects.loc["last5_accuracy"]
+    assert (row["factor"], row["without"], row["with"], row["seeds"]) == ("L1", "none-bn", "l1-bn", 1)
+    assert row["difference"] == pytest.approx(accuracy["l1-bn"] - accuracy["none-bn"], abs=1e-3)
+    assert pd.isna(row["verdict"])
+    header, shown = html_tables((results / "effects.html").read_text())[0]
+    assert shown[header.index("with")] == "l1-bn"
+
+
 def test_layer_table_has_the_published_parameter_count(results):
     layers = pd.read_csv(results / "layers.csv")
     assert layers["parameters"].sum() == 9436
@@ -84,7 +99,7 @@ def test_layer_table_has_the_published_parameter_count(results):
 
 
 def test_figures_are_pictures(results):
-    figures = [results / f"validation_{q}" for q in ("accuracy", "loss")]
+    figures = [results / name for name in ("validation_accuracy", "validation_loss", "effects")]
     figures += [results / name / kind for name in CONDITIONS for kind in ("curves", "gallery", "confusion")]
     for figure in figures:
         assert figure.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
