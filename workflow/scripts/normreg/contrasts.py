@@ -111,7 +111,7 @@ def _flatten(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str
 def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> set[str]:
     """Keys with unequal values; a scope counts only where both have a penalty."""
     keys = {key for key in one.keys() | other.keys() if one.get(key) != other.get(key)}
-    return keys if {"penalty_scope"} <= one.keys() & other.keys() else keys - {"penalty_scope"}
+    return keys if "penalty_scope" in one and "penalty_scope" in other else keys - {"penalty_scope"}
 
 
 def _context(factor: str, settings: Mapping[str, Any]) -> frozenset[tuple[str, str]]:
@@ -122,12 +122,9 @@ def _context(factor: str, settings: Mapping[str, Any]) -> frozenset[tuple[str, s
 
 def _say(keys: set[str], one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
     """The settings with both values, in one line; of two kinds of schedule only the kinds."""
-    shown = {key for key in keys if "schedule.kind" not in keys or not key.startswith("schedule.")} | (
-        keys & {"schedule.kind"}
-    )
-    if "schedule.kind" in keys:
-        shown -= {key for key in keys if key.startswith("optimizer.") and (key not in one or key not in other)}
-    return "; ".join(f"{key} {_value(one.get(key))} and {_value(other.get(key))}" for key in sorted(shown))
+    if "schedule.kind" in keys:  # each kind has arguments of its own, and onecycle no rates
+        keys = keys & one.keys() & other.keys()
+    return "; ".join(f"{key} {_value(one.get(key))} and {_value(other.get(key))}" for key in sorted(keys))
 
 
 def _value(value: Any) -> str:
