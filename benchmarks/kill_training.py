@@ -25,7 +25,13 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "workflow/scripts"))
 
 # torch._dynamo and torch._inductor are what PyTorch imports at its first optimizer, a second or two.
-PRELOAD = ["torch._dynamo", "torch._inductor", "normreg.engine.trainer", "normreg.training", "normreg.checkpoint"]
+PRELOAD = [
+    "torch._dynamo",
+    "torch._inductor",
+    "normreg.engines.numba_cpu.trainer",
+    "normreg.training.loop",
+    "normreg.training.checkpoint",
+]
 BASE = {
     "network": "gilf641",
     "penalty": "l1l2",
@@ -76,9 +82,10 @@ class Job:
 
     def outcome(self) -> dict[str, Any]:
         """Weights, metrics without seconds, and logits on the validation split, to be compared bit for bit."""
-        from normreg import checkpoint, datasets, evaluation
+        from normreg.data import dataset
+        from normreg.training import checkpoint, evaluation
 
-        data = datasets.load(self.data)
+        data = dataset.load(self.data)
         model = checkpoint.restore(self.folder / "checkpoint.pt", self.condition, data.digest(), 0)
         rows = [line.split(",")[:-1] for line in (self.folder / "metrics.csv").read_text().splitlines()]
         weights = {name: value.numpy().tobytes() for name, value in model.state_dict().items()}
@@ -165,9 +172,9 @@ def kill_at_writes(job: Job) -> int:
 
 def prepare(folder: Path) -> Path:
     """The digits as a prepared data set."""
-    from normreg import datasets, digits
+    from normreg.data import dataset, digits
 
-    datasets.save(digits.load(), folder / "digits.npz")
+    dataset.save(digits.load(), folder / "digits.npz")
     return folder / "digits.npz"
 
 

@@ -18,9 +18,9 @@ from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, StepLR
 from torch.utils.data import DataLoader
 from torchvision import transforms
 
-from normreg.condition import Condition
-from normreg.datasets import Dataset
-from normreg.networks import NETWORKS, NORM, RELU, Conv, MaxPool
+from normreg.config.condition import Condition
+from normreg.data.dataset import Dataset
+from normreg.models.networks import NETWORKS, NORM, RELU, Conv, MaxPool
 
 
 class GhostBatchNorm(nn.BatchNorm2d):

@@ -6,7 +6,7 @@ have their published batch, dropout and rotation, the only augmentation that the
 
 from typing import Any
 
-from normreg.condition import Condition
+from normreg.config.condition import Condition
 
 CONDITIONS: dict[str, tuple[str, str]] = {  # penalty and norm
     "none-bn": ("none", "bn"),

@@ -22,7 +22,7 @@ from measures import Plan
 from table import Table
 from worker import CONTESTANTS, NOTEBOOK, Job
 
-from normreg import datasets, sources
+from normreg.data import dataset, sources
 from normreg.errors import NormregError
 
 MEASURES: dict[str, Callable[[Job, Plan, Table], None]] = {
@@ -140,7 +140,7 @@ def main() -> None:
     describe_machine(table, arguments.device, plan.processes)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "mnist.npz"
-        datasets.save(data, path)
+        dataset.save(data, path)
         for measure in chosen:
             for network in arguments.networks:
                 for name in arguments.conditions[: 1 if measure in FIRST_ONLY else None]:

@@ -1,6 +1,6 @@
 """How much arithmetic a network takes, counted from its layers. Convolutions only: all else is below two percent."""
 
-from normreg.networks import NETWORKS, Conv
+from normreg.models.networks import NETWORKS, Conv
 
 _SIDE = 28  # pixels
 

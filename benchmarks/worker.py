@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from notebook_loop import Notebook
 
-    from normreg.condition import Condition
-    from normreg.datasets import Dataset
-    from normreg.trainer import TorchTrainer
+    from normreg.config.condition import Condition
+    from normreg.data.dataset import Dataset
+    from normreg.engines.pytorch import TorchTrainer
 
 NOTEBOOK, REFERENCE, ENGINE, GRAPH = "notebook", "reference", "engine", "graph"
 LABELS = {
@@ -64,7 +64,7 @@ def serve(connection: Connection, job: Job) -> None:
 
 def set_threads(threads: int | None) -> None:
     """`threads` threads, or PyTorch's default whatever the caller's environment. Call before PyTorch is imported."""
-    from normreg import jobs
+    from normreg.utils import jobs
 
     if threads is not None:
         jobs.pin_threads(threads)
@@ -83,18 +83,19 @@ def build(job: Job, data: "Dataset") -> "TorchTrainer | Notebook":
         if job.threads is not None:
             torch.set_num_threads(job.threads)
         return Notebook(job.condition, job.seed, data, device=job.device)
-    from normreg import devices, trainer
+    from normreg.engines import pytorch
+    from normreg.utils import devices
 
     device = devices.resolve(job.device, job.threads or 1)
     if job.variant == ENGINE:
-        from normreg.engine.trainer import EngineTrainer
+        from normreg.engines.numba_cpu.trainer import EngineTrainer
 
         return EngineTrainer(job.condition, job.seed, data, KERNELS)
     if job.variant == GRAPH:
-        from normreg.cudagraph.trainer import GraphTrainer
+        from normreg.engines.cudagraph.trainer import GraphTrainer
 
         return GraphTrainer(job.condition, job.seed, data, device)
-    return trainer.TorchTrainer(job.condition, job.seed, data, device)
+    return pytorch.TorchTrainer(job.condition, job.seed, data, device)
 
 
 def subset(data: "Dataset", train_images: int, test_images: int) -> "Dataset":
@@ -112,9 +113,9 @@ class _Run:
     """The requests a worker answers."""
 
     def __init__(self, job: Job) -> None:
-        from normreg import datasets
+        from normreg.data import dataset
 
-        data = datasets.load(job.data)
+        data = dataset.load(job.data)
         batch = job.condition["batch_size"]
         build(job, subset(data, 3 * batch, 2 * batch)).run_epoch(1)  # warm-up: kernels are chosen, memory is mapped
         self.trainer = build(job, subset(data, job.train_images, job.test_images))

@@ -15,8 +15,10 @@ import torch
 import yaml
 from hypothesis import strategies as st
 
-from normreg import config, trainer, validation
-from normreg.datasets import CLASS_NAMES, Dataset
+from normreg.config import schema
+from normreg.config import studies as configuration
+from normreg.data.dataset import CLASS_NAMES, Dataset
+from normreg.engines import pytorch
 from normreg.errors import ConfigError
 
 NETWORKS = ("gilf641", "hardayaleva5", "satyajitghana", "noopuragr", "ashxjain")
@@ -29,7 +31,7 @@ class Case:
     """What is written to config.yaml and to the study's file; `names` are keys of which a refusal has to name one."""
 
     kind: str
-    config: Any
+    configuration: Any
     study: Any
     study_text: bytes | None = None
     config_text: bytes | None = None
@@ -316,14 +318,14 @@ def expected(study: dict[str, Any], own: dict[str, Any], settings: dict[str, Any
     return {key: value for key, value in both.items() if key not in ("conditions", "galleries")}
 
 
-def load(case: Case, folder: Path) -> tuple[dict[str, Any], config.Run]:
+def load(case: Case, folder: Path) -> tuple[dict[str, Any], configuration.Run]:
     """The case as the Snakefile loads it: both files read, checked, resolved. `config.STUDIES` is `folder`."""
     case.write(folder / "config.txt", folder)
-    content = validation.read_yaml(folder / "config.txt", strict=False)
+    content = schema.read_yaml(folder / "config.txt", strict=False)
     if not isinstance(content, dict):
         raise ConfigError("config.txt: Snakemake itself expects keys at the top level.")
-    settings = config.check_config(content)
-    return settings, config.load_run(settings)
+    settings = configuration.check_config(content)
+    return settings, configuration.load_run(settings)
 
 
 def check(case: Case, folder: Path, train: Callable[[Any], None] | None = None) -> str:
@@ -362,7 +364,7 @@ def train_an_epoch(condition: Any) -> None:
     torch.set_num_threads(1)
     # 25.0 passes for a whole number in JSON Schema and for nothing that counts with it
     assert all(type(condition[key]) is int for key in ("epochs", "batch_size", "num_splits")), condition
-    trainer.TorchTrainer(condition, 0, _EIGHT, torch.device("cpu")).run_epoch(1)
+    pytorch.TorchTrainer(condition, 0, _EIGHT, torch.device("cpu")).run_epoch(1)
 
 
 VALID = st.builds(Case, st.just("valid"), CONFIGS, studies())

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from normreg import training
-from normreg.condition import Condition
-from normreg.datasets import CLASS_NAMES, Dataset
-from normreg.state import StateFile
-from normreg.trainer import TorchTrainer
+from normreg.config.condition import Condition
+from normreg.data.dataset import CLASS_NAMES, Dataset
+from normreg.engines.pytorch import TorchTrainer
+from normreg.training import loop
+from normreg.training.state import StateFile
 
 _CONDITION: Condition = {
     "network": "gilf641",
@@ -50,7 +50,7 @@ def run_training(tmp_path):
     def run(chosen: Condition, seed: int, data: Dataset, label: str = "x"):
         state = StateFile(tmp_path / "state.pt", {})
         runner = TorchTrainer(chosen, seed, data, torch.device("cpu"))
-        history = training.train(runner, label, state)
+        history = loop.train(runner, label, state)
         state.remove()
         return runner.model, history
 

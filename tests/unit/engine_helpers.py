@@ -3,12 +3,13 @@
 import numpy as np
 import torch
 
-from normreg import augmentation, models
-from normreg.engine.kernels import processor
-from normreg.engine.network import Batch, EngineNetwork
-from normreg.engine.stages import make_stages
-from normreg.layers import usable_splits
-from normreg.networks import NETWORKS
+from normreg.data import augmentation
+from normreg.engines.numba_cpu.kernels import processor
+from normreg.engines.numba_cpu.network import Batch, EngineNetwork
+from normreg.engines.numba_cpu.stages import make_stages
+from normreg.models.build import build
+from normreg.models.layers import usable_splits
+from normreg.models.networks import NETWORKS
 
 
 def random_batch(count: int, splits: int = 1, seed: int = 0) -> Batch:
@@ -35,7 +36,7 @@ def make_engine(name, largest, cache, dropout=0, registers=None):
 def make_model(name, splits):
     """The same in PyTorch, in double precision, with norms that are not at their start."""
     torch.manual_seed(0)
-    model = models.build(name, "gbn", splits, 0.0)
+    model = build(name, "gbn", splits, 0.0)
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.ndim == 1:

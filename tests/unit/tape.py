@@ -52,7 +52,7 @@ def storage(tensor):
 
 
 def record(step, rewind):
-    """As `normreg.cudagraph.capture.cuda_graph`; unlike a real capture, this one runs the step as well."""
+    """As `normreg.engines.cudagraph.capture.cuda_graph`; unlike a real capture, this one runs the step as well."""
     for _ in range(WARM_UPS):
         rewind()
         step()

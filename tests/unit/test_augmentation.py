@@ -12,7 +12,7 @@ from torch import Tensor
 from torchvision import transforms
 from torchvision.transforms import functional as TF
 
-from normreg import augmentation
+from normreg.data import augmentation
 
 DRAWS = 20_000
 ROTATION = {"rotation": {"degrees": 7, "fill": 1}}

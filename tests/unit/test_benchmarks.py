@@ -21,7 +21,11 @@ import table
 import work
 import worker
 
-from normreg import augmentation, config, layers, models, streams, trainer
+from normreg.config import studies
+from normreg.data import augmentation
+from normreg.engines import pytorch
+from normreg.models import build, layers
+from normreg.training import streams
 
 CPU = torch.device("cpu")
 STEP = {"step": {"step_size": 1, "gamma": 0.5}}
@@ -68,7 +72,7 @@ def test_ghost_batch_norm_is_normregs_in_training_and_when_pooled(splits):
 @pytest.mark.parametrize("schedule", [STEP, ONECYCLE], ids=["step", "onecycle"])
 def test_equal_starts_and_order_give_equal_weights(condition, blobs, network, changes, schedule):
     chosen = condition(network=network, batch_size=10, dropout=0.0, augmentation=[], schedule=schedule, **changes)
-    ours = trainer.TorchTrainer(chosen, 0, blobs, CPU)
+    ours = pytorch.TorchTrainer(chosen, 0, blobs, CPU)
     order = list(range(50))
     theirs = notebook_loop.Notebook(chosen, 0, blobs, order)
     _copy_parameters(ours.model, theirs.model)
@@ -91,7 +95,7 @@ def _copy_parameters(source: torch.nn.Module, target: torch.nn.Module) -> None:
 @pytest.mark.parametrize("network", recipes.NETWORKS)
 def test_both_build_the_network_of_every_recipe(network, name):
     chosen = recipes.make_condition(network, name, epochs=3)
-    ours = models.build(network, chosen["norm"], chosen["num_splits"], chosen["dropout"])
+    ours = build(network, chosen["norm"], chosen["num_splits"], chosen["dropout"])
     theirs = notebook_loop.Net(chosen)
     assert [p.shape for p in ours.parameters()] == [p.shape for p in theirs.parameters()]
     rates = [m.p for m in theirs.modules() if isinstance(m, torch.nn.Dropout)]
@@ -103,8 +107,8 @@ def test_both_build_the_network_of_every_recipe(network, name):
 def test_the_first_recipe_is_the_controlled_studys(root, monkeypatch):
     monkeypatch.chdir(root)
     with open("config/config.yaml") as file:
-        settings = config.check_config(yaml.safe_load(file))
-    conditions = config.load_run(settings).conditions
+        settings = studies.check_config(yaml.safe_load(file))
+    conditions = studies.load_run(settings).conditions
     for name in recipes.CONDITIONS:
         assert recipes.make_condition("gilf641", name, epochs=25) == conditions[name]
 
@@ -117,7 +121,7 @@ def test_multiply_adds_are_the_known_figures():
 @pytest.mark.parametrize("network", recipes.NETWORKS)
 def test_multiply_adds_agree_with_what_the_convolutions_do(network):
     counts = []
-    model = models.build(network, "bn", 1).eval()
+    model = build(network, "bn", 1).eval()
     for module in model.modules():
         if isinstance(module, torch.nn.Conv2d):
             module.register_forward_hook(lambda m, _, out: counts.append(m.weight.numel() * out[0, 0].numel()))
@@ -161,9 +165,9 @@ def test_a_job_is_answered_by_a_process_of_its_own(condition, blobs, tmp_path):
 
 
 def _saved_job(chosen, blobs, tmp_path) -> worker.Job:
-    from normreg import datasets
+    from normreg.data import dataset
 
-    datasets.save(blobs, tmp_path / "blobs.npz")
+    dataset.save(blobs, tmp_path / "blobs.npz")
     return worker.Job(worker.REFERENCE, chosen, tmp_path / "blobs.npz", train_images=20, test_images=10)
 
 
@@ -176,8 +180,8 @@ def test_the_engine_is_a_contestant(condition, blobs, tmp_path, monkeypatch, ker
 
 def test_cuda_graphs_are_a_contestant_on_a_gpu(condition, blobs, tmp_path, monkeypatch):
     asked = []
-    monkeypatch.setattr("normreg.devices.resolve", lambda device, threads: asked.append(device) or "the GPU")
-    monkeypatch.setattr("normreg.cudagraph.trainer.GraphTrainer", lambda *given: given)
+    monkeypatch.setattr("normreg.utils.devices.resolve", lambda device, threads: asked.append(device) or "the GPU")
+    monkeypatch.setattr("normreg.engines.cudagraph.trainer.GraphTrainer", lambda *given: given)
     job = dataclasses.replace(_saved_job(condition(), blobs, tmp_path), variant=worker.GRAPH, device="cuda")
     assert worker.build(job, blobs) == (job.condition, 0, blobs, "the GPU")
     assert asked == ["cuda"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from normreg.closure import import_closure
+from normreg.utils.code import import_closure
 
 
 @pytest.fixture
@@ -70,5 +70,5 @@ def test_holds_every_module_python_imports(root, script):
 def test_training_does_not_depend_on_figures_statistics_or_configuration(root):
     scripts = root / "workflow/scripts"
     names = {path.relative_to(scripts).as_posix() for path in import_closure(scripts / "train.py", scripts / "normreg")}
-    assert {"train.py", "normreg/training.py", "normreg/layers.py", "normreg/__init__.py"} <= names
-    assert not {n for n in names if "figures" in n or n.endswith(("statistics.py", "config.py", "sources.py"))}
+    assert {"train.py", "normreg/training/loop.py", "normreg/models/layers.py", "normreg/__init__.py"} <= names
+    assert not {n for n in names if "figures" in n or n.endswith(("summary.py", "studies.py", "sources.py"))}

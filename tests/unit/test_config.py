@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from normreg import config, validation
+from normreg.config import schema, studies
 from normreg.errors import ConfigError
 
 
@@ -24,13 +24,13 @@ def settings(root):
 def study(root, tmp_path, monkeypatch):
     """A function that writes a changed controlled study as `mine` and loads it."""
     content = yaml.safe_load((root / "config/studies/controlled.yaml").read_text())
-    monkeypatch.setattr(config, "STUDIES", tmp_path)
+    monkeypatch.setattr(studies, "STUDIES", tmp_path)
 
     def load(change, **settings):
         changed = copy.deepcopy(content)
         change(changed)
         (tmp_path / "mine.yaml").write_text(yaml.safe_dump(changed, sort_keys=False))
-        return config.load_run({"study": "mine", "network": None, "epochs": None} | settings)
+        return studies.load_run({"study": "mine", "network": None, "epochs": None} | settings)
 
     return load
 
@@ -49,14 +49,14 @@ def put(path, value):
 
 def test_the_default_configuration_is_valid_and_has_eight_conditions(settings, root, monkeypatch):
     monkeypatch.chdir(root)
-    run = config.load_run(config.check_config(settings))
+    run = studies.load_run(studies.check_config(settings))
     names = [f"{penalty}-{norm}" for norm in ("bn", "gbn") for penalty in ("none", "l1", "l2", "l1l2")]
     assert (run.name, list(run.conditions), run.galleries) == ("controlled", names, ("none-bn", "none-gbn"))
 
 
 def test_the_controlled_conditions_differ_in_penalty_and_norm_alone(settings, root, monkeypatch):
     monkeypatch.chdir(root)
-    conditions = config.load_run(config.check_config(settings)).conditions
+    conditions = studies.load_run(studies.check_config(settings)).conditions
     for name, condition in conditions.items():
         penalty, norm = name.split("-")
         assert (condition["penalty"], condition["norm"]) == (penalty, norm)
@@ -73,12 +73,12 @@ def test_the_controlled_conditions_differ_in_penalty_and_norm_alone(settings, ro
     ("given", "seeds"), [(3, [0, 1, 2]), ([4, 2], [4, 2]), (["0", "7"], [0, 7]), (1, [0])], ids=str
 )
 def test_seeds_are_a_count_or_a_list(settings, given, seeds):
-    assert config.check_config(settings | {"seeds": given})["seeds"] == seeds
+    assert studies.check_config(settings | {"seeds": given})["seeds"] == seeds
 
 
 @pytest.mark.parametrize("text", ["null", "none", ""])
 def test_null_on_the_command_line(settings, text):
-    checked = config.check_config(settings | {"epochs": text, "network": text, "mnist_dir": text})
+    checked = studies.check_config(settings | {"epochs": text, "network": text, "mnist_dir": text})
     assert [checked[key] for key in ("epochs", "network", "mnist_dir")] == [None, None, None]
 
 
@@ -116,7 +116,7 @@ def test_null_on_the_command_line(settings, text):
 )
 def test_wrong_configuration(settings, change, fragments):
     with pytest.raises(ConfigError) as caught:
-        config.check_config(settings | change)
+        studies.check_config(settings | change)
     message = str(caught.value)
     assert message.startswith("config: ")
     assert all(fragment in message for fragment in fragments), message
@@ -126,7 +126,7 @@ def test_wrong_configuration(settings, change, fragments):
 def test_missing_key(settings):
     del settings["device"]
     with pytest.raises(ConfigError, match="config: key 'device' is missing"):
-        config.check_config(settings)
+        studies.check_config(settings)
 
 
 def test_unknown_study_lists_those_at_hand(settings, root, monkeypatch):
@@ -134,7 +134,7 @@ def test_unknown_study_lists_those_at_hand(settings, root, monkeypatch):
     with pytest.raises(
         ConfigError, match=r"key 'study': found 'contrôle'|found 'control', .*Studies at hand: .*controlled"
     ):
-        config.load_run(config.check_config(settings | {"study": "control"}))
+        studies.load_run(studies.check_config(settings | {"study": "control"}))
 
 
 @pytest.mark.parametrize(
@@ -218,13 +218,13 @@ def test_published_results_and_the_readmes_differences_reach_the_run(study):
 
 
 def test_studies_with_published_results_are_listed_by_name(tmp_path, monkeypatch):
-    monkeypatch.setattr(config, "STUDIES", tmp_path)
+    monkeypatch.setattr(studies, "STUDIES", tmp_path)
     for name, text in (("b", "published: {}"), ("a", "published: {}"), ("c", "network: x"), ("d", "")):
         (tmp_path / f"{name}.yaml").write_text(text)
-    assert config.published_studies() == ["a", "b"]
+    assert studies.published_studies() == ["a", "b"]
     (tmp_path / "e.yaml").write_text("a: [1")
     with pytest.raises(ConfigError, match=r"e\.yaml: not readable"):
-        config.published_studies()
+        studies.published_studies()
 
 
 @pytest.mark.parametrize(
@@ -277,18 +277,18 @@ def test_wrong_published_results(study, path, value, fragments):
 
 @pytest.mark.parametrize("text", ["a: [1", "- 1\n- 2", "", "\x00"], ids=repr)
 def test_study_that_is_not_a_yaml_map(tmp_path, monkeypatch, text):
-    monkeypatch.setattr(config, "STUDIES", tmp_path)
+    monkeypatch.setattr(studies, "STUDIES", tmp_path)
     (tmp_path / "mine.yaml").write_text(text)
     with pytest.raises(ConfigError, match=r"mine\.yaml: "):
-        config.read_study("mine")
+        studies.read_study("mine")
 
 
 def test_a_key_given_twice_is_refused(tmp_path, monkeypatch, root):
-    monkeypatch.setattr(config, "STUDIES", tmp_path)
+    monkeypatch.setattr(studies, "STUDIES", tmp_path)
     text = (root / "config/studies/controlled.yaml").read_text()
     (tmp_path / "mine.yaml").write_text(text.replace("dropout: 0.08", "dropout: 0.08\ndropout: 0.5"))
     with pytest.raises(ConfigError, match=r"mine\.yaml: .*'dropout' stands twice"):
-        config.read_study("mine")
+        studies.read_study("mine")
 
 
 @pytest.mark.parametrize(
@@ -314,12 +314,12 @@ def test_a_key_given_twice_is_refused(tmp_path, monkeypatch, root):
     ids=lambda value: value[:30],
 )
 def test_yaml_that_is_not_what_it_seems(tmp_path, monkeypatch, root, text, fragment):
-    monkeypatch.setattr(config, "STUDIES", tmp_path)
+    monkeypatch.setattr(studies, "STUDIES", tmp_path)
     lines = (root / "config/studies/controlled.yaml").read_text().splitlines()
     kept = [line for line in lines if not line.startswith(text.split(":")[0] + ":")]
     (tmp_path / "mine.yaml").write_text("\n".join([*kept, text]))
     with pytest.raises(ConfigError, match=r"mine\.yaml: ") as caught:
-        config.read_study("mine")
+        studies.read_study("mine")
     assert fragment in str(caught.value)
     assert len(str(caught.value)) < 400
     assert str(caught.value).isprintable()
@@ -328,7 +328,7 @@ def test_yaml_that_is_not_what_it_seems(tmp_path, monkeypatch, root, text, fragm
 def test_yaml_anchors_and_merges_are_fine(tmp_path):
     (tmp_path / "x.yaml").write_text("a: &a {b: 1, c: 2}\nd: {<<: *a, b: 3}\ne: *a\n")
     found = {"a": {"b": 1, "c": 2}, "d": {"b": 3, "c": 2}, "e": {"b": 1, "c": 2}}
-    assert validation.read_yaml(tmp_path / "x.yaml") == found
+    assert schema.read_yaml(tmp_path / "x.yaml") == found
 
 
 def test_a_study_that_cannot_be_read(tmp_path, monkeypatch):
@@ -337,7 +337,7 @@ def test_a_study_that_cannot_be_read(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Path, "read_text", refuse)
     with pytest.raises(ConfigError, match=r"x\.yaml: cannot be read \(Permission denied\)"):
-        validation.read_yaml(tmp_path / "x.yaml")
+        schema.read_yaml(tmp_path / "x.yaml")
 
 
 def test_another_network_never_writes_over_a_study_of_that_name(study, tmp_path):
@@ -390,7 +390,7 @@ def test_splits_are_not_part_of_a_bn_condition(study):
 
 
 def test_overview_separates_shared_from_own_settings(study):
-    resolved = config.resolved_settings(study(lambda content: None))
+    resolved = studies.resolved_settings(study(lambda content: None))
     assert resolved["shared"]["augmentation"] == "rotation (degrees 7, fill 1)"
     assert resolved["shared"]["batch_size"] == "128"
     assert resolved["own"]["l1-gbn"].startswith("penalty l1, norm gbn, num_splits 2, lambdas (l1 1e-05, l2 0.0")

@@ -6,7 +6,7 @@ import fuzzing
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from normreg import config
+from normreg.config import studies as configuration
 
 CI = settings(max_examples=500, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -15,7 +15,7 @@ CI = settings(max_examples=500, derandomize=True, database=None, deadline=None, 
 def folder(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         studies = tmp_path_factory.mktemp("studies")
-        patch.setattr(config, "STUDIES", studies)
+        patch.setattr(configuration, "STUDIES", studies)
         yield studies
 
 

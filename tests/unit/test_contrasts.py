@@ -3,16 +3,16 @@
 import pytest
 import yaml
 
-from normreg import config
-from normreg.contrasts import Misfit, find_contrasts, find_misfits
+from normreg.analysis.contrasts import Misfit, find_contrasts, find_misfits
+from normreg.config import studies
 
 
 @pytest.fixture
 def study(root, monkeypatch):
     """A function that gives the resolved conditions of a study of the project."""
     monkeypatch.chdir(root)
-    settings = config.check_config(yaml.safe_load((root / "config/config.yaml").read_text()))
-    return lambda name: config.load_run({**settings, "study": name}).conditions
+    settings = studies.check_config(yaml.safe_load((root / "config/config.yaml").read_text()))
+    return lambda name: studies.load_run({**settings, "study": name}).conditions
 
 
 def test_the_controlled_study_has_four_pairs_of_each_factor(study):

@@ -8,15 +8,16 @@ import pytest
 import tape
 import torch
 
-from normreg import engines, penalties, trainer
-from normreg.cudagraph import buffers, capture, sgd, steps
-from normreg.cudagraph import trainer as graph_trainer
-from normreg.cudagraph.capture import CaptureError
-from normreg.cudagraph.trainer import GraphTrainer
-from normreg.layers import Dropout
-from normreg.state import StateFile
-from normreg.trainer import TorchTrainer
-from normreg.training import train
+from normreg.engines import pytorch, select
+from normreg.engines.cudagraph import buffers, capture, sgd, steps
+from normreg.engines.cudagraph import trainer as graph_trainer
+from normreg.engines.cudagraph.capture import CaptureError
+from normreg.engines.cudagraph.trainer import GraphTrainer
+from normreg.engines.pytorch import TorchTrainer
+from normreg.models.layers import Dropout
+from normreg.training import penalties
+from normreg.training.loop import train
+from normreg.training.state import StateFile
 
 CPU = torch.device("cpu")
 ONECYCLE = {"schedule": {"onecycle": {"max_lr": 0.1, "pct_start": 0.3}}}
@@ -80,7 +81,7 @@ def test_replays_change_the_same_bits_as_the_steps(run, blobs):
 @pytest.mark.parametrize("chunk", [16, 49, 4096])
 def test_both_paths_train_on_the_same_images(run, blobs, monkeypatch, chunk):
     monkeypatch.setattr(buffers, "_CHUNK", chunk)
-    fed = {trainer: [], steps: []}
+    fed = {pytorch: [], steps: []}
     for module, seen in fed.items():
         real = module.objective
 
@@ -286,7 +287,7 @@ def test_a_step_stays_on_its_device(condition, norm):
     chosen = condition(augmentation=JITTER, lambdas=PENALTIES["l1l2"] | {"group_l2": 1e-3}, **norm)
     meta = torch.device("meta")
     images, labels = torch.empty(50, 28, 28, dtype=torch.uint8, device=meta), torch.empty(50, device=meta).long()
-    model = trainer.models.build("gilf641", chosen["norm"], chosen["num_splits"], 0.1).to(meta)
+    model = pytorch.models.build("gilf641", chosen["norm"], chosen["num_splits"], 0.1).to(meta)
     inside, outside = penalties.scoped_parameters(model, "weights")
     optimizer = sgd.DeviceSGD([(inside, 0.1), (outside, 0.0)], nesterov=True)
     own = buffers.EpochBuffers(chosen, 0, images, labels, 4)
@@ -374,15 +375,15 @@ def test_the_first_error_of_a_capture_is_told(monkeypatch, fault, kind, said):
 )
 def test_the_engine_is_chosen_by_name(condition, blobs, tmp_path, caplog, monkeypatch, device, kind, line):
     monkeypatch.setattr(graph_trainer, "GraphTrainer", lambda *_: "GraphTrainer")
-    monkeypatch.setattr(trainer, "TorchTrainer", lambda *_: "TorchTrainer")
+    monkeypatch.setattr(pytorch, "TorchTrainer", lambda *_: "TorchTrainer")
     with caplog.at_level("INFO", logger="normreg"):
-        made, name = engines.make_trainer(
+        made, name = select.make_trainer(
             "cudagraph", condition(), 0, blobs, types.SimpleNamespace(type=device), tmp_path
         )
     assert (made, name, caplog.messages) == (kind, line.split()[1], [line])
 
 
 def test_automatic_leaves_a_gpu_to_pytorch(condition, blobs, tmp_path, monkeypatch):
-    monkeypatch.setattr(trainer, "TorchTrainer", lambda *_: "TorchTrainer")
-    made, _ = engines.make_trainer("auto", condition(), 0, blobs, types.SimpleNamespace(type="cuda"), tmp_path)
+    monkeypatch.setattr(pytorch, "TorchTrainer", lambda *_: "TorchTrainer")
+    made, _ = select.make_trainer("auto", condition(), 0, blobs, types.SimpleNamespace(type="cuda"), tmp_path)
     assert made == "TorchTrainer"

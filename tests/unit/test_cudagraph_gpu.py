@@ -6,13 +6,14 @@ import pytest
 import tape
 import torch
 
-from normreg import devices, engines
-from normreg.cudagraph.buffers import EpochBuffers
-from normreg.cudagraph.capture import CaptureError
-from normreg.cudagraph.trainer import GraphTrainer
-from normreg.state import StateFile
-from normreg.trainer import TorchTrainer
-from normreg.training import train
+from normreg.engines import select
+from normreg.engines.cudagraph.buffers import EpochBuffers
+from normreg.engines.cudagraph.capture import CaptureError
+from normreg.engines.cudagraph.trainer import GraphTrainer
+from normreg.engines.pytorch import TorchTrainer
+from normreg.training.loop import train
+from normreg.training.state import StateFile
+from normreg.utils import devices
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU, and this machine has none")
 
@@ -106,7 +107,7 @@ def test_goes_on_bit_for_bit(run, blobs, cuda, tmp_path):
 
 
 def test_the_training_loop_with_the_engine_by_name(run, blobs, cuda, tmp_path):
-    made, name = engines.make_trainer("cudagraph", run, 0, blobs, cuda, tmp_path)
+    made, name = select.make_trainer("cudagraph", run, 0, blobs, cuda, tmp_path)
     history = train(made, "x", StateFile(tmp_path / "state.pt", {}))
     assert (name, [row.epoch for row in history]) == ("cudagraph", [1, 2, 3])
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from normreg import digits, sources
-from normreg.datasets import Dataset
+from normreg.data import digits, sources
+from normreg.data.dataset import Dataset
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from normreg import effects, effects_page
-from normreg.contrasts import Contrast, Misfit
+from normreg.analysis import effects
+from normreg.analysis.contrasts import Contrast, Misfit
 from normreg.errors import DataError
 from normreg.figures import effects as figure
+from normreg.pages import effects as effects_page
 
 PAIR = Contrast("L1", 1e-5, "none-bn", "l1-bn")
 OTHER = Contrast("L1", 1e-5, "none-gbn", "l1-gbn")

@@ -10,10 +10,10 @@ import torch
 from engine_helpers import crop, images_of, make_engine, make_model, masks_of, random_batch
 from torch.nn import functional as F
 
-from normreg.engine.stages import AVERAGE_POOL, MAX_POOL
-from normreg.engine.tiles import AVX2, AVX512
-from normreg.layers import GhostBatchNorm2d
-from normreg.networks import NETWORKS
+from normreg.engines.numba_cpu.stages import AVERAGE_POOL, MAX_POOL
+from normreg.engines.numba_cpu.tiles import AVX2, AVX512
+from normreg.models.layers import GhostBatchNorm2d
+from normreg.models.networks import NETWORKS
 
 CASES = [*((name, None) for name in NETWORKS), ("gilf641", AVX2), ("gilf641", AVX512)]
 DROPOUT = 6554  # of 65,536: a tenth

@@ -12,12 +12,13 @@ import pytest
 import torch
 from scipy import stats
 
-from normreg import engines, penalties
-from normreg.engine import kernels
-from normreg.engine.errors import UnsupportedError
-from normreg.engine.stages import make_stages
-from normreg.engine.tiles import AVX2, AVX512, choose_registers, forward_tiles, gradient_tiles, split
-from normreg.networks import DROPOUT, NETWORKS, NORM, RELU, AvgPool, Conv, MaxPool, Network
+from normreg.engines import select
+from normreg.engines.numba_cpu import kernels
+from normreg.engines.numba_cpu.errors import UnsupportedError
+from normreg.engines.numba_cpu.stages import make_stages
+from normreg.engines.numba_cpu.tiles import AVX2, AVX512, choose_registers, forward_tiles, gradient_tiles, split
+from normreg.models.networks import DROPOUT, NETWORKS, NORM, RELU, AvgPool, Conv, MaxPool, Network
+from normreg.training import penalties
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +169,11 @@ def test_a_copied_cache_needs_no_compiling(shared, kernel_cache, tmp_path):
     shutil.copytree(kernel_cache, copy, copy_function=shutil.copy, ignore=shutil.ignore_patterns("network_*", ".*"))
     files = {path: path.read_bytes() for path in copy.rglob("*.nb*")}
     assert files
-    code = "import sys, pathlib; from normreg.engine import kernels; kernels.load_shared(pathlib.Path(sys.argv[1]))"
-    environment = {**os.environ, "PYTHONPATH": str(Path(engines.__file__).parents[1])}
+    code = (
+        "import sys, pathlib\n"
+        "from normreg.engines.numba_cpu import kernels\n"
+        "kernels.load_shared(pathlib.Path(sys.argv[1]))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(select.__file__).parents[1])}
     subprocess.run([sys.executable, "-c", code, str(copy)], env=environment, check=True)
     assert {path: path.read_bytes() for path in copy.rglob("*.nb*")} == files

@@ -8,14 +8,15 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from normreg import augmentation, engines, trainer
-from normreg.engine import kernels
-from normreg.engine.augment import augment
-from normreg.engine.errors import UnsupportedError
-from normreg.engine.tiles import AVX2
-from normreg.engine.trainer import EngineTrainer
-from normreg.networks import NETWORKS
-from normreg.state import StateFile
+from normreg.data import augmentation
+from normreg.engines import pytorch, select
+from normreg.engines.numba_cpu import kernels
+from normreg.engines.numba_cpu.augment import augment
+from normreg.engines.numba_cpu.errors import UnsupportedError
+from normreg.engines.numba_cpu.tiles import AVX2
+from normreg.engines.numba_cpu.trainer import EngineTrainer
+from normreg.models.networks import NETWORKS
+from normreg.training.state import StateFile
 
 CPU = torch.device("cpu")
 SETTINGS = {
@@ -67,7 +68,7 @@ def test_agrees_with_the_reference_path(name, settings, condition, make, blobs):
     changes = {"optimizer": {"lr": 1e-3, "momentum": 0.9, "nesterov": False}, "dropout": 0.0} | SETTINGS[settings]
     changes["augmentation"] = AUGMENTATION
     mine = make(network=name, **changes)
-    reference = trainer.TorchTrainer(condition(network=name, **changes), 0, blobs, CPU)
+    reference = pytorch.TorchTrainer(condition(network=name, **changes), 0, blobs, CPU)
     for epoch in (1, 2):
         found, expected = mine.run_epoch(epoch), reference.run_epoch(epoch)
         for key, value in dataclasses.asdict(expected).items():
@@ -109,7 +110,7 @@ def test_augments_to_the_same_bits(spec, make, blobs):
 def test_avx2_tiles_agree_with_the_reference_path(condition, make, blobs):
     changes = {"optimizer": {"lr": 1e-3, "momentum": 0.9, "nesterov": False}, "dropout": 0.0}
     mine = make(registers=AVX2, **changes)
-    reference = trainer.TorchTrainer(condition(**changes), 0, blobs, CPU)
+    reference = pytorch.TorchTrainer(condition(**changes), 0, blobs, CPU)
     assert mine.run_epoch(1).train_loss == pytest.approx(reference.run_epoch(1).train_loss, rel=1e-4)
 
 
@@ -140,12 +141,12 @@ def test_a_diverging_run_shows(make):
     ],
 )
 def test_choice(engine, device, images, epochs, expected):
-    assert engines.wants_numba(engine, device, images, epochs) == expected
+    assert select.wants_numba(engine, device, images, epochs) == expected
 
 
 def choose(condition, blobs, cache, caplog, engine, device=CPU):
     with caplog.at_level(logging.INFO, logger="normreg"):
-        made, name = engines.make_trainer(engine, condition(), 0, blobs, device, cache)
+        made, name = select.make_trainer(engine, condition(), 0, blobs, device, cache)
     assert len(caplog.messages) == 1
     return type(made).__name__, name, caplog.messages[0]
 
@@ -163,24 +164,24 @@ def test_another_processor_falls_back(condition, blobs, kernel_cache, caplog, mo
     def refuse():
         raise UnsupportedError("this processor has neither AVX-512 nor AVX2 with FMA")
 
-    monkeypatch.setattr("normreg.engine.trainer.processor", refuse)
+    monkeypatch.setattr("normreg.engines.numba_cpu.trainer.processor", refuse)
     kind, name, line = choose(condition, blobs, kernel_cache, caplog, "numba")
     assert (kind, name) == ("TorchTrainer", "torch")
     assert line == "engine torch (not numba: this processor has neither AVX-512 nor AVX2 with FMA)"
 
 
 def test_no_numba_falls_back(condition, blobs, kernel_cache, caplog, monkeypatch):
-    for module in [name for name in sys.modules if name.startswith("normreg.engine")]:
+    for module in [name for name in sys.modules if name.startswith("normreg.engines.numba_cpu")]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "numba", None)
     kind, name, line = choose(condition, blobs, kernel_cache, caplog, "numba")
     assert (kind, name) == ("TorchTrainer", "torch")
     assert "not numba: import of numba halted" in line
-    assert "import of numba halted" in engines.compile_kernels("gilf641", kernel_cache)
+    assert "import of numba halted" in select.compile_kernels("gilf641", kernel_cache)
 
 
 def test_a_gpu_falls_back(condition, blobs, kernel_cache, caplog, monkeypatch):
-    monkeypatch.setattr(trainer, "TorchTrainer", lambda *_: None)
+    monkeypatch.setattr(pytorch, "TorchTrainer", lambda *_: None)
     device = SimpleNamespace(type="cuda")
     _, name, line = choose(condition, blobs, kernel_cache, caplog, "numba", device)
     assert (name, line) == ("torch", "engine torch (not numba: it computes on the CPU, not on cuda)")

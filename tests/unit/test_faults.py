@@ -9,8 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from normreg import atomic, checkpoint, datasets, jobs, models, predictions
+from normreg.analysis import predictions
+from normreg.data import dataset
 from normreg.errors import DataError
+from normreg.models.build import build
+from normreg.training import checkpoint
+from normreg.utils import atomic, jobs
 
 PROVENANCE = {"data_digest": "d", "seed": 0}
 
@@ -19,7 +23,7 @@ PROVENANCE = {"data_digest": "d", "seed": 0}
 def saved(condition, tmp_path):
     chosen = condition()
     path = tmp_path / "c.pt"
-    checkpoint.save(path, models.build(chosen["network"], "bn", 1, 0.1), chosen, PROVENANCE)
+    checkpoint.save(path, build(chosen["network"], "bn", 1, 0.1), chosen, PROVENANCE)
     return path, chosen
 
 
@@ -77,7 +81,7 @@ def test_a_checkpoint_of_another_run_names_what_differs(saved, condition, change
 def test_weights_that_do_not_fit_the_network(saved, tmp_path, weights):
     path, chosen = saved
     content = torch.load(path, weights_only=True)
-    content["state_dict"] = models.build(weights, "bn", 1).state_dict() if weights == "ashxjain" else weights
+    content["state_dict"] = build(weights, "bn", 1).state_dict() if weights == "ashxjain" else weights
     torch.save(content, path)
     with pytest.raises(DataError, match=r"c\.pt: its weights do not fit network gilf641 \(.*Delete it"):
         checkpoint.restore(path, chosen, "d", 0)
@@ -110,8 +114,8 @@ def test_predictions_edited_by_hand(tmp_path, change, message):
 @pytest.mark.parametrize("kind", ["truncated", "flipped"])
 def test_damaged_arrays(tmp_path, blobs, kind):
     predictions.save(tmp_path / "p.npz", np.random.default_rng(0).normal(size=(50, 10)), np.zeros(50))
-    datasets.save(blobs, tmp_path / "d.npz")
-    for name, load in (("p.npz", predictions.load), ("d.npz", datasets.load)):
+    dataset.save(blobs, tmp_path / "d.npz")
+    for name, load in (("p.npz", predictions.load), ("d.npz", dataset.load)):
         content = bytearray((tmp_path / name).read_bytes())
         content[300] ^= 1
         (tmp_path / name).write_bytes(content if kind == "flipped" else content[:300])
@@ -135,7 +139,7 @@ def test_a_data_file_with_other_arrays(tmp_path, blobs, change):
     with pytest.raises(
         DataError, match=r"d\.npz: its (train|test) images and labels are .*expected uint8 \(N, 28, 28\)"
     ):
-        datasets.load(tmp_path / "d.npz")
+        dataset.load(tmp_path / "d.npz")
 
 
 # --- the machine
@@ -144,23 +148,28 @@ FULL = """
 import resource, sys, io
 from pathlib import Path
 import numpy as np
-from normreg import checkpoint, datasets, history, jobs, models, predictions, tables
+from normreg.analysis import predictions
+from normreg.data import dataset
+from normreg.models.build import build
+from normreg.pages import html
+from normreg.training import checkpoint, history
+from normreg.utils import jobs
 from normreg.figures import style
 from matplotlib.figure import Figure
 import pandas as pd
 folder = Path(sys.argv[1])
 blob = np.random.default_rng(0).integers(0, 255, (400, 28, 28), dtype=np.uint8)
 labels = np.zeros(400, np.uint8)
-data = datasets.Dataset(blob, labels, blob, labels, np.array(["x"]))
+data = dataset.Dataset(blob, labels, blob, labels, np.array(["x"]))
 drawn = Figure()
 drawn.subplots().plot([1, 2])
 many = [history.Epoch(e, *[1 / 3] * 7) for e in range(400)]
 writers = {
-    "c.pt": lambda p: checkpoint.save(p, models.build("gilf641", "bn", 1), {}, {}),
+    "c.pt": lambda p: checkpoint.save(p, build("gilf641", "bn", 1), {}, {}),
     "m.csv": lambda p: history.write(many, p),
     "p.npz": lambda p: predictions.save(p, blob.reshape(-1, 98)[:, :10].astype(float), np.zeros(3200)),
-    "d.npz": lambda p: datasets.save(data, p),
-    "t.html": lambda p: tables.write_page(p, "t", ["x" * 9000], {"": pd.DataFrame({"a": range(500)})}),
+    "d.npz": lambda p: dataset.save(data, p),
+    "t.html": lambda p: html.write_page(p, "t", ["x" * 9000], {"": pd.DataFrame({"a": range(500)})}),
     "f.png": lambda p: style.save(drawn, p),
     "f.svg": lambda p: style.save(drawn, p),
 }

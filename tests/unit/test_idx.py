@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from normreg import idx
+from normreg.data import idx
 from normreg.errors import DataError
 
 REMEDY = "Do this about it."

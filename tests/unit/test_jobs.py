@@ -8,7 +8,7 @@ import pytest
 
 
 def run(root, tmp_path, body, **environment):
-    script = f"from normreg import jobs\nwith jobs.job({str(tmp_path / 'log')!r}):\n    {body}\n"
+    script = f"from normreg.utils import jobs\nwith jobs.job({str(tmp_path / 'log')!r}):\n    {body}\n"
     done = subprocess.run(
         [sys.executable, "-c", script],
         cwd=root / "workflow/scripts",
@@ -44,7 +44,7 @@ def test_success_and_warnings(root, tmp_path):
 @pytest.mark.parametrize("threads", [1, 2])
 def test_threads_are_pinned_whatever_the_environment_says(root, tmp_path, threads):
     body = (
-        f"jobs.pin_threads({threads}); from normreg import devices; devices.resolve('cpu', {threads}); "
+        f"jobs.pin_threads({threads}); from normreg.utils import devices; devices.resolve('cpu', {threads}); "
         "import torch, os; jobs.log.info('%d %s', torch.get_num_threads(), os.environ['OMP_NUM_THREADS'])"
     )
     _, log = run(root, tmp_path, body, OMP_NUM_THREADS="7", MKL_NUM_THREADS="5")

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from normreg.layers import Dropout, GhostBatchNorm2d, usable_splits
+from normreg.models.layers import Dropout, GhostBatchNorm2d, usable_splits
 
 CHANNELS = 3
 

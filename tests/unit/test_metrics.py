@@ -5,8 +5,9 @@ import re
 import numpy as np
 import pytest
 
-from normreg import history, metrics
+from normreg.analysis import metrics
 from normreg.errors import DataError
+from normreg.training import history
 
 
 def test_reads_what_training_writes(tmp_path):

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from normreg.layers import Dropout, GhostBatchNorm2d
-from normreg.models import build, layer_table
+from normreg.models.build import build, layer_table
+from normreg.models.layers import Dropout, GhostBatchNorm2d
 
 # conv IN OUT KERNEL PADDING, what follows (R ReLU, N norm, D dropout), output shape, parameters of conv and norm
 TABLES = {

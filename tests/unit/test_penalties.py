@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from normreg import models, penalties
+from normreg.models.build import build
+from normreg.training import penalties
 
 OPTIMIZER = {"lr": 0.1, "momentum": 0.9, "nesterov": False}
 
@@ -79,7 +80,7 @@ def test_scope_picks_exactly_these_tensors(scope: str, inside: list[str], outsid
 
 
 def test_scope_weights_of_a_network_is_its_convolutions() -> None:
-    chosen, rest = penalties.scoped_parameters(models.build("ashxjain", "gbn", 2), "weights")
+    chosen, rest = penalties.scoped_parameters(build("ashxjain", "gbn", 2), "weights")
     assert [tuple(p.shape)[:2] for p in chosen] == [(10, 1), (10, 10), (11, 10), (11, 11), (12, 11), (12, 12), (10, 12)]
     assert [p.numel() for p in rest] == [10, 10, 10, 10, 11, 11, 11, 11, 12, 12, 12, 12]
 

@@ -4,7 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from normreg import history, last_five, published, published_page
+from normreg.analysis import published
+from normreg.pages import last_five
+from normreg.pages import published as published_page
+from normreg.training import history
 
 PUBLISHED = {
     "l1-bn": {

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from normreg import checkpoint, evaluation, models, predictions
+from normreg.analysis import predictions
 from normreg.errors import DataError
+from normreg.models.build import build
+from normreg.training import checkpoint, evaluation
 
 
 @pytest.fixture
@@ -44,7 +46,7 @@ def test_prediction_is_in_evaluation_mode_and_puts_the_mode_back(saved, blobs):
 
 def test_a_gbn_checkpoint_evaluates_in_a_bn_network(saved, blobs):
     path, chosen, model, _ = saved
-    plain = models.build(chosen["network"], "bn", 1, chosen["dropout"])
+    plain = build(chosen["network"], "bn", 1, chosen["dropout"])
     plain.load_state_dict(torch.load(path, weights_only=True)["state_dict"])
     ours = evaluation.logits(model, blobs.test_images)
     assert np.array_equal(evaluation.logits(plain, blobs.test_images), ours)

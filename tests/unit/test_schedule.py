@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from normreg.errors import ConfigError
-from normreg.schedule import make_schedule
+from normreg.training.schedule import make_schedule
 
 Steps = list[tuple[float, float]]
 

@@ -17,8 +17,8 @@ from urllib.error import URLError
 import numpy as np
 import pytest
 
-from normreg import sources
-from normreg.datasets import Dataset
+from normreg.data import sources
+from normreg.data.dataset import Dataset
 from normreg.errors import DataError
 
 NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
@@ -352,7 +352,7 @@ def test_every_published_file_has_a_sum() -> None:
 @pytest.mark.parametrize("name", ["digits", "mnist"])
 def test_local_data_needs_no_torch(name: str, folder: Path, cache: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from normreg import sources; from normreg.errors import DataError\n"
+        "import sys; from pathlib import Path; from normreg.data import sources; from normreg.errors import DataError\n"
         "try: sources.prepare(sys.argv[1], sys.argv[2], Path(sys.argv[3]))\n"
         "except DataError: pass\n"  # the tiny files are not the published ones
         "sys.exit(any(m in sys.modules for m in ('torch', 'torchvision')))"

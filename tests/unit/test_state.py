@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from normreg import atomic, lock, state
+from normreg.training import state
+from normreg.utils import atomic, locks
 
 CPU = torch.device("cpu")
 CONTENT = {"trainer": {"w": torch.arange(5.0)}, "history": [{"epoch": 1, "train_loss": 0.1}]}
@@ -151,7 +152,7 @@ def test_lock_is_exclusive_names_its_holder_and_leaves_nothing(tmp_path, caplog,
             holder.wait()
 
     code = (
-        "import sys, time; from pathlib import Path; from normreg.lock import exclusive\n"
+        "import sys, time; from pathlib import Path; from normreg.utils.locks import exclusive\n"
         "with exclusive(Path(sys.argv[1]), 'it'): print('held', flush=True); time.sleep(60)"
     )
     path = tmp_path / ".lock"
@@ -161,8 +162,8 @@ def test_lock_is_exclusive_names_its_holder_and_leaves_nothing(tmp_path, caplog,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert holder.stdout.readline() == b"held\n"
-    monkeypatch.setattr(lock.time, "sleep", wait)
-    with lock.exclusive(path, "it"):
+    monkeypatch.setattr(locks.time, "sleep", wait)
+    with locks.exclusive(path, "it"):
         assert len(waits) == 3
         assert caplog.text.count(f"it is in the hands of process {holder.pid} on ") == 1
     assert list(tmp_path.iterdir()) == []
@@ -172,15 +173,15 @@ def test_locks_of_a_dead_snakemake_go_and_those_of_a_living_one_stay(tmp_path):
     home = tmp_path / ".snakemake"
     (home / "locks").mkdir(parents=True)
     (home / "locks/0.output.lock").write_text("results/x")
-    first = lock.release_dead_snakemake(home)
+    first = locks.release_dead_snakemake(home)
     assert list((home / "locks").iterdir()) == []
     (home / "locks/0.output.lock").write_text("results/x")
-    second = lock.release_dead_snakemake(home)  # the first one lives
+    second = locks.release_dead_snakemake(home)  # the first one lives
     assert len(list((home / "locks").iterdir())) == 1
     first.close()
-    third = lock.release_dead_snakemake(home)  # the second still does
+    third = locks.release_dead_snakemake(home)  # the second still does
     assert len(list((home / "locks").iterdir())) == 1
     second.close()
     third.close()
-    lock.release_dead_snakemake(home).close()
+    locks.release_dead_snakemake(home).close()
     assert list((home / "locks").iterdir()) == []

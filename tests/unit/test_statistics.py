@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from normreg import predictions, statistics, summary_page
+from normreg.analysis import predictions
+from normreg.analysis import summary as summaries
+from normreg.pages import summary as summary_page
 
 RUN = {"condition": "l1-gbn", "penalty": "l1", "norm": "gbn", "seed": 3}
 ACCURACY = [90.0, 99.4, 99.5, 99.3, 99.4, 99.6, 99.2]
@@ -33,7 +35,7 @@ def files(tmp_path):
 
 
 def test_run_summary_by_hand(files):
-    row = statistics.run_summary(RUN, files, train_images=400)
+    row = summaries.run_summary(RUN, files, train_images=400)
     expected = {
         **RUN,
         "parameters": 42,
@@ -59,16 +61,16 @@ def test_run_summary_by_hand(files):
 def test_a_run_that_never_reaches_the_target(files, tmp_path):
     table = pd.read_csv(files["metrics"])
     table.assign(validation_accuracy=99.39).to_csv(files["metrics"], index=False)
-    summary = statistics.summarise([RUN], [files], 400)
+    summary = summaries.summarise([RUN], [files], 400)
     assert summary["first_epoch_at_99.4"].isna().all()
 
 
 def test_means_over_seeds_keep_the_order_of_conditions(files):
     rows = [
-        statistics.run_summary(RUN | {"condition": name, "seed": seed}, files, 400) | {"final_accuracy": accuracy}
+        summaries.run_summary(RUN | {"condition": name, "seed": seed}, files, 400) | {"final_accuracy": accuracy}
         for name, seed, accuracy in [("z", 0, 99.0), ("z", 1, 99.4), ("a", 0, 98.0), ("a", 1, 98.0)]
     ]
-    table = statistics.by_condition(pd.DataFrame(rows))
+    table = summaries.by_condition(pd.DataFrame(rows))
     assert list(table["condition"]) == ["z", "a"]
     assert table[["seeds", "final_accuracy", "final_minimum", "final_maximum"]].iloc[0].tolist() == [
         2,
@@ -79,15 +81,15 @@ def test_means_over_seeds_keep_the_order_of_conditions(files):
 
 
 def test_standard_error_of_99_5_percent_on_10000_images_is_7_images():
-    assert statistics.standard_error(99.5, 10_000) == pytest.approx(0.0705, abs=1e-4)
+    assert summaries.standard_error(99.5, 10_000) == pytest.approx(0.0705, abs=1e-4)
 
 
 def test_page_shows_best_and_final_and_says_what_one_seed_can_show(files, tmp_path):
-    summary_page.write(tmp_path / "one.html", "T", statistics.summarise([RUN], [files], 400), 10_000)
+    summary_page.write(tmp_path / "one.html", "T", summaries.summarise([RUN], [files], 400), 10_000)
     page = (tmp_path / "one.html").read_text()
     for text in ("final accuracy %", "99.20", "best accuracy %", "99.60", "does not tell an effect from noise"):
         assert text in page
-    two = statistics.summarise([RUN, RUN | {"seed": 4}], [files, files], 400)
+    two = summaries.summarise([RUN, RUN | {"seed": 4}], [files, files], 400)
     summary_page.write(tmp_path / "two.html", "T", two, 10_000)
     page = (tmp_path / "two.html").read_text()
     assert "Mean over seeds" in page
@@ -97,6 +99,6 @@ def test_page_shows_best_and_final_and_says_what_one_seed_can_show(files, tmp_pa
 def test_a_value_that_is_missing_in_every_row_is_a_dash(files, tmp_path, html_tables):
     table = pd.read_csv(files["metrics"])
     table.assign(validation_accuracy=99.39).to_csv(files["metrics"], index=False)
-    summary_page.write(tmp_path / "s.html", "T", statistics.summarise([RUN], [files], 400), 10_000)
+    summary_page.write(tmp_path / "s.html", "T", summaries.summarise([RUN], [files], 400), 10_000)
     (shown,) = html_tables((tmp_path / "s.html").read_text())
     assert dict(zip(*shown, strict=True))["99.4 % at epoch"] == "–"

@@ -6,7 +6,7 @@ import itertools
 import pytest
 import torch
 
-from normreg import streams
+from normreg.training import streams
 
 STREAMS = [streams.INIT, streams.ORDER, streams.AUGMENTATION, streams.DROPOUT]
 

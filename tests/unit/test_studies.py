@@ -14,9 +14,11 @@ import pytest
 import torch
 from torch import nn
 
-from normreg import config, models
-from normreg.layers import Dropout, GhostBatchNorm2d
-from normreg.trainer import TorchTrainer, batch_bounds
+from normreg.config import studies
+from normreg.data.batches import batch_bounds
+from normreg.engines.pytorch import TorchTrainer
+from normreg.models.build import build
+from normreg.models.layers import Dropout, GhostBatchNorm2d
 
 CPU = torch.device("cpu")
 IMAGES = 300  # enough to tell batches of 128, 64 and 32 apart
@@ -221,7 +223,7 @@ README = {
 def run(root, monkeypatch):
     """A function from a study's name to its run."""
     monkeypatch.chdir(root)
-    return lambda study: config.load_run({"study": study, "network": None, "epochs": None})
+    return lambda study: studies.load_run({"study": study, "network": None, "epochs": None})
 
 
 @pytest.fixture
@@ -240,7 +242,7 @@ def trainer(run, blobs):
 
 def test_these_studies_have_published_results(root, monkeypatch):
     monkeypatch.chdir(root)
-    assert config.published_studies() == sorted(STUDIES)
+    assert studies.published_studies() == sorted(STUDIES)
 
 
 @pytest.mark.parametrize("study", STUDIES)
@@ -256,7 +258,7 @@ def test_network_batches_and_layers(trainer, study, name):
     made = trainer(study, name, IMAGES)
     assert sum(p.numel() for p in made.model.parameters()) == facts.parameters
     shapes = [tuple(p.shape) for p in made.model.parameters()]
-    assert shapes == [tuple(p.shape) for p in models.build(study, "bn", 1).parameters()]
+    assert shapes == [tuple(p.shape) for p in build(study, "bn", 1).parameters()]
     whole, rest = divmod(IMAGES, batch_size)
     assert [stop - start for start, stop in made.bounds] == [batch_size] * whole + [rest]
     norms = [m for m in made.model.modules() if isinstance(m, nn.BatchNorm2d)]
@@ -404,7 +406,7 @@ def test_where_a_readme_gives_another_value(run, study):
 
 def test_another_network_has_no_published_results(root, monkeypatch):
     monkeypatch.chdir(root)
-    other = config.load_run({"study": "gilf641", "network": "ashxjain", "epochs": None})
+    other = studies.load_run({"study": "gilf641", "network": "ashxjain", "epochs": None})
     assert (other.published, other.readme) == (None, [])
-    controlled = config.load_run({"study": "controlled", "network": None, "epochs": None})
+    controlled = studies.load_run({"study": "controlled", "network": None, "epochs": None})
     assert (controlled.published, controlled.readme) == (None, [])

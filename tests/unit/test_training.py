@@ -7,8 +7,11 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from normreg import devices, models, streams, trainer
+from normreg.engines import pytorch
 from normreg.errors import DivergedError
+from normreg.models.build import build
+from normreg.training import streams
+from normreg.utils import devices
 
 CPU = torch.device("cpu")
 
@@ -32,12 +35,12 @@ def without_seconds(history):
     ],
 )
 def test_batches(images, size, expected):
-    assert trainer.batch_bounds(images, size) == expected
+    assert pytorch.batch_bounds(images, size) == expected
 
 
 def test_official_splits_have_the_published_number_of_batches():
-    assert len(trainer.batch_bounds(60000, 128)) == 469
-    assert len(trainer.batch_bounds(60000, 64)) == 938
+    assert len(pytorch.batch_bounds(60000, 128)) == 469
+    assert len(pytorch.batch_bounds(60000, 64)) == 938
 
 
 @pytest.mark.parametrize("epochs", [1, 2])
@@ -53,7 +56,7 @@ def test_equals_a_plain_loop_with_l1_and_weight_decay_and_onecycle(condition, bl
     trained, history = run_training(chosen, 3, blobs)
 
     torch.manual_seed(streams.stream_seed(3, "init"))
-    model = models.build("gilf641", "bn", 1, 0.0).train()
+    model = build("gilf641", "bn", 1, 0.0).train()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9, weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.1, total_steps=epochs * 4)
     pixels = (torch.tensor(blobs.train_images).float() / 255 - 0.1307) / 0.3081
@@ -120,9 +123,9 @@ def test_conditions_of_a_seed_share_initial_weights_order_augmentation_and_dropo
 
 def test_order_and_augmentation_do_not_depend_on_the_batch_size(condition, blobs, monkeypatch, run_training):
     seen = []
-    apply = trainer.augmentation.apply
+    apply = pytorch.augmentation.apply
     monkeypatch.setattr(
-        trainer.augmentation, "apply", lambda spec, draws, images: seen.append(apply(spec, draws, images)) or seen[-1]
+        pytorch.augmentation, "apply", lambda spec, draws, images: seen.append(apply(spec, draws, images)) or seen[-1]
     )
     for size in (10, 25):
         run_training(condition(batch_size=size, epochs=1), 0, blobs)
@@ -131,7 +134,7 @@ def test_order_and_augmentation_do_not_depend_on_the_batch_size(condition, blobs
 
 def test_order_changes_from_epoch_to_epoch_and_covers_all_images(condition, blobs, monkeypatch, run_training):
     seen = []
-    monkeypatch.setattr(trainer.augmentation, "apply", lambda spec, draws, images: seen.append(images) or images)
+    monkeypatch.setattr(pytorch.augmentation, "apply", lambda spec, draws, images: seen.append(images) or images)
     run_training(condition(batch_size=50, epochs=2), 0, blobs)
     first, second = (batch.flatten(1).double().sum(1) for batch in seen)
     assert not torch.equal(first, second)

@@ -6,7 +6,7 @@ import fuzzing
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from normreg import config
+from normreg.config import studies
 
 
 @pytest.mark.parametrize(
@@ -15,7 +15,7 @@ from normreg import config
 def test_through_snakemake(root, tmp_path, monkeypatch, cases, count, outcome):
     project = fuzzing.copy_project(root, tmp_path / "project")
     scratch = tmp_path / "studies"
-    monkeypatch.setattr(config, "STUDIES", scratch)
+    monkeypatch.setattr(studies, "STUDIES", scratch)
     seen = Counter()
 
     @settings(

@@ -82,7 +82,9 @@ def test_a_new_condition_runs_alone_with_the_aggregates(copy):
     assert copy.stale() == following("l2-bn")
 
 
-@pytest.mark.parametrize("module", ["training", "layers", "augmentation", "streams", "jobs"])
+@pytest.mark.parametrize(
+    "module", ["training/loop", "models/layers", "data/augmentation", "training/streams", "utils/jobs"]
+)
 def test_a_module_that_training_imports_retrains(copy, module):
     path = copy.folder / f"workflow/scripts/normreg/{module}.py"
     path.write_text(path.read_text() + "# edited\n")
@@ -97,11 +99,11 @@ def test_a_module_that_training_imports_retrains(copy, module):
         ("normreg/figures/comparison.py", {"plot_comparison": 2}),
         ("normreg/figures/gallery.py", {f"plot_gallery {name}": 1 for name in CONDITIONS}),
         ("plot_confusion.py", {f"plot_confusion {name}": 1 for name in CONDITIONS}),
-        ("normreg/summary_page.py", {"render_summary": 1}),
-        ("normreg/effects_page.py", {"estimate_effects": 1, "plot_effects": 1}),
+        ("normreg/pages/summary.py", {"render_summary": 1}),
+        ("normreg/pages/effects.py", {"estimate_effects": 1, "plot_effects": 1}),
         ("normreg/figures/effects.py", {"plot_effects": 1}),
         (
-            "normreg/statistics.py",
+            "normreg/analysis/summary.py",
             {"summarise": 1, "render_summary": 1, "tabulate_last_five": 1, "estimate_effects": 1, "plot_effects": 1},
         ),
     ],

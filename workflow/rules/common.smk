@@ -2,16 +2,16 @@
 import functools
 import os
 
-from normreg import config as configuration
-from normreg.closure import import_closure
-from normreg.contrasts import find_contrasts
-from normreg.devices import wants_gpu
+from normreg.analysis.contrasts import find_contrasts
+from normreg.config import studies
 from normreg.errors import ConfigError
-from normreg.lock import release_dead_snakemake
+from normreg.utils.code import import_closure
+from normreg.utils.devices import wants_gpu
+from normreg.utils.locks import release_dead_snakemake
 
 try:
-    config.update(configuration.check_config(config))
-    RUN = configuration.load_run(config)
+    config.update(studies.check_config(config))
+    RUN = studies.load_run(config)
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
@@ -22,8 +22,8 @@ FIRST_SEED = config["seeds"][0]
 NAMES = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST", "kmnist": "KMNIST", "digits": "digits"}
 USE_GPU = wants_gpu(config["device"])
 
-# For the report's overview, which sees nothing but the configuration.
-config["resolved"] = {"title": f"{RUN.name} on {NAMES[config['dataset']]}", **configuration.resolved_settings(RUN)}
+# For the report's overview, which sees nothing but the studies.
+config["resolved"] = {"title": f"{RUN.name} on {NAMES[config['dataset']]}", **studies.resolved_settings(RUN)}
 
 
 wildcard_constraints:
@@ -45,7 +45,7 @@ def run_named(name):
     if name == RUN.name:
         return RUN
     try:
-        return configuration.load_run({**config, "study": name, "network": None})
+        return studies.load_run({**config, "study": name, "network": None})
     except ConfigError as error:
         raise WorkflowError(str(error)) from None
 
@@ -148,4 +148,4 @@ def everything(run):
 
 
 def published_targets(wildcards):
-    return [file for name in configuration.published_studies() for file in everything(run_named(name))]
+    return [file for name in studies.published_studies() for file in everything(run_named(name))]

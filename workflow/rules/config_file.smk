@@ -6,7 +6,7 @@ from pathlib import Path
 SCRIPTS = Path(workflow.current_basedir).parent / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
-from normreg import validation
+from normreg.config import schema
 from normreg.errors import ConfigError
 
 for folder in ("results", "resources", "logs"):
@@ -15,6 +15,6 @@ for folder in ("results", "resources", "logs"):
 
 if Path("config/config.yaml").is_file():
     try:
-        validation.read_yaml(Path("config/config.yaml"), strict=False)
+        schema.read_yaml(Path("config/config.yaml"), strict=False)
     except ConfigError as error:
         raise WorkflowError(str(error)) from None

@@ -2,17 +2,18 @@
 
 from pathlib import Path
 
-from normreg import jobs
+from normreg.utils import jobs
 
 with jobs.job(snakemake.log[0]):
-    from normreg import atomic, devices, engines
+    from normreg.engines import select
+    from normreg.utils import atomic, devices
 
     config, note = snakemake.config, Path(snakemake.output.note)
     device = "cuda" if devices.wants_gpu(config["device"]) else "cpu"
-    images = engines.TRAINING_IMAGES[snakemake.wildcards.dataset]
+    images = select.TRAINING_IMAGES[snakemake.wildcards.dataset]
     said = "no kernels: PyTorch trains"
-    if engines.wants_numba(config["engine"], device, images, config["epochs"] or 1):
-        said = engines.compile_kernels(snakemake.wildcards.network, Path(snakemake.params.cache))
+    if select.wants_numba(config["engine"], device, images, config["epochs"] or 1):
+        said = select.compile_kernels(snakemake.wildcards.network, Path(snakemake.params.cache))
     jobs.log.info("%s", said)
     with atomic.replacing(note) as temporary:
         temporary.write_text(f"{said}\n")

@@ -1,6 +1,6 @@
 """Draws one validation metric of all conditions of a study over the epochs, as PNG and SVG."""
 
-from normreg import jobs
+from normreg.utils import jobs
 
 with jobs.job(snakemake.log[0]):
     from normreg.figures import comparison, inputs, style

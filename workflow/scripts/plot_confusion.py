@@ -1,6 +1,6 @@
 """Draws which class a trained network takes for which, as PNG."""
 
-from normreg import jobs
+from normreg.utils import jobs
 
 with jobs.job(snakemake.log[0]):
     from normreg.figures import confusion, inputs, style

@@ -1,9 +1,9 @@
 """Draws training against validation of one condition and seed over the epochs, as PNG and SVG."""
 
-from normreg import jobs
+from normreg.utils import jobs
 
 with jobs.job(snakemake.log[0]):
-    from normreg import metrics
+    from normreg.analysis import metrics
     from normreg.figures import curves, style
 
     table = metrics.read(snakemake.input.metrics, curves.COLUMNS)

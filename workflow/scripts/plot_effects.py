@@ -1,6 +1,6 @@
 """Draws the effects of a study's factors with their intervals, as PNG and SVG."""
 
-from normreg import jobs
+from normreg.utils import jobs
 
 with jobs.job(snakemake.log[0]):
     from normreg.figures import effects, style

@@ -1,6 +1,6 @@
 """Draws a trained network's most confident mistakes, as PNG."""
 
-from normreg import jobs
+from normreg.utils import jobs
 
 with jobs.job(snakemake.log[0]):
     from normreg.figures import gallery, inputs, style

@@ -1,6 +1,6 @@
 """Draws published against measured values of a study, as PNG and SVG."""
 
-from normreg import jobs
+from normreg.utils import jobs
 
 with jobs.job(snakemake.log[0]):
     from normreg.figures import published, style

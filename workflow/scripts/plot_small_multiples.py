@@ -1,6 +1,6 @@
 """Draws one validation metric of a study in a small panel per condition, as PNG and SVG."""
 
-from normreg import jobs
+from normreg.utils import jobs
 
 with jobs.job(snakemake.log[0]):
     from normreg.figures import inputs, small_multiples, style

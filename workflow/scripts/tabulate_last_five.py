@@ -1,9 +1,9 @@
 """Tabulates the last five epochs of every run of a study."""
 
-from normreg import jobs
+from normreg.utils import jobs
 
 with jobs.job(snakemake.log[0]):
-    from normreg import last_five
+    from normreg.pages import last_five
 
     table = last_five.collect(snakemake.params.runs, snakemake.input.metrics)
     last_five.write(table, snakemake.params.title, snakemake.output.page, snakemake.output.csv)

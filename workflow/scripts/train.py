@@ -2,20 +2,23 @@
 
 from pathlib import Path
 
-from normreg import jobs
+from normreg.utils import jobs
 
 with jobs.job(snakemake.log[0]):
     jobs.pin_threads(snakemake.threads)
-    from normreg import checkpoint, datasets, devices, engines, history, state, training
+    from normreg.data import dataset
+    from normreg.engines import select
+    from normreg.training import checkpoint, history, loop, state
+    from normreg.utils import devices
 
     wildcards, condition = snakemake.wildcards, snakemake.params.condition
     seed = int(wildcards.seed)
-    data = datasets.load(snakemake.input.data)
+    data = dataset.load(snakemake.input.data)
     digest = data.digest()
     device = devices.resolve(snakemake.config["device"], snakemake.threads)
     label = f"{wildcards.study} {wildcards.condition} seed {seed}"
     wanted, kernels = snakemake.config["engine"], Path(snakemake.params.kernels)
-    runner, engine = engines.make_trainer(wanted, condition, seed, data, device, kernels)
+    runner, engine = select.make_trainer(wanted, condition, seed, data, device, kernels)
     key = state.make_key(
         snakemake.input.code,
         device,
@@ -26,7 +29,7 @@ with jobs.job(snakemake.log[0]):
         engine=engine,
     )
     with state.held(Path(snakemake.output.checkpoint).with_name("state.pt"), key) as saved:
-        epochs = training.train(runner, label, saved)
+        epochs = loop.train(runner, label, saved)
         provenance = {
             "study": wildcards.study,
             "name": wildcards.condition,

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from normreg import effects
+from normreg.analysis import effects
 from normreg.errors import DataError
 from normreg.figures import style
 
@@ -36,7 +36,7 @@ _PAIR: dict[str, Any] = {"marker": "o", "markersize": 4, "linestyle": "", "zorde
 
 
 def read(path: str | Path) -> pd.DataFrame:
-    """Reads the table of `normreg.effects.estimate`.
+    """Reads the table of `normreg.analysis.effects.estimate`.
 
     Raises:
         DataError: unreadable, a column or number missing or wrong, panels of different rows, or no row to draw.

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from normreg import datasets, metrics, predictions
+from normreg.analysis import metrics, predictions
+from normreg.analysis.predictions import Predictions
+from normreg.data import dataset as datasets
 from normreg.errors import DataError
-from normreg.predictions import Predictions
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from normreg.analysis.published import SAME_CONFIGURATION_DIFFERED
 from normreg.errors import DataError
 from normreg.figures import style
 from normreg.figures.axes import METRICS
-from normreg.published import SAME_CONFIGURATION_DIFFERED
 
 PANELS = {  # heading and metric of each
     "final_accuracy": ("accuracy at the last epoch", "validation_accuracy"),
@@ -59,7 +59,7 @@ class Pair:
 
 
 def read(path: str | Path) -> list[Pair]:
-    """Reads the table of `normreg.published.compare`: quantities that have a panel, in the order of the file.
+    """Reads the table of `normreg.analysis.published.compare`: quantities that have a panel, in the order of the file.
 
     Raises:
         DataError: unreadable, a missing column, a bad number, an unknown penalty, or no row to draw.

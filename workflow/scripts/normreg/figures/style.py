@@ -17,9 +17,9 @@ from matplotlib.ft2font import FT2Font
 from matplotlib.textpath import TextPath
 from PIL import Image
 
-from normreg.atomic import replacing
 from normreg.errors import ConfigError
 from normreg.figures.inputs import Course
+from normreg.utils.atomic import replacing
 
 DPI = 130
 GREY = "#6b6b6b"  # secondary text: still 5:1 on white

@@ -1,0 +1,81 @@
+"""The library's packages import only downwards, and importing a package imports nothing."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+# Each package may import itself and what stands after it.
+ORDER = ["engines", "training", "pages", "figures", "data", "analysis", "config", "models", "utils", "errors"]
+
+
+@pytest.fixture(scope="module")
+def library(root) -> Path:
+    return root / "workflow/scripts/normreg"
+
+
+def imported_packages(file: Path) -> set[str]:
+    """First names below normreg of every import statement of a file, those inside functions included."""
+    names = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}: relative import"
+            if node.module == "normreg":
+                names |= {alias.name for alias in node.names}
+            elif (node.module or "").startswith("normreg."):
+                names.add(node.module.split(".")[1])
+        elif isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("normreg.")}
+    return names
+
+
+def test_the_order_names_every_package(library):
+    found = {path.stem for path in library.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()}
+    assert found - {"__init__"} == set(ORDER)
+
+
+@pytest.mark.parametrize("package", ORDER)
+def test_a_package_imports_only_itself_and_what_stands_below(library, package):
+    files = [library / f"{package}.py"] if package == "errors" else sorted((library / package).rglob("*.py"))
+    allowed = set(ORDER[ORDER.index(package) :])
+    upward = {str(file): names for file in files if (names := imported_packages(file) - allowed)}
+    assert files
+    assert upward == {}
+
+
+def test_packages_themselves_import_nothing(library):
+    for file in library.rglob("__init__.py"):
+        (docstring,) = ast.parse(file.read_text(encoding="utf-8")).body
+        assert isinstance(docstring, ast.Expr), file
+
+
+def test_the_engines_are_one_behind_another_and_not_beside(library):
+    """No engine imports another: what they share stands below them."""
+    engines = {"pytorch.py": "pytorch", "numba_cpu": "numba_cpu", "cudagraph": "cudagraph"}
+    for place, name in engines.items():
+        path = library / "engines" / place
+        for file in [path] if path.is_file() else path.rglob("*.py"):
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("normreg.engines."):
+                    assert node.module.split(".")[2] == name, f"{file} imports {node.module}"
+
+
+def test_the_library_imports_without_snakemake_and_its_tables_and_figures_without_torch(root):
+    """Every module of these packages at once, in a fresh process."""
+    code = (
+        "import importlib, pathlib, sys\n"
+        "for package in sys.argv[2:]:\n"
+        "    for file in sorted(pathlib.Path('normreg', package).rglob('*.py')):\n"
+        "        importlib.import_module('.'.join(file.with_suffix('').parts).removesuffix('.__init__'))\n"
+        "found = set(sys.modules) & set(sys.argv[1].split(','))\n"
+        "sys.exit(', '.join(found) or 0)\n"
+    )
+    for forbidden, packages in (
+        ("snakemake", ORDER[:-1]),
+        ("snakemake,torch", ["analysis", "config", "figures", "utils"]),
+    ):
+        arguments = [sys.executable, "-c", code, forbidden, *packages]
+        done = subprocess.run(arguments, cwd=root / "workflow/scripts", capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr

@@ -1,0 +1,1 @@
+"""What is asked for: the configuration, study files and their schemas, resolved conditions."""

@@ -1,0 +1,159 @@
+"""Checks YAML content against a schema, and says what is wrong in one sentence for the person who wrote it."""
+
+import difflib
+import functools
+import math
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator, ValidationError, validators
+
+from normreg.errors import ConfigError
+
+SCHEMAS = Path(__file__).resolve().parents[3] / "schemas"
+_DEEPEST, _MOST, _LARGEST = 12, 100_000, 1e30  # levels, values in a file, size of a number
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")  # control characters and halves of a character
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """A YAML loader that refuses a key given twice; the plain one silently keeps the last."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if (key.tag, key.value) in seen:
+                    raise yaml.composer.ComposerError(None, None, f"key '{key.value}' stands twice", key.start_mark)
+                seen.add((key.tag, key.value))
+        return node
+
+
+class _Strict(_UniqueKeys):
+    """Besides, 010 and 1:30 (8 and 90 in YAML 1.1) and dates are texts, which no key here takes for a number."""
+
+
+_INTEGER = re.compile(r"^[-+]?(0|[1-9][0-9_]*|0x[0-9a-fA-F_]+)$")
+_FLOAT = re.compile(
+    r"^([-+]?([0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)([eE][-+][0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))$"
+)
+_REPLACED = {"tag:yaml.org,2002:int": _INTEGER, "tag:yaml.org,2002:float": _FLOAT}
+_Strict.yaml_implicit_resolvers = {
+    first: [(tag, _REPLACED.get(tag, regexp)) for tag, regexp in rules if not tag.endswith(":timestamp")]
+    for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+_TYPES = Draft202012Validator.TYPE_CHECKER.redefine(
+    "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
+)  # to JSON Schema 25.0 is an integer, to Python's range it is not
+_Validator = validators.extend(Draft202012Validator, type_checker=_TYPES)
+
+
+def read_yaml(path: Path, strict: bool = True) -> Any:
+    """The content of a YAML file; not `strict`: with the numbers and dates that Snakemake finds in it.
+
+    Raises:
+        ConfigError: not readable as YAML, or a key stands twice.
+    """
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), _Strict if strict else _UniqueKeys)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); expected a file this user may read.") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path}: not readable as YAML: nested too deeply.") from error
+    # Besides its own errors PyYAML raises what a value with a wrong tag, such as `!!int x`, happens to lead to.
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError) as error:
+        raise ConfigError(f"{path}: not readable as YAML: {_line(str(error))}") from error
+
+
+def validate(content: Any, schema: str, where: str) -> None:
+    """Checks `content` against a schema in workflow/schemas.
+
+    Raises:
+        ConfigError: one sentence on one wrong key, beginning with `where`.
+    """
+    _check_values(content, where)
+    for error in _validator(schema).iter_errors(content):
+        raise ConfigError(f"{where}: {_explain(error)}")
+
+
+@functools.cache
+def _validator(schema: str) -> Any:
+    return _Validator(yaml.safe_load((SCHEMAS / schema).read_text(encoding="utf-8")))
+
+
+def _check_values(content: Any, where: str) -> None:
+    """Refuses what a schema cannot: NaN passes every bound, and a structure without end has no end to its check."""
+    for count, (path, value) in enumerate(_values(content)):
+        key = f"{where}: key '{_dotted(path)}': "
+        if len(path) > _DEEPEST or count > _MOST:
+            raise ConfigError(f"{key}nested more than {_DEEPEST} levels deep, or more than {_MOST} values in all.")
+        if isinstance(value, int | float) and not abs(value) <= _LARGEST:
+            finite = "a finite number" if isinstance(value, float) and not math.isfinite(value) else "at most 1e30"
+            raise ConfigError(f"{key}found {_shorten(value)}; expected {finite}.")
+        if isinstance(value, str) and _UNPRINTABLE.search(value):
+            raise ConfigError(f"{key}found {_shorten(value)}; expected a text without control characters.")
+
+
+def _values(content: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    """Every value in nested maps and lists with its path, the outer one before what it holds."""
+    yield path, content
+    if isinstance(content, Mapping | list):
+        for key, value in content.items() if isinstance(content, Mapping) else enumerate(content):
+            yield from _values(value, (*path, key))
+
+
+def _explain(error: ValidationError) -> str:
+    """One sentence for a person: the key, what was found, what is allowed."""
+    path = _dotted(error.absolute_path)
+    expected = error.schema.get("description") if isinstance(error.schema, Mapping) else None
+    if error.validator == "additionalProperties" and isinstance(error.instance, Mapping):
+        return _explain_unknown(error, path)
+    if error.validator == "required":
+        missing = next(key for key in error.validator_value if key not in error.instance)
+        return f"key '{path + '.' if path else ''}{missing}' is missing."
+    key = f"key '{path}'" if path else "the file"
+    return f"{key}: found {_shorten(error.instance)}{_hint(error)}; expected {expected or error.message}."
+
+
+def _explain_unknown(error: ValidationError, path: str) -> str:
+    allowed = list(error.schema.get("properties", {}))
+    unknown = _dotted([next(key for key in error.instance if key not in allowed)])
+    close = difflib.get_close_matches(unknown.lower(), allowed, n=1)
+    guess = f" Did you mean '{close[0]}'?" if close else ""
+    return f"unknown key '{path + '.' if path else ''}{unknown}'.{guess} Allowed here: {', '.join(allowed)}."
+
+
+def _hint(error: ValidationError) -> str:
+    """What YAML made of a number that was written in another way than meant."""
+    found = error.instance
+    if isinstance(found, float) and found.is_integer() and error.validator in ("type", "oneOf"):
+        return f" (write {found:.0f}, without a decimal point)"
+    if isinstance(found, str) and re.fullmatch(r"[-+]?[0-9][0-9.]*[eE][-+]?[0-9]+", found):
+        return " (a text: YAML reads 1e-5 as text, write 1.0e-5)"
+    return ""
+
+
+def _dotted(path: Any) -> str:
+    """A key with its parents, in one line: names are not checked yet, they may hold anything."""
+    return ".".join(_cut(part if isinstance(part, str) and part.isprintable() else _shorten(part), 60) for part in path)
+
+
+def _shorten(value: Any) -> str:
+    try:
+        return _cut(repr(value), 80)
+    except (ValueError, RecursionError):  # Python does not print whole numbers of more than 4,300 digits
+        return "a value too large to show"
+
+
+def _line(text: str) -> str:
+    """In one line, with \\x.. in place of what does not print."""
+    words = " ".join(text.split())
+    return _cut("".join(c if c.isprintable() else ascii(c)[1:-1] for c in words), 240)
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 3] + "..."

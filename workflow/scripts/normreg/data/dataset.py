@@ -1,0 +1,90 @@
+"""A data set as arrays in one `.npz` file, and the names of its classes. `sources` makes it."""
+
+import hashlib
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from normreg.errors import DataError
+from normreg.utils.atomic import replacing
+
+_DIGITS = tuple(f"{i} ({word})" for i, word in enumerate("zero one two three four five six seven eight nine".split()))
+CLASS_NAMES: dict[str, tuple[str, ...]] = {
+    "mnist": _DIGITS,
+    "digits": _DIGITS,
+    "fashion-mnist": (
+        "T-shirt/top",
+        "Trouser",
+        "Pullover",
+        "Dress",
+        "Coat",
+        "Sandal",
+        "Shirt",
+        "Sneaker",
+        "Bag",
+        "Ankle boot",
+    ),
+    "kmnist": (
+        "o (お)",
+        "ki (き)",
+        "su (す)",
+        "tsu (つ)",
+        "na (な)",
+        "ha (は)",
+        "ma (ま)",
+        "ya (や)",
+        "re (れ)",
+        "wo (を)",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Images uint8 (N, 28, 28) and labels uint8 (N,), in the order of their source; ten class names."""
+
+    train_images: np.ndarray
+    train_labels: np.ndarray
+    test_images: np.ndarray
+    test_labels: np.ndarray
+    class_names: np.ndarray
+
+    def digest(self) -> str:
+        """SHA-256 over the content of all arrays: the identity of the data, whatever file they came from."""
+        sha = hashlib.sha256()
+        for field in fields(self):
+            array = np.ascontiguousarray(getattr(self, field.name))
+            sha.update(f"{field.name} {array.dtype} {array.shape}".encode())
+            sha.update(array.tobytes())
+        return sha.hexdigest()
+
+
+def save(dataset: Dataset, path: str | Path) -> None:
+    """Writes `dataset` to a compressed `.npz`, whole or not at all."""
+    with replacing(path) as temporary:
+        np.savez_compressed(temporary, **{f.name: getattr(dataset, f.name) for f in fields(dataset)})
+
+
+def load(path: str | Path) -> Dataset:
+    """Reads what `save` wrote.
+
+    Raises:
+        DataError: the file is missing, damaged or lacks an array, or an array is not as `Dataset` says.
+    """
+    again = "Delete it and run the same command again."
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            dataset = Dataset(**{f.name: arrays[f.name] for f in fields(Dataset)})
+    except Exception as error:  # zip, zlib, numpy and OS errors alike: the file cannot be read
+        raise DataError(f"{path}: cannot be read as a prepared data set ({error}). {again}") from error
+    for split in ("train", "test"):
+        images, labels = getattr(dataset, f"{split}_images"), getattr(dataset, f"{split}_labels")
+        right = images.dtype == labels.dtype == np.uint8 and images.shape == (*labels.shape[:1], 28, 28)
+        if not right or labels.ndim != 1 or labels.max(initial=0) > 9:
+            found = f"{images.dtype} {images.shape} and {labels.dtype} {labels.shape}"
+            raise DataError(
+                f"{path}: its {split} images and labels are {found}, expected uint8 (N, 28, 28) and uint8 (N,) of 0 to "
+                f"9. {again}"
+            )
+    return dataset

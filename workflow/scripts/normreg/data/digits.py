@@ -1,0 +1,62 @@
+"""scikit-learn's handwritten digits (8x8, 17 grays), made to look like MNIST. Integers only, so equal on every machine.
+
+Each image is scaled to 20x20 and moved, by whole pixels, so that its centre of mass comes to the middle of 28x28: what
+was done to the digits of MNIST.
+"""
+
+import numpy as np
+
+from normreg.data.dataset import CLASS_NAMES, Dataset
+
+TRAIN = 906  # where the eighth contiguous sheet of digits begins
+_SMALL, _SCALED, _SIZE = 8, 20, 28
+_WHITE = 16  # the largest gray of scikit-learn's images
+
+
+def load() -> Dataset:
+    """The first 906 images to train, the last 891 to test: 1,797 real digits that come with scikit-learn."""
+    from sklearn.datasets import load_digits  # takes a second
+
+    bunch = load_digits()
+    images, labels = enlarge(bunch.images.astype(np.uint8)), bunch.target.astype(np.uint8)
+    names = np.array(CLASS_NAMES["digits"])
+    return Dataset(images[:TRAIN], labels[:TRAIN], images[TRAIN:], labels[TRAIN:], names)
+
+
+def enlarge(images: np.ndarray) -> np.ndarray:
+    """Images (N, 8, 8) of 0 to 16, none of them all zero, as uint8 (N, 28, 28) of 0 to 255."""
+    return np.stack([_centre(image) for image in _scale(images)])
+
+
+def _scale(images: np.ndarray) -> np.ndarray:
+    """(N, 8, 8) of 0 to 16 to (N, 20, 20) of 0 to 255, bilinear, halves rounded up."""
+    weights = _tenths()
+    sums = weights @ images.astype(np.int64) @ weights.T  # 100 times the interpolated gray
+    largest = 100 * _WHITE
+    scaled: np.ndarray = (2 * 255 * sums + largest) // (2 * largest)
+    return scaled
+
+
+def _tenths() -> np.ndarray:
+    """Bilinear weights (20, 8) in tenths: pixel i of 20 has its centre at (4 i - 3) / 10 in pixels of 8."""
+    weights = np.zeros((_SCALED, _SMALL), dtype=np.int64)
+    for i in range(_SCALED):
+        left, tenths = divmod(4 * i - 3, 10)
+        weights[i, max(left, 0)] += 10 - tenths
+        weights[i, min(left + 1, _SMALL - 1)] += tenths
+    return weights
+
+
+def _centre(image: np.ndarray) -> np.ndarray:
+    """(20, 20) into the middle of (28, 28). As in MNIST the middle is pixel 14 of 0 to 27, in both directions."""
+    top, left = (_offset(image.sum(axis=axis)) for axis in (1, 0))
+    out = np.zeros((_SIZE, _SIZE), dtype=np.uint8)
+    out[top : top + _SCALED, left : left + _SCALED] = image
+    return out
+
+
+def _offset(profile: np.ndarray) -> int:
+    """The shift that takes the centre of mass of `profile` (20,) nearest to pixel 14 and cuts nothing off."""
+    mass, moment = int(profile.sum()), int(profile @ np.arange(_SCALED))
+    nearest = (2 * (_SIZE // 2 * mass - moment) + mass) // (2 * mass)
+    return min(max(nearest, 0), _SIZE - _SCALED)

@@ -1,0 +1,73 @@
+"""Everything a training step reads or writes besides the model and its optimizer, at fixed places on the device."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from normreg.config.condition import Condition
+from normreg.data import augmentation
+from normreg.training import streams
+
+_CHUNK = 4096  # images augmented at once: what an epoch's 60,000 would need in between is more than a gigabyte
+
+
+class EpochBuffers:
+    """An epoch's images in their order and augmented, its labels and rates, the position in the epoch, and its sums.
+
+    `fill` writes an epoch's content in place; a step takes its part with `batch` and `rates_now`, and moves on with
+    `advance`. The draws are those of `engines.pytorch.TorchTrainer` for the same seed and epoch: made on the CPU once
+    an epoch and copied. They are applied outside the steps: a few large operations instead of many small ones.
+
+    Attributes:
+        totals: sums over the images so far of objective, cross-entropy and correct predictions, float64 (3,).
+        moving: the tensors that steps write.
+    """
+
+    def __init__(self, condition: Condition, seed: int, images: Tensor, labels: Tensor, steps: int) -> None:
+        """`images` uint8 (N, 28, 28) and `labels` int64 (N,) are on the device; `steps` is the batches of an epoch."""
+        self.seed, self.spec = seed, condition["augmentation"]
+        self.source_images, self.source_labels = images, labels
+        device = images.device
+        self.images, self.labels = torch.empty_like(images), torch.empty_like(labels)
+        self.rates = torch.zeros(steps, 2, device=device)  # learning rate and momentum of each step
+        self.counting = torch.arange(len(images), device=device)
+        self.start = torch.zeros(1, dtype=torch.int64, device=device)  # first image of the next batch
+        self.step = torch.zeros(1, dtype=torch.int64, device=device)
+        self.totals = torch.zeros(3, dtype=torch.float64, device=device)
+        self.moving = [self.start, self.step, self.totals]
+
+    def fill(self, epoch: int, rates: Sequence[tuple[float, float]]) -> None:
+        """Writes the content of an epoch (numbered from 1) and goes to its start."""
+        count, device = len(self.images), self.images.device
+        order = torch.randperm(count, generator=streams.generator(self.seed, streams.ORDER, epoch)).to(device)
+        drawn = augmentation.draw(self.spec, count, streams.generator(self.seed, streams.AUGMENTATION, epoch))
+        draws = [{name: values.to(device) for name, values in step.items()} for step in drawn]
+        for start in range(0, count, _CHUNK):
+            part = slice(start, start + _CHUNK)
+            own = [{name: values[part] for name, values in step.items()} for step in draws]
+            self.images[part] = augmentation.apply(self.spec, own, self.source_images[order[part]])
+        self.labels.copy_(self.source_labels[order])
+        self.rates.copy_(torch.tensor(rates))
+        self.rewind()
+
+    def rewind(self) -> None:
+        """Goes to the start of the epoch, with sums of 0."""
+        for tensor in self.moving:
+            tensor.zero_()
+
+    def batch(self, size: int) -> tuple[Tensor, Tensor]:
+        """The next `size` images, normalised (size, 1, 28, 28), and their labels (size,)."""
+        positions = self.start + self.counting[:size]
+        return augmentation.normalise(self.images.index_select(0, positions)), self.labels.index_select(0, positions)
+
+    def rates_now(self) -> tuple[Tensor, Tensor]:
+        """Learning rate and momentum of the next step, each a float32 scalar on the device."""
+        rate, momentum = self.rates.index_select(0, self.step)[0].unbind()
+        return rate, momentum
+
+    def advance(self, size: int, figures: Tensor) -> None:
+        """Adds a batch's means, float64 (3,), to the sums, and goes to the next batch."""
+        self.totals.add_(figures, alpha=size)
+        self.start.add_(size)
+        self.step.add_(1)

@@ -1,0 +1,121 @@
+"""The gradient's way back from the input of one convolution to the output of the one before. Numba code.
+
+Everything between the two is described in `transfer`, whose tuples are used here; these functions are inlined likewise.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from normreg.engines.numba_cpu.stages import MAX_POOL
+from normreg.engines.numba_cpu.transfer import Link, Sizes, inlined
+from normreg.engines.numba_cpu.vectors import (
+    LANES,
+    add,
+    fma,
+    keep,
+    load,
+    splat,
+    store,
+    where_equal,
+    where_positive,
+    zero,
+)
+
+
+class Slopes(NamedTuple):
+    """The normalisation's input gradient is slope * part + pull * input + offset; vectors [block][channel][image]."""
+
+    slope: Any
+    pull: Any
+    offset: Any
+
+
+@inlined
+def part_at(value: Any, above: Any, masks: Any, pixel: int, scale: Any, shift: Any, rectified: bool, drop: bool) -> Any:
+    """The gradient at the normalisation's output, given the one `above` dropout; `value` is the convolution's output.
+
+    Constant factors (of dropout and averaging) are left to `normalisation`.
+    """
+    if drop:
+        above = keep(masks, pixel, above)
+    if rectified:
+        above = where_positive(fma(value, scale, shift), above)
+    return above
+
+
+@inlined
+def chosen(above: Any, choice: Any, k: int, place: int, pool: int) -> Any:
+    """The gradient for pixel `k` of the window at `place`, given the one after pooling."""
+    if pool == MAX_POOL:
+        above = where_equal(load(choice, place), splat(np.float32(k)), above)
+    return above
+
+
+@inlined
+def sum_gradients(link: Link, sizes: Sizes, gradient: Any, totals: Any, products: Any, block: int) -> None:
+    """Per channel and image, over pixels: the sum of the normalisation's output gradient, and of it times its input.
+
+    `gradient` is with respect to what comes out of pooling, without padding.
+    """
+    output, masks, choice, drop = link.output, link.masks, link.choice, link.drop
+    scales, shifts, window, size = link.scale, link.shift, sizes.window, sizes.size
+    pooled = size // window
+    for channel in range(sizes.channels):
+        plane = block * sizes.channels + channel
+        scale, shift = load(scales, plane * LANES), load(shifts, plane * LANES)
+        total, product = zero(), zero()
+        for row in range(pooled):
+            row_total, row_product = zero(), zero()  # sums of sums round less
+            for column in range(pooled):
+                place = ((plane * pooled + row) * pooled + column) * LANES
+                above = load(gradient, place)
+                for k in range(window * window):
+                    pixel = (plane * size + row * window + k // window) * size + column * window + k % window
+                    value, part = load(output, pixel * LANES), chosen(above, choice, k, place, sizes.pool)
+                    part = part_at(value, part, masks, pixel, scale, shift, sizes.rectified, drop)
+                    row_total, row_product = add(row_total, part), fma(part, value, row_product)
+            total, product = add(total, row_total), add(product, row_product)
+        store(totals, plane * LANES, total)
+        store(products, plane * LANES, product)
+
+
+@inlined
+def through_norm(part: Any, value: Any, slope: Any, pull: Any, offset: Any, rectified_first: bool) -> Any:
+    """Through normalisation and the ReLU before it: slope * part + pull * value + offset where `value` is positive."""
+    result = fma(slope, part, fma(pull, value, offset))
+    if rectified_first:
+        result = where_positive(value, result)
+    return result
+
+
+@inlined
+def output_gradient(
+    link: Link, sizes: Sizes, gradient: Any, slopes: Slopes, target: Any, block: int, halo: int, rectified_first: bool
+) -> None:
+    """Fills `target`, one block with `halo` zeros around each image: the gradient of the convolution's output."""
+    output, masks, choice, drop = link.output, link.masks, link.choice, link.drop
+    scales, shifts, slope, pull, offset = link.scale, link.shift, slopes.slope, slopes.pull, slopes.offset
+    size, window = sizes.size, sizes.window
+    pooled, width = size // window, size + 2 * halo
+    for channel in range(sizes.channels):
+        plane = block * sizes.channels + channel
+        scale, shift, a = load(scales, plane * LANES), load(shifts, plane * LANES), load(slope, plane * LANES)
+        b, c = load(pull, plane * LANES), load(offset, plane * LANES)
+        for row in range(pooled):
+            for column in range(pooled):
+                place = ((plane * pooled + row) * pooled + column) * LANES
+                above = load(gradient, place)
+                for k in range(window * window):
+                    y, x = row * window + k // window, column * window + k % window
+                    pixel = (plane * size + y) * size + x
+                    value, part = load(output, pixel * LANES), chosen(above, choice, k, place, sizes.pool)
+                    part = part_at(value, part, masks, pixel, scale, shift, sizes.rectified, drop)
+                    result = through_norm(part, value, a, b, c, rectified_first)
+                    store(target, ((channel * width + y + halo) * width + x + halo) * LANES, result)
+        # Pixels that pooling left out still count in the normalisation's statistics.
+        for y in range(size):
+            for x in range(pooled * window if y < pooled * window else 0, size):
+                value = load(output, ((plane * size + y) * size + x) * LANES)
+                result = through_norm(zero(), value, a, b, c, rectified_first)
+                store(target, ((channel * width + y + halo) * width + x + halo) * LANES, result)

@@ -1,0 +1,86 @@
+"""The arrays of a network in the engine."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from normreg.engines.numba_cpu.buffers import Arena
+from normreg.engines.numba_cpu.stages import Stage
+from normreg.engines.numba_cpu.vectors import LANES
+
+_NORM = ("norm_weight", "norm_bias", "running_mean", "running_variance", "mean", "inverse")
+_LINK = ("output", "masks", "scale", "shift", "choice")
+
+
+def _requests(stage: Stage, blocks: int, largest: int) -> dict[str, tuple[int, Any]]:
+    """Elements and type of each of a stage's arrays."""
+    vectors = blocks * LANES
+    output, pooled = stage.outputs * stage.size**2, stage.outputs * stage.pooled**2
+    weights = stage.outputs * stage.inputs * stage.kernel**2
+    floats = {
+        "source": vectors * stage.inputs * stage.side**2,
+        "output": vectors * output,
+        "gradient": vectors * pooled,
+        "choice": vectors * pooled,
+        "local": LANES * stage.outputs * (stage.size + 2 * stage.halo) ** 2,
+        "weight_sums": LANES * weights,
+        **dict.fromkeys(
+            ("scale", "shift", "slope", "pull", "offset", "totals", "squares", "products"), vectors * stage.outputs
+        ),
+        **dict.fromkeys(("running_mean", "running_variance"), stage.outputs),
+    }
+    requests: dict[str, tuple[int, Any]] = {name: (count, np.float32) for name, count in floats.items()}
+    requests["masks"] = (-(-blocks * output // 2) * 2, np.uint16)
+    requests |= dict.fromkeys(("mean", "inverse"), (stage.outputs * largest, np.float64))
+    return requests
+
+
+class Memory:
+    """All arrays for batches of up to `largest` images, in one piece of memory.
+
+    Attributes:
+        weights, gradients, velocity: all parameters in PyTorch's order, flat float32.
+        bounds: tensor t is bounds[t] to bounds[t + 1] of them.
+        logits: [block][class][image].
+        scratch: float64 (2, largest).
+        stages: per stage its arrays by name; "link", "slopes" and "norm" are tuples in the order that kernels take.
+    """
+
+    def __init__(self, stages: Sequence[Stage], largest: int, classes: int) -> None:
+        blocks = -(-largest // LANES)
+        sizes = [n for s in stages for n in (s.outputs * s.inputs * s.kernel**2, *([s.outputs] * 2 * s.norm))]
+        self.bounds = np.cumsum([0, *sizes])
+        requests = {
+            f"{index}.{name}": request
+            for index, stage in enumerate(stages)
+            for name, request in _requests(stage, blocks, largest).items()
+        }
+        requests |= dict.fromkeys(("weights", "gradients", "velocity"), (int(self.bounds[-1]), np.float32))
+        requests |= {"logits": (blocks * classes * LANES, np.float32), "scratch": (2 * largest, np.float64)}
+        self.arena = Arena(requests)
+        arrays = self.arena.arrays
+        self.weights, self.gradients, self.velocity = (arrays[name] for name in ("weights", "gradients", "velocity"))
+        self.logits, self.scratch = arrays["logits"], arrays["scratch"].reshape(2, -1)
+        tensor, self.stages = 0, []
+        for index, stage in enumerate(stages):
+            self.stages.append(self._stage_arrays(index, stage, tensor))
+            tensor += 3 if stage.norm else 1
+
+    def _stage_arrays(self, index: int, stage: Stage, tensor: int) -> dict[str, Any]:
+        """The arrays of a stage, whose first parameter is tensor number `tensor`."""
+        prefix = f"{index}."
+        own = {name.removeprefix(prefix): a for name, a in self.arena.arrays.items() if name.startswith(prefix)}
+        own["mean"], own["inverse"] = (own[name].reshape(stage.outputs, -1) for name in ("mean", "inverse"))
+        own["mask_words"] = own["masks"].view(np.uint32)
+        names = ("weight", "norm_weight", "norm_bias") if stage.norm else ("weight",)
+        for k, name in enumerate(names, start=tensor):
+            part = slice(self.bounds[k], self.bounds[k + 1])
+            own[name], own[f"{name}_gradient"] = self.weights[part], self.gradients[part]
+        own["link"] = tuple(own[name] for name in _LINK)
+        own["slopes"] = tuple(own[name] for name in ("slope", "pull", "offset"))
+        if stage.norm:
+            own["norm"] = tuple(own[name] for name in _NORM)
+            pair = slice(self.bounds[tensor + 1], self.bounds[tensor + 3])
+            own["norm_gradients"] = self.gradients[pair].reshape(2, -1)
+        return own

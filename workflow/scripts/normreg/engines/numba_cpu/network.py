@@ -1,0 +1,165 @@
+"""One network in the engine: its buffers, and the order in which the kernels work on them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from normreg.engines.numba_cpu import kernels
+from normreg.engines.numba_cpu.memory import Memory
+from normreg.engines.numba_cpu.stages import AVERAGE_POOL, IMAGE_SIZE, Stage
+from normreg.engines.numba_cpu.tiles import Registers
+from normreg.engines.numba_cpu.vectors import LANES
+
+CLASSES = 10
+_SCALE = 65536  # dropout's probability is a multiple of 1 / _SCALE
+_WORD = 2**32
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a training step needs besides the network.
+
+    Attributes:
+        images: uint8 (count, 784).
+        labels: int64 (count,).
+        splits: ghost batches; 1 is batch normalisation.
+        counter: where in the stream of dropout masks the step begins.
+    """
+
+    images: Any
+    labels: Any
+    splits: int
+    counter: int = 0
+
+    @property
+    def blocks(self) -> int:
+        """Blocks of 16 images, the last one perhaps partly filled."""
+        return -(-len(self.labels) // LANES)
+
+
+class EngineNetwork:
+    """Forward and backward passes of one network; batches of up to `largest` images.
+
+    `weights` and `gradients` hold all parameters in PyTorch's order, flat float32.
+    """
+
+    def __init__(self, stages: Sequence[Stage], largest: int, dropout: int, cache: Path, registers: Registers) -> None:
+        """`dropout` is the probability times 65,536; compiled kernels come from the folder `cache`, or go there."""
+        self.stages, self.largest, self.dropout = tuple(stages), largest, dropout
+        self.shared = kernels.load_shared(cache)
+        module = kernels.load_network(stages, registers, cache)
+        count = len(self.stages)
+        self.forward_kernels = [getattr(module, f"forward_{k}") for k in range(count)]
+        self.backward_kernels = [getattr(module, f"backward_{k}") for k in range(count)]
+        self.finish_kernel, self.begin_backward_kernel = module.finish, module.begin_backward
+        self.pixels = np.zeros(256, dtype=np.float32)
+        self.memory = Memory(self.stages, largest, CLASSES)
+        self.weights, self.gradients = self.memory.weights, self.memory.gradients
+        self.buffers = self.memory.stages
+        self.set_evaluation_constants()
+
+    def _keep_factor(self, stage: Stage) -> float:
+        return _SCALE / (_SCALE - self.dropout) if self._drops(stage) else 1.0
+
+    def _drops(self, stage: Stage) -> bool:
+        return stage.dropout and self.dropout > 0
+
+    def set_evaluation_constants(self) -> None:
+        """Multiply-adds of evaluation mode, from the weights and running statistics of now."""
+        for stage, own in zip(self.stages, self.buffers, strict=True):
+            if stage.norm:
+                self.shared.running_coefficients(*own["norm"], own["scale"], own["shift"], self.largest)
+            else:
+                self.shared.set_constant(own["scale"], stage.outputs, self.largest, 1.0)
+
+    def evaluate(self, batch: Batch, totals: Any) -> None:
+        """Adds summed loss and correct predictions to `totals` (2,); after `set_evaluation_constants`."""
+        self._load(batch)
+        for index, own in enumerate(self.buffers):
+            self._forward(index, own, batch.blocks, drop=False)
+        self._finish(batch, totals, drop=False)
+
+    def train(self, batch: Batch, key: int, totals: Any) -> int:
+        """Gradients of the batch's mean loss; adds to `totals` as `evaluate`; returns the counter after the step.
+
+        Args:
+            batch: up to `largest` images.
+            key: 64 bits that choose the stream of dropout masks.
+            totals: float64 (2,).
+        """
+        self._load(batch)
+        counter = batch.counter
+        for index, (stage, own) in enumerate(zip(self.stages, self.buffers, strict=True)):
+            self._forward(index, own, batch.blocks, drop=True)
+            if self._drops(stage):
+                masks = own["mask_words"][: (batch.blocks * stage.outputs * stage.size**2 + 1) // 2]
+                self.shared.draw_masks(masks, counter, key % _WORD, key // _WORD, self.dropout)
+                counter = (counter + len(masks) * LANES) % _WORD
+            self._normalise(stage, own, batch)
+        self._finish(batch, totals, drop=True)
+        self._backward(batch)
+        return counter
+
+    def _load(self, batch: Batch) -> None:
+        padding = self.stages[0].padding
+        self.shared.load_images(batch.images, self.pixels, self.buffers[0]["source"], IMAGE_SIZE, padding)
+
+    def _forward(self, index: int, own: Mapping[str, Any], blocks: int, drop: bool) -> None:
+        arguments = (blocks, own["source"], own["weight"], own["output"], own["totals"], own["squares"])
+        if index:
+            drop = drop and self._drops(self.stages[index - 1])
+            arguments = (*arguments, *self.buffers[index - 1]["link"], drop)
+        self.forward_kernels[index](*arguments)
+
+    def _normalise(self, stage: Stage, own: Mapping[str, Any], batch: Batch) -> None:
+        factor, images = self._keep_factor(stage), len(batch.labels)
+        if not stage.norm:
+            self.shared.set_constant(own["scale"], stage.outputs, images, factor)
+            return
+        sums, result = (own["totals"], own["squares"]), (own["scale"], own["shift"])
+        self.shared.batch_statistics(*sums, *own["norm"], *result, images, batch.splits, stage.size**2, factor)
+
+    def _finish(self, batch: Batch, totals: Any, drop: bool) -> None:
+        last, drop = self.buffers[-1], drop and self._drops(self.stages[-1])
+        self.finish_kernel(batch.blocks, self.memory.logits, *last["link"], drop)
+        self.shared.cross_entropy(self.memory.logits, batch.labels, last["gradient"], CLASSES, totals)
+
+    def _backward(self, batch: Batch) -> None:
+        last = self.buffers[-1]
+        if self.stages[-1].norm:
+            sums = (last["gradient"], last["totals"], last["products"])
+            self.begin_backward_kernel(batch.blocks, *sums, *last["link"], self._drops(self.stages[-1]))
+        for index in reversed(range(len(self.stages))):
+            stage, own = self.stages[index], self.buffers[index]
+            self._coefficients(stage, own, batch)
+            arguments = [batch.blocks, *own["link"], self._drops(stage), own["gradient"], *own["slopes"], own["local"]]
+            arguments += [own["source"], own["weight_sums"], own["weight_gradient"]]
+            if index:
+                before = self.buffers[index - 1]
+                arguments += [own["weight"], before["gradient"], before["totals"], before["products"]]
+                arguments += [*before["link"], self._drops(self.stages[index - 1])]
+            self.backward_kernels[index](*arguments)
+
+    def _coefficients(self, stage: Stage, own: Mapping[str, Any], batch: Batch) -> None:
+        """What takes a stage's gradient through its normalisation; the factors of dropout and averaging as well."""
+        factor, images = self._keep_factor(stage), len(batch.labels)
+        if stage.pool == AVERAGE_POOL:
+            factor /= stage.window**2
+        if not stage.norm:
+            self.shared.set_constant(own["slope"], stage.outputs, images, factor)
+            return
+        self.shared.gradient_coefficients(
+            own["totals"],
+            own["products"],
+            *own["norm"],
+            own["norm_gradients"],
+            *own["slopes"],
+            self.memory.scratch,
+            images,
+            batch.splits,
+            stage.size**2,
+            factor,
+        )

@@ -1,0 +1,150 @@
+"""Batch and ghost batch normalisation between the passes over the pixels. Numba code, in double precision.
+
+The convolutions leave sums per channel and image; here they become statistics per ghost batch (image i belongs to ghost
+batch i mod splits) and from these one multiply-add per channel and image. Images that only fill the last block get 0,
+so that whatever lies in their lanes never reaches a result.
+
+Arrays of vectors are flat, [block][channel][image]; statistics are (channels, splits at least).
+"""
+
+import math
+from typing import Any, NamedTuple
+
+from numba import njit
+
+from normreg.engines.numba_cpu.gradients import Slopes
+from normreg.engines.numba_cpu.vectors import LANES
+
+EPSILON, MOMENTUM = 1e-5, 0.1  # PyTorch's defaults, as the reference path uses
+compiled = njit(error_model="numpy")
+
+
+class Norm(NamedTuple):
+    """A normalisation's parameters, running statistics, and the last batch's mean and 1 / standard deviation."""
+
+    weight: Any
+    bias: Any
+    running_mean: Any
+    running_variance: Any
+    mean: Any
+    inverse: Any
+
+
+class Extent(NamedTuple):
+    """What statistics are taken over: images of the batch, ghost batches, and pixels of an image."""
+
+    images: int
+    splits: int
+    pixels: int
+
+
+@compiled
+def place_of(image: int, channel: int, channels: int) -> int:
+    """Position of an image's number in an array of vectors."""
+    return ((image // LANES) * channels + channel) * LANES + image % LANES
+
+
+@compiled
+def per_split(sums: Any, channel: int, channels: int, extent: Extent, totals: Any) -> None:
+    """Adds up `sums` of one channel over the images of each ghost batch, in double precision."""
+    totals[: extent.splits] = 0.0
+    for image in range(extent.images):
+        totals[image % extent.splits] += sums[place_of(image, channel, channels)]
+
+
+@compiled
+def set_constant(array: Any, channels: int, images: int, value: float) -> None:
+    """`value` for real images, 0 for those that fill the last block."""
+    array[:] = 0
+    for image in range(images):
+        for channel in range(channels):
+            array[place_of(image, channel, channels)] = value
+
+
+@compiled
+def batch_statistics(
+    totals: Any, squares: Any, norm: Norm, scale: Any, shift: Any, extent: Extent, factor: float
+) -> None:
+    """Mean and 1 / standard deviation of each ghost batch; running statistics; `scale` and `shift` times `factor`.
+
+    Running statistics take one update a batch, with the mean over ghost batches of mean and unbiased variance.
+    """
+    channels, splits = len(norm.weight), extent.splits
+    count = extent.images // splits * extent.pixels
+    for channel in range(channels):
+        mean, inverse = norm.mean[channel], norm.inverse[channel]
+        per_split(totals, channel, channels, extent, mean)
+        per_split(squares, channel, channels, extent, inverse)
+        mean_total, variance_total = 0.0, 0.0
+        for s in range(splits):
+            mean[s] /= count
+            variance = inverse[s] / count - mean[s] * mean[s]
+            if variance < 0:  # rounding; NaN stays
+                variance = 0.0
+            mean_total += mean[s]
+            variance_total += variance * count / (count - 1)
+            inverse[s] = 1 / math.sqrt(variance + EPSILON)
+        running, share = norm.running_mean, MOMENTUM / splits
+        running[channel] = (1 - MOMENTUM) * running[channel] + share * mean_total
+        running = norm.running_variance
+        running[channel] = (1 - MOMENTUM) * running[channel] + share * variance_total
+    weight, bias, means, inverses = norm.weight, norm.bias, norm.mean, norm.inverse
+    scale[:], shift[:] = 0, 0
+    for image in range(extent.images):
+        s = image % splits
+        for channel in range(channels):
+            place, slope = place_of(image, channel, channels), weight[channel] * inverses[channel, s]
+            scale[place] = factor * slope
+            shift[place] = factor * (bias[channel] - means[channel, s] * slope)
+
+
+@compiled
+def running_coefficients(norm: Norm, scale: Any, shift: Any, images: int) -> None:
+    """`scale` and `shift` of evaluation mode."""
+    channels = len(norm.weight)
+    scale[:], shift[:] = 0, 0
+    for channel in range(channels):
+        slope = norm.weight[channel] / math.sqrt(norm.running_variance[channel] + EPSILON)
+        offset = norm.bias[channel] - norm.running_mean[channel] * slope
+        for image in range(images):
+            place = place_of(image, channel, channels)
+            scale[place], shift[place] = slope, offset
+
+
+@compiled
+def gradient_coefficients(
+    totals: Any,
+    products: Any,
+    norm: Norm,
+    gradients: Any,
+    slopes: Slopes,
+    sums: Any,
+    extent: Extent,
+    factor: float,
+) -> None:
+    """Gradients of weight and bias, (2, channels) in `gradients`, and the vectors that give the input's gradient.
+
+    `totals` and `products` are the sums of `transfer.sum_gradients`, still to be multiplied by `factor`; `sums` is
+    scratch, (2, splits) at least.
+    """
+    channels, splits = len(norm.weight), extent.splits
+    count = extent.images // splits * extent.pixels
+    weight, mean, inverse = norm.weight, norm.mean, norm.inverse
+    slope, pull, offset = slopes.slope, slopes.pull, slopes.offset
+    slope[:], pull[:], offset[:] = 0, 0, 0
+    for channel in range(channels):
+        per_split(totals, channel, channels, extent, sums[0])
+        per_split(products, channel, channels, extent, sums[1])
+        gradients[0, channel], gradients[1, channel] = 0, 0
+        for s in range(splits):
+            own = factor * sums[0, s]
+            against_normal = inverse[channel, s] * (factor * sums[1, s] - mean[channel, s] * own)
+            gradients[0, channel] += against_normal
+            gradients[1, channel] += own
+            sums[0, s], sums[1, s] = own / count, against_normal / count
+        for image in range(extent.images):
+            place, s = place_of(image, channel, channels), image % splits
+            a = weight[channel] * inverse[channel, s]
+            slope[place] = factor * a
+            pull[place] = -a * inverse[channel, s] * sums[1, s]
+            offset[place] = a * (inverse[channel, s] * mean[channel, s] * sums[1, s] - sums[0, s])

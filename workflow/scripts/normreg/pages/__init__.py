@@ -1,0 +1,1 @@
+"""Tables of the report as HTML pages. No figures, no statistics of their own."""

@@ -1,0 +1,34 @@
+"""Tables as small, self-contained HTML pages: a Snakemake report shows HTML and only links CSV."""
+
+from html import escape
+from pathlib import Path
+
+import pandas as pd
+
+from normreg.utils.atomic import replacing
+
+_STYLE = """
+body { font: 15px/1.45 system-ui, sans-serif; margin: 1.2em; color: #1a1a1a; background: #fff; }
+p { max-width: 60em; }
+table { border-collapse: collapse; margin: 0.6em 0 1.6em; }
+th, td { padding: 0.3em 0.6em; text-align: right; white-space: nowrap; border-bottom: 1px solid #ddd; }
+th { border-bottom: 2px solid #444; vertical-align: bottom; white-space: normal; }
+th.row_heading, td:first-child, th:first-child { text-align: left; }
+"""
+
+
+def write_page(path: str | Path, title: str, paragraphs: list[str], tables: dict[str, pd.DataFrame]) -> None:
+    """Writes one page: a title, paragraphs of plain text, then each table under its heading ("" for none).
+
+    Numbers are shown as given; round and format columns before. Missing values are shown as a dash.
+    """
+    parts = [f"<h1>{escape(title)}</h1>", *(f"<p>{escape(text)}</p>" for text in paragraphs)]
+    for heading, table in tables.items():
+        if heading:
+            parts.append(f"<h2>{escape(heading)}</h2>")
+        shown = table.astype(object).where(table.notna(), "–")  # na_rep leaves None as it is
+        parts.append(shown.to_html(index=False, border=0, justify="unset"))
+    page = f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+    page += f"<style>{_STYLE}</style></head>\n<body>\n" + "\n".join(parts) + "\n</body></html>\n"
+    with replacing(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")

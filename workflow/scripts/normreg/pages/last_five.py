@@ -1,0 +1,41 @@
+"""The last five epochs of every run, as ashxjain's study prints them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from normreg.analysis import metrics
+from normreg.analysis.summary import LAST
+from normreg.pages import html
+from normreg.utils.atomic import replacing
+
+COLUMNS = {
+    "train_loss": ("training loss", 4),
+    "train_accuracy": ("training accuracy %", 2),
+    "validation_loss": ("validation loss", 4),
+    "validation_accuracy": ("validation accuracy %", 2),
+}
+
+
+def collect(runs: Sequence[Mapping[str, Any]], files: Sequence[str | Path]) -> pd.DataFrame:
+    """A row per run and epoch: condition, seed, epoch and `COLUMNS`, the last five epochs of each `metrics.csv`."""
+    frames = []
+    for run, file in zip(runs, files, strict=True):
+        frame = pd.DataFrame(metrics.read(file, list(COLUMNS))).tail(LAST)
+        frame.insert(0, "condition", run["condition"])
+        frame.insert(1, "seed", run["seed"])
+        frames.append(frame)
+    return pd.concat(frames, ignore_index=True)
+
+
+def write(table: pd.DataFrame, title: str, page: str | Path, csv: str | Path) -> None:
+    """Writes `collect`'s table as CSV and as a page."""
+    with replacing(csv) as temporary:
+        table.to_csv(temporary, index=False, float_format="%.6g")
+    shown = table[["condition", "seed", "epoch"]].copy()
+    for name, (heading, digits) in COLUMNS.items():
+        shown[heading] = [f"{value:.{digits}f}" for value in table[name]]
+    text = "Training figures are running ones, with dropout and augmentation on; losses are without penalty."
+    html.write_page(page, title, [text], {"": shown})

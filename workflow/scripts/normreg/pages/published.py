@@ -1,0 +1,76 @@
+"""The published-versus-measured comparison and the README's differences as a page of the report."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from normreg.analysis import published
+from normreg.pages import html
+
+_NAMES = {
+    "final_accuracy": "final accuracy %",
+    "best_accuracy": "best accuracy %",
+    "last5_accuracy": "last-five accuracy %",
+    "last5_loss": "last-five loss",
+}
+
+
+def write(
+    path: str | Path, title: str, source: str, comparison: pd.DataFrame, readme: Sequence[Mapping[str, Any]]
+) -> None:
+    """Writes the page.
+
+    Args:
+        path: the HTML file.
+        title: heading of the page.
+        source: where the published values stand.
+        comparison: see `published.compare`.
+        readme: entries `key`, `readme`, `executed` and `note` where the study's README and its code differ.
+    """
+    parts = {"": _format(comparison)}
+    notes = comparison[["condition", "note"]].dropna().drop_duplicates()  # a column would run off the screen
+    if len(notes):
+        parts["Notes on the published values"] = notes
+    if readme:
+        parts["Where the README and the executed code differ"] = pd.DataFrame(
+            [{key: entry.get(key) for key in ("key", "readme", "executed", "note")} for entry in readme]
+        ).map(lambda value: None if value is None else str(value))
+    html.write_page(path, title, [f"Published values: {source}.", _reading(int(comparison["seeds"].min()))], parts)
+
+
+def _reading(seeds: int) -> str:
+    smaller, larger = published.SAME_CONFIGURATION_DIFFERED
+    if seeds < published.LEAST_SEEDS:
+        return (
+            f"{seeds} seed{'s' if seeds > 1 else ''} measured: no verdict. For scale: twice, two published runs of one "
+            f"and the same configuration differed, by {smaller:.2f} and {larger:.2f} points in the last-five mean."
+        )
+    return (
+        "Within the spread of seeds: the published value lies in the 95 % prediction interval of one more seed. "
+        "The test images are the same in all runs, so their sampling error does not enter."
+    )
+
+
+def _format(comparison: pd.DataFrame) -> pd.DataFrame:
+    """The table with accuracies to 0.01 (last-five means to 0.001) and losses to 0.0001."""
+
+    def text(row: pd.Series, key: str, sign: str = "") -> str | None:
+        digits = {"last5_accuracy": 3, "last5_loss": 4}.get(row["quantity"], 2)
+        return None if pd.isna(row[key]) else f"{row[key]:{sign}.{digits}f}"
+
+    rows = []
+    for _, row in comparison.iterrows():
+        shown = {
+            "condition": row["condition"],
+            "quantity": _NAMES[row["quantity"]],
+            "published": text(row, "published"),
+        }
+        shown["measured"] = text(row, "measured")
+        if row["seeds"] > 1:
+            shown["range over seeds"] = f"{text(row, 'measured_low')} to {text(row, 'measured_high')}"
+        shown["difference"] = text(row, "difference", "+")
+        shown |= {key: None if pd.isna(row[key]) else row[key] for key in ("verdict", "from")}
+        rows.append(shown)
+    return pd.DataFrame(rows).dropna(axis="columns", how="all")

@@ -1,0 +1,1 @@
+"""What one training run is, whatever computes it: objective, schedule, draws, epochs, state, checkpoint."""

@@ -1,0 +1,106 @@
+"""Trains one run to its last epoch, whatever does the computing, and goes on where a killed one stopped."""
+
+import logging
+import math
+import os
+from dataclasses import asdict
+from typing import Any, Protocol
+
+from torch import nn
+
+from normreg.config.condition import Condition
+from normreg.errors import DivergedError, OrphanedError
+from normreg.training.history import Epoch
+from normreg.training.state import StateFile
+
+log = logging.getLogger("normreg")
+
+
+class Trainer(Protocol):
+    """What computes the epochs of one run: `engines.pytorch.TorchTrainer`, or an engine that gives the same results."""
+
+    condition: Condition
+
+    @property
+    def model(self) -> nn.Module:
+        """The network with the weights and running statistics after the last finished epoch."""
+        ...
+
+    def run_epoch(self, epoch: int) -> Epoch:
+        """Trains for one epoch (numbered from 1), validates, and returns the epoch's row."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """Tensors and plain data from which `restore` goes on, bit for bit."""
+        ...
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Takes over what `state` returned in another process."""
+        ...
+
+
+def train(trainer: Trainer, label: str, state: StateFile) -> list[Epoch]:
+    """Trains to the last epoch of the trainer's condition, saves the state after each and logs a line.
+
+    Args:
+        trainer: a fresh one; if `state` holds the state of an earlier process, training goes on from there.
+        label: names the run in log lines and errors.
+        state: where the state is kept; the caller removes it once the results are written.
+
+    Returns:
+        A row an epoch, those of earlier processes included. The trained model is the trainer's.
+
+    Raises:
+        DivergedError: the objective or the validation loss became infinite or NaN; the state before it is kept.
+        OrphanedError: the parent process (Snakemake) is gone; the state is kept.
+    """
+    epochs, parent = trainer.condition["epochs"], os.getppid()
+    history = _resume(trainer, label, state)
+    for epoch in range(len(history) + 1, epochs + 1):
+        row = trainer.run_epoch(epoch)
+        if not (math.isfinite(row.train_objective) and math.isfinite(row.validation_loss)):
+            raise DivergedError(_divergence(trainer.condition, label, row))
+        history.append(row)
+        state.save({"trainer": trainer.state(), "history": [asdict(past) for past in history]})
+        log.info(_progress(label, history, epochs))
+        if os.getppid() != parent:
+            raise OrphanedError(
+                f"{label}: the Snakemake that started this training is gone, so it stops after epoch {epoch}. "
+                "Run the same command again: it goes on from there."
+            )
+    return history
+
+
+def _resume(trainer: Trainer, label: str, state: StateFile) -> list[Epoch]:
+    saved = state.load()
+    if saved is None:
+        return []
+    trainer.restore(saved["trainer"])
+    history = [Epoch(**row) for row in saved["history"]]
+    log.info("%s: goes on after epoch %d of %d", label, len(history), trainer.condition["epochs"])
+    return history
+
+
+def _progress(label: str, history: list[Epoch], epochs: int) -> str:
+    last = history[-1]
+    left = sum(row.seconds for row in history) / len(history) * (epochs - last.epoch)
+    return (
+        f"{label}: epoch {last.epoch}/{epochs}, training {last.train_accuracy:.2f} %, "
+        f"validation {last.validation_accuracy:.2f} % (loss {last.validation_loss:.4f}), "
+        f"{last.seconds:.1f} s, about {left / 60:.1f} min left"
+    )
+
+
+def _divergence(condition: Condition, label: str, row: Epoch) -> str:
+    """Names the key most likely at fault: a penalty whose pull a step is large, else the learning rate."""
+    lambdas, schedule = condition["lambdas"], condition["schedule"]
+    onecycle = schedule.get("onecycle")
+    rate = onecycle["max_lr"] if onecycle else condition["optimizer"]["lr"]
+    rate_key = "schedule.onecycle.max_lr" if onecycle else "optimizer.lr"
+    strongest = max((lambdas["l1"], "l1"), (lambdas["l2"], "l2"), (lambdas["group_l2"], "group_l2"))
+    suspect = (rate_key, rate) if strongest[0] * rate < 0.1 else (f"lambdas.{strongest[1]}", strongest[0])
+    return (
+        f"{label}: the objective is no longer a finite number in epoch {row.epoch} (mean objective "
+        f"{row.train_objective}, validation loss {row.validation_loss}). The likely key is {suspect[0]}, "
+        f"which is {suspect[1]:g}; lower it in the study's file and run the same command again."
+    )

@@ -1,0 +1,1 @@
+"""Files, locks, logs, devices and code digests. Knows nothing of networks or studies."""
