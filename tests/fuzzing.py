@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from normreg.config import schema
 from normreg.config import studies as configuration
-from normreg.data.dataset import CLASS_NAMES, Dataset
+from normreg.config.datasets import DATASETS
+from normreg.data.dataset import Dataset
 from normreg.engines import pytorch
 from normreg.errors import ConfigError
 
@@ -301,9 +302,8 @@ def _mutate_text(draw: Any, case: Case, root: str) -> None:
 
 _RANDOM = np.random.default_rng(0)
 _IMAGES = _RANDOM.integers(0, 256, (8, 28, 28), dtype=np.uint8)
-_EIGHT = Dataset(
-    _IMAGES, np.arange(8, dtype=np.uint8), _IMAGES, np.arange(8, dtype=np.uint8), np.array(CLASS_NAMES["mnist"])
-)
+_CLASS_NAMES = np.array(DATASETS["mnist"].class_names)
+_EIGHT = Dataset(_IMAGES, np.arange(8, dtype=np.uint8), _IMAGES, np.arange(8, dtype=np.uint8), _CLASS_NAMES)
 
 
 def expected(study: dict[str, Any], own: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:

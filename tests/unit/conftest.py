@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from normreg.config.condition import Condition
-from normreg.data.dataset import CLASS_NAMES, Dataset
+from normreg.config.datasets import DATASETS
+from normreg.data.dataset import Dataset
 from normreg.engines.pytorch import TorchTrainer
 from normreg.training import loop
 from normreg.training.state import StateFile
@@ -77,4 +78,4 @@ def blobs() -> Dataset:
         return images, labels
 
     train, test = split(50), split(30)
-    return Dataset(*train, *test, class_names=np.array(CLASS_NAMES["mnist"]))
+    return Dataset(*train, *test, class_names=np.array(DATASETS["mnist"].class_names))

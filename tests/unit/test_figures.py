@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from normreg.analysis import metrics, predictions
+from normreg.config.datasets import DATASETS
 from normreg.data import dataset
 from normreg.errors import ConfigError, DataError
 from normreg.figures import axes as scales
@@ -132,7 +133,7 @@ def test_seeds_with_other_epochs_are_refused(tmp_path: Path) -> None:
 def test_predictions_of_other_data_are_refused(tmp_path: Path) -> None:
     images = np.zeros((4, 28, 28), np.uint8)
     labels = np.array([0, 1, 2, 3], np.uint8)
-    data = dataset.Dataset(images, labels, images, labels, np.array(dataset.CLASS_NAMES["digits"]))
+    data = dataset.Dataset(images, labels, images, labels, np.array(DATASETS["digits"].class_names))
     dataset.save(data, tmp_path / "data.npz")
     predictions.save(tmp_path / "good.npz", np.eye(4, 10), labels)
     predictions.save(tmp_path / "other.npz", np.eye(4, 10), labels[::-1])
@@ -380,7 +381,7 @@ def judged(mistakes: dict[int, tuple[int, float]], images: int, names: str = "di
     pictures = np.zeros((images, 28, 28), np.uint8)
     pictures[:, 0, 5] = np.arange(images) + 1  # tells the images apart, and which way is up
     logits = (np.log(chance) + 3).astype(np.float32)
-    return PredictedImages(logits, labels, np.arange(images) * 7, pictures, dataset.CLASS_NAMES[names])
+    return PredictedImages(logits, labels, np.arange(images) * 7, pictures, DATASETS[names].class_names)
 
 
 def test_gallery_takes_the_most_confident_mistakes_in_order() -> None:
@@ -418,7 +419,7 @@ def test_gallery_orders_mistakes_whose_confidence_rounds_to_one() -> None:
     logits = np.zeros((3, 10), np.float32)
     logits[:, 5] = [60, 80, 70]
     images = np.zeros((3, 28, 28), np.uint8)
-    found = PredictedImages(logits, np.zeros(3, np.int64), np.arange(3), images, dataset.CLASS_NAMES["mnist"])
+    found = PredictedImages(logits, np.zeros(3, np.int64), np.arange(3), images, DATASETS["mnist"].class_names)
     assert [m.row for m in gallery.most_confident(found)] == [1, 2, 0]
 
 

@@ -17,12 +17,13 @@ from urllib.error import URLError
 import numpy as np
 import pytest
 
-from normreg.data import sources
+from normreg.config.datasets import DATASETS, DatasetSpec, IdxFiles
+from normreg.data import idx, sources
 from normreg.data.dataset import Dataset
 from normreg.errors import DataError
 
 NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
-SCRIPTS = Path(sources.__file__).parents[1]
+SCRIPTS = Path(sources.__file__).parents[2]
 RANDOM = np.random.default_rng(0)
 ARRAYS = (
     RANDOM.integers(0, 256, (4, 28, 28), dtype=np.uint8),
@@ -30,14 +31,23 @@ ARRAYS = (
     RANDOM.integers(0, 256, (2, 28, 28), dtype=np.uint8),
     np.array([7, 2], dtype=np.uint8),
 )
-_PLAIN = sources.make_source("MNIST", 4, 2)
-RAW = {spec.name: spec.header + array.tobytes() for spec, array in zip(_PLAIN.files, ARRAYS, strict=True)}
+
+
+def files_of(spec: DatasetSpec) -> list[idx.Spec]:
+    """What a data set's four IDX files have to hold."""
+    assert isinstance(spec.source, IdxFiles)
+    return sources.idx_files(spec, spec.source)
+
+
+_PLAIN = replace(DATASETS["mnist"], train_images=4, test_images=2, source=IdxFiles("MNIST"))
+RAW = {spec.name: spec.header + array.tobytes() for spec, array in zip(files_of(_PLAIN), ARRAYS, strict=True)}
 ZIPPED = {name: gzip.compress(content, mtime=0) for name, content in RAW.items()}
 _SHA = tuple(hashlib.sha256(RAW[name]).hexdigest() for name in NAMES)
 _MD5 = tuple(hashlib.md5(ZIPPED[name], usedforsecurity=False).hexdigest() for name in NAMES)
 TINY = {
-    "mnist": sources.make_source("MNIST", 4, 2, sha256=(_SHA[0], _SHA[1], _SHA[2], _SHA[3])),
-    "kmnist": sources.make_source("KMNIST", 4, 2, gzip_md5=(_MD5[0], _MD5[1], _MD5[2], _MD5[3])),
+    "digits": DATASETS["digits"],
+    "mnist": replace(_PLAIN, source=IdxFiles("MNIST", sha256=(_SHA[0], _SHA[1], _SHA[2], _SHA[3]))),
+    "kmnist": replace(_PLAIN, key="kmnist", source=IdxFiles("KMNIST", gzip_md5=(_MD5[0], _MD5[1], _MD5[2], _MD5[3]))),
 }
 
 
@@ -142,7 +152,7 @@ def test_train_and_test_swapped(folder: Path, cache: Path) -> None:
 
 
 def test_fewer_labels_than_images(folder: Path, cache: Path) -> None:
-    fewer = sources.make_source("MNIST", 3, 2).files[1]
+    fewer = files_of(replace(_PLAIN, train_images=3))[1]
     (folder / f"{NAMES[1]}.gz").write_bytes(gzip.compress(fewer.header + bytes(3)))
     message = failure("mnist", str(folder), cache)
     assert f"{NAMES[1]}.gz says that it holds 3 values, expected 4" in message
@@ -179,7 +189,7 @@ def test_folder_without_permission(folder: Path, cache: Path, monkeypatch: pytes
 
 def test_unknown_name(cache: Path) -> None:
     message = failure("cifar", None, cache)
-    assert "unknown data set 'cifar'; expected one of mnist, kmnist, digits" in message
+    assert "unknown data set 'cifar'; expected one of digits, mnist, kmnist" in message
 
 
 # --- the cache and the downloader
@@ -336,17 +346,20 @@ def test_sums_are_those_of_torchvision() -> None:
     from torchvision import datasets
 
     for name in ("fashion-mnist", "kmnist"):
-        source = sources.PUBLISHED[name]
+        source = DATASETS[name].source
+        assert isinstance(source, IdxFiles)
         expected = getattr(datasets, source.downloader).resources
-        assert [(f"{spec.name}.gz", spec.gzip_md5) for spec in source.files] == expected
+        assert [(f"{spec.name}.gz", spec.gzip_md5) for spec in files_of(DATASETS[name])] == expected
 
 
 def test_every_published_file_has_a_sum() -> None:
-    assert set(sources.PUBLISHED) == {"mnist", "fashion-mnist", "kmnist"}
-    for source in sources.PUBLISHED.values():
-        assert tuple(spec.name for spec in source.files) == NAMES
-        assert [spec.shape for spec in source.files] == [(60000, 28, 28), (60000,), (10000, 28, 28), (10000,)]
-        assert all((spec.sha256 is None) != (spec.gzip_md5 is None) for spec in source.files)
+    downloaded = [spec for spec in DATASETS.values() if isinstance(spec.source, IdxFiles)]
+    assert {spec.key for spec in downloaded} == {"mnist", "fashion-mnist", "kmnist"}
+    for spec in downloaded:
+        files = files_of(spec)
+        assert tuple(file.name for file in files) == NAMES
+        assert [file.shape for file in files] == [(60000, 28, 28), (60000,), (10000, 28, 28), (10000,)]
+        assert all((file.sha256 is None) != (file.gzip_md5 is None) for file in files)
 
 
 @pytest.mark.parametrize("name", ["digits", "mnist"])
@@ -378,7 +391,9 @@ def test_real_mnist(cache: Path) -> None:
 
 @pytest.mark.skipif(not os.environ.get("MNIST_DIR"), reason="set MNIST_DIR to a folder with MNIST's four files")
 def test_real_mnist_with_another_sum(cache: Path) -> None:
-    mnist = sources.PUBLISHED["mnist"]
-    other = replace(mnist, files=(replace(mnist.files[0], sha256="0" * 64), *mnist.files[1:]))
+    mnist = DATASETS["mnist"]
+    assert isinstance(mnist.source, IdxFiles)
+    assert mnist.source.sha256
+    other = replace(mnist, source=replace(mnist.source, sha256=("0" * 64, *mnist.source.sha256[1:])))
     with pytest.raises(DataError, match="ba891046"):
         sources.prepare("mnist", os.environ["MNIST_DIR"], cache, {"mnist": other})

@@ -4,6 +4,7 @@ import os
 
 from normreg.analysis.contrasts import find_contrasts
 from normreg.config import studies
+from normreg.config.datasets import DATASETS
 from normreg.errors import ConfigError
 from normreg.utils.code import import_closure
 from normreg.utils.devices import wants_gpu
@@ -19,11 +20,10 @@ KERNELS = "resources/engine/kernels"  # compiled code of the CPU engine
 # After a SIGKILL of Snakemake the same command goes on, without --unlock.
 ALIVE = release_dead_snakemake() if workflow.is_main_process else None
 FIRST_SEED = config["seeds"][0]
-NAMES = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST", "kmnist": "KMNIST", "digits": "digits"}
 USE_GPU = wants_gpu(config["device"])
 
 # For the report's overview, which sees nothing but the studies.
-config["resolved"] = {"title": f"{RUN.name} on {NAMES[config['dataset']]}", **studies.resolved_settings(RUN)}
+config["resolved"] = {"title": f"{RUN.name} on {DATASETS[config['dataset']].name}", **studies.resolved_settings(RUN)}
 
 
 wildcard_constraints:
@@ -84,7 +84,7 @@ def each_run(file):
 
 
 def title(wildcards):
-    return f"{wildcards.study} on {NAMES[wildcards.dataset]}"
+    return f"{wildcards.study} on {DATASETS[wildcards.dataset].name}"
 
 
 def comparison_figure(wildcards):

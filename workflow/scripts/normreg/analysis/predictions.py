@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from normreg.errors import DataError
+from normreg.models.networks import CLASSES
 from normreg.utils.atomic import replacing
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """Logits float32 (N, 10), true labels int64 (N,) and image indices int64 (N,), in the order of the data set.
+    """Logits float32 (N, classes), true labels int64 (N,) and image indices int64 (N,), in the order of the data set.
 
     `engine` is what trained the model, "torch" or "numba".
     """
@@ -68,7 +69,7 @@ def load(path: str | Path) -> Predictions:
         raise DataError(f"{path}: cannot be read as predictions ({error}). {again}") from error
     count = len(found.labels) if found.labels.ndim else 0
     for name, array, dtype, shape in (
-        ("logits", found.logits, np.float32, (count, 10)),
+        ("logits", found.logits, np.float32, (count, CLASSES)),
         ("labels", found.labels, np.int64, (count,)),
         ("indices", found.indices, np.int64, (count,)),
     ):

@@ -15,11 +15,14 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
+from normreg.models.networks import IMAGE_SHAPE
+
 Spec = Sequence[Mapping[str, Mapping[str, Any]]]
 MEAN, STD = 0.1307, 0.3081  # of MNIST's training pixels in 0 to 1; used for every data set
+_SIDE = IMAGE_SHAPE[1]
 
 
-def draw(spec: Spec, images: int, generator: Generator, size: int = 28) -> list[dict[str, Tensor]]:
+def draw(spec: Spec, images: int, generator: Generator, size: int = _SIDE) -> list[dict[str, Tensor]]:
     """Random parameters of each step of `spec`: per step a dict of tensors with a row for each of `images` images.
 
     Rotation and affine give `matrix` (images, 6), the inverse map in pixels; jitter gives factors and their order.
@@ -71,12 +74,12 @@ def jitter(images: Tensor, brightness: Tensor, contrast: Tensor, brightness_firs
     return torch.where(_wide(brightness_first), middle, _blend(middle, 0, brightness))
 
 
-def rotation_matrix(degrees: Tensor, size: int = 28) -> Tensor:
+def rotation_matrix(degrees: Tensor, size: int = _SIDE) -> Tensor:
     """Inverse maps (N, 6) in float64 of rotations by `degrees` about the image's centre, as PIL's `Image.rotate`."""
     return affine_matrix(degrees, torch.zeros(len(degrees), 2), torch.ones(len(degrees)), size)
 
 
-def affine_matrix(degrees: Tensor, shift: Tensor, scale: Tensor, size: int = 28) -> Tensor:
+def affine_matrix(degrees: Tensor, shift: Tensor, scale: Tensor, size: int = _SIDE) -> Tensor:
     """Inverse maps (N, 6) of: scale and rotate about the centre, then shift by whole pixels (N, 2; x, y)."""
     # Positive angles turn counter-clockwise in `rotate` and clockwise in `affine`; draws are symmetric, `rotate`'s rule
     # is kept here and `_draw_affine` negates.

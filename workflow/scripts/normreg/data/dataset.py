@@ -1,4 +1,4 @@
-"""A data set as arrays in one `.npz` file, and the names of its classes. `sources` makes it."""
+"""A data set as arrays in one `.npz` file. `sources` makes it."""
 
 import hashlib
 from dataclasses import dataclass, fields
@@ -7,42 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from normreg.errors import DataError
+from normreg.models.networks import IMAGE_SHAPE
 from normreg.utils.atomic import replacing
-
-_DIGITS = tuple(f"{i} ({word})" for i, word in enumerate("zero one two three four five six seven eight nine".split()))
-CLASS_NAMES: dict[str, tuple[str, ...]] = {
-    "mnist": _DIGITS,
-    "digits": _DIGITS,
-    "fashion-mnist": (
-        "T-shirt/top",
-        "Trouser",
-        "Pullover",
-        "Dress",
-        "Coat",
-        "Sandal",
-        "Shirt",
-        "Sneaker",
-        "Bag",
-        "Ankle boot",
-    ),
-    "kmnist": (
-        "o (お)",
-        "ki (き)",
-        "su (す)",
-        "tsu (つ)",
-        "na (な)",
-        "ha (は)",
-        "ma (ま)",
-        "ya (や)",
-        "re (れ)",
-        "wo (を)",
-    ),
-}
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Images uint8 (N, 28, 28) and labels uint8 (N,), in the order of their source; ten class names."""
+    """Images uint8 (N, height, width) and labels uint8 (N,), in the order of their source; a name for each class."""
 
     train_images: np.ndarray
     train_labels: np.ndarray
@@ -73,6 +44,7 @@ def load(path: str | Path) -> Dataset:
         DataError: the file is missing, damaged or lacks an array, or an array is not as `Dataset` says.
     """
     again = "Delete it and run the same command again."
+    height, width = IMAGE_SHAPE[1:]
     try:
         with np.load(path, allow_pickle=False) as arrays:
             dataset = Dataset(**{f.name: arrays[f.name] for f in fields(Dataset)})
@@ -80,11 +52,12 @@ def load(path: str | Path) -> Dataset:
         raise DataError(f"{path}: cannot be read as a prepared data set ({error}). {again}") from error
     for split in ("train", "test"):
         images, labels = getattr(dataset, f"{split}_images"), getattr(dataset, f"{split}_labels")
-        right = images.dtype == labels.dtype == np.uint8 and images.shape == (*labels.shape[:1], 28, 28)
-        if not right or labels.ndim != 1 or labels.max(initial=0) > 9:
+        right = images.dtype == labels.dtype == np.uint8 and images.shape == (*labels.shape[:1], height, width)
+        if not right or labels.ndim != 1 or labels.max(initial=0) >= dataset.class_names.size:
             found = f"{images.dtype} {images.shape} and {labels.dtype} {labels.shape}"
+            largest = dataset.class_names.size - 1
             raise DataError(
-                f"{path}: its {split} images and labels are {found}, expected uint8 (N, 28, 28) and uint8 (N,) of 0 to "
-                f"9. {again}"
+                f"{path}: its {split} images and labels are {found}, expected uint8 (N, {height}, {width}) and uint8 "
+                f"(N,) of 0 to {largest}. {again}"
             )
     return dataset

@@ -6,21 +6,22 @@ was done to the digits of MNIST.
 
 import numpy as np
 
-from normreg.data.dataset import CLASS_NAMES, Dataset
+from normreg.config.datasets import DATASETS
+from normreg.data.dataset import Dataset
 
-TRAIN = 906  # where the eighth contiguous sheet of digits begins
-_SMALL, _SCALED, _SIZE = 8, 20, 28
+_SPEC = DATASETS["digits"]
+_SMALL, _SCALED, _SIZE = 8, 20, _SPEC.shape[1]
 _WHITE = 16  # the largest gray of scikit-learn's images
 
 
 def load() -> Dataset:
-    """The first 906 images to train, the last 891 to test: 1,797 real digits that come with scikit-learn."""
+    """The real digits that come with scikit-learn: the first ones to train, the others to test."""
     from sklearn.datasets import load_digits  # takes a second
 
     bunch = load_digits()
     images, labels = enlarge(bunch.images.astype(np.uint8)), bunch.target.astype(np.uint8)
-    names = np.array(CLASS_NAMES["digits"])
-    return Dataset(images[:TRAIN], labels[:TRAIN], images[TRAIN:], labels[TRAIN:], names)
+    train, names = _SPEC.train_images, np.array(_SPEC.class_names)
+    return Dataset(images[:train], labels[:train], images[train:], labels[train:], names)
 
 
 def enlarge(images: np.ndarray) -> np.ndarray:

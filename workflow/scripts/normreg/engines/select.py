@@ -21,7 +21,6 @@ log = logging.getLogger("normreg")
 # Images trained on in one run (training images times epochs) from which on `auto` takes the numba engine. It saves some
 # 0.3 ms an image, 15 s on this many: what the kernels of a network take to compile.
 WORTH_COMPILING = 50_000
-TRAINING_IMAGES = {"mnist": 60_000, "fashion-mnist": 60_000, "kmnist": 60_000, "digits": 906}
 
 
 def wants_numba(engine: str, device: str, images: int, epochs: int) -> bool:

@@ -47,7 +47,7 @@ class Course:
 
 @dataclass(frozen=True)
 class PredictedImages(Predictions):
-    """Saved predictions beside their images uint8 (N, 28, 28) and the names of the classes."""
+    """Saved predictions beside their images uint8 (N, height, width) and the names of the classes."""
 
     images: np.ndarray
     class_names: tuple[str, ...]

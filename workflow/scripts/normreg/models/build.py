@@ -7,9 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from normreg.models.layers import Dropout, GhostBatchNorm2d
-from normreg.models.networks import NETWORKS, NORM, RELU, Conv, Layer, MaxPool
-
-IMAGE_SHAPE = (1, 28, 28)
+from normreg.models.networks import IMAGE_SHAPE, NETWORKS, NORM, RELU, Conv, Layer, MaxPool
 
 
 def build(name: str, norm: str, num_splits: int, dropout: float | None = None) -> nn.Sequential:

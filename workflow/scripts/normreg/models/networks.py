@@ -6,6 +6,8 @@ S6) and ashxjain (P5, S6). No convolution has a bias; the last one gives the ten
 
 from dataclasses import dataclass
 
+IMAGE_SHAPE = (1, 28, 28)  # channels, height, width: the input of the published networks
+CLASSES = 10  # and their logits
 RELU, NORM, DROPOUT = "relu", "norm", "dropout"
 
 

@@ -1,0 +1,77 @@
+"""The one table of data sets: what each is called, the shape and number of its images, its classes and its source."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Sums = tuple[str, str, str, str]  # of train images, train labels, test images and test labels
+
+
+@dataclass(frozen=True)
+class IdxFiles:
+    """Four gzipped IDX files, as MNIST has them, that torchvision downloads.
+
+    Attributes:
+        downloader: torchvision's class.
+        sha256: sums of the uncompressed contents, in hexadecimal; None: not checked.
+        gzip_md5: sums of the `.gz` files as published, for data whose publisher gives no other. None: not checked.
+    """
+
+    downloader: str
+    sha256: Sums | None = None
+    gzip_md5: Sums | None = None
+
+
+@dataclass(frozen=True)
+class DatasetSpec:
+    """What is known of a data set before a file of it is read."""
+
+    key: str  # in the configuration and in paths
+    name: str  # in titles
+    shape: tuple[int, int, int]  # of an image: channels, height, width
+    class_names: tuple[str, ...]
+    train_images: int
+    test_images: int
+    source: IdxFiles | Literal["scikit-learn"]
+
+
+_MNIST_SHAPE = (1, 28, 28)
+_DIGITS = tuple(f"{i} ({word})" for i, word in enumerate("zero one two three four five six seven eight nine".split()))
+_CLOTHES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+_HIRAGANA = tuple("o (お)|ki (き)|su (す)|tsu (つ)|na (な)|ha (は)|ma (ま)|ya (や)|re (れ)|wo (を)".split("|"))
+_MNIST_SHA256 = (
+    "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+)
+# The MD5 sums are torchvision's (a test compares them), of the files as published.
+_FASHION_MNIST_MD5 = (
+    "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+    "25c81989df183df01b3e8a0aad5dffbe",
+    "bef4ecab320f06d8554ea6380940ec79",
+    "bb300cfdad3c16e7a12a480ee83cd310",
+)
+_KMNIST_MD5 = (
+    "bdb82020997e1d708af4cf47b453dcf7",
+    "e144d726b3acfaa3e44228e80efcd344",
+    "5c965bf0a639b31b8f53240b1b52f4d7",
+    "7320c461ea6c1c855c0b718fb2a4b134",
+)
+
+_SPECS = (
+    DatasetSpec("mnist", "MNIST", _MNIST_SHAPE, _DIGITS, 60_000, 10_000, IdxFiles("MNIST", sha256=_MNIST_SHA256)),
+    DatasetSpec(
+        "fashion-mnist",
+        "Fashion-MNIST",
+        _MNIST_SHAPE,
+        _CLOTHES,
+        60_000,
+        10_000,
+        IdxFiles("FashionMNIST", gzip_md5=_FASHION_MNIST_MD5),
+    ),
+    DatasetSpec("kmnist", "KMNIST", _MNIST_SHAPE, _HIRAGANA, 60_000, 10_000, IdxFiles("KMNIST", gzip_md5=_KMNIST_MD5)),
+    # 906: where the eighth contiguous sheet of digits begins.
+    DatasetSpec("digits", "digits", _MNIST_SHAPE, _DIGITS, 906, 891, "scikit-learn"),
+)
+DATASETS: Mapping[str, DatasetSpec] = {spec.key: spec for spec in _SPECS}
