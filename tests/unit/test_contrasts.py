@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from normreg.analysis.contrasts import Misfit, find_contrasts, find_misfits
+from normreg.analysis.contrasts import ConfoundedPair, find_confounded, find_contrasts
 from normreg.config import studies
 
 
@@ -32,7 +32,7 @@ def test_the_controlled_study_has_four_pairs_of_each_factor(study):
         ("GBN", 2, "l1l2-bn", "l1l2-gbn"),
     ]
     assert len({(c.factor, c.context) for c in found}) == 3
-    assert find_misfits(study("controlled")) == []
+    assert find_confounded(study("controlled")) == []
 
 
 # What is wrong with the published comparisons: facts read from their notebooks. Batch 64 under GBN, and there a weight
@@ -68,7 +68,7 @@ PUBLISHED = {
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_what_the_published_studies_cannot_compare(study, name):
-    assert set(find_misfits(study(name))) == {Misfit(*pair) for pair in PUBLISHED[name]}
+    assert set(find_confounded(study(name))) == {ConfoundedPair(*pair) for pair in PUBLISHED[name]}
 
 
 def test_no_published_gbn_of_another_batch_and_no_name_without_its_factor_is_a_pair(study):
@@ -87,16 +87,16 @@ def test_any_other_difference_spoils_a_pair(condition, key):
     other |= {"schedule": {"step": {"step_size": 1, "gamma": 0.5}}}
     pair = {"a": condition(), "b": condition(**L1)}
     assert len(find_contrasts(pair)) == 1
-    assert find_misfits(pair) == []
+    assert find_confounded(pair) == []
     pair["b"][key] = other.get(key, 3)
     assert find_contrasts(pair) == []
-    assert [m.also.split(" ")[0].split(".")[0] for m in find_misfits(pair)] == [key]
+    assert [m.also.split(" ")[0].split(".")[0] for m in find_confounded(pair)] == [key]
 
 
 def test_what_differs_is_said_in_words(condition):
     pair = {"a": condition(), "b": condition(**L1, augmentation=[], schedule={"onecycle": {"max_lr": 0.1}})}
     said = "augmentation rotation and none; schedule.kind constant and onecycle"
-    assert find_misfits(pair) == [Misfit("a", "b", said)]
+    assert find_confounded(pair) == [ConfoundedPair("a", "b", said)]
 
 
 def test_settings_that_cannot_matter_do_not_spoil_a_pair(condition):
@@ -122,7 +122,7 @@ def test_onecycle_overrides_rate_and_momentum(condition):
 def test_ghost_batch_norm_with_one_split_is_batch_norm(condition):
     pair = {"a": condition(), "b": condition(norm="gbn", num_splits=1)}
     assert find_contrasts(pair) == []
-    assert find_misfits(pair) == [Misfit("a", "b", "")]
+    assert find_confounded(pair) == [ConfoundedPair("a", "b", "")]
 
 
 def test_a_strength_is_not_compared_with_another(condition):

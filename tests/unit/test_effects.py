@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from normreg.analysis import effects
-from normreg.analysis.contrasts import Contrast, Misfit
+from normreg.analysis.contrasts import ConfoundedPair, Contrast
 from normreg.errors import DataError
 from normreg.figures import effects as figure
 from normreg.pages import effects as effects_page
@@ -22,7 +22,7 @@ def make_summary(**values):
     """A summary of conditions with a value a seed, the same for every quantity."""
     rows = [
         {"condition": name.replace("_", "-"), "seed": seed, "engine": "torch"}
-        | dict.fromkeys(effects.QUANTITIES, value)
+        | dict.fromkeys(effects.EFFECT_QUANTITIES, value)
         for name, column in values.items()
         for seed, value in enumerate(column)
     ]
@@ -32,7 +32,7 @@ def make_summary(**values):
 def test_an_effect_is_the_paired_t_interval():
     """By hand: differences 1, 2, 3, 6; mean 3, deviation 2.1602, t(0.975, 3) = 3.1824."""
     table = effects.estimate([PAIR], make_summary(none_bn=[10, 20, 30, 40], l1_bn=[11, 22, 33, 46]))
-    assert list(table["quantity"]) == list(effects.QUANTITIES)
+    assert list(table["quantity"]) == list(effects.EFFECT_QUANTITIES)
     for _, row in table.iterrows():
         assert (row["level"], row["seeds"], row["pairs"]) == ("effect", 4, 1)
         assert (row["without"], row["with"]) == ("none-bn", "l1-bn")
@@ -159,8 +159,8 @@ def test_without_effects_few_tables_show_one_and_large_ones_are_found():
 # --- the page
 
 
-def written_page(folder, table, misfits=()):
-    effects_page.write(folder / "e.html", "Effects <x>", table, misfits)
+def written_page(folder, table, confounded=()):
+    effects_page.write(folder / "e.html", "Effects <x>", table, confounded)
     return (folder / "e.html").read_text(encoding="utf-8")
 
 
@@ -191,8 +191,8 @@ def test_page_of_one_seed_says_so(tmp_path, html_tables):
 
 
 def test_page_of_a_study_without_pairs_says_why(tmp_path, html_tables):
-    misfits = [Misfit("none-bn", "l1-bn", "batch_size 128 and 64"), Misfit("none-bn", "l2-bn", "")]
-    page = written_page(tmp_path, effects.estimate([], make_summary(none_bn=[1])), misfits)
+    confounded = [ConfoundedPair("none-bn", "l1-bn", "batch_size 128 and 64"), ConfoundedPair("none-bn", "l2-bn", "")]
+    page = written_page(tmp_path, effects.estimate([], make_summary(none_bn=[1])), confounded)
     assert "no two conditions with and without a factor" in page
     assert html_tables(page)[0][1:] == [
         ["none-bn", "l1-bn", "differ also in batch_size 128 and 64"],

@@ -13,7 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from normreg.analysis import metrics, predictions
+from normreg.analysis.quantities import QUANTITIES
 from normreg.config.datasets import DATASETS
+from normreg.config.factors import PENALTIES
 from normreg.data import dataset
 from normreg.errors import ConfigError, DataError
 from normreg.figures import axes as scales
@@ -315,7 +317,7 @@ def lab(linear: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("kind", BLIND)
 def test_penalties_are_told_apart_without_all_cones(kind: str) -> None:
-    seen = [lab(np.asarray(BLIND[kind]) @ linear_rgb(color)) for _, color in style.PENALTIES.values()]
+    seen = [lab(np.asarray(BLIND[kind]) @ linear_rgb(penalty.color)) for penalty in PENALTIES.values()]
     assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(seen, 2)) > 30
 
 
@@ -323,10 +325,10 @@ def test_penalties_are_told_apart_without_all_cones(kind: str) -> None:
 
 
 def test_error_scale_gives_a_decade_of_error_the_same_height() -> None:
-    forward, inverse = scales.error_scale(scales.METRICS["validation_accuracy"], np.array([90, 99.9]))
+    forward, inverse = scales.error_scale(QUANTITIES["validation_accuracy"], np.array([90, 99.9]))
     np.testing.assert_allclose(np.diff(forward(np.array([90, 99, 99.9]))), [1, 1])
     np.testing.assert_allclose(inverse(forward(np.array([10, 97.3]))), [10, 97.3])
-    forward, _ = scales.error_scale(scales.METRICS["validation_loss"], np.array([0.01, 1]))
+    forward, _ = scales.error_scale(QUANTITIES["validation_loss"], np.array([0.01, 1]))
     np.testing.assert_allclose(np.diff(forward(np.array([0.01, 0.1, 1]))), [1, 1])
 
 

@@ -13,4 +13,4 @@ with jobs.job(snakemake.log[0]):
     table = effects.estimate(contrasts.find_contrasts(conditions), pd.read_csv(snakemake.input.summary))
     with atomic.replacing(snakemake.output.csv) as temporary:
         table.to_csv(temporary, index=False, float_format="%.6g")
-    page.write(snakemake.output.page, snakemake.params.title, table, contrasts.find_misfits(conditions))
+    page.write(snakemake.output.page, snakemake.params.title, table, contrasts.find_confounded(conditions))

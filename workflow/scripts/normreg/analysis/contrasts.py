@@ -10,19 +10,21 @@ from dataclasses import dataclass
 from itertools import combinations, permutations
 from typing import Any
 
+from normreg.analysis.verdicts import Confounding
 from normreg.config.condition import Condition
+from normreg.config.factors import BASELINE, LAMBDAS, PENALTIES, Factor, norm_factor, norm_setting
 
-FACTORS = {"L1": "lambdas.l1", "L2": "lambdas.l2", "group L2": "lambdas.group_l2", "GBN": "norm"}
-_PROMISED = {"none": set[str](), "l1": {"L1"}, "l2": {"L2"}, "l1l2": {"L1", "L2"}}  # factors by a penalty's name
-_KEYS = {"L1": {"lambdas.l1"}, "L2": {"lambdas.l2", "lambdas.group_l2"}, "GBN": {"norm"}}
+_NORM = "norm"
+# Dotted keys of the factors, in the order of tables, and the value of each where the factor is absent.
+_ABSENT: dict[str, float | str] = {factor.key: factor.absent for factor in LAMBDAS.values()} | {_NORM: BASELINE}
 
 
 @dataclass(frozen=True)
 class Contrast:
     """Two conditions that differ in `factor` alone: absent in `without`, present in `with_factor`.
 
-    `strength` is its lambda or number of splits. `context` is all else but the other factors: pairs of one factor,
-    strength and context measure the same thing.
+    `factor` is a label of `normreg.config.factors`, `strength` its lambda or number of splits. `context` is all else
+    but the other factors: pairs of one factor, strength and context measure the same thing.
     """
 
     factor: str
@@ -33,7 +35,7 @@ class Contrast:
 
 
 @dataclass(frozen=True)
-class Misfit:
+class ConfoundedPair:
     """Two conditions whose names promise a comparison of one factor that their settings do not keep.
 
     `also` says in what else they differ; empty: they do not differ at all.
@@ -42,6 +44,11 @@ class Misfit:
     one: str
     other: str
     also: str
+
+    @property
+    def kind(self) -> Confounding:
+        """Why the two are no pair."""
+        return Confounding.MORE_DIFFERS if self.also else Confounding.SAME
 
 
 def find_contrasts(conditions: Mapping[str, Condition]) -> list[Contrast]:
@@ -52,47 +59,59 @@ def find_contrasts(conditions: Mapping[str, Condition]) -> list[Contrast]:
         if flat not in settings.values():
             settings[name] = flat
     found = []
-    for factor, key in FACTORS.items():
+    for key, absent in _ABSENT.items():
         for without, with_factor in permutations(settings, 2):
             before, after = settings[without], settings[with_factor]
-            if _differing(before, after) == {key} and before[key] in (0, "bn") and after[key] not in (0, "bn"):
-                strength = conditions[with_factor]["num_splits"] if key == "norm" else after[key]
-                found.append(Contrast(factor, strength, without, with_factor, _context(factor, after)))
+            if _differing(before, after) == {key} and before[key] == absent:
+                factor, strength = _factor(key, after, conditions[with_factor])
+                found.append(Contrast(factor.label, strength, without, with_factor, _context(key, after)))
     return found
 
 
-def find_misfits(conditions: Mapping[str, Condition]) -> list[Misfit]:
+def find_confounded(conditions: Mapping[str, Condition]) -> list[ConfoundedPair]:
     """Pairs that differ in one factor by the names of penalty and norm, and in none, or in more, by their settings.
 
     A condition that the study compares rightly elsewhere, for that factor, is left out.
     """
     settings = {name: _settings(condition) for name, condition in conditions.items()}
-    kept = {(contrast.factor.removeprefix("group "), contrast.with_factor) for contrast in find_contrasts(conditions)}
+    kept = {(contrast.factor, contrast.with_factor) for contrast in find_contrasts(conditions)}
     found = []
     for one, other in combinations(settings, 2):
-        a, b = conditions[one], conditions[other]
-        promised = _PROMISED[a["penalty"]] ^ _PROMISED[b["penalty"]] | ({"GBN"} if a["norm"] != b["norm"] else set())
+        promised = _promised(conditions[one]) ^ _promised(conditions[other])
         if len(promised) != 1:
             continue
-        (factor,) = promised
+        (factors,) = promised
         differing = _differing(settings[one], settings[other])
-        also = differing - _KEYS[factor]
-        if not differing or (also and not {(factor, one), (factor, other)} & kept):
-            found.append(Misfit(one, other, _say(also, settings[one], settings[other])))
+        also = differing - {factor.key for factor in factors}
+        compared = kept & {(factor.label, name) for factor in factors for name in (one, other)}
+        if not differing or (also and not compared):
+            found.append(ConfoundedPair(one, other, _say(also, settings[one], settings[other])))
     return found
+
+
+def _factor(key: str, settings: Mapping[str, Any], condition: Condition) -> tuple[Factor, float]:
+    """The factor at `key` of a condition that has it, and its strength."""
+    if key == _NORM:
+        return norm_factor(condition["norm"]), condition["num_splits"]
+    return next(factor for factor in LAMBDAS.values() if factor.key == key), settings[key]
+
+
+def _promised(condition: Condition) -> set[tuple[Factor, ...]]:
+    """What the names of penalty and norm promise: of each tuple one factor."""
+    groups = {tuple(LAMBDAS[key] for key in group) for group in PENALTIES[condition["penalty"]].lambdas}
+    return groups | ({(norm_factor(condition["norm"]),)} if condition["norm"] != BASELINE else set())
 
 
 def _settings(condition: Condition) -> dict[str, Any]:
     """What can matter, by dotted key.
 
-    Left out are splits under plain batch norm, a scope without a penalty, and the rates that onecycle overrides; ghost
-    batch norm with one split is batch norm. Of the schedule, its kind and its arguments are keys of their own.
+    Left out are a scope without a penalty, and the rates that onecycle overrides; of splits see `norm_setting`. Of the
+    schedule, its kind and its arguments are keys of their own.
     """
     ((kind, arguments),) = condition["schedule"].items()
     plain = {key: value for key, value in condition.items() if key not in ("penalty", "num_splits", "schedule")}
     flat = dict(_flatten({**plain, "schedule": {"kind": kind, **arguments}}))
-    splits = condition["num_splits"] if condition["norm"] == "gbn" else 1
-    flat["norm"] = f"gbn, {splits} splits" if splits > 1 else "bn"
+    flat[_NORM] = norm_setting(condition["norm"], condition["num_splits"])
     if not any(condition["lambdas"].values()):
         del flat["penalty_scope"]
     if kind == "onecycle":
@@ -114,10 +133,10 @@ def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> set[str]:
     return keys if "penalty_scope" in one and "penalty_scope" in other else keys - {"penalty_scope"}
 
 
-def _context(factor: str, settings: Mapping[str, Any]) -> frozenset[tuple[str, str]]:
-    """All but the factors; the scope belongs to the penalties, and does not matter to what GBN does."""
-    others = set(FACTORS.values()) | ({"penalty_scope"} if factor == "GBN" else set())
-    return frozenset((key, repr(value)) for key, value in settings.items() if key not in others)
+def _context(key: str, settings: Mapping[str, Any]) -> frozenset[tuple[str, str]]:
+    """All but the factors; the scope belongs to the penalties, and does not matter to what a norm does."""
+    others = _ABSENT.keys() | ({"penalty_scope"} if key == _NORM else set())
+    return frozenset((name, repr(value)) for name, value in settings.items() if name not in others)
 
 
 def _say(keys: set[str], one: Mapping[str, Any], other: Mapping[str, Any]) -> str:

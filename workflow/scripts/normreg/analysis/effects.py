@@ -8,8 +8,10 @@ import pandas as pd
 from scipy import stats
 
 from normreg.analysis.contrasts import Contrast
+from normreg.analysis.verdicts import EffectVerdict, Level
+from normreg.config.factors import FACTORS
 
-QUANTITIES = ("last5_accuracy", "last5_loss")
+EFFECT_QUANTITIES = ("last5_accuracy", "last5_loss")  # keys of `quantities.QUANTITIES`
 LEAST_SEEDS = 3  # two differences have a direction and no spread to speak of
 LEVEL = 0.05
 _EQUAL = 1e-5  # of a value: above the rounding of summary.csv, below one image in a mean of five epochs
@@ -52,7 +54,7 @@ def estimate(contrasts: Sequence[Contrast], summary: pd.DataFrame) -> pd.DataFra
     """
     engines = summary.pivot(index="seed", columns="condition", values="engine")
     rows: list[dict[str, Any]] = []
-    for quantity in QUANTITIES:
+    for quantity in EFFECT_QUANTITIES:
         values = summary.pivot(index="seed", columns="condition", values=quantity)
         for group in _groups(contrasts):
             head = {"factor": group[0].factor, "strength": group[0].strength, "quantity": quantity}
@@ -61,14 +63,14 @@ def estimate(contrasts: Sequence[Contrast], summary: pd.DataFrame) -> pd.DataFra
             names = pairs[0] if len(group) == 1 else {"pairs": len(group)}
             mean = pd.concat(differences, axis=1).mean(axis=1, skipna=False)
             noise = _EQUAL * float(values.abs().to_numpy().max())
-            rows.append({"level": "effect", **head, **names, **_interval(mean, noise)})
+            rows.append({"level": Level.EFFECT, **head, **names, **_interval(mean, noise)})
             if len(group) > 1:
                 for name, difference in zip(pairs, differences, strict=True):
                     interval = {k: v for k, v in _interval(difference, noise).items() if k != "p"}
-                    rows.append({"level": "pair", **head, **name, **interval})
+                    rows.append({"level": Level.PAIR, **head, **name, **interval})
     table = pd.DataFrame(rows, columns=COLUMNS)
     table["p_adjusted"] = holm(table["p"].astype(float))
-    table["verdict"] = np.where(table["p_adjusted"] < LEVEL, "shown", "not shown")
+    table["verdict"] = np.where(table["p_adjusted"] < LEVEL, EffectVerdict.SHOWN, EffectVerdict.NOT_SHOWN)
     table.loc[table["p_adjusted"].isna(), "verdict"] = None
     return table
 
@@ -106,6 +108,5 @@ def holm(p: pd.Series) -> pd.Series:
 
 
 def name_of(factor: str, strength: float) -> str:
-    """A factor with its lambda or number of splits."""
-    said = f"{strength:g}".replace("e-0", "e-")
-    return f"GBN, {said} splits" if factor == "GBN" else f"{factor} {said}"
+    """A factor with its lambda or number of splits; one without a row in the table of factors as it is."""
+    return FACTORS[factor].name(strength) if factor in FACTORS else f"{factor} {strength:g}"

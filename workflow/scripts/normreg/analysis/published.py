@@ -1,16 +1,24 @@
 """Published values of a study beside measured ones: the same quantities, computed in the same way."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
+from normreg.analysis.verdicts import PublishedVerdict
+
 LEAST_SEEDS = 3  # fewer cannot tell how far seeds spread
 # Last-five means of two published runs of one configuration: satyajitghana none and l1, ashxjain l1-bn and l1l2-bn.
 SAME_CONFIGURATION_DIFFERED = (0.06, 0.10)
-QUANTITIES = ("final_accuracy", "best_accuracy", "last5_accuracy", "last5_loss")
+# Columns of summary.csv, and the key of a study's published results that each compares with.
+_PUBLISHED_AS = {
+    "final_accuracy": "final",
+    "best_accuracy": "best",
+    "last5_accuracy": "last5_accuracy",
+    "last5_loss": "last5_loss",
+}
 
 
 def compare(published: Mapping[str, Mapping[str, Any]], summary: pd.DataFrame) -> pd.DataFrame:
@@ -19,7 +27,7 @@ def compare(published: Mapping[str, Mapping[str, Any]], summary: pd.DataFrame) -
     Args:
         published: per condition the study file's values (`best`, `final`, `last5_accuracy`, `last5_loss`, `from`);
             `printed_epochs` marks a log that was cut off, whose best and last five are shown but not compared.
-        summary: see `statistics.summarise`.
+        summary: see `summary.summarise`.
 
     Returns:
         Columns condition, penalty, norm, quantity, published, measured, measured_low, measured_high, seeds, difference
@@ -30,22 +38,20 @@ def compare(published: Mapping[str, Mapping[str, Any]], summary: pd.DataFrame) -
     for name, runs in summary.groupby("condition", sort=False):
         values = published.get(str(name), {})
         first = runs.iloc[0]
-        for quantity in QUANTITIES:
+        for quantity, key in _PUBLISHED_AS.items():
             row = {"condition": name, "penalty": first["penalty"], "norm": first["norm"], "quantity": quantity}
-            row |= _compare_one(_published_value(values, quantity), runs[quantity].to_numpy(float))
+            row |= _compare_one(_published_value(values.get(key)), runs[quantity].to_numpy(float))
             if values.get("printed_epochs") and quantity != "final_accuracy":
                 row |= {"difference": None, "verdict": None}  # a log cut off earlier: not the same epochs
             rows.append(row | {"from": values.get("from"), "note": values.get("note")})
     return pd.DataFrame(rows)
 
 
-def _published_value(values: Mapping[str, Any], quantity: str) -> float | None:
-    """`final_accuracy` stands as `final`, `best_accuracy` as `best`; last-five values as lists of five."""
-    if quantity.startswith("last5"):
-        listed = values.get(quantity)
-        return float(np.mean(listed)) if listed else None
-    value = values.get(quantity.removesuffix("_accuracy"))
-    return None if value is None else float(value)
+def _published_value(value: float | Sequence[float] | None) -> float | None:
+    """A number as it is, the mean of a list, None where nothing was published."""
+    if value is None:
+        return None
+    return float(np.mean(value))
 
 
 def _compare_one(value: float | None, measured: np.ndarray) -> dict[str, Any]:
@@ -61,7 +67,7 @@ def _compare_one(value: float | None, measured: np.ndarray) -> dict[str, Any]:
     }
 
 
-def verdict(value: float, measured: np.ndarray) -> str | None:
+def verdict(value: float, measured: np.ndarray) -> PublishedVerdict | None:
     """Whether `value` could be one more seed: inside the 95 % prediction interval of `measured`; None below 3 seeds.
 
     The interval is mean +- t * s * sqrt(1 + 1/n) for normal values (Hahn and Meeker 1991, "Statistical Intervals"). The
@@ -72,4 +78,4 @@ def verdict(value: float, measured: np.ndarray) -> str | None:
         return None
     reach = stats.t.ppf(0.975, count - 1) * measured.std(ddof=1) * np.sqrt(1 + 1 / count)
     inside = abs(value - measured.mean()) <= reach
-    return "within the spread of seeds" if inside else "outside the spread of seeds"
+    return PublishedVerdict.WITHIN if inside else PublishedVerdict.OUTSIDE

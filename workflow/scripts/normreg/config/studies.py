@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from normreg.config.condition import Condition
+from normreg.config.factors import LAMBDAS, NORMS, PENALTIES
 from normreg.config.schema import read_yaml, validate
 from normreg.errors import ConfigError
 
 STUDIES = Path("config/studies")  # relative to the working directory, like config/config.yaml
-_PENALTIES = {"none": (), "l1": ("l1",), "l2": ("l2", "group_l2"), "l1l2": ("l1", "l2", "group_l2")}
 _SEED = re.compile("[0-9]{1,6}")
 _MERGED = ("optimizer", "lambdas")  # overridden key by key; every other setting is replaced as a whole
 
@@ -150,21 +150,26 @@ def _resolve(study: Mapping[str, Any], own: Mapping[str, Any], overrides: Mappin
     if missing:
         raise ConfigError(f"{where}: key 'optimizer.{missing[0]}' is missing; set it here or in the study's optimizer.")
     settings["lambdas"] = _resolve_lambdas(settings["penalty"], settings["lambdas"], where)
-    if settings["norm"] == "bn":
-        settings["num_splits"] = 1  # not used; a change of the study's splits must not retrain bn conditions
+    if not NORMS[settings["norm"]].splits:
+        settings["num_splits"] = 1  # not used; a change of the study's splits must not retrain these conditions
     _check_splits(settings["batch_size"], settings["num_splits"], where)
     resolved: Condition = {key: settings[key] for key in Condition.__annotations__}  # type: ignore[assignment]
     return resolved
 
 
 def _resolve_lambdas(penalty: str, lambdas: Mapping[str, float], where: str) -> dict[str, float]:
-    named = _PENALTIES[penalty]
-    resolved = {key: float(lambdas.get(key, 0.0)) if key in named else 0.0 for key in ("l1", "l2", "group_l2")}
-    if resolved["l2"] and resolved["group_l2"]:
-        raise ConfigError(f"{where}: found both lambdas.l2 and lambdas.group_l2; group_l2 stands in for l2, set one.")
-    for wanted in ({"l1"}, {"l2", "group_l2"}):
-        if wanted <= set(named) and not wanted & lambdas.keys():
-            raise ConfigError(f"{where}: penalty {penalty} needs lambdas.{' or lambdas.'.join(sorted(wanted))}.")
+    groups = PENALTIES[penalty].lambdas
+    named = {key for group in groups for key in group}
+    resolved = {key: float(lambdas.get(key, 0.0)) if key in named else 0.0 for key in LAMBDAS}
+    for group in groups:
+        used = [key for key in group if resolved[key]]
+        if len(used) > 1:
+            one, other = used[:2]
+            raise ConfigError(
+                f"{where}: found both lambdas.{one} and lambdas.{other}; {other} stands in for {one}, set one."
+            )
+        if not lambdas.keys() & set(group):
+            raise ConfigError(f"{where}: penalty {penalty} needs lambdas.{' or lambdas.'.join(sorted(group))}.")
     return resolved
 
 

@@ -1,88 +1,71 @@
 """Scales, ticks and places of labels: arithmetic that several figures share. Nothing here knows a condition."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullLocator
 
+from normreg.analysis.quantities import Quantity
+
 _MANTISSAS = (1.0, 5.0, 2.0, 3.0, 7.0, 1.5, 4.0, 2.5, 6.0, 8.0)  # the first come first where there is little room
 
-
-@dataclass(frozen=True)
-class Metric:
-    """A measured quantity, how it is written and which way is better."""
-
-    title: str  # of the axis, with the unit
-    percent: bool  # accuracy in percent; else a loss
-    decimals: int
-
-    @property
-    def better_up(self) -> bool:
-        """Whether larger is better."""
-        return self.percent
-
-    def write(self, value: float) -> str:
-        """`value` as labels show it."""
-        return f"{value:.{self.decimals}f}"
-
-
-METRICS = {
-    "validation_accuracy": Metric("validation accuracy (%)", True, 2),
-    "validation_loss": Metric("validation loss (cross-entropy)", False, 4),
-}
 
 Transform = Callable[[np.ndarray], np.ndarray]
 
 
-def error_scale(metric: Metric, values: np.ndarray) -> tuple[Transform, Transform]:
+def error_scale(quantity: Quantity, values: np.ndarray) -> tuple[Transform, Transform]:
     """A scale that gives every factor in the error the same height, and its inverse.
 
     The error is 100 - accuracy, or the loss itself. Where an error is zero, all are shifted by half of the smallest
     other one (at most 0.1), so that a perfect score stays on the scale.
     """
-    errors = 100 - values if metric.percent else values
+    errors = 100 - values if quantity.percent else values
     positive = errors[errors > 0]
     shift = min(0.1, float(positive.min()) / 2) if positive.size else 0.1
     if errors.min() > 0:
         shift = 0.0
-    sign = -1 if metric.percent else 1
+    sign = -1 if quantity.percent else 1
 
     def forward(y: np.ndarray) -> np.ndarray:
-        error = 100 - np.asarray(y, dtype=float) if metric.percent else np.asarray(y, dtype=float)
+        error = 100 - np.asarray(y, dtype=float) if quantity.percent else np.asarray(y, dtype=float)
         return sign * np.log10(np.maximum(error + shift, 1e-12))
 
     def inverse(t: np.ndarray) -> np.ndarray:
         error = 10.0 ** (sign * np.asarray(t, dtype=float)) - shift
-        return 100 - error if metric.percent else error
+        return 100 - error if quantity.percent else error
 
     return forward, inverse
 
 
-def use_error_scale(axes: Axes, metric: Metric, values: np.ndarray) -> None:
+def scale_name(quantity: Quantity) -> str:
+    """What to call the error scale."""
+    return "errors on a log scale" if quantity.percent else "log scale"
+
+
+def use_error_scale(axes: Axes, quantity: Quantity, values: np.ndarray) -> None:
     """Gives `axes` the error scale over all of `values` (finite), with plain decimal ticks."""
     values = np.asarray(values, dtype=float)
-    forward, inverse = error_scale(metric, values)
+    forward, inverse = error_scale(quantity, values)
     low, high = np.sort(forward(np.array([values.min(), values.max()])))
     margin = max(0.05 * (high - low), 0.02)
     ends = np.sort(inverse(np.array([low - margin, high + margin])))
     axes.set_yscale("function", functions=(forward, inverse))
     axes.set_ylim(float(ends[0]), float(ends[1]))
-    ticks = _error_ticks(metric, forward, ends)
+    ticks = _error_ticks(quantity, forward, ends)
     axes.set_yticks(ticks, [f"{tick:.6g}" for tick in ticks])
     axes.yaxis.set_minor_locator(NullLocator())
 
 
-def _error_ticks(metric: Metric, forward: Transform, ends: np.ndarray) -> list[float]:
+def _error_ticks(quantity: Quantity, forward: Transform, ends: np.ndarray) -> list[float]:
     """Round values between the two `ends`, at least a sixteenth of the axis apart."""
     place = forward(ends)
     span = abs(float(place[1] - place[0]))
-    ticks: list[float] = [100.0 if metric.percent else 0.0]  # stays only if it lies inside
+    ticks: list[float] = [100.0 if quantity.percent else 0.0]  # stays only if it lies inside
     for mantissa in _MANTISSAS:
         for power in range(2, -6, -1):
             error = mantissa * 10.0**power
-            tick = round(100 - error if metric.percent else error, 8)
+            tick = round(100 - error if quantity.percent else error, 8)
             apart = np.abs(forward(np.array([tick])) - forward(np.array(ticks)))
             if ends[0] <= tick <= ends[1] and apart.min() >= span / 16:
                 ticks.append(tick)

@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from normreg.analysis.quantities import QUANTITIES, Quantity
 from normreg.figures import style
-from normreg.figures.axes import METRICS, Metric, common_range, end_length, epoch_ticks, use_error_scale
+from normreg.figures.axes import common_range, end_length, epoch_ticks, scale_name, use_error_scale
 from normreg.figures.inputs import Course
 from normreg.figures.labels import ROW, draw_finals, draw_legend, final_labels, finals_width, legend_rows, legend_width
 from normreg.figures.style import Look
@@ -25,9 +26,9 @@ def draw(courses: Sequence[Course], title: str, metric: str) -> Figure:
 
     Args:
         courses: one per condition.
-        metric: a key of `METRICS`.
+        metric: a key of `QUANTITIES`, a column of metrics.csv.
     """
-    quantity = METRICS[metric]
+    quantity = QUANTITIES[metric]
     looks = style.looks(courses)
     rows = legend_rows(courses)
     legend_height = ROW * (1 + sum(rows.values())) + 0.1
@@ -79,19 +80,18 @@ def _draw_lines(axes: Axes, courses: Sequence[Course], looks: dict[str, Look], m
             axes.fill_between(course.epochs, course.low, course.high, color=look.color, alpha=0.09, linewidth=0)
 
 
-def _draw_all(axes: Axes, courses: Sequence[Course], looks: dict[str, Look], metric: Metric) -> None:
+def _draw_all(axes: Axes, courses: Sequence[Course], looks: dict[str, Look], quantity: Quantity) -> None:
     last = max(int(course.epochs[-1]) for course in courses)
     _draw_lines(axes, courses, looks, marks=8)
-    use_error_scale(axes, metric, np.concatenate([course.values.ravel() for course in courses]))
+    use_error_scale(axes, quantity, np.concatenate([course.values.ravel() for course in courses]))
     axes.set_xlim(1 - 0.02 * last, last + 0.02 * last)
     axes.set_xticks(epoch_ticks(1, last))
     axes.set_xlabel("epoch")
-    axes.set_ylabel(metric.title)
-    scale = "errors on a log scale" if metric.percent else "log scale"
-    axes.set_title(f"all epochs, {scale}", loc="left", size=9.5, color=style.GREY)
+    axes.set_ylabel(quantity.title)
+    axes.set_title(f"all epochs, {scale_name(quantity)}", loc="left", size=9.5, color=style.GREY)
 
 
-def _draw_end(axes: Axes, courses: Sequence[Course], looks: dict[str, Look], metric: Metric) -> None:
+def _draw_end(axes: Axes, courses: Sequence[Course], looks: dict[str, Look], quantity: Quantity) -> None:
     """The last epochs on a linear scale that fits where most lines end."""
     last = max(int(course.epochs[-1]) for course in courses)
     first = last + 1 - end_length(last)
@@ -99,8 +99,8 @@ def _draw_end(axes: Axes, courses: Sequence[Course], looks: dict[str, Look], met
     shown = [course for course in courses if course.epochs[-1] >= first] or list(courses)
     low = np.array([course.low[course.epochs >= first].min() for course in shown])
     high = np.array([course.high[course.epochs >= first].max() for course in shown])
-    bottom, top = common_range(low, high, np.array([course.final for course in shown]), metric.better_up)
-    margin = max(0.05 * (top - bottom), 10.0**-metric.decimals)
+    bottom, top = common_range(low, high, np.array([course.final for course in shown]), quantity.better_up)
+    margin = max(0.05 * (top - bottom), 10.0**-quantity.digits)
     axes.set_ylim(bottom - margin, top + margin)
     axes.set_xlim(first - 0.04 * (last - first) - 0.1, last + 0.04 * (last - first) + 0.1)
     axes.set_xticks(epoch_ticks(first, last, most=10))

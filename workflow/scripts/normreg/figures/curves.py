@@ -5,8 +5,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from normreg.analysis.quantities import QUANTITIES, Quantity
 from normreg.figures import style
-from normreg.figures.axes import METRICS, Metric, epoch_ticks, use_error_scale
+from normreg.figures.axes import epoch_ticks, scale_name, use_error_scale
 
 COLUMNS = ("learning_rate", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
 _TRAIN = {"color": "#b35900", "linestyle": (0, (4, 1.5)), "marker": "s", "markerfacecolor": "white"}
@@ -29,7 +30,7 @@ def draw(table: dict[str, np.ndarray], title: str) -> Figure:
     )
     for column, name in enumerate(("accuracy", "loss")):
         panel = figure.add_subplot(grid[0, column], label=name)
-        _draw_panel(panel, table, name, METRICS[f"validation_{name}"])
+        _draw_panel(panel, table, name, QUANTITIES[f"validation_{name}"])
         _draw_rate(figure.add_subplot(grid[1, column], label="learning rate"), table)
     figure.legend(
         *figure.axes[0].get_legend_handles_labels(),
@@ -54,7 +55,7 @@ def _subtitle(table: dict[str, np.ndarray]) -> str:
     return f"{final}, best {accuracy[best]:.2f} % ({when})"
 
 
-def _draw_panel(axes: Axes, table: dict[str, np.ndarray], name: str, metric: Metric) -> None:
+def _draw_panel(axes: Axes, table: dict[str, np.ndarray], name: str, quantity: Quantity) -> None:
     epochs, train, validation = table["epoch"], table[f"train_{name}"], table[f"validation_{name}"]
     every = max(1, round(len(epochs) / 12))
     for values, look, label in (
@@ -62,9 +63,9 @@ def _draw_panel(axes: Axes, table: dict[str, np.ndarray], name: str, metric: Met
         (validation, _VALIDATION, "validation (evaluation mode, after the epoch)"),
     ):
         axes.plot(epochs, values, label=label, linewidth=1.7, markersize=4.5, markevery=every, **look)
-    use_error_scale(axes, metric, np.concatenate([train, validation]))
-    unit = " (%), errors on a log scale" if metric.percent else " (cross-entropy without penalty), log scale"
-    axes.set_title(f"{name}{unit}", loc="left", size=9.5, color=style.GREY)
+    use_error_scale(axes, quantity, np.concatenate([train, validation]))
+    unit = quantity.unit + ("" if quantity.percent else " without penalty")
+    axes.set_title(f"{name} ({unit}), {scale_name(quantity)}", loc="left", size=9.5, color=style.GREY)
     _epochs(axes, epochs)
     axes.tick_params(axis="x", labelbottom=False)
 

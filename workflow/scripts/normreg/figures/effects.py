@@ -12,20 +12,13 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from normreg.analysis import effects
+from normreg.analysis.quantities import CROSS_ENTROPY, PERCENT, POINTS, QUANTITIES, Quantity
+from normreg.analysis.verdicts import EffectVerdict, Level
+from normreg.config.factors import FACTORS
 from normreg.errors import DataError
 from normreg.figures import style
 
-PANELS = {  # heading, axis, decimals and least span of each
-    "last5_accuracy": ("accuracy, mean of the last five epochs", "difference in points, right of 0 is better", 3, 0.1),
-    "last5_loss": ("loss, mean of the last five epochs", "difference, left of 0 is better", 5, 0.001),
-}
-COLORS = {
-    "L1": style.PENALTIES["l1"][1],
-    "L2": style.PENALTIES["l2"][1],
-    "group L2": style.PENALTIES["l2"][1],
-    "GBN": style.PENALTIES["none"][1],
-}
-VERDICTS = ("shown", "not shown")
+_LEAST_REACH = {PERCENT: 0.1, CROSS_ENTROPY: 0.001}  # of an axis to either side of 0, by unit
 _ROWS = ["level", "factor", "strength", "without", "with"]  # what names a row: the same in all panels
 _NUMBERS = ["strength", "pairs", "seeds", "difference", "low", "high"]
 _PLOT, _GAP = 2.6, 0.45  # widths of a plot, and right of the numbers beside it; inches
@@ -46,11 +39,11 @@ def read(path: str | Path) -> pd.DataFrame:
         table = pd.read_csv(path)[effects.COLUMNS].astype(dict.fromkeys(_NUMBERS, float))
     except (OSError, KeyError, ValueError, TypeError) as error:
         raise DataError(f"{path}: cannot be read as effects ({type(error).__name__}: {error}). {again}") from error
-    panels = [table[table["quantity"] == quantity] for quantity in PANELS]
+    panels = [table[table["quantity"] == quantity] for quantity in effects.EFFECT_QUANTITIES]
     if panels[0].empty or any(not own[_ROWS].reset_index(drop=True).equals(_first(panels)) for own in panels):
-        raise DataError(f"{path}: expected the same rows for each of {', '.join(PANELS)}. {again}")
+        raise DataError(f"{path}: expected the same rows for each of {', '.join(effects.EFFECT_QUANTITIES)}. {again}")
     numbers = table[_NUMBERS].to_numpy()
-    known = table["factor"].isin(list(COLORS)) & (table["verdict"].isna() | table["verdict"].isin(VERDICTS))
+    known = table["factor"].isin(list(FACTORS)) & (table["verdict"].isna() | table["verdict"].isin(list(EffectVerdict)))
     if np.isinf(numbers).any() or table[["strength", "pairs", "seeds", "difference"]].isna().any(axis=None):
         raise DataError(f"{path}: holds a number that is missing or not finite. {again}")
     if not known.all():
@@ -65,7 +58,7 @@ def _first(panels: list[pd.DataFrame]) -> pd.DataFrame:
 @matplotlib.rc_context(style.RC)
 def draw(table: pd.DataFrame, title: str) -> Figure:
     """Draws the panels side by side, with the same rows; axes are labelled with the quantity, points with the row."""
-    panels = {quantity: table[table["quantity"] == quantity] for quantity in PANELS}
+    panels = {quantity: table[table["quantity"] == quantity] for quantity in effects.EFFECT_QUANTITIES}
     rows = next(iter(panels.values()))
     names, places = [name_of(row) for _, row in rows.iterrows()], _places(rows)
     left = 0.35 + max(style.text_width(name, 9, bold=True) for name in names)
@@ -77,14 +70,14 @@ def draw(table: pd.DataFrame, title: str) -> Figure:
     for place, (quantity, own) in enumerate(panels.items()):
         box = (left + place * step) / width, _BOTTOM / height, _PLOT / width, tall / height
         axes = figure.add_axes(box, label=quantity)
-        _draw_frame(axes, quantity, own)
+        _draw_frame(axes, QUANTITIES[quantity], own)
         axes.set_yticks(places, names)
         axes.set_ylim(places[-1] + 0.5, -0.5)
         axes.tick_params(labelleft=place == 0)
         for up, (_, row) in zip(places, own.iterrows(), strict=True):
             _draw_row(axes, up, row)
     for label, (_, row) in zip(figure.axes[0].get_yticklabels(), rows.iterrows(), strict=True):
-        label.set(color=COLORS[row["factor"]], weight="bold" if row["level"] == "effect" else "normal")
+        label.set(color=FACTORS[row["factor"]].color, weight="bold" if row["level"] == Level.EFFECT else "normal")
     _draw_legend(figure, table)
     return figure
 
@@ -92,7 +85,7 @@ def draw(table: pd.DataFrame, title: str) -> Figure:
 def name_of(row: pd.Series) -> str:
     """What a row is called: an effect by its factor, a pair by its conditions."""
     pair = f"{row['with']} − {row['without']}"
-    if row["level"] == "pair":
+    if row["level"] == Level.PAIR:
         return pair
     return f"{effects.name_of(row['factor'], row['strength'])}: " + (
         pair if row["pairs"] == 1 else f"mean of {row['pairs']:.0f} pairs"
@@ -111,28 +104,29 @@ def _places(rows: pd.DataFrame) -> list[float]:
     """Heights of the rows, in rows from the top: half a row more above an effect."""
     places: list[float] = []
     for _, row in rows.iterrows():
-        gap = 1.5 if row["level"] == "effect" else 1.0
+        gap = 1.5 if row["level"] == Level.EFFECT else 1.0
         places.append(places[-1] + gap if places else 0.0)
     return places
 
 
-def _draw_frame(axes: Axes, quantity: str, own: pd.DataFrame) -> None:
-    heading, label, _, least = PANELS[quantity]
+def _draw_frame(axes: Axes, quantity: Quantity, own: pd.DataFrame) -> None:
     values = own[["difference", "low", "high"]].to_numpy(float)
-    reach = max(1.08 * float(np.nanmax(np.abs(values))), least)
+    reach = max(1.08 * float(np.nanmax(np.abs(values))), _LEAST_REACH[quantity.unit])
     axes.set_xlim(-reach, reach)
     axes.tick_params("y", length=0, pad=8)
     axes.spines["left"].set_visible(False)
     axes.axvline(0, color=style.GREY, linewidth=1.1, zorder=2)
     axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     axes.ticklabel_format(axis="x", useOffset=False, style="plain")
-    axes.set_xlabel(label, size=8.5)
-    axes.set_title(heading, loc="left", size=9.5, color=style.GREY, pad=7)
+    unit = f" in {POINTS}" if quantity.percent else ""
+    axes.set_xlabel(f"difference{unit}, {'right' if quantity.better_up else 'left'} of 0 is better", size=8.5)
+    axes.set_title(quantity.heading, loc="left", size=9.5, color=style.GREY, pad=7)
 
 
 def _draw_row(axes: Axes, place: float, row: pd.Series) -> None:
     """The point, its interval, and both as numbers; bold and filled if the effect is shown."""
-    color, effect, shown = COLORS[row["factor"]], row["level"] == "effect", row["verdict"] == "shown"
+    color = FACTORS[row["factor"]].color
+    effect, shown = row["level"] == Level.EFFECT, row["verdict"] == EffectVerdict.SHOWN
     if not np.isnan(row["low"]):
         axes.plot([row["low"], row["high"]], [place, place], color=color, linewidth=2.4 if effect else 1.1)
     look = {**(_EFFECT if effect else _PAIR), "color": color, "markerfacecolor": color if shown else "white"}
@@ -145,16 +139,14 @@ def _draw_row(axes: Axes, place: float, row: pd.Series) -> None:
 
 
 def _numbers(row: pd.Series) -> str:
-    form = f"+.{PANELS[row['quantity']][2]}f"
-    text = f"{row['difference']:{form}}"
-    if not np.isnan(row["low"]):
-        text += f"  ({row['low']:{form}} to {row['high']:{form}})"
-    return text.replace("-", "−")
+    write = QUANTITIES[row["quantity"]].write_difference
+    text = write(row["difference"])
+    return text if np.isnan(row["low"]) else f"{text}  ({write(row['low'])} to {write(row['high'])})"
 
 
 def _draw_legend(figure: Figure, table: pd.DataFrame) -> None:
     looks = [(_EFFECT, "white", "effect")]
-    if (table["level"] == "pair").any():
+    if (table["level"] == Level.PAIR).any():
         looks.append((_PAIR, "white", "one of its pairs of conditions"))
     if table["verdict"].notna().any():
         looks.append((_EFFECT, _INK, "filled, bold: shown (p < 0.05, adjusted for the number of effects)"))

@@ -7,8 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from normreg.analysis.quantities import Quantity
+from normreg.config.factors import NORMS, PENALTIES
 from normreg.figures import style
-from normreg.figures.axes import Metric, spread_out
+from normreg.figures.axes import spread_out
 from normreg.figures.inputs import Course
 from normreg.figures.style import Look
 
@@ -19,7 +21,6 @@ _GAP = 0.175  # between labels
 _LEADER = 0.28  # from the axes to a label's sample
 _SAMPLE = 0.42  # length of the sample of a line
 _HEAD = 1.75  # width of the names of the norms
-_HEADS = {"bn": "batch norm (BN)", "gbn": "ghost batch norm (GBN)"}
 
 
 def finals_width(courses: Sequence[Course], labels: Sequence[str]) -> float:
@@ -27,13 +28,13 @@ def finals_width(courses: Sequence[Course], labels: Sequence[str]) -> float:
     return _strip(courses) + _LEADER + _SAMPLE + 0.1 + max(style.text_width(label, _SIZE) for label in labels) + 0.15
 
 
-def final_labels(courses: Sequence[Course], looks: dict[str, Look], metric: Metric) -> list[str]:
+def final_labels(courses: Sequence[Course], looks: dict[str, Look], quantity: Quantity) -> list[str]:
     """Final value and name of each course; its last epoch where that is not the study's."""
     last = max(int(course.epochs[-1]) for course in courses)
     labels = []
     for course in courses:
         early = "" if course.epochs[-1] == last else f" (epoch {course.epochs[-1]})"
-        labels.append(f"{metric.write(course.final)}  {looks[course.condition].label}{early}")
+        labels.append(f"{quantity.write(course.final)}  {looks[course.condition].label}{early}")
     return labels
 
 
@@ -95,7 +96,7 @@ def _inches(axes: Axes) -> tuple[float, float]:
 def legend_rows(courses: Sequence[Course]) -> dict[str, int]:
     """Lines of the legend each norm takes: as many as its most frequent penalty."""
     rows = {}
-    for norm in style.NORMS:
+    for norm in NORMS:
         penalties = [course.penalty for course in courses if course.norm == norm]
         if penalties:
             rows[norm] = max(penalties.count(penalty) for penalty in penalties)
@@ -103,7 +104,7 @@ def legend_rows(courses: Sequence[Course]) -> dict[str, int]:
 
 
 def _columns(courses: Sequence[Course]) -> list[str]:
-    return [penalty for penalty in style.PENALTIES if any(course.penalty == penalty for course in courses)]
+    return [penalty for penalty in PENALTIES if any(course.penalty == penalty for course in courses)]
 
 
 def _column_width(looks: dict[str, Look]) -> float:
@@ -122,11 +123,11 @@ def draw_legend(axes: Axes, courses: Sequence[Course], looks: dict[str, Look], r
     start, step = _HEAD, _column_width(looks)
     axes.text(0, height - ROW / 2, "penalty", color=style.GREY, va="center")
     for column, penalty in enumerate(columns):
-        label, color = style.PENALTIES[penalty]
-        axes.text(start + column * step, height - ROW / 2, label, color=color, weight="bold", va="center")
+        look = PENALTIES[penalty]
+        axes.text(start + column * step, height - ROW / 2, look.label, color=look.color, weight="bold", va="center")
     y = height - ROW
     for norm, lines in rows.items():
-        axes.text(0, y - ROW / 2, _HEADS[norm], color="#333333", va="center")
+        axes.text(0, y - ROW / 2, NORMS[norm].name, color="#333333", va="center")
         for column, penalty in enumerate(columns):
             cell = [course for course in courses if (course.penalty, course.norm) == (penalty, norm)]
             for line, course in enumerate(cell):

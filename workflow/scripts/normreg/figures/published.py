@@ -14,17 +14,15 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from normreg.analysis.published import SAME_CONFIGURATION_DIFFERED
+from normreg.analysis.quantities import CROSS_ENTROPY, PERCENT, QUANTITIES, Quantity
+from normreg.analysis.verdicts import Origin, PublishedVerdict
+from normreg.config.factors import PENALTIES
 from normreg.errors import DataError
 from normreg.figures import style
-from normreg.figures.axes import METRICS
 
-PANELS = {  # heading and metric of each
-    "final_accuracy": ("accuracy at the last epoch", "validation_accuracy"),
-    "last5_accuracy": ("mean accuracy of the last five epochs", "validation_accuracy"),
-    "last5_loss": ("mean loss of the last five epochs", "validation_loss"),
-}
+PANELS = ("final_accuracy", "last5_accuracy", "last5_loss")  # keys of `QUANTITIES`
 SIGNS = {"*": "from the README, without a notebook's output", "†": "published value outside the spread of seeds"}
-_LEAST_SPAN = {"validation_accuracy": 0.25, "validation_loss": 0.004}  # so that a single image stays small
+_LEAST_SPAN = {PERCENT: 0.25, CROSS_ENTROPY: 0.004}  # so that a single image stays small
 _PLOT, _NUMBER, _GAP = 2.2, 0.66, 0.25  # widths of the plot, of each of two columns of numbers, between panels; inches
 _ROW, _HEAD, _BOTTOM, _TOP = 0.27, 0.78, 1.12, 0.62  # heights, inches
 _SIZE, _INK = 8.5, "#333333"  # of text, in points; where it has no colour of its penalty
@@ -48,21 +46,21 @@ class Pair:
     low: float  # range over the seeds
     high: float
     seeds: int
-    origin: str  # of the published value: "notebook", "readme" or empty
-    verdict: str  # empty where there are too few seeds
+    origin: Origin | None  # of the published value, if there is one
+    verdict: PublishedVerdict | None  # None where there are too few seeds
 
     @property
     def signs(self) -> tuple[str, str]:
         """Keys of `SIGNS` after the published and after the measured number, or empty."""
-        readme = self.published is not None and self.origin == "readme"
-        return "*" if readme else "", "†" if self.verdict.startswith("outside") else ""
+        readme = self.published is not None and self.origin is Origin.README
+        return "*" if readme else "", "†" if self.verdict is PublishedVerdict.OUTSIDE else ""
 
 
 def read(path: str | Path) -> list[Pair]:
     """Reads the table of `normreg.analysis.published.compare`: quantities that have a panel, in the order of the file.
 
     Raises:
-        DataError: unreadable, a missing column, a bad number, an unknown penalty, or no row to draw.
+        DataError: unreadable, a missing column, a bad number, an unknown penalty, origin or verdict, or no row to draw.
     """
     try:
         with open(path, newline="", encoding="utf-8") as file:
@@ -77,19 +75,21 @@ def read(path: str | Path) -> list[Pair]:
 def _pair(row: dict[str, str]) -> Pair:
     published = float(row["published"]) if row["published"] else None
     measured, low, high = (float(row[name]) for name in ("measured", "measured_low", "measured_high"))
-    if row["penalty"] not in style.PENALTIES or not np.isfinite([measured, low, high, published or 0]).all():
+    if row["penalty"] not in PENALTIES or not np.isfinite([measured, low, high, published or 0]).all():
         raise ValueError(f"{row['condition']}: a number that is not finite, or a penalty without a colour")
     names = row["condition"], row["penalty"], row["quantity"]
-    return Pair(*names, published, measured, low, high, int(row["seeds"]), row["from"], row["verdict"])
+    origin = Origin(row["from"]) if row["from"] else None
+    verdict = PublishedVerdict(row["verdict"]) if row["verdict"] else None
+    return Pair(*names, published, measured, low, high, int(row["seeds"]), origin, verdict)
 
 
 @matplotlib.rc_context(style.RC)
 def draw(pairs: Sequence[Pair], title: str) -> Figure:
-    """Draws the panels of all quantities in `pairs` side by side, on the same scale where they are of one metric.
+    """Draws the panels of all quantities in `pairs` side by side, on the same scale where they are of one unit.
 
     The axes are labelled with their quantity; lines carry the condition and "published", "measured", "range" or "link".
     """
-    colors = {pair.condition: style.PENALTIES[pair.penalty][1] for pair in pairs}
+    colors = {pair.condition: PENALTIES[pair.penalty].color for pair in pairs}
     quantities = [quantity for quantity in PANELS if any(pair.quantity == quantity for pair in pairs)]
     left = 0.4 + max(style.text_width(condition, 9) for condition in colors)
     step = _PLOT + 2 * _NUMBER + _GAP
@@ -99,8 +99,8 @@ def draw(pairs: Sequence[Pair], title: str) -> Figure:
     for place, quantity in enumerate(quantities):
         box = (left + place * step) / width, _BOTTOM / height, _PLOT / width, _ROW * len(colors) / height
         axes = figure.add_axes(box, label=quantity)
-        axes.set_xlim(*_limits(pairs, PANELS[quantity][1]))
-        _draw_frame(axes, list(colors), quantity)
+        axes.set_xlim(*_limits(pairs, QUANTITIES[quantity]))
+        _draw_frame(axes, list(colors), QUANTITIES[quantity])
         axes.tick_params(labelleft=place == 0)
         for pair in pairs:
             if pair.quantity == quantity:
@@ -119,20 +119,19 @@ def _subtitle(pairs: Sequence[Pair]) -> str:
     return f"{measured}; published values are of one run each"
 
 
-def _limits(pairs: Sequence[Pair], metric: str) -> tuple[float, float]:
+def _limits(pairs: Sequence[Pair], quantity: Quantity) -> tuple[float, float]:
     """Ends of an axis for the better half of the values, and all up to three times as far behind the best one."""
-    same = [pair for pair in pairs if PANELS[pair.quantity][1] == metric]
+    same = [pair for pair in pairs if QUANTITIES[pair.quantity].unit == quantity.unit]
     values = [value for pair in same for value in (pair.published, pair.measured, pair.low, pair.high)]
     known = np.array([value for value in values if value is not None])
-    behind = known.max() - known if METRICS[metric].better_up else known - known.min()
-    shown = known[behind <= 3 * max(np.sort(behind)[(len(known) - 1) // 2], _LEAST_SPAN[metric])]
-    margin = max(0.08 * np.ptp(shown), (_LEAST_SPAN[metric] - np.ptp(shown)) / 2)
+    behind = known.max() - known if quantity.better_up else known - known.min()
+    shown = known[behind <= 3 * max(np.sort(behind)[(len(known) - 1) // 2], _LEAST_SPAN[quantity.unit])]
+    margin = max(0.08 * np.ptp(shown), (_LEAST_SPAN[quantity.unit] - np.ptp(shown)) / 2)
     return float(shown.min() - margin), float(shown.max() + margin)
 
 
-def _draw_frame(axes: Axes, conditions: Sequence[str], quantity: str) -> None:
+def _draw_frame(axes: Axes, conditions: Sequence[str], quantity: Quantity) -> None:
     """Everything of a panel but its values; in one, a ruler: how far apart runs of one configuration were."""
-    metric = METRICS[PANELS[quantity][1]]
     axes.set_ylim(len(conditions) - 0.5, -0.5)
     axes.set_yticks(range(len(conditions)), conditions)
     axes.tick_params("y", length=0, pad=9)
@@ -140,11 +139,11 @@ def _draw_frame(axes: Axes, conditions: Sequence[str], quantity: str) -> None:
     axes.spines["left"].set_visible(False)
     axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], min_n_ticks=3))
     axes.ticklabel_format(axis="x", useOffset=False, style="plain")
-    axes.set_xlabel(f"{metric.title}, {'higher' if metric.better_up else 'lower'} is better", size=_SIZE)
-    _write(axes, 0, 0.58, PANELS[quantity][0], size=9.5)
+    axes.set_xlabel(f"{QUANTITIES[quantity.course].title}, {quantity.better} is better", size=_SIZE)
+    _write(axes, 0, 0.58, quantity.phrase, size=9.5)
     for column, text in enumerate(("published", "measured"), start=1):
         _write(axes, _PLOT + column * _NUMBER, 0.1, text, size=8, ha="right")
-    if quantity == "last5_accuracy":
+    if quantity.key == "last5_accuracy":
         start, end = axes.get_xlim()
         repeats = np.array([0, *SAME_CONFIGURATION_DIFFERED])
         up = np.full(len(repeats), 1 + 0.39 / (_ROW * len(conditions)))
@@ -160,7 +159,7 @@ def _write(axes: Axes, right: float, up: float, text: str, **look: Any) -> None:
 
 def _draw_pair(axes: Axes, row: int, pair: Pair) -> None:
     """The two values, what lies between them, the range over the seeds, and the numbers at the right."""
-    color, metric = style.PENALTIES[pair.penalty][1], METRICS[PANELS[pair.quantity][1]]
+    color, course = PENALTIES[pair.penalty].color, QUANTITIES[QUANTITIES[pair.quantity].course]
     if pair.seeds > 1:
         axes.plot([pair.low, pair.high], [row, row], label=f"{pair.condition} range", color=color, **_BAR)
     if pair.published is not None:
@@ -170,7 +169,7 @@ def _draw_pair(axes: Axes, row: int, pair: Pair) -> None:
     look: dict[str, Any] = {"va": "center", "size": _SIZE, "transform": axes.get_yaxis_transform()}
     for column, (value, ink) in enumerate(((pair.published, _INK), (pair.measured, color))):
         place = 1 + (column + 1) * _NUMBER / _PLOT
-        axes.text(place, row, "–" if value is None else metric.write(value), ha="right", color=ink, **look)
+        axes.text(place, row, "–" if value is None else course.write(value), ha="right", color=ink, **look)
         axes.text(place, row, pair.signs[column], ha="left", color=ink, **look)
 
 
@@ -189,10 +188,10 @@ def _draw_legend(figure: Figure, pairs: Sequence[Pair]) -> None:
         marks["range over seeds"] = _BAR
     if any(line.get_marker() in ("<", ">") for axes in figure.axes for line in axes.lines):
         marks["beyond the axis"] = _FULL | {"marker": "<", "markersize": 6}
-    used = [look for penalty, look in style.PENALTIES.items() if penalty in {pair.penalty for pair in pairs}]
+    used = [penalty for key, penalty in PENALTIES.items() if key in {pair.penalty for pair in pairs}]
     width, height = figure.get_size_inches()
     top = [Line2D([], [], color=_INK, label=label, **look) for label, look in marks.items()]
-    low = [Line2D([], [], color=color, linewidth=4.5, label=label) for label, color in used]
+    low = [Line2D([], [], color=penalty.color, linewidth=4.5, label=penalty.label) for penalty in used]
     for handles, left, up in ((top, 0.2, 0.38), (low, 0.85, 0.12)):
         figure.legend(handles=handles, bbox_to_anchor=(left / width, up / height), **_LEGEND)
     figure.text(0.2 / width, 0.145 / height, "penalty", color=style.GREY)

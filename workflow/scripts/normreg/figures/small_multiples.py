@@ -7,8 +7,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from normreg.analysis.quantities import QUANTITIES, Quantity
 from normreg.figures import style
-from normreg.figures.axes import METRICS, Metric, epoch_ticks, use_error_scale
+from normreg.figures.axes import epoch_ticks, scale_name, use_error_scale
 from normreg.figures.inputs import Course
 from normreg.figures.labels import final_labels
 from normreg.figures.style import Look
@@ -28,9 +29,9 @@ def draw(courses: Sequence[Course], title: str, metric: str) -> Figure:
 
     Args:
         courses: one per condition.
-        metric: a key of `METRICS`.
+        metric: a key of `QUANTITIES`, a column of metrics.csv.
     """
-    quantity, looks = METRICS[metric], style.looks(courses)
+    quantity, looks = QUANTITIES[metric], style.looks(courses)
     columns = columns_for(len(courses))
     rows = -(-len(courses) // columns)
     head = _GAP + _LINE * (2 if any(len(course.seeds) > 1 for course in courses) else 1)
@@ -52,7 +53,7 @@ def draw(courses: Sequence[Course], title: str, metric: str) -> Figure:
         panel.tick_params(labelsize=8, labelleft=place % columns == 0, labelbottom=lowest)
         first = first or panel
     _share_scales(figure.axes[0], courses, quantity)
-    scale = f"{quantity.title}\n{'errors on a log scale' if quantity.percent else 'log scale'}"
+    scale = f"{quantity.title}\n{scale_name(quantity)}"
     figure.text(0.25 / width, (bottom + top) / 2, scale, rotation=90, ha="center", va="center")
     figure.text((left + right) / 2, 0.12 / height, "epoch", ha="center")
     return figure
@@ -90,7 +91,7 @@ def _draw_panel(axes: Axes, courses: Sequence[Course], course: Course, look: Loo
         axes.fill_between(course.epochs, course.low, course.high, color=color, alpha=0.2, linewidth=0, zorder=2.5)
 
 
-def _write_head(axes: Axes, course: Course, look: Look, metric: Metric, label: str) -> None:
+def _write_head(axes: Axes, course: Course, look: Look, quantity: Quantity, label: str) -> None:
     """Above a panel `label`, and the range over the seeds at the last epoch where there are several."""
     assert isinstance(axes.figure, Figure)
     several = len(course.seeds) > 1
@@ -99,13 +100,13 @@ def _write_head(axes: Axes, course: Course, look: Look, metric: Metric, label: s
     pad = 4 + (72 * _LINE if several else 0)
     axes.set_title(label, loc="left", size=size, weight="bold", color=look.text_color, pad=pad)
     if several:
-        ends = f"range {metric.write(course.low[-1])} to {metric.write(course.high[-1])}"
+        ends = f"range {quantity.write(course.low[-1])} to {quantity.write(course.high[-1])}"
         axes.annotate(ends, (0, 1), (0, 4), "axes fraction", "offset points", size=8, color=style.GREY)
 
 
-def _share_scales(axes: Axes, courses: Sequence[Course], metric: Metric) -> None:
+def _share_scales(axes: Axes, courses: Sequence[Course], quantity: Quantity) -> None:
     """Sets the scales of one panel, and so of all that share them."""
     last = max(int(course.epochs[-1]) for course in courses)
-    use_error_scale(axes, metric, np.concatenate([course.values.ravel() for course in courses]))
+    use_error_scale(axes, quantity, np.concatenate([course.values.ravel() for course in courses]))
     axes.set_xlim(1 - 0.03 * last, last + 0.03 * last)
     axes.set_xticks(epoch_ticks(1, last, most=6))

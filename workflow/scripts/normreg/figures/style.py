@@ -17,6 +17,7 @@ from matplotlib.ft2font import FT2Font
 from matplotlib.textpath import TextPath
 from PIL import Image
 
+from normreg.config.factors import NORMS, PENALTIES
 from normreg.errors import ConfigError
 from normreg.figures.inputs import Course
 from normreg.utils.atomic import replacing
@@ -41,17 +42,6 @@ RC: Any = {  # matplotlib types the keys one by one
     "svg.hashsalt": "normreg",  # without it the ids inside an SVG change from run to run
 }
 
-# Okabe-Ito hues, the last two a little darker: text in them has 3.9:1 on white, and any two stay 30 apart (CIE 1976)
-# for readers with protanopia, deuteranopia or tritanopia.
-PENALTIES = {
-    "none": ("none", "#1a1a1a"),
-    "l1": ("L1", "#d55e00"),
-    "l2": ("L2", "#0066cc"),
-    "l1l2": ("L1+L2", "#b04c90"),
-}
-NORMS = {"bn": "BN", "gbn": "GBN"}
-_LINES: dict[str, Any] = {"bn": "-", "gbn": (0, (4, 1.5))}
-_MARKERS = {"bn": "o^vPX<", "gbn": "sDdph>"}
 _SHADES = (0.0, 0.45, -0.35)  # towards white, towards black
 
 
@@ -107,25 +97,25 @@ def looks(courses: Sequence[Course]) -> dict[str, Look]:
 
 
 def _look(course: Course, variant: int, shared: bool) -> Look:
-    label, base = PENALTIES[course.penalty]
-    markers = _MARKERS[course.norm]
+    penalty, norm = PENALTIES[course.penalty], NORMS[course.norm]
+    markers, base = norm.markers, penalty.color
     shade = _SHADES[(variant + variant // len(markers)) % len(_SHADES)]  # no pair of shade and marker twice in 18
     color = _shade(base, shade)
     return Look(
-        label=course.condition if shared else f"{label} · {NORMS[course.norm]}",
+        label=course.condition if shared else f"{penalty.label} · {norm.label}",
         name=course.condition if shared else "",
         color=color,
         text_color=base,  # a lightened colour is too pale to read
-        linestyle=_LINES[course.norm],
+        linestyle=norm.line,
         marker=markers[variant % len(markers)],
-        marker_face=color if course.norm == "bn" else "white",
-        width=2.1 if course.penalty == "none" else 1.5,  # the baseline stands out
+        marker_face=color if norm.filled else "white",
+        width=1.5 if penalty.lambdas else 2.1,  # the baseline stands out
     )
 
 
 def _shade(color: str, amount: float) -> str:
     """`color` moved towards white (amount > 0) or black (amount < 0)."""
-    if color == PENALTIES["none"][1] and amount < 0:
+    if color == PENALTIES["none"].color and amount < 0:
         amount = 0.7  # near-black has no darker shade
     target = 1.0 if amount > 0 else 0.0
     red, green, blue = (c + (target - c) * abs(amount) for c in to_rgb(color))

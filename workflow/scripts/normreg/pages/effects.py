@@ -6,30 +6,34 @@ from pathlib import Path
 import pandas as pd
 
 from normreg.analysis import effects
-from normreg.analysis.contrasts import Misfit
+from normreg.analysis.contrasts import ConfoundedPair
+from normreg.analysis.quantities import POINTS, QUANTITIES, Quantity
+from normreg.analysis.verdicts import Confounding, Level
 from normreg.pages import html
 
-_QUANTITIES = {
-    "last5_accuracy": ("Accuracy, mean of the last five epochs (points; positive is better)", 3),
-    "last5_loss": ("Loss, mean of the last five epochs (negative is better)", 5),
-}
 
-
-def write(path: str | Path, title: str, table: pd.DataFrame, misfits: Sequence[Misfit]) -> None:
-    """Writes the `table` of `normreg.analysis.effects.estimate`, a part for each quantity, and the `misfits`."""
-    parts = {
-        heading: _format(table[table["quantity"] == quantity], digits)
-        for quantity, (heading, digits) in _QUANTITIES.items()
-        if len(table)
-    }
-    if misfits:
+def write(path: str | Path, title: str, table: pd.DataFrame, confounded: Sequence[ConfoundedPair]) -> None:
+    """Writes the `table` of `effects.estimate`, a part for each quantity, and the `confounded` pairs."""
+    parts = {}
+    for key in effects.EFFECT_QUANTITIES if len(table) else ():
+        quantity = QUANTITIES[key]
+        parts[_heading(quantity)] = _format(table[table["quantity"] == key], quantity)
+    if confounded:
         parts["What this study cannot compare"] = pd.DataFrame(
-            [
-                {"one": m.one, "other": m.other, "why": f"differ also in {m.also}" if m.also else "the same experiment"}
-                for m in misfits
-            ]
+            [{"one": pair.one, "other": pair.other, "why": _why(pair)} for pair in confounded]
         )
     html.write_page(path, title, _reading(table), parts)
+
+
+def _heading(quantity: Quantity) -> str:
+    """What the differences below are of, and which sign is better."""
+    unit = f"{POINTS}; " if quantity.percent else ""
+    sign = "positive" if quantity.better_up else "negative"
+    return f"{quantity.heading[0].upper()}{quantity.heading[1:]} ({unit}{sign} is better)"
+
+
+def _why(pair: ConfoundedPair) -> str:
+    return pair.kind if pair.kind is Confounding.SAME else f"{pair.kind} {pair.also}"
 
 
 def _reading(table: pd.DataFrame) -> list[str]:
@@ -56,27 +60,29 @@ def _reading(table: pd.DataFrame) -> list[str]:
     ]
 
 
-def _format(rows: pd.DataFrame, digits: int) -> pd.DataFrame:
-    """The table with `digits` after the point; empty where a pair has nothing of its own, None where it is unknown."""
+def _format(rows: pd.DataFrame, quantity: Quantity) -> pd.DataFrame:
+    """The table as text; empty where a pair has nothing of its own, None where it is unknown."""
 
-    def text(value: float, form: str) -> str | None:
-        return None if pd.isna(value) else f"{value:{form}}".replace("-", "−")
+    def text(value: float) -> str | None:
+        return None if pd.isna(value) else quantity.write_difference(value)
 
     def p(value: float) -> str | None:
-        return "<0.001" if value < 0.001 else text(value, ".3f")
+        if pd.isna(value):
+            return None
+        return "<0.001" if value < 0.001 else f"{value:.3f}"
 
     shown = []
     for _, row in rows.iterrows():
-        effect, single = row["level"] == "effect", row["pairs"] == 1
+        effect, single = row["level"] == Level.EFFECT, row["pairs"] == 1
         cells: dict[str, str | None] = {
             "effect": effects.name_of(row["factor"], row["strength"]) if effect else "",
             "with": row["with"] if single else f"mean of {row['pairs']} pairs",
             "without": row["without"] if single else "",
             "seeds": str(row["seeds"]),
-            "difference": text(row["difference"], f"+.{digits}f"),
+            "difference": text(row["difference"]),
         }
         if rows["low"].notna().any():
-            cells |= {"from": text(row["low"], f"+.{digits}f"), "to": text(row["high"], f"+.{digits}f")}
+            cells |= {"from": text(row["low"]), "to": text(row["high"])}
             verdict = None if pd.isna(row["verdict"]) else row["verdict"]
             own = {"p": p(row["p"]), "p adjusted": p(row["p_adjusted"]), "verdict": verdict}
             cells |= own if effect else dict.fromkeys(own, "")

@@ -7,23 +7,19 @@ from typing import Any
 import pandas as pd
 
 from normreg.analysis import metrics
+from normreg.analysis.quantities import QUANTITIES
 from normreg.analysis.summary import LAST
 from normreg.pages import html
 from normreg.utils.atomic import replacing
 
-COLUMNS = {
-    "train_loss": ("training loss", 4),
-    "train_accuracy": ("training accuracy %", 2),
-    "validation_loss": ("validation loss", 4),
-    "validation_accuracy": ("validation accuracy %", 2),
-}
+COLUMNS = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
 
 
 def collect(runs: Sequence[Mapping[str, Any]], files: Sequence[str | Path]) -> pd.DataFrame:
     """A row per run and epoch: condition, seed, epoch and `COLUMNS`, the last five epochs of each `metrics.csv`."""
     frames = []
     for run, file in zip(runs, files, strict=True):
-        frame = pd.DataFrame(metrics.read(file, list(COLUMNS))).tail(LAST)
+        frame = pd.DataFrame(metrics.read(file, COLUMNS)).tail(LAST)
         frame.insert(0, "condition", run["condition"])
         frame.insert(1, "seed", run["seed"])
         frames.append(frame)
@@ -35,7 +31,7 @@ def write(table: pd.DataFrame, title: str, page: str | Path, csv: str | Path) ->
     with replacing(csv) as temporary:
         table.to_csv(temporary, index=False, float_format="%.6g")
     shown = table[["condition", "seed", "epoch"]].copy()
-    for name, (heading, digits) in COLUMNS.items():
-        shown[heading] = [f"{value:.{digits}f}" for value in table[name]]
+    for quantity in (QUANTITIES[name] for name in COLUMNS):
+        shown[quantity.label] = [quantity.write(value) for value in table[quantity.key]]
     text = "Training figures are running ones, with dropout and augmentation on; losses are without penalty."
     html.write_page(page, title, [text], {"": shown})

@@ -7,14 +7,8 @@ from typing import Any
 import pandas as pd
 
 from normreg.analysis import published
+from normreg.analysis.quantities import QUANTITIES
 from normreg.pages import html
-
-_NAMES = {
-    "final_accuracy": "final accuracy %",
-    "best_accuracy": "best accuracy %",
-    "last5_accuracy": "last-five accuracy %",
-    "last5_loss": "last-five loss",
-}
 
 
 def write(
@@ -54,17 +48,17 @@ def _reading(seeds: int) -> str:
 
 
 def _format(comparison: pd.DataFrame) -> pd.DataFrame:
-    """The table with accuracies to 0.01 (last-five means to 0.001) and losses to 0.0001."""
+    """The table as text; None where something was not published."""
 
     def text(row: pd.Series, key: str, sign: str = "") -> str | None:
-        digits = {"last5_accuracy": 3, "last5_loss": 4}.get(row["quantity"], 2)
+        digits = QUANTITIES[row["quantity"]].digits
         return None if pd.isna(row[key]) else f"{row[key]:{sign}.{digits}f}"
 
     rows = []
     for _, row in comparison.iterrows():
         shown = {
             "condition": row["condition"],
-            "quantity": _NAMES[row["quantity"]],
+            "quantity": QUANTITIES[row["quantity"]].label,
             "published": text(row, "published"),
         }
         shown["measured"] = text(row, "measured")

@@ -1,35 +1,40 @@
 """The summary of a study as a page a person reads: best and final accuracy side by side, and what one seed can show."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from normreg.analysis import summary as summaries
+from normreg.analysis.quantities import QUANTITIES
 from normreg.pages import html
 
-_COLUMNS = {
-    "condition": ("condition", "{}"),
-    "seed": ("seed", "{}"),
-    "seeds": ("seeds", "{}"),
-    "final_accuracy": ("final accuracy %", "{:.2f}"),
-    "final_minimum": ("lowest", "{:.2f}"),
-    "final_maximum": ("highest", "{:.2f}"),
-    "best_accuracy": ("best accuracy %", "{:.2f}"),
-    "best_epoch": ("at epoch", "{}"),
-    "last5_accuracy": ("last five epochs %", "{:.3f}"),
-    "mistakes": ("mistakes", "{}"),
-    "final_loss": ("final loss", "{:.4f}"),
-    "train_accuracy": ("training accuracy %", "{:.2f}"),
-    "generalization_gap": ("gap", "{:+.2f}"),
-    "first_epoch_at_99.4": ("99.4 % at epoch", "{:.0f}"),
-    "engine": ("engine", "{}"),
-    "seconds": ("seconds", "{:.0f}"),
-    "images_per_second": ("images/s", "{:,.0f}"),
-}
+_COLUMNS = (  # in the order of the page
+    "condition",
+    "seed",
+    "seeds",
+    "final_accuracy",
+    "final_minimum",
+    "final_maximum",
+    "best_accuracy",
+    "best_epoch",
+    "last5_accuracy",
+    "mistakes",
+    "final_loss",
+    "train_accuracy",
+    "generalization_gap",
+    "first_epoch_at_99.4",
+    "engine",
+    "seconds",
+    "images_per_second",
+)
+_RANGE = {"final_minimum": "lowest", "final_maximum": "highest"}  # of the final accuracy, beside it
+_SHORT = {"last5_accuracy": "last five epochs %"}
 
 
 def write(path: str | Path, title: str, summary: pd.DataFrame, validation_images: int) -> None:
-    """Writes `summary` (see `statistics.summarise`) as HTML; with several seeds, means per condition come first."""
+    """Writes `summary` (see `summary.summarise`) as HTML; with several seeds, means per condition come first."""
     seeds = summary["seed"].nunique()
     pages = {"One row per condition and seed" if seeds > 1 else "": _format(summary)}
     if seeds > 1:
@@ -54,7 +59,17 @@ def _reading(summary: pd.DataFrame, images: int, seeds: int) -> str:
 
 def _format(summary: pd.DataFrame) -> pd.DataFrame:
     columns = {}
-    for key, (heading, form) in _COLUMNS.items():
+    for key in _COLUMNS:
         if key in summary:
-            columns[heading] = [None if pd.isna(value) else form.format(value) for value in summary[key]]
+            heading, write_value = _column(key)
+            columns[heading] = [None if pd.isna(value) else write_value(value) for value in summary[key]]
     return pd.DataFrame(columns)
+
+
+def _column(key: str) -> tuple[str, Callable[[Any], str]]:
+    """The heading of a column, and how a value is written."""
+    if key in _RANGE:
+        return _RANGE[key], QUANTITIES["final_accuracy"].write
+    if key in QUANTITIES:
+        return _SHORT.get(key, QUANTITIES[key].label), QUANTITIES[key].write
+    return key, str

@@ -1,0 +1,126 @@
+"""The one table of measured quantities: what the columns of metrics.csv and summary.csv are called and how written.
+
+Tables and figures choose which quantities they show. Names, units, digits and which way is better stand here alone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+PERCENT, POINTS, CROSS_ENTROPY = "%", "points", "cross-entropy"
+
+
+class Better(StrEnum):
+    """Which values of a quantity are the better ones."""
+
+    HIGHER = "higher"
+    LOWER = "lower"
+    NEITHER = "neither"
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A column of metrics.csv (one value an epoch) or of summary.csv (one value a run).
+
+    Attributes:
+        key: the column's name.
+        name: in tables and on axes.
+        unit: of its values.
+        better: which way is better.
+        digits: after the point.
+        difference_digits: after the point, of a difference of two conditions.
+        flags: "+" for values that always have a sign, "," for groups of thousands.
+        heading: over a table or panel of differences.
+        phrase: over a panel of values.
+        course: the column of metrics.csv that a column of summary.csv is taken from.
+    """
+
+    key: str
+    name: str
+    unit: str
+    better: Better
+    digits: int
+    difference_digits: int = 0
+    flags: str = ""
+    heading: str = ""
+    phrase: str = ""
+    course: str = ""
+
+    @property
+    def label(self) -> str:
+        """As heading of a column: "final accuracy %"."""
+        return f"{self.name} %" if self.percent else self.name
+
+    @property
+    def title(self) -> str:
+        """As label of an axis: "validation loss (cross-entropy)"."""
+        return f"{self.name} ({self.unit})"
+
+    @property
+    def percent(self) -> bool:
+        """Whether it is an accuracy, at most 100."""
+        return self.unit == PERCENT
+
+    @property
+    def better_up(self) -> bool:
+        """Whether larger is better."""
+        return self.better is Better.HIGHER
+
+    def write(self, value: float) -> str:
+        """`value` as tables and labels show it."""
+        return f"{value:{self.flags}.{self.digits}f}"
+
+    def write_difference(self, value: float) -> str:
+        """A difference with its sign, with a minus as long as a plus."""
+        return f"{value:+.{self.difference_digits}f}".replace("-", "−")
+
+
+def _accuracy(key: str, name: str, digits: int = 2, **more: Any) -> Quantity:
+    return Quantity(key, name, PERCENT, Better.HIGHER, digits, **more)
+
+
+def _loss(key: str, name: str, **more: Any) -> Quantity:
+    return Quantity(key, name, CROSS_ENTROPY, Better.LOWER, digits=4, **more)
+
+
+_EPOCH = (  # metrics.csv
+    Quantity("learning_rate", "learning rate", "", Better.NEITHER, digits=4),
+    _loss("train_objective", "training objective"),
+    _loss("train_loss", "training loss"),
+    _accuracy("train_accuracy", "training accuracy"),
+    _loss("validation_loss", "validation loss"),
+    _accuracy("validation_accuracy", "validation accuracy"),
+    Quantity("seconds", "seconds", "s", Better.LOWER, digits=0),
+)
+_ACCURACY, _LOSS = "validation_accuracy", "validation_loss"
+_RUN = (  # summary.csv, besides train_accuracy and seconds
+    _accuracy("final_accuracy", "final accuracy", phrase="accuracy at the last epoch", course=_ACCURACY),
+    _accuracy("best_accuracy", "best accuracy", course=_ACCURACY),
+    Quantity("best_epoch", "at epoch", "epochs", Better.NEITHER, digits=0),
+    _accuracy(
+        "last5_accuracy",
+        "last-five accuracy",
+        digits=3,
+        difference_digits=3,
+        heading="accuracy, mean of the last five epochs",
+        phrase="mean accuracy of the last five epochs",
+        course=_ACCURACY,
+    ),
+    Quantity("mistakes", "mistakes", "images", Better.LOWER, digits=0),
+    _loss("final_loss", "final loss", course=_LOSS),
+    _loss("best_loss", "best loss", course=_LOSS),
+    _loss(
+        "last5_loss",
+        "last-five loss",
+        difference_digits=5,
+        heading="loss, mean of the last five epochs",
+        phrase="mean loss of the last five epochs",
+        course=_LOSS,
+    ),
+    Quantity("generalization_gap", "gap", POINTS, Better.NEITHER, digits=2, flags="+"),
+    Quantity("first_epoch_at_99.4", "99.4 % at epoch", "epochs", Better.LOWER, digits=0),
+    Quantity("images_per_second", "images/s", "images/s", Better.HIGHER, digits=0, flags=","),
+)
+EPOCH_QUANTITIES: Mapping[str, Quantity] = {quantity.key: quantity for quantity in _EPOCH}
+QUANTITIES: Mapping[str, Quantity] = {quantity.key: quantity for quantity in (*_EPOCH, *_RUN)}
