@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from normreg.analysis.contrasts import ConfoundedPair, find_confounded, find_contrasts
-from normreg.config import studies
+from normreg.config import factors, studies
 
 
 @pytest.fixture
@@ -150,3 +150,36 @@ def test_other_factors_are_no_other_context(condition):
         ("GBN", "bd"),
     ]
     assert len({c.context for c in found if c.factor == "GBN"}) == 1
+
+
+# --- norms: a third one, which the project does not have
+
+
+@pytest.mark.parametrize("splits", [1, 4])
+def test_a_norm_that_nobody_described_is_a_factor_of_its_own(condition, splits):
+    instance = {"norm": "instance", "num_splits": splits}
+    conditions = {"a": condition(), "b": condition(**instance), "c": condition(norm="gbn", num_splits=2)}
+    found = find_contrasts(conditions)
+    assert [(c.factor, c.without, c.with_factor) for c in found] == [("instance", "a", "b"), ("GBN", "a", "c")]
+    assert find_confounded(conditions) == []
+
+
+def test_a_norm_that_nobody_described_keeps_its_splits(condition):
+    two, four = (condition(norm="instance", num_splits=splits) for splits in (2, 4))
+    assert {c.strength for c in find_contrasts({"a": condition(), "b": two, "c": four})} == {2, 4}
+
+
+def test_a_third_norm_has_effects_of_penalties_of_its_own_and_is_confounded_like_any_other(condition):
+    instance = {"norm": "instance"}
+    conditions = {"a": condition(**instance), "b": condition(**L1, **instance), "c": condition(batch_size=8)}
+    assert [(c.factor, c.without + c.with_factor) for c in find_contrasts(conditions)] == [("L1", "ab")]
+    assert find_confounded(conditions) == [ConfoundedPair("a", "c", "batch_size 16 and 8")]
+
+
+def test_a_described_norm_without_splits_goes_by_its_label_and_does_not_fall_to_the_baseline(condition, monkeypatch):
+    norm = factors.Norm("IN", "instance norm (IN)", ":", "*", filled=True)
+    monkeypatch.setattr(factors, "NORMS", {**factors.NORMS, "instance": norm})
+    (found,) = find_contrasts({"a": condition(), "b": condition(norm="instance", num_splits=1)})
+    assert (found.factor, found.without, found.with_factor) == ("IN", "a", "b")
+    assert factors.norm_factor("instance").name(found.strength) == "IN"
+    assert factors.norm_factor("gbn").name(2) == "GBN, 2 splits"

@@ -6,6 +6,7 @@ import pytest
 
 from normreg.analysis import predictions
 from normreg.analysis import summary as summaries
+from normreg.analysis.quantities import EPOCH_QUANTITIES, QUANTITIES
 from normreg.pages import summary as summary_page
 
 RUN = {"condition": "l1-gbn", "penalty": "l1", "norm": "gbn", "seed": 3}
@@ -56,6 +57,13 @@ def test_run_summary_by_hand(files):
         "images_per_second": 100.0,
     }
     assert row == pytest.approx(expected)
+
+
+def test_every_number_of_the_summary_is_in_the_table_of_quantities_and_the_other_way_round(files):
+    described = {*RUN, "parameters", "epochs", "engine"}  # what the run is, not what was measured
+    measured = set(summaries.run_summary(RUN, files, 400)) - described
+    assert measured - set(QUANTITIES) == set()
+    assert set(QUANTITIES) - measured - set(EPOCH_QUANTITIES) == set()
 
 
 def test_a_run_that_never_reaches_the_target(files, tmp_path):

@@ -1,0 +1,186 @@
+"""The tables of data sets, factors and quantities against the schemas, the READMEs and the code that must agree.
+
+A test here that fails names the place that was forgotten when something was added to a table.
+"""
+
+import dataclasses
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from normreg.analysis.effects import EFFECT_QUANTITIES
+from normreg.analysis.quantities import EPOCH_QUANTITIES, QUANTITIES
+from normreg.analysis.verdicts import Origin
+from normreg.config.condition import Lambdas
+from normreg.config.datasets import DATASETS
+from normreg.config.factors import BASELINE, FACTORS, LAMBDAS, NORMS, PENALTIES, norm_factor
+from normreg.figures import curves
+from normreg.figures import published as published_figure
+from normreg.models.build import build
+from normreg.models.networks import CLASSES, IMAGE_SHAPE, NETWORKS
+from normreg.pages import last_five
+from normreg.training.history import Epoch
+
+
+def schema(root: Path, name: str, *keys: str) -> dict:
+    """The part of a schema under `keys`."""
+    part = yaml.safe_load((root / f"workflow/schemas/{name}.schema.yaml").read_text(encoding="utf-8"))
+    for key in keys:
+        part = part[key]
+    return part
+
+
+def readme_table(root: Path, first: str, heading: str) -> dict[str, str]:
+    """First and second cells of a table in config/README.md whose first column is `first`, below `heading`."""
+    text = (root / "config/README.md").read_text(encoding="utf-8").split(heading)[1]
+    rows = re.search(rf"\| {first} \|.*\n(\|.*\n)+", text).group().splitlines()[2:]
+    split = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+    return {row[0].strip("`"): row[1] for row in split}
+
+
+def quoted(names) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+# --- schemas: the values allowed, and what an error message says was expected
+
+CONDITION = ("study", "properties", "conditions", "additionalProperties", "properties")
+PUBLISHED = ("study", "properties", "published", "properties", "conditions", "additionalProperties", "properties")
+ENUMS = {
+    "data sets": (("config", "properties", "dataset"), list(DATASETS)),
+    "networks of a study": (("study", "properties", "network"), list(NETWORKS)),
+    "penalties": ((*CONDITION, "penalty"), list(PENALTIES)),
+    "norms": ((*CONDITION, "norm"), list(NORMS)),
+    "origins of published values": ((*PUBLISHED, "from"), list(Origin)),
+}
+
+
+@pytest.mark.parametrize(("place", "names"), ENUMS.values(), ids=ENUMS)
+def test_a_schema_allows_what_the_table_has_and_says_so(root, place, names):
+    part = schema(root, *place)
+    assert part["enum"] == names
+    assert part["description"] == f"one of {', '.join(names)}"
+
+
+def test_the_configuration_allows_every_network_or_none(root):
+    part = schema(root, "config", "properties", "network")
+    assert part["enum"] == [None, *NETWORKS]
+    assert part["description"] == f"one of {', '.join(NETWORKS)}, or null for the study's own"
+
+
+def test_a_study_sets_the_lambdas_of_the_table(root):
+    part = schema(root, "study", "properties", "lambdas")
+    assert list(part["properties"]) == list(LAMBDAS) == list(Lambdas.__annotations__)
+    assert all(key in part["description"] for key in LAMBDAS)
+
+
+# --- READMEs and config.yaml
+
+
+def test_the_configurations_readme_lists_what_the_tables_have(root):
+    keys = readme_table(root, "key", "## config.yaml")
+    assert keys["dataset"] == quoted(DATASETS)
+    assert keys["network"] == f"{quoted(NETWORKS)}, or null"
+    text = (root / "config/README.md").read_text(encoding="utf-8")
+    assert f"A condition has a `penalty` ({quoted(PENALTIES)}) and a `norm` ({quoted(NORMS)})" in text
+
+
+def test_the_configurations_readme_says_what_each_lambda_does(root):
+    assert list(readme_table(root, "lambda", "## studies")) == list(LAMBDAS)
+
+
+def test_the_comments_of_the_configuration_name_data_sets_their_sizes_and_networks(root):
+    text = (root / "config/config.yaml").read_text(encoding="utf-8")
+    above = {key: re.search(rf"((?:#.*\n)+){key}:", text).group(1) for key in ("dataset", "network")}
+    for spec in DATASETS.values():
+        assert spec.key in above["dataset"]
+        assert f"{spec.train_images:,}" in above["dataset"]
+        assert f"{spec.test_images:,}" in above["dataset"]
+    assert all(name in above["network"] for name in NETWORKS)
+
+
+def test_the_results_readme_names_every_file_the_rules_write(root):
+    readme = (root / "results/README.md").read_text(encoding="utf-8")
+    rules = "".join(file.read_text(encoding="utf-8") for file in (root / "workflow/rules").glob("*.smk"))
+    written = set(re.findall(r'"results/\{dataset\}/\{study\}/([^"]+)"', rules))
+    names = {re.split(r"[.{]", path.split("/")[-1])[0] for path in written}
+    assert {"summary", "small_multiples_", "curves", "predictions"} <= names
+    assert [name for name in sorted(names) if name not in readme] == []
+
+
+# --- data sets
+
+
+@pytest.mark.parametrize("spec", DATASETS.values(), ids=lambda spec: spec.key)
+def test_a_data_set_fits_the_networks(spec):
+    assert spec.shape == IMAGE_SHAPE
+    assert len(spec.class_names) == len(set(spec.class_names)) == CLASSES
+
+
+# --- penalties and norms
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_every_norm_of_the_table_is_a_layer_of_its_own(norm):
+    model, plain = build("gilf641", norm, 2), build("gilf641", BASELINE, 2)
+    kinds = {type(module) for module in model} ^ {type(module) for module in plain}
+    assert (len(kinds) == 2) == (norm != BASELINE)
+    assert model(torch.zeros(4, *IMAGE_SHAPE)).shape == (4, CLASSES)
+
+
+def test_lines_and_factors_are_told_apart():
+    assert len({(str(norm.line), norm.filled) for norm in NORMS.values()}) == len(NORMS)
+    assert all(set(a.markers).isdisjoint(b.markers) for a in NORMS.values() for b in NORMS.values() if a is not b)
+    assert len({penalty.label for penalty in PENALTIES.values()}) == len(PENALTIES)
+    assert list(FACTORS) == [f.label for f in LAMBDAS.values()] + [norm_factor(n).label for n in NORMS if n != BASELINE]
+
+
+def test_penalties_name_lambdas_that_exist():
+    assert {key for penalty in PENALTIES.values() for group in penalty.lambdas for key in group} == set(LAMBDAS)
+
+
+# --- quantities
+
+
+def test_every_column_of_metrics_csv_is_in_the_table():
+    assert [field.name for field in dataclasses.fields(Epoch)] == ["epoch", *EPOCH_QUANTITIES]
+
+
+def test_what_is_shown_has_the_texts_it_is_shown_with():
+    for key in EFFECT_QUANTITIES:
+        assert QUANTITIES[key].heading, key
+        assert QUANTITIES[key].difference_digits, key
+    for key in published_figure.PANELS:
+        assert QUANTITIES[key].phrase, key
+        assert QUANTITIES[key].course in EPOCH_QUANTITIES, key
+    assert {*curves.COLUMNS, *last_five.COLUMNS} <= set(EPOCH_QUANTITIES)
+
+
+def test_a_quantity_is_written_as_the_table_says():
+    assert QUANTITIES["final_accuracy"].label == "final accuracy %"
+    assert QUANTITIES["validation_loss"].title == "validation loss (cross-entropy)"
+    assert QUANTITIES["last5_accuracy"].write(99.46) == "99.460"
+    assert QUANTITIES["generalization_gap"].write(0.5) == "+0.50"
+    assert QUANTITIES["images_per_second"].write(12345.6) == "12,346"
+    assert QUANTITIES["last5_loss"].write_difference(-0.000123) == "−0.00012"
+
+
+# --- what depends on them
+
+
+def test_training_reads_no_table(root):
+    """A new label, colour or data set must not retrain anything."""
+    code = (
+        "import sys; import normreg.engines.select, normreg.engines.pytorch, normreg.training.loop\n"
+        "import normreg.training.checkpoint, normreg.training.history, normreg.training.state\n"
+        "tables = ['config.datasets', 'config.factors', 'analysis.quantities', 'analysis.verdicts']\n"
+        "sys.exit(', '.join(t for t in tables if f'normreg.{t}' in sys.modules) or 0)"
+    )
+    scripts = root / "workflow/scripts"
+    done = subprocess.run([sys.executable, "-c", code], cwd=scripts, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
