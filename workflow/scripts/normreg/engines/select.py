@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import torch
 
     from normreg.data.dataset import Dataset
-    from normreg.training.loop import Trainer
+    from normreg.training.trainer import Trainer
 
 log = logging.getLogger("normreg")
 
