@@ -174,6 +174,6 @@ def test_a_copied_cache_needs_no_compiling(shared, kernel_cache, tmp_path):
         "from normreg.engines.numba_cpu import kernels\n"
         "kernels.load_shared(pathlib.Path(sys.argv[1]))"
     )
-    environment = {**os.environ, "PYTHONPATH": str(Path(select.__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(select.__file__).parents[2])}
     subprocess.run([sys.executable, "-c", code, str(copy)], env=environment, check=True)
     assert {path: path.read_bytes() for path in copy.rglob("*.nb*")} == files
