@@ -10,6 +10,7 @@ from normreg.config.condition import Condition
 from normreg.data import augmentation
 from normreg.data.batches import batch_bounds, to_device
 from normreg.data.dataset import Dataset
+from normreg.engines.contract import DataFacts, refuse_unknown
 from normreg.training import draws, penalties
 from normreg.training.evaluation import predict
 from normreg.training.objective import objective
@@ -25,6 +26,12 @@ class TorchTrainer(Trainer):
     """
 
     def __init__(self, condition: Condition, seed: int, data: Dataset, device: torch.device) -> None:
+        """Puts the data on `device`.
+
+        Raises:
+            ConfigError: the condition has a key or a value that is unknown here; the message names it.
+        """
+        refuse_unknown(condition, DataFacts.of(data))
         self.condition, self.seed, self.device = condition, seed, device
         self.images, self.labels = to_device(data.train_images, data.train_labels, device)
         self.test_images, self.test_labels = to_device(data.test_images, data.test_labels, device)

@@ -12,11 +12,14 @@ import torch
 from normreg.config.condition import Condition
 from normreg.data.batches import batch_bounds, to_device
 from normreg.data.dataset import Dataset
+from normreg.engines.contract import DataFacts
 from normreg.engines.cudagraph.buffers import EpochBuffers
 from normreg.engines.cudagraph.capture import Recorder, cuda_graph
+from normreg.engines.cudagraph.contract import supports
 from normreg.engines.cudagraph.recording import record_steps
 from normreg.engines.cudagraph.sgd import DeviceSGD
 from normreg.engines.cudagraph.steps import Step, Validation, training_step
+from normreg.errors import ConfigError
 from normreg.training import draws, penalties
 from normreg.training.schedule import make_detached_schedule
 from normreg.training.trainer import Trained, Trainer, Validated
@@ -35,8 +38,12 @@ class GraphTrainer(Trainer):
         """Records every step that training needs; `record` is how, and the default needs a CUDA device.
 
         Raises:
+            ConfigError: the condition has a key or a value that is unknown here; the message names it.
             CaptureError: a step cannot be captured, or its replay does not do what the step does.
         """
+        reason = supports(condition, DataFacts.of(data))
+        if reason is not None:
+            raise ConfigError(f"engine cudagraph: {reason}. Train with --config engine=torch.")
         self.condition, self.seed = condition, seed
         self.images, labels = to_device(data.train_images, data.train_labels, device)
         self.sizes = _sizes(len(self.images), condition["batch_size"])

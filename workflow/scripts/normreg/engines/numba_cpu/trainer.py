@@ -16,7 +16,9 @@ from normreg.config.condition import Condition
 from normreg.data import augmentation
 from normreg.data.batches import batch_bounds
 from normreg.data.dataset import Dataset
+from normreg.engines.contract import DataFacts
 from normreg.engines.numba_cpu.augment import augment
+from normreg.engines.numba_cpu.contract import supports
 from normreg.engines.numba_cpu.errors import UnsupportedError
 from normreg.engines.numba_cpu.kernels import processor
 from normreg.engines.numba_cpu.network import Batch, EngineNetwork
@@ -41,18 +43,21 @@ class EngineTrainer(Trainer):
         """`cache` is the folder of compiled kernels; `registers` chooses tiles other than this processor's.
 
         Raises:
-            UnsupportedError: the engine has no kernels for this network or processor.
+            UnsupportedError: the condition has a key or a value that is unknown here, or the network or the processor
+                has no kernels.
         """
+        reason = supports(condition, DataFacts.of(data))
+        if reason is not None:
+            raise UnsupportedError(reason)
         self.condition, self.seed = condition, seed
         self.images, self.labels = torch.as_tensor(data.train_images), data.train_labels.astype(np.int64)
         self.test_images = np.ascontiguousarray(data.test_images.reshape(len(data.test_images), -1))
         self.test_labels = data.test_labels.astype(np.int64)
         self.model = draws.initial_model(condition, seed)
         self._norms = [module for module in self.model.modules() if isinstance(module, nn.BatchNorm2d)]
+        self.splits = condition["num_splits"] if condition["norm"] == "gbn" else 1
         self.bounds = batch_bounds(len(self.images), condition["batch_size"])
         self.largest = max(stop - start for start, stop in self.bounds)
-        if self.largest == 1:
-            raise UnsupportedError("a single training image")
         registers = registers or processor()
         self.description = f"{registers.name} kernels"
         stages = make_stages(NETWORKS[condition["network"]])
@@ -91,7 +96,7 @@ class EngineTrainer(Trainer):
         key = draws.dropout_key(self.seed, epoch)
         totals, penalty, counter = np.zeros(2), 0.0, 0
         for images, labels in self._batches(epoch):
-            splits = usable_splits(len(labels), self.condition["num_splits"])
+            splits = usable_splits(len(labels), self.splits)
             counter = self.network.train(Batch(images, labels, splits, counter), key, totals)
             penalty += self._step() * len(labels)
         for norm in self._norms:
