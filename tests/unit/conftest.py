@@ -50,10 +50,10 @@ def run_training(tmp_path):
 
     def run(chosen: Condition, seed: int, data: Dataset, label: str = "x"):
         state = StateFile(tmp_path / "state.pt", {})
-        runner = TorchTrainer(chosen, seed, data, torch.device("cpu"))
-        history = loop.train(runner, label, state)
+        trainer = TorchTrainer(chosen, seed, data, torch.device("cpu"))
+        history = loop.train(trainer, label, state)
         state.remove()
-        return runner.model, history
+        return trainer.model, history
 
     return run
 

@@ -14,6 +14,7 @@ from normreg.engines.cudagraph import trainer as graph_trainer
 from normreg.engines.cudagraph.capture import CaptureError
 from normreg.engines.cudagraph.trainer import GraphTrainer
 from normreg.engines.pytorch import TorchTrainer
+from normreg.models.build import build
 from normreg.models.layers import Dropout
 from normreg.training import penalties
 from normreg.training.loop import train
@@ -108,7 +109,7 @@ def test_both_paths_have_the_same_rates(condition, blobs, schedule, monkeypatch)
     theirs.optimizer.register_step_pre_hook(lambda *_: expected.append([group["lr"], group["momentum"]]))
     real = sgd.DeviceSGD.step
     monkeypatch.setattr(
-        sgd.DeviceSGD, "step", lambda self, g, rate, m: (found.append([rate.item(), m.item()]), real(self, g, rate, m))
+        sgd.DeviceSGD, "step", lambda self, g, lr, m: (found.append([lr.item(), m.item()]), real(self, g, lr, m))
     )
     for made in (theirs, ours):
         rows(made, [1, 2])
@@ -155,7 +156,7 @@ def test_recording_changes_nothing(run, blobs):
     made, fresh = GraphTrainer(run, 6, blobs, CPU, tape.record), TorchTrainer(run, 6, blobs, CPU)
     assert same(made.model.state_dict().values(), fresh.model.state_dict().values())
     assert not any(velocity.any() for velocity in made.optimizer.velocity)
-    assert made.schedule.learning_rate == fresh.schedule.learning_rate
+    assert made.schedule.lr == fresh.schedule.lr
 
 
 def test_goes_on_bit_for_bit_in_another_process(run, blobs, tmp_path):
@@ -287,7 +288,7 @@ def test_a_step_stays_on_its_device(condition, norm):
     chosen = condition(augmentation=JITTER, lambdas=PENALTIES["l1l2"] | {"group_l2": 1e-3}, **norm)
     meta = torch.device("meta")
     images, labels = torch.empty(50, 28, 28, dtype=torch.uint8, device=meta), torch.empty(50, device=meta).long()
-    model = pytorch.models.build("gilf641", chosen["norm"], chosen["num_splits"], 0.1).to(meta)
+    model = build(chosen).to(meta)
     inside, outside = penalties.scoped_parameters(model, "weights")
     optimizer = sgd.DeviceSGD([(inside, 0.1), (outside, 0.0)], nesterov=True)
     own = buffers.EpochBuffers(chosen, 0, images, labels, 4)

@@ -29,7 +29,7 @@ def test_metrics_agree_with_the_saved_models_predictions(trained):
 
 
 def test_kernels_are_compiled_by_their_own_rule(trained):
-    assert "kernels of gilf641 for" in trained.read("resources/engine/digits/gilf641.txt")
+    assert "kernels of gilf641 for" in trained.read("resources/engine/digits/tiny/gilf641.txt")
     kernels = trained.folder / "resources/engine/kernels"
     complete = {path.stem.partition("_")[0] for path in kernels.glob("*.complete")}
     assert complete == {"shared", "network"}
@@ -40,5 +40,5 @@ def test_kernels_are_compiled_by_their_own_rule(trained):
 def test_neither_another_engine_nor_lost_kernels_train_again(trained):
     goal = "results/digits/tiny/summary.csv"
     assert not trained.stale(goal, config=("engine=torch",))
-    (trained.folder / "resources/engine/digits/gilf641.txt").unlink()
+    (trained.folder / "resources/engine/digits/tiny/gilf641.txt").unlink()
     assert not trained.stale(goal, config=("engine=numba",))

@@ -42,10 +42,8 @@ def code(script):
 @functools.cache
 def run_named(name):
     """The run whose name stands in paths as {study}: the configured one, or another study as its file has it."""
-    if name == RUN.name:
-        return RUN
     try:
-        return studies.load_run({**config, "study": name, "network": None})
+        return studies.load_named_run(config, name)
     except ConfigError as error:
         raise WorkflowError(str(error)) from None
 
@@ -63,7 +61,7 @@ def condition(wildcards):
 
 
 def kernels_note(wildcards):
-    return f"resources/engine/{wildcards.dataset}/{condition(wildcards)['network']}.txt"
+    return f"resources/engine/{wildcards.dataset}/{wildcards.study}/{condition(wildcards)['network']}.txt"
 
 
 def run_list(wildcards):

@@ -18,7 +18,7 @@ with jobs.job(snakemake.log[0]):
     device = devices.resolve(snakemake.config["device"], snakemake.threads)
     label = f"{wildcards.study} {wildcards.condition} seed {seed}"
     wanted, kernels = snakemake.config["engine"], Path(snakemake.params.kernels)
-    runner, engine = select.make_trainer(wanted, condition, seed, data, device, kernels)
+    trainer, engine = select.make_trainer(wanted, condition, seed, data, device, kernels)
     key = state.make_key(
         snakemake.input.code,
         device,
@@ -29,7 +29,7 @@ with jobs.job(snakemake.log[0]):
         engine=engine,
     )
     with state.held(Path(snakemake.output.checkpoint).with_name("state.pt"), key) as saved:
-        epochs = loop.train(runner, label, saved)
+        epochs = loop.train(trainer, label, saved)
         provenance = {
             "study": wildcards.study,
             "name": wildcards.condition,
@@ -39,6 +39,6 @@ with jobs.job(snakemake.log[0]):
             "device": device.type,
             "engine": engine,
         }
-        checkpoint.save(snakemake.output.checkpoint, runner.model, condition, provenance)
+        checkpoint.save(snakemake.output.checkpoint, trainer.model, condition, provenance)
         history.write(epochs, snakemake.output.metrics)
         saved.remove()
