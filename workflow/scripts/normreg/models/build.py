@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from normreg.models.description import NORM, RELU, Conv, Layer, MaxPool
 from normreg.models.layers import Dropout, GhostBatchNorm2d
-from normreg.models.networks import NETWORKS, NORM, RELU, Conv, Layer, MaxPool
+from normreg.models.networks import NETWORKS
 
 IMAGE_SHAPE = (1, 28, 28)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from normreg.engines.numba_cpu.errors import UnsupportedError
-from normreg.models.networks import DROPOUT, NORM, RELU, AvgPool, Conv, Network
+from normreg.models.description import DROPOUT, NORM, RELU, AvgPool, Conv, Network
 
 NO_POOL, MAX_POOL, AVERAGE_POOL = 0, 1, 2
 IMAGE_SIZE = 28
