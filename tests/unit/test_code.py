@@ -12,6 +12,7 @@ import pytest
 import torch
 from rewriting import rewrite
 
+from normreg.errors import NormregError
 from normreg.training import state
 from normreg.utils.code import Sources, canonical
 
@@ -127,9 +128,16 @@ def test_follows_every_import(package, script, expected):
     assert set(Sources(package).closure(script)) == {script} | {f"normreg/{name}" for name in expected}
 
 
-def test_relative_imports_are_refused(package):
-    (package / "direct.py").write_text("import os\nfrom . import a")
-    with pytest.raises(ValueError, match=r"direct\.py, line 2: relative import"):
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("import os\nfrom . import a", r"normreg/a\.py, line 2: relative import\. Write the package's name instead"),
+        ("import os\ndef f(:\n", r"normreg/a\.py, line 2: invalid syntax\. Correct this file"),
+    ],
+)
+def test_a_file_that_cannot_be_followed_is_named(package, text, message):
+    (package / "normreg/a.py").write_text(text)
+    with pytest.raises(NormregError, match=message):
         Sources(package).digest("direct.py")
 
 

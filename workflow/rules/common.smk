@@ -3,7 +3,7 @@ import functools
 
 from normreg.analysis.contrasts import find_contrasts
 from normreg.config import studies
-from normreg.errors import ConfigError
+from normreg.errors import ConfigError, NormregError
 from normreg.models.description import as_data
 from normreg.models.networks import NETWORKS
 from normreg.utils.code import Sources
@@ -37,7 +37,14 @@ wildcard_constraints:
 
 def code(script):
     """A param: one digest of the script and the modules it can run. Worked out when a job needs it, read once."""
-    return lambda wildcards: SOURCES.digest(script)
+
+    def digest(wildcards):
+        try:
+            return SOURCES.digest(script)
+        except NormregError as error:
+            raise WorkflowError(f"workflow/scripts/{error}") from None
+
+    return digest
 
 
 @functools.cache

@@ -10,6 +10,8 @@ import hashlib
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from normreg.errors import NormregError
+
 
 class Sources:
     """The scripts in a folder and the package beside them. Reads each file once; a new object sees later edits."""
@@ -33,8 +35,7 @@ class Sources:
         names.
 
         Raises:
-            SyntaxError: a file is not Python.
-            ValueError: a relative import.
+            NormregError: a file is not Python, or imports relatively.
         """
         trees = [f"{name} {self._read(name)[1]}\n" for name in self.closure(script) if name not in self.data]
         return f"{script} {hashlib.sha256(''.join(trees).encode()).hexdigest()[:16]}"
@@ -53,7 +54,10 @@ class Sources:
     def _read(self, name: str) -> tuple[list[str], str]:
         """The files that a file imports, and the digest of its own tree."""
         if name not in self._files:
-            tree = ast.parse((self.folder / name).read_bytes(), name)
+            try:
+                tree = ast.parse((self.folder / name).read_bytes(), name)
+            except SyntaxError as error:
+                raise NormregError(f"{name}, line {error.lineno}: {error.msg}. Correct this file.") from error
             imported = [file for module in _imports(tree, self.package, name) for file in self._files_of(module)]
             self._files[name] = imported, hashlib.sha256(canonical(tree).encode()).hexdigest()
         return self._files[name]
@@ -73,7 +77,7 @@ def _imports(tree: ast.Module, package: str, file: str) -> Iterator[str]:
             yield from (alias.name for alias in node.names if alias.name.split(".")[0] == package)
         elif isinstance(node, ast.ImportFrom):
             if node.level:
-                raise ValueError(f"{file}, line {node.lineno}: relative import. Write the package's name instead.")
+                raise NormregError(f"{file}, line {node.lineno}: relative import. Write the package's name instead.")
             if node.module and node.module.split(".")[0] == package:
                 yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
