@@ -26,7 +26,8 @@ from normreg.engines.numba_cpu.stages import make_stages
 from normreg.engines.numba_cpu.trainer import EngineTrainer
 from normreg.engines.pytorch import TorchTrainer
 from normreg.errors import ConfigError
-from normreg.models.networks import NETWORKS, AvgPool, Conv, Network
+from normreg.models.description import AvgPool, Conv, Network
+from normreg.models.networks import NETWORKS
 
 CPU = torch.device("cpu")
 CONTRACTS = {"torch": contract, "numba": numba_cpu, "cudagraph": cudagraph}

@@ -17,7 +17,8 @@ from normreg.engines.numba_cpu import kernels
 from normreg.engines.numba_cpu.errors import UnsupportedError
 from normreg.engines.numba_cpu.stages import make_stages
 from normreg.engines.numba_cpu.tiles import AVX2, AVX512, choose_registers, forward_tiles, gradient_tiles, split
-from normreg.models.networks import DROPOUT, NETWORKS, NORM, RELU, AvgPool, Conv, MaxPool, Network
+from normreg.models.description import DROPOUT, NORM, RELU, AvgPool, Conv, MaxPool, Network
+from normreg.models.networks import NETWORKS
 from normreg.training import optimizer, penalties
 
 

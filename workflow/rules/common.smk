@@ -1,12 +1,13 @@
 # Reads the configuration once and answers what the rules ask of it. No rules here.
 import functools
-import os
 
 from normreg.analysis.contrasts import find_contrasts
 from normreg.config import studies
 from normreg.config.datasets import DATASETS
-from normreg.errors import ConfigError
-from normreg.utils.code import import_closure
+from normreg.errors import ConfigError, NormregError
+from normreg.models.description import as_data
+from normreg.models.networks import NETWORKS
+from normreg.utils.code import Sources
 from normreg.utils.devices import wants_gpu
 from normreg.utils.locks import release_dead_snakemake
 
@@ -21,6 +22,7 @@ KERNELS = "resources/engine/kernels"  # compiled code of the CPU engine
 ALIVE = release_dead_snakemake() if workflow.is_main_process else None
 FIRST_SEED = config["seeds"][0]
 USE_GPU = wants_gpu(config["device"])
+SOURCES = Sources(SCRIPTS, data=["normreg/models/networks.py"])  # see network_data
 
 # For the report's overview, which sees nothing but the studies.
 config["resolved"] = {"title": f"{RUN.name} on {DATASETS[config['dataset']].name}", **studies.resolved_settings(RUN)}
@@ -34,9 +36,15 @@ wildcard_constraints:
 
 
 def code(script):
-    """The script and what it imports, relative to the working directory: absolute paths would retrain a copied project."""
-    files = import_closure(SCRIPTS / script, SCRIPTS / "normreg")
-    return [os.path.relpath(file) for file in files]
+    """A param: one digest of the script and the modules it can run. Worked out when a job needs it, read once."""
+
+    def digest(wildcards):
+        try:
+            return SOURCES.digest(script)
+        except NormregError as error:
+            raise WorkflowError(f"workflow/scripts/{error}") from None
+
+    return digest
 
 
 @functools.cache
@@ -58,6 +66,19 @@ def condition(wildcards):
         names = ", ".join(conditions)
         raise WorkflowError(f"study {wildcards.study} has no condition '{wildcards.condition}'; it has {names}.")
     return conditions[wildcards.condition]
+
+
+def network_data(*names):
+    """A param: networks as data, because the digest of the code leaves them out."""
+    return {name: as_data(NETWORKS[name]) for name in names}
+
+
+def own_network(wildcards):
+    return network_data(condition(wildcards)["network"])
+
+
+def all_networks(wildcards):
+    return network_data(*sorted({settings["network"] for settings in run_of(wildcards).conditions.values()}))
 
 
 def kernels_note(wildcards):

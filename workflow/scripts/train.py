@@ -20,9 +20,10 @@ with jobs.job(snakemake.log[0]):
     wanted, kernels = snakemake.config["engine"], Path(snakemake.params.kernels)
     trainer, engine = select.make_trainer(wanted, condition, seed, data, device, kernels)
     key = state.make_key(
-        snakemake.input.code,
+        snakemake.params.code,
         device,
         condition=dict(condition),
+        network=snakemake.params.network,
         seed=seed,
         data=digest,
         threads=snakemake.threads,

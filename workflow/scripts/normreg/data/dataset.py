@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from normreg.errors import DataError
-from normreg.models.networks import IMAGE_SHAPE
+from normreg.models.description import IMAGE_SHAPE
 from normreg.utils.atomic import replacing
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from jsonschema import Draft202012Validator, ValidationError, validators
 
 from normreg.errors import ConfigError
+from normreg.models.description import CLASSES, IMAGE_SHAPE
 from normreg.models.networks import NETWORKS
 
 Contract = Mapping[str, Any]
@@ -27,8 +28,8 @@ class DataFacts(NamedTuple):
     """
 
     train_images: int
-    shape: tuple[int, ...] = (28, 28)
-    classes: int = 10
+    shape: tuple[int, ...] = IMAGE_SHAPE[1:]
+    classes: int = CLASSES
 
     @classmethod
     def of(cls, data: Any) -> "DataFacts":
@@ -145,10 +146,11 @@ def unfit(data: DataFacts) -> str | None:
     """Why the networks at hand cannot be trained on such data; None if they can."""
     if data.train_images < 1:
         return "there is no training image"
-    if data.shape != (28, 28):
-        return f"images are {' x '.join(str(n) for n in data.shape)}, expected 28 x 28"
-    if not 1 <= data.classes <= 10:
-        return f"the data has {data.classes} classes, expected 1 to 10"
+    if data.shape != IMAGE_SHAPE[1:]:
+        found, expected = (" x ".join(str(n) for n in shape) for shape in (data.shape, IMAGE_SHAPE[1:]))
+        return f"images are {found}, expected {expected}"
+    if not 1 <= data.classes <= CLASSES:
+        return f"the data has {data.classes} classes, expected 1 to {CLASSES}"
     return None
 
 

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from normreg.errors import ConfigError
+from normreg.models.description import DROPOUT, IMAGE_SHAPE, NORM, RELU, AvgPool, Conv, Layer, MaxPool
 from normreg.models.layers import Dropout, GhostBatchNorm2d
-from normreg.models.networks import DROPOUT, IMAGE_SHAPE, NETWORKS, NORM, RELU, AvgPool, Conv, Layer, MaxPool
+from normreg.models.networks import NETWORKS
 
 # Norms by name: from channels and ghost batches per batch to a module.
 NORMS: dict[str, Callable[[int, int], nn.Module]] = {

@@ -8,7 +8,7 @@ import hashlib
 import io
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,19 +21,17 @@ from normreg.utils.locks import exclusive
 log = logging.getLogger("normreg")
 
 
-def make_key(code: Iterable[str | Path], device: torch.device, **parts: Any) -> dict[str, str]:
+def make_key(code: str, device: torch.device, **parts: Any) -> dict[str, str]:
     """What a state must agree in to be used, each part as text.
 
     Args:
-        code: the source files training depends on; their content counts, not their place or time.
+        code: the digest of all code that training runs, see `normreg.utils.code`.
         device: its kind counts, and for a GPU the model: others round differently.
-        parts: condition, seed, data digest, threads, engine: anything JSON can hold.
+        parts: condition, network, seed, data digest, threads, engine: anything JSON can hold.
     """
-    contents = sorted(hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in code)
     kind = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
     texts = {name: json.dumps(value, sort_keys=True) for name, value in parts.items()}
-    digest = hashlib.sha256("".join(contents).encode()).hexdigest()
-    return {**texts, "code": digest, "device": kind, "torch": str(torch.__version__)}
+    return {**texts, "code": code, "device": kind, "torch": str(torch.__version__)}
 
 
 class StateFile:

@@ -19,9 +19,9 @@ from normreg.engines.contract import (
 )
 from normreg.engines.numba_cpu.errors import UnsupportedError
 from normreg.engines.numba_cpu.stages import IMAGE_SIZE, make_stages
+from normreg.models.description import CLASSES
 from normreg.models.networks import NETWORKS
 
-CLASSES = 10  # logits of a network
 CONTRACT = keys(
     {
         "network": one_of(*NETWORKS),  # and `make_stages` must know its layers

@@ -3,10 +3,10 @@
 from dataclasses import dataclass, fields, replace
 
 from normreg.engines.numba_cpu.errors import UnsupportedError
-from normreg.models.networks import DROPOUT, NORM, RELU, AvgPool, Conv, Layer, MaxPool, Network
+from normreg.models.description import DROPOUT, IMAGE_SHAPE, NORM, RELU, AvgPool, Conv, Layer, MaxPool, Network
 
 NO_POOL, MAX_POOL, AVERAGE_POOL = 0, 1, 2
-IMAGE_SIZE = 28
+IMAGE_SIZE = IMAGE_SHAPE[1]
 # Kinds of layers and their settings: a kind or a setting that is not here has no kernels.
 KNOWN = {Conv: {"channels", "kernel", "padding", "then"}, MaxPool: {"size"}, AvgPool: {"size"}}
 
