@@ -7,7 +7,6 @@ from normreg.config import studies
 from normreg.errors import ConfigError
 from normreg.utils.code import import_closure
 from normreg.utils.devices import wants_gpu
-from normreg.utils.locks import release_dead_snakemake
 
 try:
     config.update(studies.check_config(config))
@@ -16,8 +15,6 @@ except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
 KERNELS = "resources/engine/kernels"  # compiled code of the CPU engine
-# After a SIGKILL of Snakemake the same command goes on, without --unlock.
-ALIVE = release_dead_snakemake() if workflow.is_main_process else None
 FIRST_SEED = config["seeds"][0]
 NAMES = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST", "kmnist": "KMNIST", "digits": "digits"}
 USE_GPU = wants_gpu(config["device"])
