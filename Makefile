@@ -41,7 +41,7 @@ lint: $(READY)
 
 lock:
 	{ echo '# Every pin of the project, runtime and development tools. Made by `make lock` from pyproject.toml.'; \
-	  uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --no-header --no-annotate --quiet; \
+	  uv pip compile pyproject.toml --group workflow --group dev --universal --python-version 3.11 --no-header --no-annotate --quiet; \
 	} > requirements.lock
 	{ printf '%s\n' '# Conda environment of the rules: the pins of requirements.lock. Made by `make lock`.' \
 	    'channels: [conda-forge]' 'dependencies:' '  - python=3.12' '  - pip' '  - pip:'; \

@@ -2,6 +2,7 @@
 
 import copy
 import math
+import re
 import shutil
 import subprocess
 import sys
@@ -32,7 +33,7 @@ class Case:
     """What is written to config.yaml and to the study's file; `names` are keys of which a refusal has to name one."""
 
     kind: str
-    configuration: Any
+    config: Any
     study: Any
     study_text: bytes | None = None
     config_text: bytes | None = None
@@ -64,6 +65,8 @@ def _write_integer(dumper: Any, value: int) -> yaml.ScalarNode:
 
 
 _Dumper.add_representer(int, _write_integer)
+# As texts, names like 1e5 need quotes: YAML 1.2 and the reader of studies take them for numbers, PyYAML does not.
+_Dumper.add_implicit_resolver("tag:yaml.org,2002:float", re.compile("[0-9]+[eE][-+]?[0-9]+$"), list("0123456789"))
 
 
 def dump(content: Any) -> bytes:

@@ -1,16 +1,13 @@
-"""The state file: kept whole, used only by the run it belongs to; locks and leftovers of dead processes."""
+"""The state file: kept whole, used only by the run it belongs to."""
 
 import os
 import pickle
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import torch
 
 from normreg.training import state
-from normreg.utils import atomic, locks
 
 CPU = torch.device("cpu")
 CONTENT = {"trainer": {"w": torch.arange(5.0)}, "history": [{"epoch": 1, "train_loss": 0.1}]}
@@ -120,59 +117,3 @@ def test_an_earlier_state_survives_a_failed_save(tmp_path, key, monkeypatch):
         file.save({})
     assert same(file.load(), CONTENT)
     assert [p.name for p in tmp_path.glob(".s*")] == []
-
-
-def test_leftovers_of_dead_processes_go_and_those_of_living_ones_stay(tmp_path):
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
-    for name in (f".s.{dead.pid}.pt", f".other.{dead.pid}.pt", f".s.{os.getppid()}.pt", ".s.notes.pt"):
-        (tmp_path / name).write_text("")
-    with atomic.replacing(tmp_path / "s.pt") as temporary:
-        temporary.write_text("new")
-    left = {path.name for path in tmp_path.iterdir()}
-    assert left == {"s.pt", f".other.{dead.pid}.pt", f".s.{os.getppid()}.pt", ".s.notes.pt"}
-
-
-def test_lock_is_exclusive_names_its_holder_and_leaves_nothing(tmp_path, caplog, monkeypatch):
-    waits = []
-
-    def wait(_seconds):
-        waits.append(1)
-        if len(waits) == 3:
-            holder.kill()
-            holder.wait()
-
-    code = (
-        "import sys, time; from pathlib import Path; from normreg.utils.locks import exclusive\n"
-        "with exclusive(Path(sys.argv[1]), 'it'): print('held', flush=True); time.sleep(60)"
-    )
-    path = tmp_path / ".lock"
-    holder = subprocess.Popen(
-        [sys.executable, "-c", code, str(path)],
-        stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-    assert holder.stdout.readline() == b"held\n"
-    monkeypatch.setattr(locks.time, "sleep", wait)
-    with locks.exclusive(path, "it"):
-        assert len(waits) == 3
-        assert caplog.text.count(f"it is in the hands of process {holder.pid} on ") == 1
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_locks_of_a_dead_snakemake_go_and_those_of_a_living_one_stay(tmp_path):
-    home = tmp_path / ".snakemake"
-    (home / "locks").mkdir(parents=True)
-    (home / "locks/0.output.lock").write_text("results/x")
-    first = locks.release_dead_snakemake(home)
-    assert list((home / "locks").iterdir()) == []
-    (home / "locks/0.output.lock").write_text("results/x")
-    second = locks.release_dead_snakemake(home)  # the first one lives
-    assert len(list((home / "locks").iterdir())) == 1
-    first.close()
-    third = locks.release_dead_snakemake(home)  # the second still does
-    assert len(list((home / "locks").iterdir())) == 1
-    second.close()
-    third.close()
-    locks.release_dead_snakemake(home).close()
-    assert list((home / "locks").iterdir()) == []

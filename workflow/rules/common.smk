@@ -9,7 +9,6 @@ from normreg.models.description import as_data
 from normreg.models.networks import NETWORKS
 from normreg.utils.code import Sources
 from normreg.utils.devices import wants_gpu
-from normreg.utils.locks import release_dead_snakemake
 
 try:
     config.update(studies.check_config(config))
@@ -18,8 +17,6 @@ except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
 KERNELS = "resources/engine/kernels"  # compiled code of the CPU engine
-# After a SIGKILL of Snakemake the same command goes on, without --unlock.
-ALIVE = release_dead_snakemake() if workflow.is_main_process else None
 FIRST_SEED = config["seeds"][0]
 USE_GPU = wants_gpu(config["device"])
 SOURCES = Sources(SCRIPTS, data=["normreg/models/networks.py"])  # see network_data

@@ -4,7 +4,6 @@ The file is no output of the rule, so Snakemake leaves it alone when a job dies.
 depend on; a state with another key, or a damaged one, is never used.
 """
 
-import hashlib
 import io
 import json
 import logging
@@ -16,6 +15,7 @@ from typing import Any
 import torch
 
 from normreg.utils.atomic import replacing
+from normreg.utils.digests import sha256
 from normreg.utils.locks import exclusive
 
 log = logging.getLogger("normreg")
@@ -51,7 +51,7 @@ class StateFile:
         payload = buffer.getvalue()
         _unpack(payload)
         with replacing(self.path) as temporary:
-            temporary.write_bytes(hashlib.sha256(payload).digest() + payload)
+            temporary.write_bytes(bytes.fromhex(sha256(payload)) + payload)
 
     def load(self) -> dict[str, Any] | None:
         """What an earlier process saved under the same key; None, with the reason in the log, if it is of no use."""
@@ -60,7 +60,7 @@ class StateFile:
         except FileNotFoundError:
             return None
         reason = "it is damaged"
-        if hashlib.sha256(stored[32:]).digest() == stored[:32]:
+        if sha256(stored[32:]) == stored[:32].hex():
             saved = _unpack(stored[32:])
             differing = sorted(
                 k for k in self.key.keys() | saved["key"].keys() if self.key.get(k) != saved["key"].get(k)
