@@ -24,7 +24,8 @@ import worker
 from normreg.config import studies
 from normreg.data import augmentation
 from normreg.engines import pytorch
-from normreg.models import build, layers
+from normreg.models import layers
+from normreg.models.build import build
 from normreg.training import streams
 
 CPU = torch.device("cpu")
