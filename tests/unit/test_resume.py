@@ -45,7 +45,7 @@ def test_killed_while_it_writes_it_ends_with_the_same_bits(make_job, run):
 def test_killed_at_random_times_it_ends_with_the_same_bits(make_job, run):
     whole, killed = make_job(run, "whole"), make_job(run, "killed")
     seconds = whole.finish()
-    kill_training.kill_at_random(killed, 20, seconds, random.Random(run))
+    kill_training.kill_at_random(killed, 10, seconds, random.Random(run))
     assert killed.outcome() == whole.outcome()
     assert killed.files() == ["checkpoint.pt", "metrics.csv"]
 
