@@ -45,6 +45,7 @@ class Interrupted:
 
     def open_gate(self, epoch: int) -> None:
         """Lets the job say the lines of the epochs up to `epoch`; the state of the one after it may be saved too."""
+        self.opened = epoch
         new = self.gate.with_name("gate.new")
         new.write_text(str(epoch))
         new.replace(self.gate)
@@ -54,12 +55,13 @@ class Interrupted:
         return path.read_text() if path.exists() else ""
 
     def wait_for(self, pattern: str) -> None:
-        """Until the log of the job at work matches `pattern`."""
+        """Until the log of the job at work matches `pattern`; fails if the job stands at the gate and it does not."""
 
         def seen() -> bool:
-            ended = self.process.poll() is not None
-            found = re.search(pattern, self.log(), re.S) is not None
+            ended, log = self.process.poll() is not None, self.log()
+            found = re.search(pattern, log, re.S) is not None
             assert found or not ended, self.process.stdout.read()
+            assert found or f": epoch {self.opened}/" not in log, log
             return found
 
         wait_until(seen, self.log)
