@@ -15,6 +15,7 @@ import numpy as np
 import torch
 import yaml
 from hypothesis import strategies as st
+from waiting import HANG
 
 from normreg.config import schema
 from normreg.config import studies as configuration
@@ -394,7 +395,7 @@ def dry_run(case: Case, project: Path, scratch: Path) -> str:
         outcome = "refused"
     case.write(project / "config/config.yaml", project / "config/studies")
     command = [sys.executable, "-m", "snakemake", "-n", "--quiet", "host", "--cores", "1", "training"]
-    done = subprocess.run(command, cwd=project, capture_output=True, timeout=300, check=False)
+    done = subprocess.run(command, cwd=project, capture_output=True, timeout=HANG, check=False)
     text = (done.stdout + done.stderr).decode("utf-8", "backslashreplace")
     assert (done.returncode == 0) == (outcome == "accepted"), f"{outcome} in process, but: {text}"
     assert "Traceback" not in text, text
