@@ -36,7 +36,9 @@ def start(root):
     yield run
     for process in started:
         process.kill()
-        process.communicate()
+        process.wait()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            pipe.close()
 
 
 def kill(process):
@@ -49,13 +51,12 @@ def test_the_second_waits_says_for_whom_and_goes_on_when_the_first_is_killed(sta
     first = start(HOLD, lock)
     assert first.stdout.readline() == "held\n"
     second = start(HOLD, lock)
+    second.stdin.close()  # with the lock it ends at once
     said = second.stderr.readline()
     assert said.startswith(f"it is in the hands of process {first.pid} on {socket.gethostname()} ({lock}). Waiting")
     assert second.poll() is None
     kill(first)
-    assert second.stdout.readline() == "held\n"
-    out, err = second.communicate("")
-    assert (second.returncode, out, err) == (0, "", "")
+    assert (second.stdout.read(), second.stderr.read(), second.wait()) == ("held\n", "", 0)
     assert list(lock.parent.iterdir()) == []
 
 
@@ -126,13 +127,12 @@ def test_two_writers_of_one_file_come_one_after_the_other(start, tmp_path):
     first = start(WRITE, tmp_path / "x.csv")
     temporary = first.stdout.readline()
     second = start(WRITE, tmp_path / "x.csv")
+    second.stdin.close()  # with the lock it goes on to its end
     assert f"{tmp_path / 'x.csv'} is in the hands of process {first.pid}" in second.stderr.readline()
     assert not (tmp_path / "x.csv").exists()
     first.communicate("\n")
-    assert second.stdout.readline() == temporary
-    assert (tmp_path / "x.csv").read_text() == "whole"  # the first one's, while the second has written half of its own
-    second.communicate("\n")
-    assert (first.returncode, second.returncode) == (0, 0)
+    assert (second.stdout.read(), second.wait(), first.returncode) == (temporary, 0, 0)
+    assert (tmp_path / "x.csv").read_text() == "whole"
     assert [path.name for path in tmp_path.iterdir()] == ["x.csv"]
 
 
