@@ -5,11 +5,14 @@ BIN := .venv/bin
 READY := .venv/.ready-$(shell cksum requirements.lock | cut -d' ' -f1)
 SMK := workflow/rules/*.smk Snakefile
 
-.PHONY: help digits test lint lock clean
+PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal
+
+.PHONY: help digits test test-all lint lock clean
 
 help:
 	@echo "make digits   set up .venv, run the eight conditions on scikit-learn's digits, end with report.html"
-	@echo "make test     set up .venv, run all tests"
+	@echo "make test     set up .venv, run the tests"
+	@echo "make test-all the same and the slow ones: all five published studies, kills at random times, more fuzz"
 	@echo "make lint     formatting, linters, types"
 	@echo "make lock     requirements.lock and envs/normreg.yaml from pyproject.toml (needs uv)"
 	@echo "make clean    delete results, logs, the prepared data and the report"
@@ -30,7 +33,10 @@ digits: $(READY)
 	@echo "Report:   report.html (open it in a browser)"
 
 test: $(READY)
-	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
+	$(PYTEST)
+
+test-all: $(READY)
+	$(PYTEST) -m "" --hypothesis-profile=thorough
 
 lint: $(READY)
 	$(BIN)/snakefmt --check --compact-diff Snakefile workflow
@@ -41,7 +47,7 @@ lint: $(READY)
 
 lock:
 	{ echo '# Every pin of the project, runtime and development tools. Made by `make lock` from pyproject.toml.'; \
-	  uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --no-header --no-annotate --quiet; \
+	  uv pip compile pyproject.toml --group workflow --group dev --universal --python-version 3.11 --no-header --no-annotate --quiet; \
 	} > requirements.lock
 	{ printf '%s\n' '# Conda environment of the rules: the pins of requirements.lock. Made by `make lock`.' \
 	    'channels: [conda-forge]' 'dependencies:' '  - python=3.12' '  - pip' '  - pip:'; \

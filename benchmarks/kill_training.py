@@ -59,10 +59,18 @@ class Job:
         self.processes = multiprocessing.get_context("forkserver")
         self.processes.set_forkserver_preload(PRELOAD)
 
-    def start(self, die_at: tuple[str, int] | None = None) -> multiprocessing.process.BaseProcess:
-        """Starts the job; `die_at` makes it kill itself at the n-th "replace" (of a file) or "write" (half a state)."""
+    def start(
+        self, die_at: tuple[str, int] | None = None, number: int = signal.SIGKILL
+    ) -> multiprocessing.process.BaseProcess:
+        """Starts the job.
+
+        Args:
+            die_at: the job sends itself a signal at its n-th "replace" (of a file) or "write" (after half a state).
+            number: that signal.
+        """
+        die = die_at and (*die_at, number)
         process = self.processes.Process(
-            target=_run, args=(self.folder, self.data, self.condition, self.engine, die_at), daemon=True
+            target=_run, args=(self.folder, self.data, self.condition, self.engine, die), daemon=True
         )
         process.start()
         return process
@@ -96,10 +104,10 @@ class Job:
         return sorted(file.name for file in self.folder.iterdir() if file.name != "job.log")
 
 
-def _run(folder: Path, data: Path, condition: dict[str, Any], engine: str, die_at: tuple[str, int] | None) -> None:
+def _run(folder: Path, data: Path, condition: dict[str, Any], engine: str, die: tuple[str, int, int] | None) -> None:
     """In the new process: what Snakemake does for the train rule."""
-    if die_at:
-        _die(*die_at)
+    if die:
+        _die(*die)
     modules = sorted((ROOT / "workflow/scripts/normreg").rglob("*.py"))
     job = SimpleNamespace(
         log=[str(folder / "job.log")],
@@ -114,8 +122,8 @@ def _run(folder: Path, data: Path, condition: dict[str, Any], engine: str, die_a
         runpy.run_path(str(ROOT / "workflow/scripts/train.py"), init_globals={"snakemake": job})
 
 
-def _die(event: str, count: int) -> None:
-    """Makes this process kill itself at the `count`-th event."""
+def _die(event: str, count: int, number: int) -> None:
+    """Makes this process send itself the signal `number` at the `count`-th event."""
     left = [count]
 
     def due() -> bool:
@@ -126,29 +134,37 @@ def _die(event: str, count: int) -> None:
 
     def killing_replace(source: Any, target: Any) -> None:
         if event == "replace" and due():
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), number)
         replace(source, target)
 
     def killing_write(path: Path, content: bytes) -> int:
         if event == "write" and due():
             write_bytes(path, content[: len(content) // 2])
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), number)
         return write_bytes(path, content)
 
     os.replace, Path.write_bytes = killing_replace, killing_write  # type: ignore[assignment,method-assign]
 
 
 def kill_at_random(job: Job, kills: int, longest: float, times: random.Random) -> tuple[int, int]:
-    """Starts the job over and over, each time killed after up to `longest` seconds, then lets it end.
+    """Starts the job over and over, each time killed at a random time, then lets it end.
+
+    Args:
+        job: of whose starts at least one goes on from a state.
+        kills: to be made.
+        longest: seconds up to which a kill comes at first, the job's own time; a little more at every start, so that
+            some kill comes after the first state however slow the machine has become.
+        times: the random times.
 
     Returns:
         Kills that hit the running job (some come after its end: then it is begun anew), and how many of the starts
         went on from a state.
     """
     hits = resumed = 0
-    while hits < kills:
+    while hits < kills or not resumed:
         process = job.start()
         process.join(times.uniform(0.0, longest))
+        longest *= 1.05
         process.kill()
         process.join()
         hits += process.exitcode == -signal.SIGKILL

@@ -20,7 +20,8 @@ from torchvision import transforms
 
 from normreg.config.condition import Condition
 from normreg.data.dataset import Dataset
-from normreg.models.networks import NETWORKS, NORM, RELU, Conv, MaxPool
+from normreg.models.description import NORM, RELU, Conv, MaxPool
+from normreg.models.networks import NETWORKS
 
 
 class GhostBatchNorm(nn.BatchNorm2d):

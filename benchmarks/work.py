@@ -1,6 +1,7 @@
 """How much arithmetic a network takes, counted from its layers. Convolutions only: all else is below two percent."""
 
-from normreg.models.networks import NETWORKS, Conv
+from normreg.models.description import Conv
+from normreg.models.networks import NETWORKS
 
 _SIDE = 28  # pixels
 

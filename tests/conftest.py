@@ -1,22 +1,62 @@
-"""Shared by all tests: one thread, so that results and times do not depend on the machine's cores."""
+"""Shared by all tests: one thread, so that results do not depend on the machine's cores; what is made only once."""
 
 import os
 
 os.environ["OMP_NUM_THREADS"] = "1"
 
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
+from hypothesis import HealthCheck, settings
+from waiting import HANG
 
 torch.set_num_threads(1)
+
+# `make test` loads "quick", `make test-all` loads "thorough". Both make the same examples every time.
+settings.register_profile(
+    "quick",
+    max_examples=150,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+settings.register_profile("thorough", settings.get_profile("quick"), max_examples=1000)
+settings.load_profile("quick")
 
 
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The project's folder."""
     return Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def common_folder(tmp_path_factory) -> Path:
+    """A folder that all test processes of one call of pytest see."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def made_once(common_folder):
+    """A function that makes a folder for all test processes: the first that asks makes it, the others wait."""
+
+    def get(name: str, make: Callable[[Path], object]) -> Path:
+        folder, done = common_folder / name, common_folder / f"{name}.done"
+        with FileLock(common_folder / f"{name}.lock", timeout=HANG):
+            if not done.exists():
+                assert not folder.exists(), f"{name} was begun and did not succeed: see the first error"
+                folder.mkdir()
+                make(folder)
+                done.touch()
+        return folder
+
+    return get
 
 
 class _Tables(HTMLParser):

@@ -2,6 +2,7 @@
 
 import copy
 import math
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import numpy as np
 import torch
 import yaml
 from hypothesis import strategies as st
+from waiting import HANG
 
 from normreg.config import schema
 from normreg.config import studies as configuration
@@ -32,7 +34,7 @@ class Case:
     """What is written to config.yaml and to the study's file; `names` are keys of which a refusal has to name one."""
 
     kind: str
-    configuration: Any
+    config: Any
     study: Any
     study_text: bytes | None = None
     config_text: bytes | None = None
@@ -64,6 +66,8 @@ def _write_integer(dumper: Any, value: int) -> yaml.ScalarNode:
 
 
 _Dumper.add_representer(int, _write_integer)
+# As texts, names like 1e5 need quotes: YAML 1.2 and the reader of studies take them for numbers, PyYAML does not.
+_Dumper.add_implicit_resolver("tag:yaml.org,2002:float", re.compile("[0-9]+[eE][-+]?[0-9]+$"), list("0123456789"))
 
 
 def dump(content: Any) -> bytes:
@@ -391,7 +395,7 @@ def dry_run(case: Case, project: Path, scratch: Path) -> str:
         outcome = "refused"
     case.write(project / "config/config.yaml", project / "config/studies")
     command = [sys.executable, "-m", "snakemake", "-n", "--quiet", "host", "--cores", "1", "training"]
-    done = subprocess.run(command, cwd=project, capture_output=True, timeout=300, check=False)
+    done = subprocess.run(command, cwd=project, capture_output=True, timeout=HANG, check=False)
     text = (done.stdout + done.stderr).decode("utf-8", "backslashreplace")
     assert (done.returncode == 0) == (outcome == "accepted"), f"{outcome} in process, but: {text}"
     assert "Traceback" not in text, text

@@ -1,7 +1,6 @@
 """Small made-up data and conditions for the tests of the library."""
 
 import copy
-import os
 from typing import Any
 
 import numpy as np
@@ -50,19 +49,18 @@ def run_training(tmp_path):
 
     def run(chosen: Condition, seed: int, data: Dataset, label: str = "x"):
         state = StateFile(tmp_path / "state.pt", {})
-        runner = TorchTrainer(chosen, seed, data, torch.device("cpu"))
-        history = loop.train(runner, label, state)
+        trainer = TorchTrainer(chosen, seed, data, torch.device("cpu"))
+        history = loop.train(trainer, label, state)
         state.remove()
-        return runner.model, history
+        return trainer.model, history
 
     return run
 
 
 @pytest.fixture(scope="session")
-def kernel_cache(tmp_path_factory):
+def kernel_cache(common_folder):
     """Where the engine's compiled kernels lie: compiled once for all tests and all test processes."""
-    own = tmp_path_factory.getbasetemp()
-    return (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "kernels"
+    return common_folder / "kernels"
 
 
 @pytest.fixture(scope="session")

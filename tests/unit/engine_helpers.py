@@ -36,7 +36,7 @@ def make_engine(name, largest, cache, dropout=0, registers=None):
 def make_model(name, splits):
     """The same in PyTorch, in double precision, with norms that are not at their start."""
     torch.manual_seed(0)
-    model = build(name, "gbn", splits, 0.0)
+    model = build({"network": name, "norm": "gbn", "num_splits": splits, "dropout": 0.0})
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.ndim == 1:

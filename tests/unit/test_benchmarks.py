@@ -24,7 +24,8 @@ import worker
 from normreg.config import studies
 from normreg.data import augmentation
 from normreg.engines import pytorch
-from normreg.models import build, layers
+from normreg.models import layers
+from normreg.models.build import build
 from normreg.training import streams
 
 CPU = torch.device("cpu")
@@ -95,7 +96,7 @@ def _copy_parameters(source: torch.nn.Module, target: torch.nn.Module) -> None:
 @pytest.mark.parametrize("network", recipes.NETWORKS)
 def test_both_build_the_network_of_every_recipe(network, name):
     chosen = recipes.make_condition(network, name, epochs=3)
-    ours = build(network, chosen["norm"], chosen["num_splits"], chosen["dropout"])
+    ours = build(chosen)
     theirs = notebook_loop.Net(chosen)
     assert [p.shape for p in ours.parameters()] == [p.shape for p in theirs.parameters()]
     rates = [m.p for m in theirs.modules() if isinstance(m, torch.nn.Dropout)]
@@ -121,7 +122,7 @@ def test_multiply_adds_are_the_known_figures():
 @pytest.mark.parametrize("network", recipes.NETWORKS)
 def test_multiply_adds_agree_with_what_the_convolutions_do(network):
     counts = []
-    model = build(network, "bn", 1).eval()
+    model = build({"network": network, "norm": "bn", "num_splits": 1, "dropout": 0.1}).eval()
     for module in model.modules():
         if isinstance(module, torch.nn.Conv2d):
             module.register_forward_hook(lambda m, _, out: counts.append(m.weight.numel() * out[0, 0].numel()))

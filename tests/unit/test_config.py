@@ -171,7 +171,7 @@ def test_unknown_study_lists_those_at_hand(settings, root, monkeypatch):
         ("schedule", {}, ["key 'schedule'", "exactly one"]),
         ("schedule", {"constant": {}, "step": {"step_size": 1, "gamma": 0.1}}, ["key 'schedule'", "exactly one"]),
         ("schedule", {"step": {"step_size": 3}}, ["key 'schedule.step.gamma' is missing"]),
-        ("schedule.onecycle.max_lr", "1e-3", ["found '1e-3' (a text: YAML reads 1e-5 as text"]),
+        ("schedule.onecycle.max_lr", "fast", ["key 'schedule.onecycle.max_lr'", "found 'fast'", "above 0"]),
         ("augmentation", [{"flip": {}}], ["unknown key 'augmentation.0.flip'", "rotation, affine, jitter"]),
         ("augmentation", [{"rotation": {"degrees": 7}}], ["key 'augmentation.0.rotation.fill' is missing"]),
         ("penalty_scope", "some", ["key 'penalty_scope'", "all (every parameter) or weights"]),
@@ -251,13 +251,13 @@ def test_studies_with_published_results_are_listed_by_name(tmp_path, monkeypatch
         ("published.conditions.l1-bn.last5_accuracy", [99.0] * 6, ["l1-bn.last5_accuracy'", "five accuracies"]),
         ("published.conditions.l1-bn.last5_loss", [0.01] * 4, ["l1-bn.last5_loss'", "five losses"]),
         ("published.conditions.l1-bn.last5_loss", [0.01] * 4 + [-1], ["l1-bn.last5_loss.4'", "found -1"]),
-        ("published.conditions.l1-bn.last5_loss", ["1e-2"] * 5, ["l1-bn.last5_loss.0'", "YAML reads 1e-5 as text"]),
+        ("published.conditions.l1-bn.last5_loss", ["low"] * 5, ["l1-bn.last5_loss.0'", "found 'low'"]),
         ("published.conditions.l1-bn.note", 3, ["l1-bn.note'", "found 3", "a text"]),
         ("readme", {"key": "epochs"}, ["key 'readme'", "a list of entries"]),
         ("readme", [README_ENTRY | {"reason": "x"}], ["unknown key 'readme.0.reason'", "key, readme, executed, note"]),
         ("readme", [{"key": "epochs", "readme": 15}], ["key 'readme.0.executed' is missing"]),
         ("readme", [README_ENTRY | {"key": "a b"}], ["key 'readme.0.key'", "found 'a b'", "a dotted key"]),
-        ("readme", [README_ENTRY | {"readme": "1e-4"}], ["key 'readme.0.readme'", "YAML reads 1e-5 as text"]),
+        ("readme", [README_ENTRY | {"readme": "4 times"}], ["key 'readme.0.readme'", "found '4 times'"]),
         ("readme", [README_ENTRY | {"executed": [1]}], ["key 'readme.0.executed'", "found [1]", "or null"]),
     ],
     ids=str,
@@ -323,6 +323,34 @@ def test_yaml_that_is_not_what_it_seems(tmp_path, monkeypatch, root, text, fragm
     assert fragment in str(caught.value)
     assert len(str(caught.value)) < 400
     assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("1e-5", 1e-5),
+        ("1.0e-5", 1e-5),
+        ("1E-5", 1e-5),
+        ("2.5e3", 2500.0),
+        ("1e5", 100000.0),
+        ("+1e+5", 1e5),
+        (".5e-3", 5e-4),
+        ("3.", 3.0),
+    ],
+)
+def test_a_number_may_be_written_as_in_yaml_1_2(tmp_path, monkeypatch, root, text, number):
+    monkeypatch.setattr(studies, "STUDIES", tmp_path)
+    content = (root / "config/studies/controlled.yaml").read_text()
+    (tmp_path / "mine.yaml").write_text(content.replace("l1: 1.0e-5", f"l1: {text}"))
+    run = studies.load_run({"study": "mine", "network": None, "epochs": None})
+    found = run.conditions["l1-bn"]["lambdas"]["l1"]
+    assert (type(found), found) == (float, number)
+
+
+@pytest.mark.parametrize("text", ["e5", "1e", "1e-", "1e5.0", "1-e5", "0x1e5", "'1e-5'", "1e5_0"])
+def test_what_only_looks_like_a_number_is_none(tmp_path, text):
+    (tmp_path / "x.yaml").write_text(f"a: {text}")
+    assert not isinstance(schema.read_yaml(tmp_path / "x.yaml")["a"], float)
 
 
 def test_yaml_anchors_and_merges_are_fine(tmp_path):

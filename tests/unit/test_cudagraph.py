@@ -8,14 +8,16 @@ import pytest
 import tape
 import torch
 
+from normreg.data import augmentation
 from normreg.engines import pytorch, select
 from normreg.engines.cudagraph import buffers, capture, sgd, steps
 from normreg.engines.cudagraph import trainer as graph_trainer
 from normreg.engines.cudagraph.capture import CaptureError
 from normreg.engines.cudagraph.trainer import GraphTrainer
 from normreg.engines.pytorch import TorchTrainer
+from normreg.models.build import build
 from normreg.models.layers import Dropout
-from normreg.training import penalties
+from normreg.training import penalties, streams
 from normreg.training.loop import train
 from normreg.training.state import StateFile
 
@@ -78,9 +80,19 @@ def test_replays_change_the_same_bits_as_the_steps(run, blobs):
     assert same(bits(eager), bits(recorded))
 
 
-@pytest.mark.parametrize("chunk", [16, 49, 4096])
-def test_both_paths_train_on_the_same_images(run, blobs, monkeypatch, chunk):
-    monkeypatch.setattr(buffers, "_CHUNK", chunk)
+def test_more_images_than_are_augmented_at_once_are_those_of_one_call(condition, blobs):
+    chosen = condition(augmentation=JITTER)
+    many = torch.arange(5000) % len(blobs.train_images)
+    images, labels = torch.tensor(blobs.train_images)[many], torch.tensor(blobs.train_labels).long()[many]
+    made = buffers.EpochBuffers(chosen, 3, images, labels, 1)
+    made.fill(2, [(0.1, 0.9)])
+    order = torch.randperm(5000, generator=streams.generator(3, streams.ORDER, 2))
+    draws = augmentation.draw(JITTER, 5000, streams.generator(3, streams.AUGMENTATION, 2))
+    assert torch.equal(made.images, augmentation.apply(JITTER, draws, images[order]))
+    assert torch.equal(made.labels, labels[order])
+
+
+def test_both_paths_train_on_the_same_images(run, blobs, monkeypatch):
     fed = {pytorch: [], steps: []}
     for module, seen in fed.items():
         real = module.objective
@@ -108,7 +120,7 @@ def test_both_paths_have_the_same_rates(condition, blobs, schedule, monkeypatch)
     theirs.optimizer.register_step_pre_hook(lambda *_: expected.append([group["lr"], group["momentum"]]))
     real = sgd.DeviceSGD.step
     monkeypatch.setattr(
-        sgd.DeviceSGD, "step", lambda self, g, rate, m: (found.append([rate.item(), m.item()]), real(self, g, rate, m))
+        sgd.DeviceSGD, "step", lambda self, g, lr, m: (found.append([lr.item(), m.item()]), real(self, g, lr, m))
     )
     for made in (theirs, ours):
         rows(made, [1, 2])
@@ -155,7 +167,7 @@ def test_recording_changes_nothing(run, blobs):
     made, fresh = GraphTrainer(run, 6, blobs, CPU, tape.record), TorchTrainer(run, 6, blobs, CPU)
     assert same(made.model.state_dict().values(), fresh.model.state_dict().values())
     assert not any(velocity.any() for velocity in made.optimizer.velocity)
-    assert made.schedule.learning_rate == fresh.schedule.learning_rate
+    assert made.schedule.lr == fresh.schedule.lr
 
 
 def test_goes_on_bit_for_bit_in_another_process(run, blobs, tmp_path):
@@ -262,7 +274,7 @@ def test_a_recording_that_does_something_else_is_refused(condition, blobs, monke
         GraphTrainer(condition(batch_size=batch), 0, blobs, CPU, tape.record)
 
 
-def test_no_graph_of_autograd_is_alive_when_a_step_is_recorded(run, blobs):
+def test_no_graph_of_autograd_is_alive_when_a_step_is_recorded(condition, blobs):
     """On a card its nodes would belong to the default stream, which a capture must not touch."""
     alive = []
 
@@ -276,7 +288,7 @@ def test_no_graph_of_autograd_is_alive_when_a_step_is_recorded(run, blobs):
 
     gc.collect()
     outside = torch.ones(1, requires_grad=True) * 2  # shows that the search finds one
-    GraphTrainer(run, 0, blobs, CPU, record)
+    GraphTrainer(condition(**RUNS["onecycle, gbn, jitter"]), 0, blobs, CPU, record)
     assert [len(found) for found in alive] == [1] * len(alive)
     assert alive[0][0] is outside
 
@@ -287,7 +299,7 @@ def test_a_step_stays_on_its_device(condition, norm):
     chosen = condition(augmentation=JITTER, lambdas=PENALTIES["l1l2"] | {"group_l2": 1e-3}, **norm)
     meta = torch.device("meta")
     images, labels = torch.empty(50, 28, 28, dtype=torch.uint8, device=meta), torch.empty(50, device=meta).long()
-    model = pytorch.models.build("gilf641", chosen["norm"], chosen["num_splits"], 0.1).to(meta)
+    model = build(chosen).to(meta)
     inside, outside = penalties.scoped_parameters(model, "weights")
     optimizer = sgd.DeviceSGD([(inside, 0.1), (outside, 0.0)], nesterov=True)
     own = buffers.EpochBuffers(chosen, 0, images, labels, 4)
@@ -304,8 +316,8 @@ class FakeCuda:
     """In place of torch.cuda: streams that do nothing, and a capture by tape."""
 
     def __init__(self, monkeypatch, fault=None):
-        self.events = []
-        stream = types.SimpleNamespace(wait_stream=lambda other: self.events.append("wait"))
+        self.capturing = False
+        stream = types.SimpleNamespace(wait_stream=lambda other: None)
         for name, value in {
             "Stream": lambda: stream,
             "current_stream": lambda: stream,
@@ -319,7 +331,7 @@ class FakeCuda:
 
     @tape.contextlib.contextmanager
     def graph(self, graph, stream):
-        self.events.append("capture")
+        self.capturing = True
         try:
             with graph:
                 yield
@@ -328,20 +340,21 @@ class FakeCuda:
                 raise RuntimeError("operation failed due to a previous error during capture")
 
 
-def test_a_capture_follows_warm_ups_on_a_stream_of_its_own(monkeypatch):
-    cuda = FakeCuda(monkeypatch)
-    value = torch.zeros(1)
+def test_a_captured_step_is_repeated_by_its_replay_without_calling_it(monkeypatch):
+    FakeCuda(monkeypatch)
+    value, calls = torch.zeros(1), []
 
     def step():
-        cuda.events.append("step")
+        calls.append(1)
         value.add_(1)
 
-    replay = capture.cuda_graph(step, lambda: cuda.events.append("rewind"))
-    assert cuda.events == ["wait", *["rewind", "step"] * capture.WARM_UPS, "wait", "capture", "step"]
+    replay = capture.cuda_graph(step, value.zero_)
     value.zero_()
+    before = len(calls)
     replay()
     replay()
     assert value.item() == 2
+    assert len(calls) == before
 
 
 @pytest.mark.parametrize(
@@ -359,7 +372,7 @@ def test_the_first_error_of_a_capture_is_told(monkeypatch, fault, kind, said):
     cuda = FakeCuda(monkeypatch, fault)
 
     def step():
-        if "capture" in cuda.events:
+        if cuda.capturing:
             raise fault
 
     with pytest.raises(kind, match=said):

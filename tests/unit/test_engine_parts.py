@@ -17,8 +17,9 @@ from normreg.engines.numba_cpu import kernels
 from normreg.engines.numba_cpu.errors import UnsupportedError
 from normreg.engines.numba_cpu.stages import make_stages
 from normreg.engines.numba_cpu.tiles import AVX2, AVX512, choose_registers, forward_tiles, gradient_tiles, split
-from normreg.models.networks import DROPOUT, NETWORKS, NORM, RELU, AvgPool, Conv, MaxPool, Network
-from normreg.training import penalties
+from normreg.models.description import DROPOUT, NORM, RELU, AvgPool, Conv, MaxPool, Network
+from normreg.models.networks import NETWORKS
+from normreg.training import optimizer, penalties
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +131,7 @@ def test_step_equals_pytorch(shared, scope, lambdas, momentum, nesterov):
     with torch.no_grad():
         model[0].weight[0, 0, 0, 0] = 0  # |w| has the gradient 0 there
     names = dict(zip(("l1", "l2", "group_l2"), lambdas, strict=True))
-    sgd = penalties.sgd(model, {"lr": 0.1, "momentum": momentum, "nesterov": nesterov}, names["l2"], scope)
+    sgd = optimizer.sgd(model, {"lr": 0.1, "momentum": momentum, "nesterov": nesterov}, names["l2"], scope)
     inside = {id(p) for p in penalties.scoped_parameters(model, scope)[0]}
     sizes = [p.numel() for p in model.parameters()]
     weights = torch.cat([p.detach().reshape(-1) for p in model.parameters()]).float().numpy()
@@ -174,6 +175,6 @@ def test_a_copied_cache_needs_no_compiling(shared, kernel_cache, tmp_path):
         "from normreg.engines.numba_cpu import kernels\n"
         "kernels.load_shared(pathlib.Path(sys.argv[1]))"
     )
-    environment = {**os.environ, "PYTHONPATH": str(Path(select.__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(select.__file__).parents[2])}
     subprocess.run([sys.executable, "-c", code, str(copy)], env=environment, check=True)
     assert {path: path.read_bytes() for path in copy.rglob("*.nb*")} == files

@@ -10,6 +10,7 @@ import torch
 
 from normreg.data import augmentation
 from normreg.engines import pytorch, select
+from normreg.engines.contract import DataFacts
 from normreg.engines.numba_cpu import kernels
 from normreg.engines.numba_cpu.augment import augment
 from normreg.engines.numba_cpu.errors import UnsupportedError
@@ -114,6 +115,14 @@ def test_avx2_tiles_agree_with_the_reference_path(condition, make, blobs):
     assert mine.run_epoch(1).train_loss == pytest.approx(reference.run_epoch(1).train_loss, rel=1e-4)
 
 
+def test_batch_norm_has_no_ghost_batches_whatever_num_splits_is(make):
+    plain, split, ghost = (make(norm=norm, num_splits=n) for norm, n in (("bn", 1), ("bn", 4), ("gbn", 4)))
+    for trainer in (plain, split, ghost):
+        trainer.run_epoch(1)
+    assert same(bits(plain.model), bits(split.model))
+    assert not same(bits(plain.model), bits(ghost.model))
+
+
 def test_learns_with_dropout(make):
     mine = make(epochs=30, dropout=0.1)
     rows = [mine.run_epoch(epoch) for epoch in range(1, 31)]
@@ -127,21 +136,6 @@ def test_a_diverging_run_shows(make):
 
 
 # --- the choice of an engine
-
-
-@pytest.mark.parametrize(
-    ("engine", "device", "images", "epochs", "expected"),
-    [
-        ("auto", "cpu", 60_000, 1, True),
-        ("auto", "cpu", 906, 25, False),
-        ("auto", "cuda", 60_000, 25, False),
-        ("numba", "cpu", 906, 1, True),
-        ("numba", "cuda", 60_000, 25, False),
-        ("torch", "cpu", 60_000, 25, False),
-    ],
-)
-def test_choice(engine, device, images, epochs, expected):
-    assert select.wants_numba(engine, device, images, epochs) == expected
 
 
 def choose(condition, blobs, cache, caplog, engine, device=CPU):
@@ -164,7 +158,7 @@ def test_another_processor_falls_back(condition, blobs, kernel_cache, caplog, mo
     def refuse():
         raise UnsupportedError("this processor has neither AVX-512 nor AVX2 with FMA")
 
-    monkeypatch.setattr("normreg.engines.numba_cpu.trainer.processor", refuse)
+    monkeypatch.setattr("normreg.engines.numba_cpu.kernels.processor", refuse)
     kind, name, line = choose(condition, blobs, kernel_cache, caplog, "numba")
     assert (kind, name) == ("TorchTrainer", "torch")
     assert line == "engine torch (not numba: this processor has neither AVX-512 nor AVX2 with FMA)"
@@ -177,7 +171,8 @@ def test_no_numba_falls_back(condition, blobs, kernel_cache, caplog, monkeypatch
     kind, name, line = choose(condition, blobs, kernel_cache, caplog, "numba")
     assert (kind, name) == ("TorchTrainer", "torch")
     assert "not numba: import of numba halted" in line
-    assert "import of numba halted" in select.compile_kernels("gilf641", kernel_cache)
+    facts = DataFacts.of(blobs)
+    assert "import of numba halted" in select.compile_kernels("numba", [condition()], facts, "cpu", kernel_cache)
 
 
 def test_a_gpu_falls_back(condition, blobs, kernel_cache, caplog, monkeypatch):

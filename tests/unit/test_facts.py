@@ -22,7 +22,8 @@ from normreg.config.factors import BASELINE, FACTORS, LAMBDAS, NORMS, PENALTIES,
 from normreg.figures import curves
 from normreg.figures import published as published_figure
 from normreg.models.build import build
-from normreg.models.networks import CLASSES, IMAGE_SHAPE, NETWORKS
+from normreg.models.description import CLASSES, IMAGE_SHAPE
+from normreg.models.networks import NETWORKS
 from normreg.pages import last_five
 from normreg.training.history import Epoch
 

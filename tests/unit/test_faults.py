@@ -23,7 +23,7 @@ PROVENANCE = {"data_digest": "d", "seed": 0}
 def saved(condition, tmp_path):
     chosen = condition()
     path = tmp_path / "c.pt"
-    checkpoint.save(path, build(chosen["network"], "bn", 1, 0.1), chosen, PROVENANCE)
+    checkpoint.save(path, build(chosen), chosen, PROVENANCE)
     return path, chosen
 
 
@@ -81,7 +81,7 @@ def test_a_checkpoint_of_another_run_names_what_differs(saved, condition, change
 def test_weights_that_do_not_fit_the_network(saved, tmp_path, weights):
     path, chosen = saved
     content = torch.load(path, weights_only=True)
-    content["state_dict"] = build(weights, "bn", 1).state_dict() if weights == "ashxjain" else weights
+    content["state_dict"] = build(chosen | {"network": weights}).state_dict() if weights == "ashxjain" else weights
     torch.save(content, path)
     with pytest.raises(DataError, match=r"c\.pt: its weights do not fit network gilf641 \(.*Delete it"):
         checkpoint.restore(path, chosen, "d", 0)
@@ -164,8 +164,9 @@ data = dataset.Dataset(blob, labels, blob, labels, np.array(["x"]))
 drawn = Figure()
 drawn.subplots().plot([1, 2])
 many = [history.Epoch(e, *[1 / 3] * 7) for e in range(400)]
+model = build({"network": "gilf641", "norm": "bn", "num_splits": 1, "dropout": 0.1})
 writers = {
-    "c.pt": lambda p: checkpoint.save(p, build("gilf641", "bn", 1), {}, {}),
+    "c.pt": lambda p: checkpoint.save(p, model, {}, {}),
     "m.csv": lambda p: history.write(many, p),
     "p.npz": lambda p: predictions.save(p, blob.reshape(-1, 98)[:, :10].astype(float), np.zeros(3200)),
     "d.npz": lambda p: dataset.save(data, p),

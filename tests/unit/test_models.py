@@ -2,13 +2,17 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from normreg.errors import ConfigError
 from normreg.models.build import build, layer_table
+from normreg.models.description import Conv, Network
 from normreg.models.layers import Dropout, GhostBatchNorm2d
+from normreg.models.networks import NETWORKS
 
 # conv IN OUT KERNEL PADDING, what follows (R ReLU, N norm, D dropout), output shape, parameters of conv and norm
 TABLES = {
@@ -77,6 +81,11 @@ PARAMETERS = {"gilf641": 9436, "hardayaleva5": 9646, "satyajitghana": 9962, "noo
 DROPOUTS = {"gilf641": 0.08, "hardayaleva5": 0.04, "satyajitghana": 0.08, "noopuragr": 0.001, "ashxjain": 0.01}
 NAMES = list(PARAMETERS)
 
+
+def made(name: str, norm: str, num_splits: int, dropout: float | None = None) -> nn.Sequential:
+    return build({"network": name, "norm": norm, "num_splits": num_splits, "dropout": dropout})
+
+
 # What a module shows of itself: its type and the arguments that matter.
 Description = tuple[str, ...]
 Row = tuple[Description, tuple[int, ...], int]
@@ -113,7 +122,7 @@ def describe(module: nn.Module) -> Description:
 def trained(name: str, norm: str) -> nn.Sequential:
     """A network after a few forward passes in training, with scale and shift away from one and zero."""
     torch.manual_seed(1)
-    model = build(name, norm, 2)
+    model = made(name, norm, 2)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter += 0.05 * torch.randn_like(parameter)
@@ -125,7 +134,7 @@ def trained(name: str, norm: str) -> nn.Sequential:
 @pytest.mark.parametrize("norm", ["bn", "gbn"])
 @pytest.mark.parametrize("name", NAMES)
 def test_parameter_count_is_the_published_one(name: str, norm: str) -> None:
-    assert sum(p.numel() for p in build(name, norm, 4).parameters()) == PARAMETERS[name]
+    assert sum(p.numel() for p in made(name, norm, 4).parameters()) == PARAMETERS[name]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -137,7 +146,7 @@ def test_the_typed_tables_add_up_to_the_published_count(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_layers_shapes_and_parameters_follow_the_published_table(name: str, norm: str) -> None:
     rows: list[Row] = []
-    *layers, last = build(name, norm, 2)
+    *layers, last = made(name, norm, 2)
     x = torch.randn(4, 1, 28, 28)
     for module in layers:
         x = module(x)
@@ -149,7 +158,7 @@ def test_layers_shapes_and_parameters_follow_the_published_table(name: str, norm
 @pytest.mark.parametrize(("norm", "kind"), [("bn", nn.BatchNorm2d), ("gbn", GhostBatchNorm2d)])
 @pytest.mark.parametrize("name", NAMES)
 def test_every_norm_is_of_the_kind_asked_for(name: str, norm: str, kind: type) -> None:
-    norms = [m for m in build(name, norm, 8).modules() if isinstance(m, nn.BatchNorm2d)]
+    norms = [m for m in made(name, norm, 8).modules() if isinstance(m, nn.BatchNorm2d)]
     assert {type(m) for m in norms} == {kind}
     assert {(m.eps, m.momentum, m.affine, m.track_running_stats) for m in norms} == {(1e-5, 0.1, True, True)}
     if norm == "gbn":
@@ -159,7 +168,7 @@ def test_every_norm_is_of_the_kind_asked_for(name: str, norm: str, kind: type) -
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("override", [None, 0.0, 0.3])
 def test_dropout_is_the_published_one_unless_overridden(name: str, override: float | None) -> None:
-    found = {m.p for m in build(name, "bn", 1, dropout=override).modules() if isinstance(m, Dropout)}
+    found = {m.p for m in made(name, "bn", 1, dropout=override).modules() if isinstance(m, Dropout)}
     assert found == {DROPOUTS[name] if override is None else override}
 
 
@@ -167,21 +176,21 @@ def test_dropout_is_the_published_one_unless_overridden(name: str, override: flo
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("batch", [1, 6])
 def test_evaluation_gives_ten_logits_an_image(name: str, norm: str, batch: int) -> None:
-    logits = build(name, norm, 2).eval()(torch.randn(batch, 1, 28, 28))
+    logits = made(name, norm, 2).eval()(torch.randn(batch, 1, 28, 28))
     assert logits.shape == (batch, 10)
     assert not torch.allclose(logits.exp().sum(1), torch.ones(batch))  # not already a softmax
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_state_dicts_of_both_norms_have_the_same_keys_and_shapes(name: str) -> None:
-    plain, ghost = ({k: v.shape for k, v in build(name, norm, 4).state_dict().items()} for norm in ("bn", "gbn"))
+    plain, ghost = ({k: v.shape for k, v in made(name, norm, 4).state_dict().items()} for norm in ("bn", "gbn"))
     assert list(plain.items()) == list(ghost.items())
 
 
 @pytest.mark.parametrize(("source", "target"), [("bn", "gbn"), ("gbn", "bn")])
 @pytest.mark.parametrize("name", NAMES)
 def test_weights_of_one_norm_evaluate_the_same_in_the_other(name: str, source: str, target: str) -> None:
-    first, second, x = trained(name, source).eval(), build(name, target, 4).eval(), torch.randn(3, 1, 28, 28)
+    first, second, x = trained(name, source).eval(), made(name, target, 4).eval(), torch.randn(3, 1, 28, 28)
     second.load_state_dict(first.state_dict())
     assert torch.equal(first(x), second(x))
 
@@ -191,14 +200,14 @@ def test_one_seed_gives_both_norms_the_same_initial_weights(name: str) -> None:
     states: list[dict[str, Tensor]] = []
     for norm in ("bn", "gbn"):
         torch.manual_seed(3)
-        states.append(build(name, norm, 2).state_dict())
+        states.append(made(name, norm, 2).state_dict())
     assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_convolutions_keep_the_default_initial_weights(name: str) -> None:
     torch.manual_seed(3)
-    model = build(name, "gbn", 2)
+    model = made(name, "gbn", 2)
     torch.manual_seed(3)
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
@@ -210,18 +219,42 @@ def test_convolutions_keep_the_default_initial_weights(name: str) -> None:
 
 
 def test_unknown_network_is_an_error_that_names_the_known_ones() -> None:
-    with pytest.raises(ValueError, match=r"lenet.*gilf641, hardayaleva5, satyajitghana, noopuragr, ashxjain"):
-        build("lenet", "bn", 1)
+    with pytest.raises(
+        ConfigError, match=r"'network': found 'lenet'.*gilf641, hardayaleva5, satyajitghana, noopuragr, ashxjain"
+    ):
+        made("lenet", "bn", 1)
 
 
 @pytest.mark.parametrize("norm", ["BN", "layer", ""])
 def test_unknown_norm_is_an_error(norm: str) -> None:
-    with pytest.raises(ValueError, match="'bn' or 'gbn'"):
-        build("gilf641", norm, 1)
+    with pytest.raises(ConfigError, match=f"'norm': found {norm!r}; expected one of bn, gbn"):
+        made("gilf641", norm, 1)
+
+
+@pytest.mark.parametrize("missing", ["network", "norm", "num_splits", "dropout"])
+def test_a_missing_key_is_named(missing: str) -> None:
+    condition = {"network": "gilf641", "norm": "bn", "num_splits": 1, "dropout": 0.1, "epochs": 3}
+    build(condition)
+    del condition[missing]
+    with pytest.raises(ConfigError, match=f"'{missing}' is missing"):
+        build(condition)
+
+
+def test_an_unknown_layer_or_step_is_refused_and_no_pooling_or_dropout(monkeypatch: pytest.MonkeyPatch) -> None:
+    condition = {"network": "own", "norm": "bn", "num_splits": 1, "dropout": 0.1}
+
+    @dataclass(frozen=True)
+    class MinPool:
+        size: int
+
+    for layer, said in ((MinPool(2), r"MinPool\(size=2\)"), (Conv(4, then=("gelu",)), "gelu")):
+        monkeypatch.setitem(NETWORKS, "own", Network(layers=(Conv(4), layer), dropout=0.1))
+        with pytest.raises(ConfigError, match=said):
+            build(condition)
 
 
 def test_batch_norm_ignores_the_number_of_splits() -> None:
-    assert sum(p.numel() for p in build("ashxjain", "bn", 0).parameters()) == 6765
+    assert sum(p.numel() for p in made("ashxjain", "bn", 0).parameters()) == 6765
 
 
 @pytest.mark.parametrize("norm", ["bn", "gbn"])
@@ -230,14 +263,14 @@ def test_layer_table_is_the_published_table(name: str, norm: str) -> None:
     kinds = {"conv": "Conv2d", "max": "MaxPool2d", "avg": "AvgPool2d", "R": "ReLU", "D": "Dropout"}
     kinds["N"] = "BatchNorm2d" if norm == "bn" else "GhostBatchNorm2d"
     expected = [(kinds[what[0]], shape, count) for what, shape, count in expected_rows(name)]
-    rows = layer_table(build(name, norm, 2))
+    rows = layer_table(made(name, norm, 2))
     assert [(r.kind, r.output_shape, r.parameters) for r in rows] == [*expected, ("Flatten", (10,), 0)]
     assert len({r.name for r in rows}) == len(rows)
 
 
 @pytest.mark.parametrize("training", [True, False])
 def test_layer_table_leaves_the_model_as_it_was(training: bool) -> None:
-    model = build("ashxjain", "bn", 1).train(training)
+    model = made("ashxjain", "bn", 1).train(training)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     layer_table(model)
     assert {m.training for m in model.modules()} == {training}

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from normreg.models.build import build
 from normreg.training import penalties
+from normreg.training.optimizer import sgd
 
 OPTIMIZER = {"lr": 0.1, "momentum": 0.9, "nesterov": False}
 
@@ -80,7 +81,9 @@ def test_scope_picks_exactly_these_tensors(scope: str, inside: list[str], outsid
 
 
 def test_scope_weights_of_a_network_is_its_convolutions() -> None:
-    chosen, rest = penalties.scoped_parameters(build("ashxjain", "gbn", 2), "weights")
+    chosen, rest = penalties.scoped_parameters(
+        build({"network": "ashxjain", "norm": "gbn", "num_splits": 2, "dropout": 0.1}), "weights"
+    )
     assert [tuple(p.shape)[:2] for p in chosen] == [(10, 1), (10, 10), (11, 10), (11, 11), (12, 11), (12, 12), (10, 12)]
     assert [p.numel() for p in rest] == [10, 10, 10, 10, 11, 11, 11, 11, 12, 12, 12, 12]
 
@@ -122,7 +125,7 @@ def hand_sgd(start: float, steps: int, decay: float, momentum: float, nesterov: 
 
 def after_steps(steps: int, decay: float, scope: str, **settings: float) -> dict[str, float]:
     model = Tiny()
-    optimizer = penalties.sgd(model, OPTIMIZER | settings, decay, scope)
+    optimizer = sgd(model, OPTIMIZER | settings, decay, scope)
     for _ in range(steps):
         optimizer.zero_grad()
         model.loss().backward()
@@ -163,5 +166,5 @@ def test_sgd_takes_its_learning_rate() -> None:
 @pytest.mark.parametrize("scope", ["all", "weights"])
 def test_sgd_holds_every_parameter_once(scope: str) -> None:
     model = Tiny()
-    held = [p for group in penalties.sgd(model, OPTIMIZER, 0.1, scope).param_groups for p in group["params"]]
+    held = [p for group in sgd(model, OPTIMIZER, 0.1, scope).param_groups for p in group["params"]]
     assert sorted(names_of(model, held)) == sorted(NAMES)

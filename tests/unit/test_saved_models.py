@@ -46,7 +46,7 @@ def test_prediction_is_in_evaluation_mode_and_puts_the_mode_back(saved, blobs):
 
 def test_a_gbn_checkpoint_evaluates_in_a_bn_network(saved, blobs):
     path, chosen, model, _ = saved
-    plain = build(chosen["network"], "bn", 1, chosen["dropout"])
+    plain = build(chosen | {"norm": "bn"})
     plain.load_state_dict(torch.load(path, weights_only=True)["state_dict"])
     ours = evaluation.logits(model, blobs.test_images)
     assert np.array_equal(evaluation.logits(plain, blobs.test_images), ours)

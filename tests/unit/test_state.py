@@ -1,29 +1,25 @@
-"""The state file: kept whole, used only by the run it belongs to; locks and leftovers of dead processes."""
+"""The state file: kept whole, used only by the run it belongs to."""
 
 import os
 import pickle
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import torch
 
 from normreg.training import state
-from normreg.utils import atomic, locks
 
 CPU = torch.device("cpu")
 CONTENT = {"trainer": {"w": torch.arange(5.0)}, "history": [{"epoch": 1, "train_loss": 0.1}]}
 
 
 @pytest.fixture
-def key(tmp_path, condition):
-    """A function that makes a key with some parts changed; code is one file."""
+def key(condition):
+    """A function that makes a key with some parts changed."""
 
-    def make(code="x = 1", device=CPU, **changes):
-        (tmp_path / "code.py").write_text(code)
+    def make(code="train.py 1", device=CPU, **changes):
         parts = {"condition": condition(), "seed": 0, "data": "d", "threads": 1, "engine": "torch"} | changes
-        return state.make_key([tmp_path / "code.py"], device, **parts)
+        return state.make_key(code, device, **parts)
 
     return make
 
@@ -55,7 +51,7 @@ def test_floats_keep_all_their_bits(tmp_path, key):
         ({"data": "e"}, "another data"),
         ({"threads": 2}, "another threads"),
         ({"engine": "numba"}, "another engine"),
-        ({"code": "x = 2"}, "another code"),
+        ({"code": "train.py 2"}, "another code"),
         ({"device": torch.device("meta")}, "another device"),
         ({"seed": 1, "threads": 2}, "another seed and another threads"),
     ],
@@ -80,14 +76,6 @@ def test_another_pytorch_is_not_used(tmp_path, key, caplog, monkeypatch):
     monkeypatch.setattr(torch, "__version__", "2.11.0")
     assert state.StateFile(tmp_path / "s.pt", key()).load() is None
     assert "another torch" in caplog.text
-
-
-def test_place_and_time_of_the_code_do_not_count(tmp_path, key):
-    first = key()
-    (tmp_path / "elsewhere").mkdir()
-    (tmp_path / "elsewhere/code.py").write_text("x = 1")
-    parts = {name: first[name] for name in ("condition", "seed", "data", "threads", "engine")}
-    assert state.make_key([tmp_path / "elsewhere/code.py"], CPU, **dict.fromkeys(parts, 0))["code"] == first["code"]
 
 
 def test_every_truncation_and_every_flipped_byte_is_noticed(tmp_path, key, caplog):
@@ -129,59 +117,3 @@ def test_an_earlier_state_survives_a_failed_save(tmp_path, key, monkeypatch):
         file.save({})
     assert same(file.load(), CONTENT)
     assert [p.name for p in tmp_path.glob(".s*")] == []
-
-
-def test_leftovers_of_dead_processes_go_and_those_of_living_ones_stay(tmp_path):
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
-    for name in (f".s.{dead.pid}.pt", f".other.{dead.pid}.pt", f".s.{os.getppid()}.pt", ".s.notes.pt"):
-        (tmp_path / name).write_text("")
-    with atomic.replacing(tmp_path / "s.pt") as temporary:
-        temporary.write_text("new")
-    left = {path.name for path in tmp_path.iterdir()}
-    assert left == {"s.pt", f".other.{dead.pid}.pt", f".s.{os.getppid()}.pt", ".s.notes.pt"}
-
-
-def test_lock_is_exclusive_names_its_holder_and_leaves_nothing(tmp_path, caplog, monkeypatch):
-    waits = []
-
-    def wait(_seconds):
-        waits.append(1)
-        if len(waits) == 3:
-            holder.kill()
-            holder.wait()
-
-    code = (
-        "import sys, time; from pathlib import Path; from normreg.utils.locks import exclusive\n"
-        "with exclusive(Path(sys.argv[1]), 'it'): print('held', flush=True); time.sleep(60)"
-    )
-    path = tmp_path / ".lock"
-    holder = subprocess.Popen(
-        [sys.executable, "-c", code, str(path)],
-        stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-    assert holder.stdout.readline() == b"held\n"
-    monkeypatch.setattr(locks.time, "sleep", wait)
-    with locks.exclusive(path, "it"):
-        assert len(waits) == 3
-        assert caplog.text.count(f"it is in the hands of process {holder.pid} on ") == 1
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_locks_of_a_dead_snakemake_go_and_those_of_a_living_one_stay(tmp_path):
-    home = tmp_path / ".snakemake"
-    (home / "locks").mkdir(parents=True)
-    (home / "locks/0.output.lock").write_text("results/x")
-    first = locks.release_dead_snakemake(home)
-    assert list((home / "locks").iterdir()) == []
-    (home / "locks/0.output.lock").write_text("results/x")
-    second = locks.release_dead_snakemake(home)  # the first one lives
-    assert len(list((home / "locks").iterdir())) == 1
-    first.close()
-    third = locks.release_dead_snakemake(home)  # the second still does
-    assert len(list((home / "locks").iterdir())) == 1
-    second.close()
-    third.close()
-    locks.release_dead_snakemake(home).close()
-    assert list((home / "locks").iterdir()) == []

@@ -2,11 +2,14 @@
 
 import hashlib
 import itertools
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
-from normreg.training import streams
+from normreg.data import augmentation
+from normreg.training import draws, streams
 
 STREAMS = [streams.INIT, streams.ORDER, streams.AUGMENTATION, streams.DROPOUT]
 
@@ -67,3 +70,49 @@ def test_generator_is_seeded_with_the_streams_seed() -> None:
 def test_generators_of_other_streams_draw_other_numbers(other: tuple[int, str, int]) -> None:
     here, there = (torch.rand(5, generator=streams.generator(*key)) for key in ((1, "order", 2), other))
     assert not torch.equal(here, there)
+
+
+# --- what is drawn from them, for every engine
+
+SPEC = [{"rotation": {"degrees": 7, "fill": 1}}, {"jitter": {"brightness": 0.1, "contrast": 0.2}}]
+
+
+def test_an_epoch_is_drawn_from_its_two_streams() -> None:
+    drawn = draws.epoch_draws(3, 2, 20, SPEC)
+    assert torch.equal(drawn.order, torch.randperm(20, generator=streams.generator(3, "order", 2)))
+    expected = augmentation.draw(SPEC, 20, streams.generator(3, "augmentation", 2))
+    assert len(drawn.augmentation) == len(expected) == 2
+    for found, step in zip(drawn.augmentation, expected, strict=True):
+        assert found.keys() == step.keys()
+        assert all(torch.equal(found[name], values) for name, values in step.items())
+
+
+def test_the_order_does_not_depend_on_the_augmentation_and_changes_with_seed_and_epoch() -> None:
+    order = draws.epoch_draws(3, 2, 20, SPEC).order
+    assert torch.equal(order, draws.epoch_draws(3, 2, 20, []).order)
+    assert not torch.equal(order, draws.epoch_draws(4, 2, 20, SPEC).order)
+    assert not torch.equal(order, draws.epoch_draws(3, 3, 20, SPEC).order)
+
+
+def test_a_part_has_the_rows_of_its_images() -> None:
+    drawn = draws.epoch_draws(0, 1, 20, SPEC)
+    part = drawn.part(5, 9).to(torch.device("cpu"))
+    assert part.order.tolist() == drawn.order.tolist()[5:9]
+    for own, step in zip(part.augmentation, drawn.augmentation, strict=True):
+        assert all(torch.equal(own[name], values[5:9]) for name, values in step.items())
+
+
+def test_conditions_of_a_seed_start_from_the_same_weights(condition: Any) -> None:
+    chosen = [condition(), condition(norm="gbn", num_splits=4, dropout=0.5, lambdas={"l1": 1.0})]
+    first, second = (draws.initial_model(own, 3).state_dict() for own in chosen)
+    assert all(torch.equal(first[name], value) for name, value in second.items())
+    other = draws.initial_model(chosen[0], 4).state_dict()
+    assert not torch.equal(first["conv1.weight"], other["conv1.weight"])
+
+
+def test_no_engine_draws_on_its_own(root: Path) -> None:
+    """Order, augmentation, initial weights and dropout's seeds come from `training.draws` alone."""
+    forbidden = ("randperm", "augmentation.draw(", "stream_seed", "streams.generator", "models.build")
+    files = list((root / "workflow/scripts/normreg/engines").rglob("*.py"))
+    assert files
+    assert [(file.name, word) for file in files for word in forbidden if word in file.read_text(encoding="utf-8")] == []

@@ -258,7 +258,9 @@ def test_network_batches_and_layers(trainer, study, name):
     made = trainer(study, name, IMAGES)
     assert sum(p.numel() for p in made.model.parameters()) == facts.parameters
     shapes = [tuple(p.shape) for p in made.model.parameters()]
-    assert shapes == [tuple(p.shape) for p in build(study, "bn", 1).parameters()]
+    assert shapes == [
+        tuple(p.shape) for p in build({"network": study, "norm": "bn", "num_splits": 1, "dropout": 0.1}).parameters()
+    ]
     whole, rest = divmod(IMAGES, batch_size)
     assert [stop - start for start, stop in made.bounds] == [batch_size] * whole + [rest]
     norms = [m for m in made.model.modules() if isinstance(m, nn.BatchNorm2d)]

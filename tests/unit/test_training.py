@@ -56,7 +56,7 @@ def test_equals_a_plain_loop_with_l1_and_weight_decay_and_onecycle(condition, bl
     trained, history = run_training(chosen, 3, blobs)
 
     torch.manual_seed(streams.stream_seed(3, "init"))
-    model = build("gilf641", "bn", 1, 0.0).train()
+    model = build({"network": "gilf641", "norm": "bn", "num_splits": 1, "dropout": 0.0}).train()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9, weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.1, total_steps=epochs * 4)
     pixels = (torch.tensor(blobs.train_images).float() / 255 - 0.1307) / 0.3081

@@ -6,9 +6,12 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
+from waiting import HANG
 
 PRODUCT = ("Snakefile", "config", "profiles", "workflow", "envs")
 STUDY = "tiny"
@@ -54,7 +57,7 @@ class Project:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=400,
+            timeout=HANG,
         )
         assert not check or done.returncode == 0, done.stdout
         return done
@@ -71,6 +74,10 @@ class Project:
         assert jobs, output
         return jobs - Counter({"all": 1})
 
+    def copy(self, folder: Path) -> "Project":
+        """As `cp -r` does it: with new modification times."""
+        return Project(shutil.copytree(self.folder, folder, copy_function=shutil.copy))
+
     def read(self, name: str) -> str:
         """A text file of the project."""
         return (self.folder / name).read_text()
@@ -82,13 +89,20 @@ class Project:
         assert old in text, f"{old!r} is not in {name}"
         path.write_text(text.replace(old, new))
 
+    def keep(self, *conditions: str) -> None:
+        """Takes all other conditions out of the tiny study: a training less is a figure of each kind less."""
+        path = self.folder / f"config/studies/{STUDY}.yaml"
+        study = yaml.safe_load(path.read_text())
+        study["conditions"] = {name: study["conditions"][name] for name in conditions}
+        study["galleries"] = []
+        path.write_text(yaml.safe_dump(study, sort_keys=False))
+
 
 @pytest.fixture(scope="session")
-def new_project(root, tmp_path_factory):
-    """A function that makes a fresh clone: the product's files, nothing generated."""
+def fill(root):
+    """A function that makes a fresh clone in an empty folder: the product's files, nothing generated."""
 
-    def make() -> Project:
-        folder = tmp_path_factory.mktemp("clone")
+    def make(folder: Path) -> Project:
         for name in PRODUCT:
             source, target = root / name, folder / name
             if source.is_dir():
@@ -102,15 +116,37 @@ def new_project(root, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def finished(new_project) -> Project:
+def new_project(fill, tmp_path_factory):
+    """A function that makes a fresh clone in a folder of its own."""
+    return lambda: fill(tmp_path_factory.mktemp("clone"))
+
+
+@pytest.fixture(scope="session")
+def run_once(fill, made_once):
+    """A function that makes a project and calls `run` with it, once for all tests and all test processes.
+
+    Nobody may change it afterwards, or run more than `-n` in it: take a copy.
+    """
+
+    def get(name: str, run: Callable[[Project], object]) -> Project:
+        return Project(made_once(name, lambda folder: run(fill(folder))))
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def finished(run_once) -> Project:
     """The tiny study run to its end, once for all tests. Do not change it: take `copy`."""
-    project = new_project()
-    project.snakemake()
-    return project
+    return run_once("finished", Project.snakemake)
 
 
 @pytest.fixture
-def copy(finished, tmp_path) -> Project:
-    """The finished project copied to another place as `cp -r` does it: with new modification times."""
-    shutil.copytree(finished.folder, tmp_path / "copy", copy_function=shutil.copy)
-    return Project(tmp_path / "copy")
+def new_copy(finished, tmp_path_factory):
+    """A function that copies the finished project to another place."""
+    return lambda: finished.copy(tmp_path_factory.mktemp("copy") / "project")
+
+
+@pytest.fixture
+def copy(new_copy) -> Project:
+    """A copy of the finished project."""
+    return new_copy()

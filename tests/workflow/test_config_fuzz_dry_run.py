@@ -4,13 +4,19 @@ from collections import Counter
 
 import fuzzing
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import Phase, given, settings
 
 from normreg.config import studies
 
 
 @pytest.mark.parametrize(
-    ("cases", "count", "outcome"), [(fuzzing.VALID, 8, "accepted"), (fuzzing.mutated(), 12, "refused")]
+    ("cases", "count", "outcome"),
+    [
+        (fuzzing.VALID, 2, "accepted"),
+        (fuzzing.mutated(), 4, "refused"),
+        pytest.param(fuzzing.VALID, 12, "accepted", marks=pytest.mark.slow),
+        pytest.param(fuzzing.mutated(), 24, "refused", marks=pytest.mark.slow),
+    ],
 )
 def test_through_snakemake(root, tmp_path, monkeypatch, cases, count, outcome):
     project = fuzzing.copy_project(root, tmp_path / "project")
@@ -20,11 +26,7 @@ def test_through_snakemake(root, tmp_path, monkeypatch, cases, count, outcome):
 
     @settings(
         max_examples=count,
-        derandomize=True,
-        database=None,
-        deadline=None,
         phases=[Phase.generate],  # making a failing case smaller would take minutes
-        suppress_health_check=list(HealthCheck),
     )
     @given(cases)
     def fuzz(case):
@@ -32,4 +34,4 @@ def test_through_snakemake(root, tmp_path, monkeypatch, cases, count, outcome):
 
     fuzz()
     assert seen.total() == count
-    assert seen[outcome] > count / 2, seen
+    assert seen[outcome] >= count / 2, seen

@@ -1,28 +1,32 @@
 """Real Snakemake runs that are killed and interrupted: the same command goes on and ends with the same numbers."""
 
+import functools
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 import torch
+from waiting import HANG, wait_until
 
-EPOCHS = 16
+EPOCHS = 11
 TARGET = "results/digits/tiny/l2-gbn/seed0/predictions.npz"
 CONFIG = ("dataset=digits", "study=tiny", f"epochs={EPOCHS}")
 LOG = "logs/train/digits/tiny/l2-gbn/seed0.log"
-EPOCH = ": epoch [0-9]+/"
 
 
 class Interrupted:
-    """One command, started again after each interruption."""
+    """One command, started again after each interruption; its jobs wait at the gate (see `gate/sitecustomize.py`)."""
 
     def __init__(self, project) -> None:
         self.project, self.run = project, project.folder / Path(TARGET).parent
+        self.gate = project.folder / "gate"
+        gates = str(Path(__file__).parent / "gate")
+        self.environment = {**os.environ, "PYTHONPATH": gates, "NORMREG_GATE": str(self.gate)}
 
     def start(self) -> None:
         (self.project.folder / LOG).unlink(missing_ok=True)
@@ -30,28 +34,41 @@ class Interrupted:
         self.process = subprocess.Popen(
             command,
             cwd=self.project.folder,
+            env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            # A shell starts what it puts into the background with Ctrl-C ignored, and children inherit that.
+            preexec_fn=functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
         )
+
+    def open_gate(self, epoch: int) -> None:
+        """Lets the job say the lines of the epochs up to `epoch`; the state of the one after it may be saved too."""
+        self.opened = epoch
+        new = self.gate.with_name("gate.new")
+        new.write_text(str(epoch))
+        new.replace(self.gate)
 
     def log(self) -> str:
         path = self.project.folder / LOG
         return path.read_text() if path.exists() else ""
 
-    def wait_for(self, pattern: str, count: int = 1) -> None:
-        """Until the log of the job at work has `count` matches of `pattern`."""
-        deadline = time.monotonic() + 120
-        while len(re.findall(pattern, self.log())) < count:
-            assert self.process.poll() is None, self.process.stdout.read()
-            assert time.monotonic() < deadline, self.log()
-            time.sleep(0.02)
+    def wait_for(self, pattern: str) -> None:
+        """Until the log of the job at work matches `pattern`; fails if the job stands at the gate and it does not."""
+
+        def seen() -> bool:
+            ended, log = self.process.poll() is not None, self.log()
+            found = re.search(pattern, log, re.S) is not None
+            assert found or not ended, self.process.stdout.read()
+            assert found or f": epoch {self.opened}/" not in log, log
+            return found
+
+        wait_until(seen, self.log)
 
     def wait_until_it_goes_on(self) -> None:
         """Until a job has taken over the state of the one before and finished an epoch."""
-        self.wait_for("goes on after epoch [0-9]+ of")
-        self.wait_for(EPOCH)
+        self.wait_for("goes on after epoch [0-9]+ of.*: epoch [0-9]+/")
 
     def jobs(self) -> list[int]:
         """Process numbers of the training processes of this project, whoever their parent is."""
@@ -66,61 +83,67 @@ class Interrupted:
                 found.append(int(entry.name))
         return found
 
-    def wait_until_no_job_is_left(self) -> None:
-        deadline = time.monotonic() + 30
-        while self.jobs():
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-
     def assert_state_is_kept(self) -> None:
         assert [path.name for path in self.run.iterdir()] == ["state.pt"]
 
 
-@pytest.fixture(scope="module")
-def uninterrupted(new_project):
-    project = new_project()
-    project.snakemake(TARGET, config=CONFIG[2:])
-    return project
+@pytest.fixture
+def untrained(new_copy):
+    """A function that makes a copy of the finished project without its results: the data is prepared."""
+
+    def make():
+        project = new_copy()
+        shutil.rmtree(project.folder / "results")
+        return project
+
+    return make
 
 
 @pytest.fixture
-def command(new_project):
-    made = Interrupted(new_project())
+def command(untrained):
+    made = Interrupted(untrained())
     yield made
     if made.process.poll() is None:
         os.killpg(made.process.pid, signal.SIGKILL)
 
 
-def test_killed_and_interrupted_in_every_way_it_ends_as_if_it_never_was(command, uninterrupted):
+def test_killed_and_interrupted_in_every_way_it_ends_as_if_it_never_was(command, untrained):
     # The job is killed: with --retries Snakemake itself starts it again.
+    command.open_gate(2)
     command.start()
-    command.wait_for(EPOCH, 2)
+    command.wait_for(": epoch 2/")
     os.kill(command.jobs()[0], signal.SIGKILL)
+    command.open_gate(4)
     command.wait_until_it_goes_on()
 
     # Snakemake is killed: its job ends by itself after its epoch, and the same command goes on.
     os.kill(command.process.pid, signal.SIGKILL)
     command.process.wait()
-    command.wait_until_no_job_is_left()
+    command.open_gate(5)
+    wait_until(lambda: not command.jobs())
     assert "the Snakemake that started this training is gone" in command.log()
     command.assert_state_is_kept()
+    command.open_gate(7)
     command.start()
     command.wait_until_it_goes_on()
 
     # Ctrl-C in a terminal, and a batch system's SIGTERM, reach Snakemake and its job.
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number, gate in ((signal.SIGINT, 9), (signal.SIGTERM, EPOCHS)):
         os.killpg(command.process.pid, number)
-        output, _ = command.process.communicate(timeout=60)
+        output, _ = command.process.communicate(timeout=HANG)
         assert command.process.returncode != 0
         assert "Traceback" not in output
         assert command.jobs() == []
         assert "ended by a signal; the same command goes on where this one stopped" in command.log()
         command.assert_state_is_kept()
+        command.open_gate(gate)
         command.start()
         command.wait_until_it_goes_on()
 
-    output, _ = command.process.communicate(timeout=120)
+    output, _ = command.process.communicate(timeout=HANG)
     assert command.process.returncode == 0, output
+    uninterrupted = untrained()
+    uninterrupted.snakemake(TARGET, config=CONFIG[2:])
     assert_same_results(command.project, uninterrupted)
     assert sorted(path.name for path in command.run.iterdir()) == sorted(
         path.name for path in (uninterrupted.folder / Path(TARGET).parent).iterdir()

@@ -1,14 +1,14 @@
 # Reads the configuration once and answers what the rules ask of it. No rules here.
 import functools
-import os
 
 from normreg.analysis.contrasts import find_contrasts
 from normreg.config import studies
 from normreg.config.datasets import DATASETS
-from normreg.errors import ConfigError
-from normreg.utils.code import import_closure
+from normreg.errors import ConfigError, NormregError
+from normreg.models.description import as_data
+from normreg.models.networks import NETWORKS
+from normreg.utils.code import Sources
 from normreg.utils.devices import wants_gpu
-from normreg.utils.locks import release_dead_snakemake
 
 try:
     config.update(studies.check_config(config))
@@ -17,10 +17,9 @@ except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
 KERNELS = "resources/engine/kernels"  # compiled code of the CPU engine
-# After a SIGKILL of Snakemake the same command goes on, without --unlock.
-ALIVE = release_dead_snakemake() if workflow.is_main_process else None
 FIRST_SEED = config["seeds"][0]
 USE_GPU = wants_gpu(config["device"])
+SOURCES = Sources(SCRIPTS, data=["normreg/models/networks.py"])  # see network_data
 
 # For the report's overview, which sees nothing but the studies.
 config["resolved"] = {"title": f"{RUN.name} on {DATASETS[config['dataset']].name}", **studies.resolved_settings(RUN)}
@@ -34,18 +33,22 @@ wildcard_constraints:
 
 
 def code(script):
-    """The script and what it imports, relative to the working directory: absolute paths would retrain a copied project."""
-    files = import_closure(SCRIPTS / script, SCRIPTS / "normreg")
-    return [os.path.relpath(file) for file in files]
+    """A param: one digest of the script and the modules it can run. Worked out when a job needs it, read once."""
+
+    def digest(wildcards):
+        try:
+            return SOURCES.digest(script)
+        except NormregError as error:
+            raise WorkflowError(f"workflow/scripts/{error}") from None
+
+    return digest
 
 
 @functools.cache
 def run_named(name):
     """The run whose name stands in paths as {study}: the configured one, or another study as its file has it."""
-    if name == RUN.name:
-        return RUN
     try:
-        return studies.load_run({**config, "study": name, "network": None})
+        return studies.load_named_run(config, name)
     except ConfigError as error:
         raise WorkflowError(str(error)) from None
 
@@ -62,8 +65,21 @@ def condition(wildcards):
     return conditions[wildcards.condition]
 
 
+def network_data(*names):
+    """A param: networks as data, because the digest of the code leaves them out."""
+    return {name: as_data(NETWORKS[name]) for name in names}
+
+
+def own_network(wildcards):
+    return network_data(condition(wildcards)["network"])
+
+
+def all_networks(wildcards):
+    return network_data(*sorted({settings["network"] for settings in run_of(wildcards).conditions.values()}))
+
+
 def kernels_note(wildcards):
-    return f"resources/engine/{wildcards.dataset}/{condition(wildcards)['network']}.txt"
+    return f"resources/engine/{wildcards.dataset}/{wildcards.study}/{condition(wildcards)['network']}.txt"
 
 
 def run_list(wildcards):

@@ -4,7 +4,6 @@ rule summarise:
         predictions=each_run("predictions.npz"),
         weights=each_run("weights.csv"),
         data="resources/{dataset}.npz",
-        code=code("summarise.py"),
     output:
         summary="results/{dataset}/{study}/summary.csv",
     log:
@@ -14,6 +13,7 @@ rule summarise:
         "../../envs/normreg.yaml"
     params:
         runs=run_list,
+        code=code("summarise.py"),
     script:
         "../scripts/summarise.py"
 
@@ -22,7 +22,6 @@ rule render_summary:
     input:
         summary="results/{dataset}/{study}/summary.csv",
         data="resources/{dataset}.npz",
-        code=code("render_summary.py"),
     output:
         page=report(
             "results/{dataset}/{study}/summary.html",
@@ -37,13 +36,12 @@ rule render_summary:
         "../../envs/normreg.yaml"
     params:
         title=lambda w: f"Summary: {title(w)}",
+        code=code("render_summary.py"),
     script:
         "../scripts/render_summary.py"
 
 
 rule list_layers:
-    input:
-        code=code("list_layers.py"),
     output:
         page=report(
             "results/{dataset}/{study}/layers.html",
@@ -58,7 +56,8 @@ rule list_layers:
     conda:
         "../../envs/normreg.yaml"
     params:
-        networks=lambda w: sorted({c["network"] for c in run_of(w).conditions.values()}),
+        networks=all_networks,
+        code=code("list_layers.py"),
     script:
         "../scripts/list_layers.py"
 
@@ -66,7 +65,6 @@ rule list_layers:
 rule tabulate_last_five:
     input:
         metrics=each_run("metrics.csv"),
-        code=code("tabulate_last_five.py"),
     output:
         page=report(
             "results/{dataset}/{study}/last_five.html",
@@ -83,6 +81,7 @@ rule tabulate_last_five:
     params:
         runs=run_list,
         title=lambda w: f"Last five epochs: {title(w)}",
+        code=code("tabulate_last_five.py"),
     script:
         "../scripts/tabulate_last_five.py"
 
@@ -90,7 +89,6 @@ rule tabulate_last_five:
 rule compare_published:
     input:
         summary="results/{dataset}/{study}/summary.csv",
-        code=code("compare_published.py"),
     output:
         page=report(
             "results/{dataset}/{study}/published.html",
@@ -108,6 +106,7 @@ rule compare_published:
         published=lambda w: run_of(w).published,
         readme=lambda w: run_of(w).readme,
         title=lambda w: f"Published and measured: {title(w)}",
+        code=code("compare_published.py"),
     script:
         "../scripts/compare_published.py"
 
@@ -115,7 +114,6 @@ rule compare_published:
 rule estimate_effects:
     input:
         summary="results/{dataset}/{study}/summary.csv",
-        code=code("estimate_effects.py"),
     output:
         page=report(
             "results/{dataset}/{study}/effects.html",
@@ -132,5 +130,6 @@ rule estimate_effects:
     params:
         conditions=lambda w: run_of(w).conditions,
         title=lambda w: f"Effects: {title(w)}",
+        code=code("estimate_effects.py"),
     script:
         "../scripts/estimate_effects.py"

@@ -1,6 +1,4 @@
 rule prepare_data:
-    input:
-        code=code("prepare_data.py"),
     output:
         data="resources/{dataset}.npz",
     log:
@@ -8,5 +6,7 @@ rule prepare_data:
     localrule: True
     conda:
         "../../envs/normreg.yaml"
+    params:
+        code=code("prepare_data.py"),
     script:
         "../scripts/prepare_data.py"

@@ -2,7 +2,6 @@ rule evaluate:
     input:
         checkpoint="results/{dataset}/{study}/{condition}/seed{seed}/checkpoint.pt",
         data="resources/{dataset}.npz",
-        code=code("evaluate.py"),
     output:
         predictions="results/{dataset}/{study}/{condition}/seed{seed}/predictions.npz",
         weights="results/{dataset}/{study}/{condition}/seed{seed}/weights.csv",
@@ -16,5 +15,7 @@ rule evaluate:
         runtime=15,
     params:
         condition=condition,
+        network=own_network,
+        code=code("evaluate.py"),
     script:
         "../scripts/evaluate.py"

@@ -5,7 +5,6 @@ FIRST = f"results/{{dataset}}/{{study}}/{{condition}}/seed{FIRST_SEED}"
 rule plot_comparison:
     input:
         metrics=each_run("metrics.csv"),
-        code=code("plot_comparison.py"),
     output:
         **graph(
             "results/{dataset}/{study}/validation_{quantity}",
@@ -22,6 +21,7 @@ rule plot_comparison:
         "../../envs/normreg.yaml"
     params:
         figure=comparison_figure,
+        code=code("plot_comparison.py"),
     script:
         "../scripts/plot_comparison.py"
 
@@ -29,7 +29,6 @@ rule plot_comparison:
 rule plot_small_multiples:
     input:
         metrics=each_run("metrics.csv"),
-        code=code("plot_small_multiples.py"),
     output:
         **graph(
             "results/{dataset}/{study}/small_multiples_{quantity}",
@@ -46,6 +45,7 @@ rule plot_small_multiples:
         "../../envs/normreg.yaml"
     params:
         figure=comparison_figure,
+        code=code("plot_small_multiples.py"),
     script:
         "../scripts/plot_small_multiples.py"
 
@@ -53,7 +53,6 @@ rule plot_small_multiples:
 rule plot_effects:
     input:
         effects="results/{dataset}/{study}/effects.csv",
-        code=code("plot_effects.py"),
     output:
         **graph(
             "results/{dataset}/{study}/effects",
@@ -68,6 +67,7 @@ rule plot_effects:
         "../../envs/normreg.yaml"
     params:
         figure=lambda w: {"title": f"Effects: {title(w)}"},
+        code=code("plot_effects.py"),
     script:
         "../scripts/plot_effects.py"
 
@@ -75,7 +75,6 @@ rule plot_effects:
 rule plot_published:
     input:
         comparison="results/{dataset}/{study}/published.csv",
-        code=code("plot_published.py"),
     output:
         **graph(
             "results/{dataset}/{study}/published",
@@ -90,6 +89,7 @@ rule plot_published:
         "../../envs/normreg.yaml"
     params:
         figure=lambda w: {"title": f"Published and measured: {title(w)}"},
+        code=code("plot_published.py"),
     script:
         "../scripts/plot_published.py"
 
@@ -98,7 +98,6 @@ rule plot_gallery:
     input:
         predictions=f"{FIRST}/predictions.npz",
         data="resources/{dataset}.npz",
-        code=code("plot_gallery.py"),
     output:
         png=report(
             "results/{dataset}/{study}/{condition}/gallery.png",
@@ -114,6 +113,7 @@ rule plot_gallery:
         "../../envs/normreg.yaml"
     params:
         figure=condition_figure,
+        code=code("plot_gallery.py"),
     script:
         "../scripts/plot_gallery.py"
 
@@ -122,7 +122,6 @@ rule plot_confusion:
     input:
         predictions=f"{FIRST}/predictions.npz",
         data="resources/{dataset}.npz",
-        code=code("plot_confusion.py"),
     output:
         png=report(
             "results/{dataset}/{study}/{condition}/confusion.png",
@@ -137,6 +136,7 @@ rule plot_confusion:
         "../../envs/normreg.yaml"
     params:
         figure=condition_figure,
+        code=code("plot_confusion.py"),
     script:
         "../scripts/plot_confusion.py"
 
@@ -144,7 +144,6 @@ rule plot_confusion:
 rule plot_curves:
     input:
         metrics=f"{FIRST}/metrics.csv",
-        code=code("plot_curves.py"),
     output:
         **graph(
             "results/{dataset}/{study}/{condition}/curves",
@@ -159,5 +158,6 @@ rule plot_curves:
         "../../envs/normreg.yaml"
     params:
         figure=condition_figure,
+        code=code("plot_curves.py"),
     script:
         "../scripts/plot_curves.py"

@@ -3,7 +3,6 @@ rule train:
     input:
         data="resources/{dataset}.npz",
         kernels=ancient(kernels_note),
-        code=code("train.py"),
     output:
         checkpoint="results/{dataset}/{study}/{condition}/seed{seed}/checkpoint.pt",
         metrics="results/{dataset}/{study}/{condition}/seed{seed}/metrics.csv",
@@ -20,6 +19,8 @@ rule train:
         runtime=lambda w: 30 + 4 * condition(w)["epochs"],
     params:
         condition=condition,
+        network=own_network,
         kernels=KERNELS,
+        code=code("train.py"),
     script:
         "../scripts/train.py"

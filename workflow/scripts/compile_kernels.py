@@ -1,20 +1,21 @@
-"""Compiles the CPU engine's kernels of one network, if runs on this data set will use them, and writes what it did."""
+"""Compiles the CPU engine's kernels of one network, if runs of this study will use them, and writes what it did."""
 
 from pathlib import Path
 
 from normreg.utils import jobs
 
 with jobs.job(snakemake.log[0]):
+    from normreg.config import studies
     from normreg.config.datasets import DATASETS
-    from normreg.engines import select
+    from normreg.engines import contract, select
     from normreg.utils import atomic, devices
 
-    config, note = snakemake.config, Path(snakemake.output.note)
+    config, wildcards, note = snakemake.config, snakemake.wildcards, Path(snakemake.output.note)
+    run = studies.load_named_run(config, wildcards.study)
+    conditions = [c for c in run.conditions.values() if c["network"] == wildcards.network]
+    data = contract.DataFacts(train_images=DATASETS[wildcards.dataset].train_images)
     device = "cuda" if devices.wants_gpu(config["device"]) else "cpu"
-    images = DATASETS[snakemake.wildcards.dataset].train_images
-    said = "no kernels: PyTorch trains"
-    if select.wants_numba(config["engine"], device, images, config["epochs"] or 1):
-        said = select.compile_kernels(snakemake.wildcards.network, Path(snakemake.params.cache))
+    said = select.compile_kernels(config["engine"], conditions, data, device, Path(snakemake.params.cache))
     jobs.log.info("%s", said)
     with atomic.replacing(note) as temporary:
         temporary.write_text(f"{said}\n")

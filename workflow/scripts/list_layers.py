@@ -6,4 +6,4 @@ with jobs.job(snakemake.log[0]):
     jobs.pin_threads(1)
     from normreg.pages import layers
 
-    layers.write(snakemake.params.networks, snakemake.output.page, snakemake.output.csv)
+    layers.write(list(snakemake.params.networks), snakemake.output.page, snakemake.output.csv)

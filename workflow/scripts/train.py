@@ -18,18 +18,19 @@ with jobs.job(snakemake.log[0]):
     device = devices.resolve(snakemake.config["device"], snakemake.threads)
     label = f"{wildcards.study} {wildcards.condition} seed {seed}"
     wanted, kernels = snakemake.config["engine"], Path(snakemake.params.kernels)
-    runner, engine = select.make_trainer(wanted, condition, seed, data, device, kernels)
+    trainer, engine = select.make_trainer(wanted, condition, seed, data, device, kernels)
     key = state.make_key(
-        snakemake.input.code,
+        snakemake.params.code,
         device,
         condition=dict(condition),
+        network=snakemake.params.network,
         seed=seed,
         data=digest,
         threads=snakemake.threads,
         engine=engine,
     )
     with state.held(Path(snakemake.output.checkpoint).with_name("state.pt"), key) as saved:
-        epochs = loop.train(runner, label, saved)
+        epochs = loop.train(trainer, label, saved)
         provenance = {
             "study": wildcards.study,
             "name": wildcards.condition,
@@ -39,6 +40,6 @@ with jobs.job(snakemake.log[0]):
             "device": device.type,
             "engine": engine,
         }
-        checkpoint.save(snakemake.output.checkpoint, runner.model, condition, provenance)
+        checkpoint.save(snakemake.output.checkpoint, trainer.model, condition, provenance)
         history.write(epochs, snakemake.output.metrics)
         saved.remove()

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from normreg.errors import DataError
-from normreg.models.networks import CLASSES
+from normreg.models.description import CLASSES
 from normreg.utils.atomic import replacing
 
 

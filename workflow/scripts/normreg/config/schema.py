@@ -13,8 +13,8 @@ from jsonschema import Draft202012Validator, ValidationError, validators
 
 from normreg.errors import ConfigError
 
-SCHEMAS = Path(__file__).resolve().parents[3] / "schemas"
-_DEEPEST, _MOST, _LARGEST = 12, 100_000, 1e30  # levels, values in a file, size of a number
+# Levels and values in a file: a short one can name itself, or a list of lists a billion times. Size of a number.
+_DEEPEST, _MOST, _LARGEST = 12, 100_000, 1e30
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")  # control characters and halves of a character
 
 
@@ -33,12 +33,13 @@ class _UniqueKeys(yaml.SafeLoader):
 
 
 class _Strict(_UniqueKeys):
-    """Besides, 010 and 1:30 (8 and 90 in YAML 1.1) and dates are texts, which no key here takes for a number."""
+    """Numbers as in YAML 1.2: 1e-5 is one. 010 and 1:30 (8 and 90 in YAML 1.1) and dates are texts, not numbers."""
 
 
 _INTEGER = re.compile(r"^[-+]?(0|[1-9][0-9_]*|0x[0-9a-fA-F_]+)$")
 _FLOAT = re.compile(
-    r"^([-+]?([0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)([eE][-+][0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))$"
+    r"^([-+]?([0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)([eE][-+]?[0-9]+)?|[-+]?[0-9][0-9_]*[eE][-+]?[0-9]+"
+    r"|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))$"
 )
 _REPLACED = {"tag:yaml.org,2002:int": _INTEGER, "tag:yaml.org,2002:float": _FLOAT}
 _Strict.yaml_implicit_resolvers = {
@@ -70,7 +71,7 @@ def read_yaml(path: Path, strict: bool = True) -> Any:
 
 
 def validate(content: Any, schema: str, where: str) -> None:
-    """Checks `content` against a schema in workflow/schemas.
+    """Checks `content` against a schema that stands beside this module.
 
     Raises:
         ConfigError: one sentence on one wrong key, beginning with `where`.
@@ -82,7 +83,7 @@ def validate(content: Any, schema: str, where: str) -> None:
 
 @functools.cache
 def _validator(schema: str) -> Any:
-    return _Validator(yaml.safe_load((SCHEMAS / schema).read_text(encoding="utf-8")))
+    return _Validator(yaml.safe_load(Path(__file__).with_name(schema).read_text(encoding="utf-8")))
 
 
 def _check_values(content: Any, where: str) -> None:
@@ -132,8 +133,6 @@ def _hint(error: ValidationError) -> str:
     found = error.instance
     if isinstance(found, float) and found.is_integer() and error.validator in ("type", "oneOf"):
         return f" (write {found:.0f}, without a decimal point)"
-    if isinstance(found, str) and re.fullmatch(r"[-+]?[0-9][0-9.]*[eE][-+]?[0-9]+", found):
-        return " (a text: YAML reads 1e-5 as text, write 1.0e-5)"
     return ""
 
 

@@ -78,6 +78,16 @@ def load_run(config: Mapping[str, Any]) -> Run:
     )
 
 
+def load_named_run(config: Mapping[str, Any], name: str) -> Run:
+    """The run whose name stands in paths as {study}: the configured one, or another study as its file has it.
+
+    Raises:
+        ConfigError: as `load_run`.
+    """
+    run = load_run(config)
+    return run if run.name == name else load_run({**config, "study": name, "network": None})
+
+
 def read_study(name: str) -> dict[str, Any]:
     """A study file's content, validated against the schema.
 

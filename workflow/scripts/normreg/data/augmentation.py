@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from normreg.models.networks import IMAGE_SHAPE
+from normreg.models.description import IMAGE_SHAPE
 
 Spec = Sequence[Mapping[str, Mapping[str, Any]]]
 MEAN, STD = 0.1307, 0.3081  # of MNIST's training pixels in 0 to 1; used for every data set

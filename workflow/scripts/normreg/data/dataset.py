@@ -1,14 +1,14 @@
 """A data set as arrays in one `.npz` file. `sources` makes it."""
 
-import hashlib
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
 
 from normreg.errors import DataError
-from normreg.models.networks import IMAGE_SHAPE
+from normreg.models.description import IMAGE_SHAPE
 from normreg.utils.atomic import replacing
+from normreg.utils.digests import sha256
 
 
 @dataclass(frozen=True)
@@ -23,12 +23,9 @@ class Dataset:
 
     def digest(self) -> str:
         """SHA-256 over the content of all arrays: the identity of the data, whatever file they came from."""
-        sha = hashlib.sha256()
-        for field in fields(self):
-            array = np.ascontiguousarray(getattr(self, field.name))
-            sha.update(f"{field.name} {array.dtype} {array.shape}".encode())
-            sha.update(array.tobytes())
-        return sha.hexdigest()
+        arrays = {field.name: np.ascontiguousarray(getattr(self, field.name)) for field in fields(self)}
+        named = ((f"{name} {array.dtype} {array.shape}".encode(), array.tobytes()) for name, array in arrays.items())
+        return sha256(*(chunk for pair in named for chunk in pair))
 
 
 def save(dataset: Dataset, path: str | Path) -> None:

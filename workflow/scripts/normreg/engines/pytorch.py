@@ -10,68 +10,65 @@ from normreg.config.condition import Condition
 from normreg.data import augmentation
 from normreg.data.batches import batch_bounds, to_device
 from normreg.data.dataset import Dataset
-from normreg.models.build import build
-from normreg.training import penalties, streams
+from normreg.engines.contract import DataFacts, refuse_unknown
+from normreg.training import draws, penalties
 from normreg.training.evaluation import predict
 from normreg.training.objective import objective
+from normreg.training.optimizer import sgd
 from normreg.training.schedule import make_schedule
-from normreg.training.trainer import EpochTrainer
+from normreg.training.trainer import Trained, Trainer, Validated
 
 
-class TorchTrainer(EpochTrainer):
+class TorchTrainer(Trainer):
     """Model, optimizer and schedule of one run. All randomness comes from the named streams of its seed.
 
     Sets PyTorch's default generators: for the initial weights here, for dropout at the start of each epoch.
     """
 
     def __init__(self, condition: Condition, seed: int, data: Dataset, device: torch.device) -> None:
+        """Puts the data on `device`.
+
+        Raises:
+            ConfigError: the condition has a key or a value that is unknown here; the message names it.
+        """
+        refuse_unknown(condition, DataFacts.of(data))
         self.condition, self.seed, self.device = condition, seed, device
         self.images, self.labels = to_device(data.train_images, data.train_labels, device)
         self.test_images, self.test_labels = to_device(data.test_images, data.test_labels, device)
-        torch.manual_seed(streams.stream_seed(seed, streams.INIT))
-        self.model = build(condition["network"], condition["norm"], condition["num_splits"], condition["dropout"]).to(
-            device
-        )
+        self.model = draws.initial_model(condition, seed).to(device)
         scope, lambdas = condition["penalty_scope"], condition["lambdas"]
         self.penalised, _ = penalties.scoped_parameters(self.model, scope)
-        self.optimizer = penalties.sgd(self.model, condition["optimizer"], lambdas["l2"], scope)
+        self.optimizer = sgd(self.model, condition["optimizer"], lambdas["l2"], scope)
         self.bounds = batch_bounds(len(self.images), condition["batch_size"])
         self.schedule = make_schedule(self.optimizer, condition["schedule"], condition["epochs"], len(self.bounds))
 
-    def _train_epoch(self, epoch: int) -> tuple[float, float, int]:
+    def _train_epoch(self, epoch: int) -> Trained:
         # No synchronisation of the device between batches.
-        count = len(self.images)
-        order = torch.randperm(count, generator=streams.generator(self.seed, streams.ORDER, epoch)).to(self.device)
-        draws = self._augmentation_draws(epoch, count)
-        torch.manual_seed(streams.stream_seed(self.seed, streams.DROPOUT, epoch))
+        count, spec = len(self.images), self.condition["augmentation"]
+        drawn = draws.epoch_draws(self.seed, epoch, count, spec).to(self.device)
+        torch.manual_seed(draws.dropout_key(self.seed, epoch))
         totals = torch.zeros(3, dtype=torch.float64, device=self.device)
         self.model.train()
         for start, stop in self.bounds:
-            chosen = order[start:stop]
-            batch_draws = [{name: values[start:stop] for name, values in step.items()} for step in draws]
-            images = augmentation.apply(self.condition["augmentation"], batch_draws, self.images[chosen])
-            totals += self._step(augmentation.normalise(images), self.labels[chosen]) * (stop - start)
-        mean, loss, correct = totals.tolist()
-        return mean / count, loss / count, round(correct)
-
-    def _augmentation_draws(self, epoch: int, count: int) -> list[dict[str, Tensor]]:
-        generator = streams.generator(self.seed, streams.AUGMENTATION, epoch)
-        draws = augmentation.draw(self.condition["augmentation"], count, generator)
-        return [{name: values.to(self.device) for name, values in step.items()} for step in draws]
+            batch = drawn.part(start, stop)
+            images = augmentation.apply(spec, batch.augmentation, self.images[batch.order])
+            totals += self._step(augmentation.normalise(images), self.labels[batch.order]) * (stop - start)
+        value, loss, correct = totals.tolist()
+        return Trained(value / count, loss / count, round(correct))
 
     def _step(self, images: Tensor, labels: Tensor) -> Tensor:
         """One SGD step; returns objective, loss and share of correct predictions of the batch, float64 (3,)."""
-        value, figures = objective(self.model, images, labels, self.penalised, self.condition["lambdas"])
+        result = objective(self.model, images, labels, self.penalised, self.condition["lambdas"])
         self.optimizer.zero_grad()
-        value.backward()
+        result.objective.backward()
         self.optimizer.step()
         self.schedule.after_batch()
-        return figures
+        return result.figures
 
-    def _validate(self) -> tuple[float, int]:
+    def _validate(self) -> Validated:
         logits = predict(self.model, self.test_images)
         loss = F.cross_entropy(logits.double(), self.test_labels).item()
-        return loss, int((logits.argmax(1) == self.test_labels).sum().item())
+        return Validated(loss, int((logits.argmax(1) == self.test_labels).sum().item()))
 
     def state(self) -> dict[str, Any]:
         """Everything `restore` needs after a finished epoch. No generator states: each epoch seeds its own streams."""

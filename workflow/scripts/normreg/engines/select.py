@@ -5,16 +5,21 @@ training is long enough to save more than that. CUDA graphs are for those who as
 """
 
 import logging
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from normreg.config.condition import Condition
+from normreg.engines.contract import DataFacts, refuse_unknown
+from normreg.engines.cudagraph import contract as cudagraph
+from normreg.engines.numba_cpu import contract as numba_cpu
+from normreg.errors import ConfigError
 
 if TYPE_CHECKING:
     import torch
 
     from normreg.data.dataset import Dataset
-    from normreg.training.loop import Trainer
+    from normreg.training.trainer import Trainer
 
 log = logging.getLogger("normreg")
 
@@ -23,37 +28,87 @@ log = logging.getLogger("normreg")
 WORTH_COMPILING = 50_000
 
 
-def wants_numba(engine: str, device: str, images: int, epochs: int) -> bool:
-    """Whether a run with this `engine` key is one for the numba engine.
+class Choice(NamedTuple):
+    """The engine that trains (torch, numba or cudagraph), and why it is not the one meant; empty if it is."""
+
+    engine: str
+    reason: str = ""
+
+
+def choose(engine: str, condition: Mapping[str, Any], data: DataFacts, device: str) -> Choice:
+    """Which engine trains a run. The rule that compiles kernels and the training job both ask here, and nowhere else.
 
     Args:
-        engine: auto, torch, numba or cudagraph.
-        device: the kind of the device the run uses.
-        images: training images in an epoch.
-        epochs: of the run.
+        engine: auto, torch, numba or cudagraph; what the wanted engine cannot do goes to PyTorch.
+        condition: of the run, with its own epochs.
+        data: facts of the data set.
+        device: the kind of the device the run uses, cpu or cuda.
+
+    Raises:
+        ConfigError: `engine` is none of these, or no engine can train the condition; the message names the key.
     """
-    return device == "cpu" and (engine == "numba" or (engine == "auto" and images * epochs >= WORTH_COMPILING))
+    refuse_unknown(condition, data)
+    if engine == "auto":
+        long = data.train_images * condition["epochs"] >= WORTH_COMPILING
+        wanted = "numba" if device == "cpu" and long else "torch"
+    else:
+        wanted = engine
+    if wanted == "torch":
+        return Choice("torch")
+    if wanted not in _WHY_NOT:
+        raise ConfigError(f"key 'engine': found {engine!r}; expected one of auto, torch, {', '.join(_WHY_NOT)}.")
+    reason = _WHY_NOT[wanted](condition, data, device)
+    return Choice(wanted) if reason is None else Choice("torch", f"not {wanted}: {reason}")
 
 
-def compile_kernels(network: str, cache: Path) -> str:
-    """Compiles what the engine needs for a network into `cache`, unless it is there; one process does, others wait.
+def _why_not_numba(condition: Mapping[str, Any], data: DataFacts, device: str) -> str | None:
+    if device != "cpu":
+        return f"it computes on the CPU, not on {device}"
+    return numba_cpu.supports(condition, data) or numba_cpu.lacking()
+
+
+def _why_not_cudagraph(condition: Mapping[str, Any], data: DataFacts, device: str) -> str | None:
+    if device != "cuda":
+        return f"it needs a CUDA GPU, and the device is {device}"
+    return cudagraph.supports(condition, data)
+
+
+_WHY_NOT: dict[str, Callable[[Mapping[str, Any], DataFacts, str], str | None]] = {
+    "numba": _why_not_numba,
+    "cudagraph": _why_not_cudagraph,
+}
+
+
+def compile_kernels(
+    engine: str, conditions: Sequence[Mapping[str, Any]], data: DataFacts, device: str, cache: Path
+) -> str:
+    """Compiles into `cache` what the runs of these conditions will need and is not there; other processes wait.
+
+    Args:
+        engine, data, device: as for `choose`.
+        conditions: of the runs.
+        cache: folder of compiled kernels.
 
     Returns:
-        A line that says what was done, or why nothing: a network or processor without kernels is not an error.
+        A line that says what was done, or why nothing: runs without kernels are no error.
+
+    Raises:
+        ConfigError: as `choose`.
     """
-    try:
-        from normreg.engines.numba_cpu import kernels, stages
-        from normreg.engines.numba_cpu.errors import UnsupportedError
-        from normreg.models.networks import NETWORKS
-    except ImportError as error:
-        return f"no kernels: {error}"
-    try:
-        registers = kernels.processor()
-        kernels.load_shared(cache)
+    choices = [choose(engine, condition, data, device) for condition in conditions]
+    pairs = zip(conditions, choices, strict=True)
+    networks = sorted({condition["network"] for condition, choice in pairs if choice.engine == "numba"})
+    if not networks:
+        reasons = dict.fromkeys(f" ({choice.reason})" for choice in choices if choice.reason)
+        return f"no kernels: PyTorch trains{''.join(reasons)}"
+    from normreg.engines.numba_cpu import kernels, stages
+    from normreg.models.networks import NETWORKS
+
+    registers = kernels.processor()
+    kernels.load_shared(cache)
+    for network in networks:
         kernels.load_network(stages.make_stages(NETWORKS[network]), registers, cache)
-    except UnsupportedError as error:
-        return f"no kernels: {error}"
-    return f"kernels of {network} for {registers.name} are in {cache}"
+    return f"kernels of {', '.join(networks)} for {registers.name} are in {cache}"
 
 
 def make_trainer(
@@ -62,44 +117,26 @@ def make_trainer(
     """A fresh trainer and the name of its engine: torch, numba or cudagraph. Logs a line that says which and why.
 
     Args:
-        engine: auto, torch, numba or cudagraph; what numba cannot do, and CUDA graphs without a GPU, go to PyTorch.
+        engine: auto, torch, numba or cudagraph, see `choose`.
         condition, seed, data, device: of the run.
         cache: folder of compiled kernels; what is missing is compiled into it.
 
     Raises:
+        ConfigError: no engine can train the condition; the message names the key.
         NormregError: this GPU does not capture or replay the training step as it should.
     """
-    from normreg.engines.pytorch import TorchTrainer
+    choice = choose(engine, condition, DataFacts.of(data), device.type)
+    if choice.engine == "numba":
+        from normreg.engines.numba_cpu.trainer import EngineTrainer
 
-    reason = ""
-    if wants_numba(engine, device.type, len(data.train_labels), condition["epochs"]):
-        made = _make_numba(condition, seed, data, cache)
-        if not isinstance(made, str):
-            return made, "numba"
-        reason = f" (not numba: {made})"
-    elif engine == "cudagraph" and device.type == "cuda":
+        trainer = EngineTrainer(condition, seed, data, cache)
+        log.info("engine numba, %s", trainer.description)
+        return trainer, choice.engine
+    log.info("engine %s%s", choice.engine, f" ({choice.reason})" if choice.reason else "")
+    if choice.engine == "cudagraph":
         from normreg.engines.cudagraph.trainer import GraphTrainer
 
-        log.info("engine cudagraph")
-        return GraphTrainer(condition, seed, data, device), "cudagraph"
-    elif engine == "numba":
-        reason = f" (not numba: it computes on the CPU, not on {device.type})"
-    elif engine == "cudagraph":
-        reason = f" (not cudagraph: it needs a CUDA GPU, and the device is {device.type})"
-    log.info("engine torch%s", reason)
-    return TorchTrainer(condition, seed, data, device), "torch"
+        return GraphTrainer(condition, seed, data, device), choice.engine
+    from normreg.engines.pytorch import TorchTrainer
 
-
-def _make_numba(condition: Condition, seed: int, data: "Dataset", cache: Path) -> "Trainer | str":
-    """A trainer of the numba engine, or why there is none."""
-    try:
-        from normreg.engines.numba_cpu.errors import UnsupportedError
-        from normreg.engines.numba_cpu.trainer import EngineTrainer
-    except ImportError as error:
-        return str(error)
-    try:
-        trainer = EngineTrainer(condition, seed, data, cache)
-    except UnsupportedError as error:
-        return str(error)
-    log.info("engine numba, %s", trainer.description)
-    return trainer
+    return TorchTrainer(condition, seed, data, device), choice.engine

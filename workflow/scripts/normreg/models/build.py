@@ -1,36 +1,52 @@
 """Builds a PyTorch module from a network's description, and lists its layers."""
 
 from collections import Counter, OrderedDict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from normreg.errors import ConfigError
+from normreg.models.description import DROPOUT, IMAGE_SHAPE, NORM, RELU, AvgPool, Conv, Layer, MaxPool
 from normreg.models.layers import Dropout, GhostBatchNorm2d
-from normreg.models.networks import IMAGE_SHAPE, NETWORKS, NORM, RELU, Conv, Layer, MaxPool
+from normreg.models.networks import NETWORKS
+
+# Norms by name: from channels and ghost batches per batch to a module.
+NORMS: dict[str, Callable[[int, int], nn.Module]] = {
+    "bn": lambda channels, _: nn.BatchNorm2d(channels),
+    "gbn": GhostBatchNorm2d,
+}
 
 
-def build(name: str, norm: str, num_splits: int, dropout: float | None = None) -> nn.Sequential:
-    """The network `name` with PyTorch's default initial weights, drawn from the default generator.
+def build(condition: Mapping[str, Any]) -> nn.Sequential:
+    """A network with PyTorch's default initial weights, drawn from the default generator.
 
     Args:
-        name: a key of `normreg.models.networks.NETWORKS`.
-        norm: "bn" or "gbn".
-        num_splits: ghost batches per batch; used by "gbn" only.
-        dropout: probability; None takes the published network's own.
+        condition: at least these keys, others are not read.
+            network: a key of `normreg.models.networks.NETWORKS`.
+            norm: "bn" or "gbn".
+            num_splits: ghost batches per batch; used by "gbn" only.
+            dropout: probability from 0 to below 1; None takes the published network's own.
 
     Returns:
         A module from images (N, 1, 28, 28) to logits (N, 10). Both norms give the same state dict keys and shapes.
 
     Raises:
-        ValueError: unknown name or norm.
+        ConfigError: a key is missing, or the network or norm is unknown; the message names it.
+        ValueError: `num_splits` or `dropout` is out of its range.
     """
+    for key in ("network", "norm", "num_splits", "dropout"):
+        if key not in condition:
+            raise ConfigError(f"key '{key}' is missing; a network is built from network, norm, num_splits and dropout.")
+    name, norm, dropout = condition["network"], condition["norm"], condition["dropout"]
     if name not in NETWORKS:
-        raise ValueError(f"unknown network {name!r}; expected one of {', '.join(NETWORKS)}")
-    if norm not in ("bn", "gbn"):
-        raise ValueError(f"unknown norm {norm!r}; expected 'bn' or 'gbn'")
+        raise ConfigError(f"key 'network': found {name!r}; expected one of {', '.join(NETWORKS)}.")
+    if norm not in NORMS:
+        raise ConfigError(f"key 'norm': found {norm!r}; expected one of {', '.join(NORMS)}.")
     network = NETWORKS[name]
-    builder = _Builder(norm, num_splits, network.dropout if dropout is None else dropout)
+    builder = _Builder(norm, condition["num_splits"], network.dropout if dropout is None else dropout)
     for layer in network.layers:
         builder.add(layer)
     builder.append("flatten", nn.Flatten())
@@ -51,24 +67,28 @@ class _Builder:
         self.modules[f"{kind}{self.count[kind]}"] = module
 
     def add(self, layer: Layer) -> None:
-        if not isinstance(layer, Conv):
-            is_max = isinstance(layer, MaxPool)
-            self.append("pool", nn.MaxPool2d(layer.size) if is_max else nn.AvgPool2d(layer.size))
-            return
-        conv = nn.Conv2d(self.channels, layer.channels, layer.kernel, padding=layer.padding, bias=False)
-        self.append("conv", conv)
-        self.channels = layer.channels
-        for step in layer.then:
-            self.append(step, self._follower(step))
+        if isinstance(layer, Conv):
+            self.append(
+                "conv", nn.Conv2d(self.channels, layer.channels, layer.kernel, padding=layer.padding, bias=False)
+            )
+            self.channels = layer.channels
+            for step in layer.then:
+                self.append(step, self._follower(step))
+        elif isinstance(layer, MaxPool):
+            self.append("pool", nn.MaxPool2d(layer.size))
+        elif isinstance(layer, AvgPool):
+            self.append("pool", nn.AvgPool2d(layer.size))
+        else:
+            raise ConfigError(f"a network's layer is {layer!r}; expected Conv, MaxPool or AvgPool.")
 
     def _follower(self, step: str) -> nn.Module:
         if step == RELU:
             return nn.ReLU()
         if step == NORM:
-            if self.norm == "gbn":
-                return GhostBatchNorm2d(self.channels, self.num_splits)
-            return nn.BatchNorm2d(self.channels)
-        return Dropout(self.dropout)
+            return NORMS[self.norm](self.channels, self.num_splits)
+        if step == DROPOUT:
+            return Dropout(self.dropout)
+        raise ConfigError(f"after a convolution stands {step!r}; expected {RELU}, {NORM} or {DROPOUT}.")
 
 
 @dataclass(frozen=True)

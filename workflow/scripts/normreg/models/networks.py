@@ -1,50 +1,13 @@
-"""The five published networks, as data. Each is a tuple of layers read by `models.build` (and by any engine).
+"""The five published networks, as data: tuples of layers.
+
+Only data belongs here. The digest of the code leaves this file out. A job carries its own network in its params
+instead, so that an edit of one network retrains that network alone.
 
 Sources: the notebooks of Gilf641 (EVA4, S6), hardayaleva5 (EVA5, session 6), satyajitghana (EVA4, 06), Noopuragr (EVA4,
 S6) and ashxjain (P5, S6). No convolution has a bias; the last one gives the ten logits.
 """
 
-from dataclasses import dataclass
-
-IMAGE_SHAPE = (1, 28, 28)  # channels, height, width: the input of the published networks
-CLASSES = 10  # and their logits
-RELU, NORM, DROPOUT = "relu", "norm", "dropout"
-
-
-@dataclass(frozen=True)
-class Conv:
-    """A convolution without bias, and what follows it in this order."""
-
-    channels: int
-    kernel: int = 3
-    padding: int = 0
-    then: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class MaxPool:
-    """Max pooling over size x size, stride size; a remainder at the edge is dropped."""
-
-    size: int
-
-
-@dataclass(frozen=True)
-class AvgPool:
-    """Average pooling over size x size."""
-
-    size: int
-
-
-Layer = Conv | MaxPool | AvgPool
-
-
-@dataclass(frozen=True)
-class Network:
-    """A network for 1x28x28 images: its layers and the dropout probability it was published with."""
-
-    layers: tuple[Layer, ...]
-    dropout: float
-
+from normreg.models.description import DROPOUT, NORM, RELU, AvgPool, Conv, MaxPool, Network
 
 _RND = (RELU, NORM, DROPOUT)
 _RN = (RELU, NORM)

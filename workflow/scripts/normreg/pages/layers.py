@@ -28,7 +28,7 @@ def write(networks: Sequence[str], page: str | Path, csv: str | Path) -> None:
 
 
 def _frame(network: str) -> pd.DataFrame:
-    rows = layer_table(build(network, "bn", num_splits=1))
+    rows = layer_table(build({"network": network, "norm": "bn", "num_splits": 1, "dropout": None}))
     return pd.DataFrame(
         {
             "layer": [row.name for row in rows],

@@ -72,7 +72,7 @@ def restore(path: str | Path, condition: Condition, data_digest: str, seed: int)
     for name, found, expected in parts:
         if found != expected:
             raise DataError(f"{path}: its {name} is {found}, expected {expected}. It comes from another run. {_AGAIN}")
-    model = build(condition["network"], condition["norm"], condition["num_splits"], condition["dropout"])
+    model = build(condition)
     try:
         model.load_state_dict(content["state_dict"])
     except (RuntimeError, TypeError, AttributeError) as error:  # names or shapes of tensors, or no tensors at all

@@ -4,39 +4,14 @@ import logging
 import math
 import os
 from dataclasses import asdict
-from typing import Any, Protocol
-
-from torch import nn
 
 from normreg.config.condition import Condition
 from normreg.errors import DivergedError, OrphanedError
 from normreg.training.history import Epoch
 from normreg.training.state import StateFile
+from normreg.training.trainer import Trainer
 
 log = logging.getLogger("normreg")
-
-
-class Trainer(Protocol):
-    """What computes the epochs of one run: `engines.pytorch.TorchTrainer`, or an engine that gives the same results."""
-
-    condition: Condition
-
-    @property
-    def model(self) -> nn.Module:
-        """The network with the weights and running statistics after the last finished epoch."""
-        ...
-
-    def run_epoch(self, epoch: int) -> Epoch:
-        """Trains for one epoch (numbered from 1), validates, and returns the epoch's row."""
-        ...
-
-    def state(self) -> dict[str, Any]:
-        """Tensors and plain data from which `restore` goes on, bit for bit."""
-        ...
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Takes over what `state` returned in another process."""
-        ...
 
 
 def train(trainer: Trainer, label: str, state: StateFile) -> list[Epoch]:
@@ -95,10 +70,10 @@ def _divergence(condition: Condition, label: str, row: Epoch) -> str:
     """Names the key most likely at fault: a penalty whose pull a step is large, else the learning rate."""
     lambdas, schedule = condition["lambdas"], condition["schedule"]
     onecycle = schedule.get("onecycle")
-    rate = onecycle["max_lr"] if onecycle else condition["optimizer"]["lr"]
-    rate_key = "schedule.onecycle.max_lr" if onecycle else "optimizer.lr"
+    lr = onecycle["max_lr"] if onecycle else condition["optimizer"]["lr"]
+    lr_key = "schedule.onecycle.max_lr" if onecycle else "optimizer.lr"
     strongest = max((lambdas["l1"], "l1"), (lambdas["l2"], "l2"), (lambdas["group_l2"], "group_l2"))
-    suspect = (rate_key, rate) if strongest[0] * rate < 0.1 else (f"lambdas.{strongest[1]}", strongest[0])
+    suspect = (lr_key, lr) if strongest[0] * lr < 0.1 else (f"lambdas.{strongest[1]}", strongest[0])
     return (
         f"{label}: the objective is no longer a finite number in epoch {row.epoch} (mean objective "
         f"{row.train_objective}, validation loss {row.validation_loss}). The likely key is {suspect[0]}, "

@@ -1,6 +1,7 @@
 """What a training step minimises, and what it reports."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -10,9 +11,22 @@ from normreg.config.condition import Lambdas
 from normreg.training import penalties
 
 
+class StepResult(NamedTuple):
+    """What a batch gives: the scalar to differentiate, and the figures to report.
+
+    Attributes:
+        objective: with its graph, on the device of the images.
+        figures: objective, cross-entropy and share of correct predictions, float64 (3,), detached, on that device. One
+            tensor, so that an epoch adds them up in one operation and never waits for the device.
+    """
+
+    objective: Tensor
+    figures: Tensor
+
+
 def objective(
     model: nn.Module, images: Tensor, labels: Tensor, penalised: Sequence[Tensor], lambdas: Lambdas
-) -> tuple[Tensor, Tensor]:
+) -> StepResult:
     """Mean cross-entropy plus the L1 and group-L2 terms of `lambdas` on `penalised`.
 
     Args:
@@ -21,14 +35,10 @@ def objective(
         labels: int64 (N,).
         penalised: parameters the penalties act on.
         lambdas: strengths; `l2` is the optimizer's.
-
-    Returns:
-        The scalar to differentiate; and objective, cross-entropy and share of correct predictions, float64 (3,),
-        detached and on the device of the images.
     """
     logits = model(images)
     loss = F.cross_entropy(logits, labels)
     penalty = penalties.penalty(penalised, lambdas)
     value = loss if penalty is None else loss + penalty
     share = (logits.detach().argmax(1) == labels).double().mean()
-    return value, torch.stack([value.detach().double(), loss.detach().double(), share])
+    return StepResult(value, torch.stack([value.detach().double(), loss.detach().double(), share]))

@@ -1,11 +1,11 @@
-"""Penalties on the weights. L1 and group L2 are terms of the objective; L2 is SGD's coupled weight decay."""
+"""Penalties on the weights. L1 and group L2 are terms of the objective; L2 is the weight decay of `optimizer.sgd`."""
 
 from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from normreg.config.condition import Lambdas, Optimizer
+from normreg.config.condition import Lambdas
 
 
 def scoped_parameters(model: nn.Module, scope: str) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
@@ -36,19 +36,10 @@ def group_l2(parameters: Iterable[Tensor]) -> Tensor:
 
 
 def penalty(parameters: Sequence[Tensor], lambdas: Lambdas) -> Tensor | None:
-    """lambda_l1 * l1 + lambda_group_l2 * group_l2; None when both lambdas are 0. `l2` is not in it: see `sgd`."""
+    """lambda_l1 * l1 + lambda_group_l2 * group_l2; None when both lambdas are 0. `l2` is not in it."""
     terms = []
     if lambdas["l1"]:
         terms.append(lambdas["l1"] * l1(parameters))
     if lambdas["group_l2"]:
         terms.append(lambdas["group_l2"] * group_l2(parameters))
     return torch.stack(terms).sum() if terms else None
-
-
-def sgd(model: nn.Module, optimizer: Optimizer, weight_decay: float, scope: str) -> torch.optim.SGD:
-    """PyTorch's SGD with `weight_decay` on the parameters in scope: d = g + weight_decay * w."""
-    inside, outside = scoped_parameters(model, scope)
-    groups = [{"params": inside, "weight_decay": weight_decay}]
-    if outside:
-        groups.append({"params": outside, "weight_decay": 0.0})
-    return torch.optim.SGD(groups, lr=optimizer["lr"], momentum=optimizer["momentum"], nesterov=optimizer["nesterov"])

@@ -19,13 +19,13 @@ class Schedule:
         self.per_batch = per_batch
 
     @property
-    def learning_rate(self) -> float:
-        """Of the next batch."""
+    def lr(self) -> float:
+        """Learning rate of the next batch."""
         return float(self.scheduler.optimizer.param_groups[0]["lr"])
 
     @property
     def momentum(self) -> float:
-        """Of the next batch."""
+        """Momentum of the next batch."""
         return float(self.scheduler.optimizer.param_groups[0]["momentum"])
 
     def after_batch(self) -> None:

@@ -4,11 +4,10 @@ The file is no output of the rule, so Snakemake leaves it alone when a job dies.
 depend on; a state with another key, or a damaged one, is never used.
 """
 
-import hashlib
 import io
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,24 +15,23 @@ from typing import Any
 import torch
 
 from normreg.utils.atomic import replacing
+from normreg.utils.digests import sha256
 from normreg.utils.locks import exclusive
 
 log = logging.getLogger("normreg")
 
 
-def make_key(code: Iterable[str | Path], device: torch.device, **parts: Any) -> dict[str, str]:
+def make_key(code: str, device: torch.device, **parts: Any) -> dict[str, str]:
     """What a state must agree in to be used, each part as text.
 
     Args:
-        code: the source files training depends on; their content counts, not their place or time.
+        code: the digest of all code that training runs, see `normreg.utils.code`.
         device: its kind counts, and for a GPU the model: others round differently.
-        parts: condition, seed, data digest, threads, engine: anything JSON can hold.
+        parts: condition, network, seed, data digest, threads, engine: anything JSON can hold.
     """
-    contents = sorted(hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in code)
     kind = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
     texts = {name: json.dumps(value, sort_keys=True) for name, value in parts.items()}
-    digest = hashlib.sha256("".join(contents).encode()).hexdigest()
-    return {**texts, "code": digest, "device": kind, "torch": str(torch.__version__)}
+    return {**texts, "code": code, "device": kind, "torch": str(torch.__version__)}
 
 
 class StateFile:
@@ -53,7 +51,7 @@ class StateFile:
         payload = buffer.getvalue()
         _unpack(payload)
         with replacing(self.path) as temporary:
-            temporary.write_bytes(hashlib.sha256(payload).digest() + payload)
+            temporary.write_bytes(bytes.fromhex(sha256(payload)) + payload)
 
     def load(self) -> dict[str, Any] | None:
         """What an earlier process saved under the same key; None, with the reason in the log, if it is of no use."""
@@ -62,7 +60,7 @@ class StateFile:
         except FileNotFoundError:
             return None
         reason = "it is damaged"
-        if hashlib.sha256(stored[32:]).digest() == stored[:32]:
+        if sha256(stored[32:]) == stored[:32].hex():
             saved = _unpack(stored[32:])
             differing = sorted(
                 k for k in self.key.keys() | saved["key"].keys() if self.key.get(k) != saved["key"].get(k)

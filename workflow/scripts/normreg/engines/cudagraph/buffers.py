@@ -7,7 +7,7 @@ from torch import Tensor
 
 from normreg.config.condition import Condition
 from normreg.data import augmentation
-from normreg.training import streams
+from normreg.training.draws import epoch_draws
 
 _CHUNK = 4096  # images augmented at once: what an epoch's 60,000 would need in between is more than a gigabyte
 
@@ -16,8 +16,8 @@ class EpochBuffers:
     """An epoch's images in their order and augmented, its labels and rates, the position in the epoch, and its sums.
 
     `fill` writes an epoch's content in place; a step takes its part with `batch` and `rates_now`, and moves on with
-    `advance`. The draws are those of `engines.pytorch.TorchTrainer` for the same seed and epoch: made on the CPU once
-    an epoch and copied. They are applied outside the steps: a few large operations instead of many small ones.
+    `advance`. The draws of `training.draws` are applied outside the steps: a few large operations instead of many small
+    ones.
 
     Attributes:
         totals: sums over the images so far of objective, cross-entropy and correct predictions, float64 (3,).
@@ -40,14 +40,12 @@ class EpochBuffers:
     def fill(self, epoch: int, rates: Sequence[tuple[float, float]]) -> None:
         """Writes the content of an epoch (numbered from 1) and goes to its start."""
         count, device = len(self.images), self.images.device
-        order = torch.randperm(count, generator=streams.generator(self.seed, streams.ORDER, epoch)).to(device)
-        drawn = augmentation.draw(self.spec, count, streams.generator(self.seed, streams.AUGMENTATION, epoch))
-        draws = [{name: values.to(device) for name, values in step.items()} for step in drawn]
+        draws = epoch_draws(self.seed, epoch, count, self.spec).to(device)
         for start in range(0, count, _CHUNK):
-            part = slice(start, start + _CHUNK)
-            own = [{name: values[part] for name, values in step.items()} for step in draws]
-            self.images[part] = augmentation.apply(self.spec, own, self.source_images[order[part]])
-        self.labels.copy_(self.source_labels[order])
+            part = draws.part(start, start + _CHUNK)
+            images = augmentation.apply(self.spec, part.augmentation, self.source_images[part.order])
+            self.images[start : start + _CHUNK] = images
+        self.labels.copy_(self.source_labels[draws.order])
         self.rates.copy_(torch.tensor(rates))
         self.rewind()
 
@@ -63,8 +61,8 @@ class EpochBuffers:
 
     def rates_now(self) -> tuple[Tensor, Tensor]:
         """Learning rate and momentum of the next step, each a float32 scalar on the device."""
-        rate, momentum = self.rates.index_select(0, self.step)[0].unbind()
-        return rate, momentum
+        lr, momentum = self.rates.index_select(0, self.step)[0].unbind()
+        return lr, momentum
 
     def advance(self, size: int, figures: Tensor) -> None:
         """Adds a batch's means, float64 (3,), to the sums, and goes to the next batch."""

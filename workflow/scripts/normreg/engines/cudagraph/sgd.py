@@ -11,7 +11,7 @@ class DeviceSGD:
 
     PyTorch's own takes the momentum, which the one-cycle schedule changes every step, as a number from the host; a
     capture would freeze it. The formulas are those of its documentation: d = g + decay * w, v = momentum * v + d,
-    w = w - rate * v, and with Nesterov's momentum w = w - rate * (d + momentum * v).
+    w = w - lr * v, and with Nesterov's momentum w = w - lr * (d + momentum * v).
     """
 
     def __init__(self, groups: Sequence[tuple[Sequence[nn.Parameter], float]], nesterov: bool) -> None:
@@ -22,7 +22,7 @@ class DeviceSGD:
         self.nesterov = nesterov
 
     @torch.no_grad()
-    def step(self, gradients: Sequence[Tensor], rate: Tensor, momentum: Tensor) -> None:
+    def step(self, gradients: Sequence[Tensor], lr: Tensor, momentum: Tensor) -> None:
         """Updates parameters and velocity in place; `gradients` in the order of `parameters`, rates scalars."""
         directions = self._decayed(gradients)
         torch._foreach_mul_(self.velocity, momentum)
@@ -31,7 +31,7 @@ class DeviceSGD:
         if self.nesterov:
             moves = list(torch._foreach_mul(self.velocity, momentum))
             torch._foreach_add_(moves, directions)
-        torch._foreach_sub_(self.parameters, list(torch._foreach_mul(moves, rate)))
+        torch._foreach_sub_(self.parameters, list(torch._foreach_mul(moves, lr)))
 
     def _decayed(self, gradients: Sequence[Tensor]) -> list[Tensor]:
         directions: list[Tensor] = []

@@ -12,22 +12,24 @@ import torch
 from normreg.config.condition import Condition
 from normreg.data.batches import batch_bounds, to_device
 from normreg.data.dataset import Dataset
+from normreg.engines.contract import DataFacts
 from normreg.engines.cudagraph.buffers import EpochBuffers
 from normreg.engines.cudagraph.capture import Recorder, cuda_graph
+from normreg.engines.cudagraph.contract import supports
 from normreg.engines.cudagraph.recording import record_steps
 from normreg.engines.cudagraph.sgd import DeviceSGD
 from normreg.engines.cudagraph.steps import Step, Validation, training_step
-from normreg.models.build import build
-from normreg.training import penalties, streams
+from normreg.errors import ConfigError
+from normreg.training import draws, penalties
 from normreg.training.schedule import make_detached_schedule
-from normreg.training.trainer import EpochTrainer
+from normreg.training.trainer import Trained, Trainer, Validated
 
 VALIDATION_BATCH = 1000
 TRAIN, VALIDATE = "train", "validate"
 Steps = Mapping[tuple[str, int], Step]  # by what they do, and how many images they do it with
 
 
-class GraphTrainer(EpochTrainer):
+class GraphTrainer(Trainer):
     """One run. Sets PyTorch's default generators: for the initial weights here, for dropout at each epoch's start."""
 
     def __init__(
@@ -36,8 +38,12 @@ class GraphTrainer(EpochTrainer):
         """Records every step that training needs; `record` is how, and the default needs a CUDA device.
 
         Raises:
+            ConfigError: the condition has a key or a value that is unknown here; the message names it.
             CaptureError: a step cannot be captured, or its replay does not do what the step does.
         """
+        reason = supports(condition, DataFacts.of(data))
+        if reason is not None:
+            raise ConfigError(f"engine cudagraph: {reason}. Train with --config engine=torch.")
         self.condition, self.seed = condition, seed
         self.images, labels = to_device(data.train_images, data.train_labels, device)
         self.sizes = _sizes(len(self.images), condition["batch_size"])
@@ -46,10 +52,7 @@ class GraphTrainer(EpochTrainer):
         self.test_sizes = _sizes(len(test_images), VALIDATION_BATCH)
         self.validation = Validation(test_images, self.test_labels)
         self.schedule = make_detached_schedule(condition, len(self.sizes))
-        torch.manual_seed(streams.stream_seed(seed, streams.INIT))
-        self.model = build(condition["network"], condition["norm"], condition["num_splits"], condition["dropout"]).to(
-            device
-        )
+        self.model = draws.initial_model(condition, seed).to(device)
         self.penalised, others = penalties.scoped_parameters(self.model, condition["penalty_scope"])
         groups = [(self.penalised, condition["lambdas"]["l2"]), (others, 0.0)]
         self.optimizer = DeviceSGD(groups, condition["optimizer"]["nesterov"])
@@ -83,28 +86,28 @@ class GraphTrainer(EpochTrainer):
         for size in dict.fromkeys(self.test_sizes):
             run[VALIDATE, size]()
 
-    def _train_epoch(self, epoch: int) -> tuple[float, float, int]:
+    def _train_epoch(self, epoch: int) -> Trained:
         self.buffers.fill(epoch, self._rates())
-        torch.manual_seed(streams.stream_seed(self.seed, streams.DROPOUT, epoch))
+        torch.manual_seed(draws.dropout_key(self.seed, epoch))
         for size in self.sizes:
             self.replays[TRAIN, size]()
         count = len(self.images)
         objective, loss, correct = self.buffers.totals.tolist()  # here, and only here, the epoch waits for the device
-        return objective / count, loss / count, round(correct)
+        return Trained(objective / count, loss / count, round(correct))
 
     def _rates(self) -> list[tuple[float, float]]:
         rates = []
         for _ in self.sizes:
-            rates.append((self.schedule.learning_rate, self.schedule.momentum))
+            rates.append((self.schedule.lr, self.schedule.momentum))
             self.schedule.after_batch()
         return rates
 
-    def _validate(self) -> tuple[float, int]:
+    def _validate(self) -> Validated:
         self.validation.rewind()
         for size in self.test_sizes:
             self.replays[VALIDATE, size]()
-        loss, hits = self.validation.totals.tolist()
-        return loss / len(self.test_labels), round(hits)
+        loss, correct = self.validation.totals.tolist()
+        return Validated(loss / len(self.test_labels), round(correct))
 
     def state(self) -> dict[str, Any]:
         """Everything `restore` needs after a finished epoch."""

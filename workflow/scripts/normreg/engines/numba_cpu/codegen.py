@@ -141,7 +141,7 @@ F2, D2 = types.Array(types.float32, 2, "C"), types.Array(types.float64, 2, "C")
 D1, I1, B1 = types.Array(types.float64, 1, "C"), types.Array(types.int64, 1, "C"), types.Array(types.boolean, 1, "C")
 BYTES, WORDS = types.Array(types.uint8, 2, "C"), types.Array(types.int32, 2, "C")
 '''
-_NORM = "weight, bias, running_mean, running_variance, mean, inverse"
+_NORM = "weight, bias, running_mean, running_variance, mean, rstd"
 _NORM_TYPES = "F, F, F, F, D2, D2"
 _EXTENT = "images, splits, pixels"
 _TUPLES = (
@@ -166,7 +166,7 @@ _SHARED_KERNELS = {  # module and name: arguments, types
     ),
     "optimiser.cross_entropy": ("logits, labels, gradient, classes, totals", "F, I1, F, I, D1"),
     "optimiser.sgd": (
-        "weights, gradients, velocity, bounds, penalised, l1, l2, group_l2, rate, momentum, nesterov",
+        "weights, gradients, velocity, bounds, penalised, l1, l2, group_l2, lr, momentum, nesterov",
         "F, F, F, I1, B1, D, D, D, D, D, B",
     ),
 }

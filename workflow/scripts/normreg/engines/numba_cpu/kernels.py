@@ -4,7 +4,6 @@ The cache is a folder of generated modules, each with numba's compiled code besi
 its source and of the engine's, so that nothing outdated is ever loaded; numba itself distinguishes processors.
 """
 
-import hashlib
 import importlib.util
 import os
 import sys
@@ -31,6 +30,7 @@ from normreg.engines.numba_cpu import (
 from normreg.engines.numba_cpu.stages import Stage
 from normreg.engines.numba_cpu.tiles import Registers, choose_registers
 from normreg.utils.atomic import replacing
+from normreg.utils.digests import sha256
 from normreg.utils.locks import exclusive
 
 # Imported here for the digest, and so that training has them among its inputs: only generated code calls them.
@@ -101,8 +101,5 @@ def _load(name: str, source: str, cache: Path) -> ModuleType:
 
 def _digest(source: str) -> str:
     """Of the generated source, of the modules whose code becomes part of the kernels, and of the compiler."""
-    sha = hashlib.sha256(source.encode())
-    for module in _COMPILED:
-        sha.update(Path(str(module.__file__)).read_bytes())
-    sha.update(f"{numba.__version__} {llvmlite.__version__}".encode())
-    return sha.hexdigest()[:16]
+    modules = [Path(str(module.__file__)).read_bytes() for module in _COMPILED]
+    return sha256(source.encode(), *modules, f"{numba.__version__} {llvmlite.__version__}".encode())[:16]

@@ -9,7 +9,7 @@ from normreg.engines.numba_cpu.buffers import Arena
 from normreg.engines.numba_cpu.stages import Stage
 from normreg.engines.numba_cpu.vectors import LANES
 
-_NORM = ("norm_weight", "norm_bias", "running_mean", "running_variance", "mean", "inverse")
+_NORM = ("norm_weight", "norm_bias", "running_mean", "running_variance", "mean", "rstd")
 _LINK = ("output", "masks", "scale", "shift", "choice")
 
 
@@ -32,7 +32,7 @@ def _requests(stage: Stage, blocks: int, largest: int) -> dict[str, tuple[int, A
     }
     requests: dict[str, tuple[int, Any]] = {name: (count, np.float32) for name, count in floats.items()}
     requests["masks"] = (-(-blocks * output // 2) * 2, np.uint16)
-    requests |= dict.fromkeys(("mean", "inverse"), (stage.outputs * largest, np.float64))
+    requests |= dict.fromkeys(("mean", "rstd"), (stage.outputs * largest, np.float64))
     return requests
 
 
@@ -71,7 +71,7 @@ class Memory:
         """The arrays of a stage, whose first parameter is tensor number `tensor`."""
         prefix = f"{index}."
         own = {name.removeprefix(prefix): a for name, a in self.arena.arrays.items() if name.startswith(prefix)}
-        own["mean"], own["inverse"] = (own[name].reshape(stage.outputs, -1) for name in ("mean", "inverse"))
+        own["mean"], own["rstd"] = (own[name].reshape(stage.outputs, -1) for name in ("mean", "rstd"))
         own["mask_words"] = own["masks"].view(np.uint32)
         names = ("weight", "norm_weight", "norm_bias") if stage.norm else ("weight",)
         for k, name in enumerate(names, start=tensor):

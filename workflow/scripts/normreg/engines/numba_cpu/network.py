@@ -12,8 +12,8 @@ from normreg.engines.numba_cpu.memory import Memory
 from normreg.engines.numba_cpu.stages import AVERAGE_POOL, IMAGE_SIZE, Stage
 from normreg.engines.numba_cpu.tiles import Registers
 from normreg.engines.numba_cpu.vectors import LANES
+from normreg.models.description import CLASSES
 
-CLASSES = 10
 _SCALE = 65536  # dropout's probability is a multiple of 1 / _SCALE
 _WORD = 2**32
 

@@ -20,14 +20,14 @@ compiled = njit(error_model="numpy")
 
 
 class Norm(NamedTuple):
-    """A normalisation's parameters, running statistics, and the last batch's mean and 1 / standard deviation."""
+    """A normalisation's parameters, running statistics, and the last batch's mean and reciprocal standard deviation."""
 
     weight: Any
     bias: Any
     running_mean: Any
     running_variance: Any
     mean: Any
-    inverse: Any
+    rstd: Any
 
 
 class Extent(NamedTuple):
@@ -65,35 +65,36 @@ def set_constant(array: Any, channels: int, images: int, value: float) -> None:
 def batch_statistics(
     totals: Any, squares: Any, norm: Norm, scale: Any, shift: Any, extent: Extent, factor: float
 ) -> None:
-    """Mean and 1 / standard deviation of each ghost batch; running statistics; `scale` and `shift` times `factor`.
+    """Mean and `rstd` (reciprocal standard deviation) of each ghost batch; running statistics; `scale`, `shift`.
 
-    Running statistics take one update a batch, with the mean over ghost batches of mean and unbiased variance.
+    Running statistics take one update a batch, with the mean over ghost batches of mean and unbiased variance. `scale`
+    and `shift` are those of the norm times `factor`.
     """
     channels, splits = len(norm.weight), extent.splits
     count = extent.images // splits * extent.pixels
     for channel in range(channels):
-        mean, inverse = norm.mean[channel], norm.inverse[channel]
+        mean, rstd = norm.mean[channel], norm.rstd[channel]
         per_split(totals, channel, channels, extent, mean)
-        per_split(squares, channel, channels, extent, inverse)
+        per_split(squares, channel, channels, extent, rstd)
         mean_total, variance_total = 0.0, 0.0
         for s in range(splits):
             mean[s] /= count
-            variance = inverse[s] / count - mean[s] * mean[s]
+            variance = rstd[s] / count - mean[s] * mean[s]
             if variance < 0:  # rounding; NaN stays
                 variance = 0.0
             mean_total += mean[s]
             variance_total += variance * count / (count - 1)
-            inverse[s] = 1 / math.sqrt(variance + EPSILON)
+            rstd[s] = 1 / math.sqrt(variance + EPSILON)
         running, share = norm.running_mean, MOMENTUM / splits
         running[channel] = (1 - MOMENTUM) * running[channel] + share * mean_total
         running = norm.running_variance
         running[channel] = (1 - MOMENTUM) * running[channel] + share * variance_total
-    weight, bias, means, inverses = norm.weight, norm.bias, norm.mean, norm.inverse
+    weight, bias, means, rstds = norm.weight, norm.bias, norm.mean, norm.rstd
     scale[:], shift[:] = 0, 0
     for image in range(extent.images):
         s = image % splits
         for channel in range(channels):
-            place, slope = place_of(image, channel, channels), weight[channel] * inverses[channel, s]
+            place, slope = place_of(image, channel, channels), weight[channel] * rstds[channel, s]
             scale[place] = factor * slope
             shift[place] = factor * (bias[channel] - means[channel, s] * slope)
 
@@ -129,7 +130,7 @@ def gradient_coefficients(
     """
     channels, splits = len(norm.weight), extent.splits
     count = extent.images // splits * extent.pixels
-    weight, mean, inverse = norm.weight, norm.mean, norm.inverse
+    weight, mean, rstd = norm.weight, norm.mean, norm.rstd
     slope, pull, offset = slopes.slope, slopes.pull, slopes.offset
     slope[:], pull[:], offset[:] = 0, 0, 0
     for channel in range(channels):
@@ -138,13 +139,13 @@ def gradient_coefficients(
         gradients[0, channel], gradients[1, channel] = 0, 0
         for s in range(splits):
             own = factor * sums[0, s]
-            against_normal = inverse[channel, s] * (factor * sums[1, s] - mean[channel, s] * own)
+            against_normal = rstd[channel, s] * (factor * sums[1, s] - mean[channel, s] * own)
             gradients[0, channel] += against_normal
             gradients[1, channel] += own
             sums[0, s], sums[1, s] = own / count, against_normal / count
         for image in range(extent.images):
             place, s = place_of(image, channel, channels), image % splits
-            a = weight[channel] * inverse[channel, s]
+            a = weight[channel] * rstd[channel, s]
             slope[place] = factor * a
-            pull[place] = -a * inverse[channel, s] * sums[1, s]
-            offset[place] = a * (inverse[channel, s] * mean[channel, s] * sums[1, s] - sums[0, s])
+            pull[place] = -a * rstd[channel, s] * sums[1, s]
+            offset[place] = a * (rstd[channel, s] * mean[channel, s] * sums[1, s] - sums[0, s])

@@ -60,7 +60,7 @@ def sgd(
     l1: float,
     l2: float,
     group_l2: float,
-    rate: float,
+    lr: float,
     momentum: float,
     nesterov: bool,
 ) -> float:
@@ -89,5 +89,5 @@ def sgd(
             if momentum != 0:
                 velocity[k] = np.float32(momentum) * velocity[k] + step
                 step = step + np.float32(momentum) * velocity[k] if nesterov else velocity[k]
-            weights[k] = w - np.float32(rate) * step
+            weights[k] = w - np.float32(lr) * step
     return penalty

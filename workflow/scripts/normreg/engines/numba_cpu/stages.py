@@ -1,12 +1,14 @@
 """A network's description as the engine sees it: stages of one convolution and all that follows up to the next."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from normreg.engines.numba_cpu.errors import UnsupportedError
-from normreg.models.networks import DROPOUT, NORM, RELU, AvgPool, Conv, Network
+from normreg.models.description import DROPOUT, IMAGE_SHAPE, NORM, RELU, AvgPool, Conv, Layer, MaxPool, Network
 
 NO_POOL, MAX_POOL, AVERAGE_POOL = 0, 1, 2
-IMAGE_SIZE = 28
+IMAGE_SIZE = IMAGE_SHAPE[1]
+# Kinds of layers and their settings: a kind or a setting that is not here has no kernels.
+KNOWN = {Conv: {"channels", "kernel", "padding", "then"}, MaxPool: {"size"}, AvgPool: {"size"}}
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ def make_stages(network: Network) -> tuple[Stage, ...]:
     stages: list[Stage] = []
     channels, size = 1, IMAGE_SIZE
     for layer in network.layers:
+        _check_known(layer)
         if isinstance(layer, Conv):
             stage = _convolution(layer, channels, size)
             stages.append(stage)
@@ -79,6 +82,15 @@ def make_stages(network: Network) -> tuple[Stage, ...]:
     if size != 1:
         raise UnsupportedError(f"logits from {size} x {size} pixels")
     return tuple(stages)
+
+
+def _check_known(layer: Layer) -> None:
+    kind = type(layer)
+    if kind not in KNOWN:
+        raise UnsupportedError(f"a layer of kind {kind.__name__}")
+    new = {field.name for field in fields(layer)} - KNOWN[kind]
+    if new:
+        raise UnsupportedError(f"a layer {kind.__name__} with {', '.join(sorted(new))}")
 
 
 def _convolution(layer: Conv, channels: int, size: int) -> Stage:

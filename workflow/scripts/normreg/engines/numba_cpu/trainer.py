@@ -16,24 +16,25 @@ from normreg.config.condition import Condition
 from normreg.data import augmentation
 from normreg.data.batches import batch_bounds
 from normreg.data.dataset import Dataset
+from normreg.engines.contract import DataFacts
 from normreg.engines.numba_cpu.augment import augment
+from normreg.engines.numba_cpu.contract import supports
 from normreg.engines.numba_cpu.errors import UnsupportedError
 from normreg.engines.numba_cpu.kernels import processor
 from normreg.engines.numba_cpu.network import Batch, EngineNetwork
 from normreg.engines.numba_cpu.stages import make_stages
 from normreg.engines.numba_cpu.tiles import Registers
-from normreg.models.build import build
 from normreg.models.layers import Dropout, usable_splits
 from normreg.models.networks import NETWORKS
-from normreg.training import penalties, streams
+from normreg.training import draws, penalties
 from normreg.training.schedule import make_detached_schedule
-from normreg.training.trainer import EpochTrainer
+from normreg.training.trainer import Trained, Trainer, Validated
 
 _CHUNK = 512  # images augmented at once, at least: few calls, and what they work on stays in the cache
 _STATISTICS = {"running_mean": "running_mean", "running_var": "running_variance"}  # PyTorch's name, and the engine's
 
 
-class EngineTrainer(EpochTrainer):
+class EngineTrainer(Trainer):
     """One run. Sets PyTorch's default generator for the initial weights; uses one thread."""
 
     def __init__(
@@ -42,19 +43,21 @@ class EngineTrainer(EpochTrainer):
         """`cache` is the folder of compiled kernels; `registers` chooses tiles other than this processor's.
 
         Raises:
-            UnsupportedError: the engine has no kernels for this network or processor.
+            UnsupportedError: the condition has a key or a value that is unknown here, or the network or the processor
+                has no kernels.
         """
+        reason = supports(condition, DataFacts.of(data))
+        if reason is not None:
+            raise UnsupportedError(reason)
         self.condition, self.seed = condition, seed
         self.images, self.labels = torch.as_tensor(data.train_images), data.train_labels.astype(np.int64)
         self.test_images = np.ascontiguousarray(data.test_images.reshape(len(data.test_images), -1))
         self.test_labels = data.test_labels.astype(np.int64)
-        torch.manual_seed(streams.stream_seed(seed, streams.INIT))
-        self._model = build(condition["network"], condition["norm"], condition["num_splits"], condition["dropout"])
-        self._norms = [module for module in self._model.modules() if isinstance(module, nn.BatchNorm2d)]
+        self.model = draws.initial_model(condition, seed)
+        self._norms = [module for module in self.model.modules() if isinstance(module, nn.BatchNorm2d)]
+        self.splits = condition["num_splits"] if condition["norm"] == "gbn" else 1
         self.bounds = batch_bounds(len(self.images), condition["batch_size"])
         self.largest = max(stop - start for start, stop in self.bounds)
-        if self.largest == 1:
-            raise UnsupportedError("a single training image")
         registers = registers or processor()
         self.description = f"{registers.name} kernels"
         stages = make_stages(NETWORKS[condition["network"]])
@@ -63,24 +66,23 @@ class EngineTrainer(EpochTrainer):
         gray = torch.arange(256, dtype=torch.uint8).view(1, 1, -1)
         self.network.pixels[:] = augmentation.normalise(gray).numpy().reshape(-1)
         self._import_model()
-        inside = {id(p) for p in penalties.scoped_parameters(self._model, condition["penalty_scope"])[0]}
-        self.penalised = np.array([id(p) in inside for p in self._model.parameters()])
+        inside = {id(p) for p in penalties.scoped_parameters(self.model, condition["penalty_scope"])[0]}
+        self.penalised = np.array([id(p) in inside for p in self.model.parameters()])
         self.schedule = make_detached_schedule(condition, len(self.bounds))
 
-    @property
-    def model(self) -> nn.Sequential:
-        """The network with the weights and running statistics of now."""
-        with torch.no_grad():
-            parts = torch.from_numpy(self.network.weights.copy()).split([p.numel() for p in self._model.parameters()])
-            for parameter, part in zip(self._model.parameters(), parts, strict=True):
-                parameter.copy_(part.view_as(parameter))
-            for norm, own in zip(self._norms, self._norm_arrays(), strict=True):
-                for name, array in _STATISTICS.items():
-                    norm.get_buffer(name).copy_(torch.from_numpy(own[array].copy()))
-        return self._model
+    @torch.no_grad()
+    def _export_model(self) -> None:
+        """Weights and running statistics from the engine's arrays into `model`."""
+        parts = torch.from_numpy(self.network.weights.copy()).split([p.numel() for p in self.model.parameters()])
+        for parameter, part in zip(self.model.parameters(), parts, strict=True):
+            parameter.copy_(part.view_as(parameter))
+        for norm, own in zip(self._norms, self._norm_arrays(), strict=True):
+            for name, array in _STATISTICS.items():
+                norm.get_buffer(name).copy_(torch.from_numpy(own[array].copy()))
 
     def _import_model(self) -> None:
-        parameters = [p.detach().reshape(-1) for p in self._model.parameters()]
+        """The same the other way."""
+        parameters = [p.detach().reshape(-1) for p in self.model.parameters()]
         self.network.weights[:] = torch.cat(parameters).numpy()
         for norm, own in zip(self._norms, self._norm_arrays(), strict=True):
             for name, array in _STATISTICS.items():
@@ -90,37 +92,36 @@ class EngineTrainer(EpochTrainer):
         pairs = zip(self.network.stages, self.network.buffers, strict=True)
         return (own for stage, own in pairs if stage.norm)
 
-    def _train_epoch(self, epoch: int) -> tuple[float, float, int]:
-        key = streams.stream_seed(self.seed, streams.DROPOUT, epoch)
+    def _train_epoch(self, epoch: int) -> Trained:
+        key = draws.dropout_key(self.seed, epoch)
         totals, penalty, counter = np.zeros(2), 0.0, 0
         for images, labels in self._batches(epoch):
-            splits = usable_splits(len(labels), self.condition["num_splits"])
+            splits = usable_splits(len(labels), self.splits)
             counter = self.network.train(Batch(images, labels, splits, counter), key, totals)
             penalty += self._step() * len(labels)
         for norm in self._norms:
             norm.get_buffer("num_batches_tracked").add_(len(self.bounds))
+        self._export_model()
         count = len(self.images)
         loss, correct = totals.tolist()  # plain numbers: the state of a run holds nothing of NumPy
-        return (loss + penalty) / count, loss / count, round(correct)
+        return Trained((loss + penalty) / count, loss / count, round(correct))
 
     def _batches(self, epoch: int) -> Iterator[tuple[Any, Any]]:
         """Augmented images (count, 784) and labels of each batch, in the epoch's order."""
         count, spec = len(self.images), self.condition["augmentation"]
-        order = torch.randperm(count, generator=streams.generator(self.seed, streams.ORDER, epoch))
-        draws = augmentation.draw(spec, count, streams.generator(self.seed, streams.AUGMENTATION, epoch))
+        drawn = draws.epoch_draws(self.seed, epoch, count, spec)
         group = -(-_CHUNK // self.condition["batch_size"])
         for first in range(0, len(self.bounds), group):
             bounds = self.bounds[first : first + group]
             start, stop = bounds[0][0], bounds[-1][1]
-            chosen = order[start:stop]
-            own_draws = [{name: values[start:stop] for name, values in step.items()} for step in draws]
-            images = augment(spec, own_draws, self.images[chosen], self.network.shared.warp)
-            labels = self.labels[chosen.numpy()]
+            part = drawn.part(start, stop)
+            images = augment(spec, part.augmentation, self.images[part.order], self.network.shared.warp)
+            labels = self.labels[part.order.numpy()]
             for low, high in bounds:
                 yield images[low - start : high - start], labels[low - start : high - start]
 
     def _step(self) -> float:
-        """One SGD step with the schedule's rates of this batch; returns the penalty in the objective."""
+        """One SGD step with the schedule's numbers for this batch; returns the penalty that is in the objective."""
         lambdas, network = self.condition["lambdas"], self.network
         penalty = network.shared.sgd(
             network.weights,
@@ -131,21 +132,21 @@ class EngineTrainer(EpochTrainer):
             lambdas["l1"],
             lambdas["l2"],
             lambdas["group_l2"],
-            self.schedule.learning_rate,
+            self.schedule.lr,
             self.schedule.momentum,
             self.condition["optimizer"]["nesterov"],
         )
         self.schedule.after_batch()
         return float(penalty)
 
-    def _validate(self) -> tuple[float, int]:
+    def _validate(self) -> Validated:
         totals = np.zeros(2)
         self.network.set_evaluation_constants()
         for start in range(0, len(self.test_labels), self.largest):
             part = slice(start, start + self.largest)
             self.network.evaluate(Batch(self.test_images[part], self.test_labels[part], 1), totals)
-        loss, hits = totals.tolist()
-        return loss / len(self.test_labels), round(hits)
+        loss, correct = totals.tolist()
+        return Validated(loss / len(self.test_labels), round(correct))
 
     def state(self) -> dict[str, Any]:
         """Everything `restore` needs after a finished epoch."""
@@ -157,7 +158,7 @@ class EngineTrainer(EpochTrainer):
 
     def restore(self, state: dict[str, Any]) -> None:
         """Takes over what `state` returned in another process; the next epochs are then bit-identical to its next."""
-        self._model.load_state_dict(state["model"])
+        self.model.load_state_dict(state["model"])
         self._import_model()
         self.network.memory.velocity[:] = state["velocity"].numpy()
         self.schedule.restore(state["schedule"])

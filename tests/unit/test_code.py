@@ -1,0 +1,319 @@
+"""The digest of what a script can run: which files count, which edits count, the same under every Python."""
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from rewriting import rewrite
+
+from normreg.errors import NormregError
+from normreg.training import state
+from normreg.utils.code import Sources, canonical
+
+DATA = "normreg/models/networks.py"
+
+# Text that Pythons parse into slightly different trees, or print differently, stands here on purpose. Do not reformat.
+SAMPLE = r'''"""Docstring of the module."""
+from __future__ import annotations
+import os.path as path, sys
+from collections import (abc, OrderedDict as Ordered)
+
+LIMITS: dict[str, int | None] = {"a": 1_000, **{}, 'b': 0xff, "c": None}
+NUMBERS = 1e-05, 1.5E300, 1e999, -0.0, 3j, 2.5e-8j, 10**20, True, ...
+TEXTS = u"u", b"\x00\xff'", rb"\d", "é \U0001fae8 \ud800 \x7f", "a" 'b' "c", ""
+global_counter = 0
+
+
+@decorator(key=lambda x, *, y=(1, 2), z=...: x[y:z:2])
+class Thing(Base, metaclass=Meta):
+    """Docstring of a class."""
+
+    field: list[int] = []
+    "a docstring of a field"
+
+    def method(self, a, /, b: int | str = 1, *args: int, c=None, d, **kwargs) -> None | Thing:
+        """Docstring of a function."""
+        global global_counter
+        def inner():
+            nonlocal a
+            a += 1
+        if (n := len(args)) > 10 and not a or b is not None: return f"{n}"
+        elif a: pass
+        else: del kwargs["x"], args
+        return *args, -a @ ~b // 2 ** 3 % 4 << 1
+
+    def only_a_docstring(self):
+        """Nothing else."""
+
+    async def wait(self):
+        async with self.lock as held, other: await held
+        async for _ in self: yield _
+        return_value = [x async for x in self if x if not x]
+
+
+def texts(x, width, places):
+    plain = f"", f"no value", "a" f"b{x}" "c" f"", f"{x}" '' f"{x!s}", rf"\d{x}\n"
+    spec = f"{x:}", f"{x!r:>{width}}", f"{x:{width}.{places}f}", f"{x:%H:%M}", f"{x:{width}}", f"{x:{{}}}"
+    debug = f"{x=}", f"{x = !r:^{width}}", f"a{x=}b", f"{{{x}}}"
+    nested = f"{f'{x!a}' + 'y'}", f"{ {1: 2}[1] }", f"{(lambda: 1)()}", f"""a
+{x}"""
+    return plain, spec, debug, nested, {k: v for k, v in ()}, {1, *x}, (yield), (i for i in x)
+
+
+def control(command):
+    match command:
+        case {"kind": str(kind), **rest} if kind: ...
+        case [1, -2.5, 3 + 4j, *_] | (None | True): raise ValueError("x") from None
+        case Point(x=0, y=[a, *b]) as point: assert point, f"{b}"
+        case "a" "b" | Color.RED | _: pass
+    for i, (j, *k) in enumerate([]):
+        while i < j <= 3: break
+        else: continue
+    try:
+        with (open("a") as a, open("b")): pass
+    except* (OSError, ValueError) as error: pass
+    else: x[..., 1:2, ::3] = y = 1 if 2 else 3
+    finally: print("ü", end="", *[], **{})
+'''
+GOLDEN = "sample.py 28ada45d40964a7c"
+
+
+@pytest.fixture
+def package(tmp_path):
+    """A package `normreg` with modules that import each other in every way the project uses."""
+    files = {
+        "normreg/__init__.py": "",
+        "normreg/a.py": "from normreg import b\nimport numpy",
+        "normreg/b.py": "from normreg.c import thing",
+        "normreg/c.py": "thing = 1",
+        "normreg/unused.py": "",
+        "normreg/inner/__init__.py": "from normreg.inner import one",
+        "normreg/inner/one.py": "import normreg.c",
+        "normreg/inner/two.py": "",
+        "direct.py": "from normreg import a",
+        "late.py": "def main():\n    from normreg.inner import one",
+        "alone.py": "import os",
+    }
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def scripts(root) -> Path:
+    return root / "workflow/scripts"
+
+
+def text_of(source: str) -> str:
+    return canonical(ast.parse(source))
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        ("alone.py", set()),
+        ("direct.py", {"__init__.py", "a.py", "b.py", "c.py"}),
+        ("late.py", {"__init__.py", "inner/__init__.py", "inner/one.py", "c.py"}),
+    ],
+)
+def test_follows_every_import(package, script, expected):
+    assert set(Sources(package).closure(script)) == {script} | {f"normreg/{name}" for name in expected}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("import os\nfrom . import a", r"normreg/a\.py, line 2: relative import\. Write the package's name instead"),
+        ("import os\ndef f(:\n", r"normreg/a\.py, line 2: invalid syntax\. Correct this file"),
+    ],
+)
+def test_a_file_that_cannot_be_followed_is_named(package, text, message):
+    (package / "normreg/a.py").write_text(text)
+    with pytest.raises(NormregError, match=message):
+        Sources(package).digest("direct.py")
+
+
+@pytest.mark.parametrize(
+    "script", ["train", "evaluate", "plot_comparison", "plot_gallery", "summarise", "prepare_data"]
+)
+def test_holds_every_module_python_imports(scripts, script):
+    """Runs the script's own import statements and asks Python which modules were loaded."""
+    lines = (scripts / f"{script}.py").read_text().splitlines()
+    imports = "\n".join(line.strip() for line in lines if line.strip().startswith(("import ", "from ")))
+    tell = "import sys; print(*(m.__file__ for n, m in sys.modules.items() if n.split('.')[0] == 'normreg'), sep='\\n')"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{imports}\n{tell}"], cwd=scripts, capture_output=True, text=True, check=True
+    )
+    loaded = {Path(line).relative_to(scripts).as_posix() for line in done.stdout.splitlines()}
+    assert len(loaded) > 3
+    assert loaded <= set(Sources(scripts).closure(f"{script}.py"))
+
+
+def test_training_does_not_depend_on_figures_statistics_or_configuration(scripts):
+    names = set(Sources(scripts).closure("train.py"))
+    assert {"train.py", "normreg/training/loop.py", "normreg/models/layers.py", "normreg/__init__.py"} <= names
+    assert not {n for n in names if "figures" in n or n.endswith(("summary.py", "studies.py", "sources.py"))}
+
+
+def test_the_digest_is_the_same_under_every_python(tmp_path):
+    (tmp_path / "sample.py").write_text(SAMPLE, encoding="utf-8")
+    assert Sources(tmp_path).digest("sample.py") == GOLDEN
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("x = 1", "# comment\n\nx=(1) # more\n"),
+        ('def f():\n    """One."""\n    return 1', "def f(): return 1"),
+        ('class A(B):\n    """One."""', "class A(B):\n    pass"),
+        ('"""Module."""\nx: int = 1\n"""Of x."""', "x: int = 1"),
+        ("x = 'a' \"b\"", 'x = "ab"'),
+        ("x = [\n  1,\n  2,\n]", "x = [1, 2]"),
+        ("if a:\n  b()\nelse:\n  if c:\n    d()", "if a:\n b()\nelif c:\n d()"),
+        ("x = 1_000, 0xff, 1e-5", "x = (1000, 255, 0.00001)"),
+    ],
+)
+def test_comments_docstrings_and_formatting_do_not_count(one, other):
+    assert text_of(one) == text_of(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("x = 1", "x = 2"),
+        ("x = 1", "x = 1.0"),
+        ("x = 1", "x = True"),
+        ("x = 1", "y = 1"),
+        ("x = 1", "x: int = 1"),
+        ("x = 'a'", "x = b'a'"),
+        ("x = 'None'", "x = None"),
+        ("x = ['', 'a']", "x = ['a']"),
+        ("x = [None]", "x = []"),
+        ("x = f'{y}'", "x = f'{y!r}'"),
+        ("x = f'{y:2}'", "x = f'{y:3}'"),
+        ("x = a - b - c", "x = a - (b - c)"),
+        ("x[1:]", "x[:1]"),
+        ("f(a=1)", "f(b=1)"),
+        ("f(*a)", "f(**a)"),
+        ("def f(a, b=1): g()", "def f(a, *, b=1): g()"),
+        ("def f(*, a, b=1): g()", "def f(*, a=1, b): g()"),
+        ("def f(): g()", "async def f(): g()"),
+        ("def f(): g()", "def f() -> int: g()"),
+        ("def f(): g()", "@h\ndef f(): g()"),
+        ("a()\nb()", "b()\na()"),
+        ("if a:\n  b()\nc()", "if a:\n  b()\n  c()"),
+        ("try: a()\nexcept B: c()", "try: a()\nexcept* B: c()"),
+        ("match a:\n  case 1: b()", "match a:\n  case -1: b()"),
+        ("match a:\n  case None: b()", "match a:\n  case True: b()"),
+        ("from a import b", "from a import b as c"),
+        ("print('x')", "'x'"),
+    ],
+)
+def test_what_the_code_does_counts(one, other):
+    assert text_of(one) != text_of(other)
+
+
+def test_every_script_keeps_its_digest_when_all_comments_docstrings_and_formatting_change(scripts, tmp_path):
+    shutil.copytree(scripts, tmp_path / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
+    assert rewrite(tmp_path / "scripts") > 100
+    before, after = Sources(scripts), Sources(tmp_path / "scripts")
+    for script in scripts.glob("*.py"):
+        assert after.digest(script.name) == before.digest(script.name)
+
+
+@pytest.mark.parametrize(
+    ("file", "changed"),
+    [
+        ("normreg/c.py", {"direct.py", "late.py"}),
+        ("normreg/inner/one.py", {"late.py"}),
+        ("normreg/unused.py", set()),
+        ("alone.py", {"alone.py"}),
+    ],
+)
+def test_an_edit_changes_the_digests_of_the_scripts_that_reach_it(package, file, changed):
+    names = ("alone.py", "direct.py", "late.py")
+    before = Sources(package)
+    old = {name: before.digest(name) for name in names}
+    stat = (package / file).stat()
+    (package / file).write_text("import normreg.c\nthing = 2")
+    os.utime(package / file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    after = Sources(package)
+    assert {name for name in names if after.digest(name) != old[name]} == changed
+
+
+@pytest.mark.parametrize(
+    ("name", "counts"),
+    [
+        ("train.py", True),
+        ("normreg/training/penalties.py", True),
+        ("normreg/models/layers.py", True),
+        ("normreg/models/description.py", True),
+        ("normreg/engines/numba_cpu/optimiser.py", True),
+        ("normreg/utils/jobs.py", True),
+        ("normreg/data/sources.py", False),
+        (DATA, False),
+    ],
+)
+def test_a_statement_more_in_what_training_runs_counts(scripts, tmp_path, name, counts):
+    copied = tmp_path / "scripts"
+    shutil.copytree(scripts, copied, ignore=shutil.ignore_patterns("__pycache__"))
+    before = Sources(copied, data=[DATA]).digest("train.py")
+    (copied / name).write_text(f"{(copied / name).read_text()}\nedited = 1\n")
+    assert (Sources(copied, data=[DATA]).digest("train.py") != before) == counts
+
+
+def test_a_data_file_does_not_count_and_what_it_imports_does(package):
+    before = Sources(package, data=["normreg/b.py"]).digest("direct.py")
+    (package / "normreg/b.py").write_text("from normreg.c import thing\nother = 2")
+    assert Sources(package, data=["normreg/b.py"]).digest("direct.py") == before
+    (package / "normreg/c.py").write_text("thing = 2")
+    assert Sources(package, data=["normreg/b.py"]).digest("direct.py") != before
+
+
+def test_the_file_of_networks_holds_nothing_but_data(scripts):
+    """Its code would be missed: jobs carry the networks alone."""
+    tree = ast.parse((scripts / DATA).read_text())
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Lambda)]
+    called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    assert called == {"Network", "Conv", "MaxPool", "AvgPool"}
+
+
+def test_every_rule_carries_the_digest_of_its_own_script_and_the_networks_it_can_read(root, scripts):
+    """compile_kernels carries neither: its note never makes anything stale."""
+    sources = Sources(scripts)
+    rules = [rule for file in (root / "workflow/rules").glob("*.smk") for rule in file.read_text().split("\nrule ")]
+    seen = set()
+    for rule in rules:
+        for script in re.findall(r'"\.\./scripts/(\w+\.py)"', rule):
+            seen.add(script)
+            carried = re.findall(r'^        code=code\("(.+)"\),$', rule, re.M)
+            networks = re.findall(r"^        networks?=\w+,$", rule, re.M)
+            if script != "compile_kernels.py":
+                assert carried == [script]
+                assert bool(networks) == (DATA in sources.closure(script)), script
+            else:
+                assert carried == networks == []
+    assert seen == {path.name for path in scripts.glob("*.py")}
+
+
+def test_the_state_of_a_killed_run_outlives_an_edited_comment_and_no_edited_code(package, tmp_path):
+    """Training that was killed goes on after the edit."""
+
+    def saved() -> state.StateFile:
+        key = state.make_key(Sources(package).digest("direct.py"), torch.device("cpu"), seed=0)
+        return state.StateFile(tmp_path / "state.pt", key)
+
+    saved().save({"history": [{"epoch": 1}]})
+    (package / "normreg/c.py").write_text('"""New docstring."""\n\nthing = 1  # new comment\n')
+    os.utime(package / "normreg/c.py")
+    assert saved().load() == {"history": [{"epoch": 1}]}
+    (package / "normreg/c.py").write_text('"""New docstring."""\n\nthing = 2  # new comment\n')
+    assert saved().load() is None

@@ -1,0 +1,390 @@
+"""No engine ignores a setting: an unknown key or value, at any level, goes to PyTorch or is an error that names it."""
+
+import copy
+import logging
+import math
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import tape
+import torch
+import yaml
+
+from normreg.engines import contract, select
+from normreg.engines.contract import DataFacts
+from normreg.engines.cudagraph import contract as cudagraph
+from normreg.engines.cudagraph.trainer import GraphTrainer
+from normreg.engines.numba_cpu import contract as numba_cpu
+from normreg.engines.numba_cpu import stages
+from normreg.engines.numba_cpu.errors import UnsupportedError
+from normreg.engines.numba_cpu.stages import make_stages
+from normreg.engines.numba_cpu.trainer import EngineTrainer
+from normreg.engines.pytorch import TorchTrainer
+from normreg.errors import ConfigError
+from normreg.models.description import AvgPool, Conv, Network
+from normreg.models.networks import NETWORKS
+
+CPU = torch.device("cpu")
+CONTRACTS = {"torch": contract, "numba": numba_cpu, "cudagraph": cudagraph}
+DATA = DataFacts(train_images=60_000)
+SCHEDULES = [
+    {"constant": {}},
+    {"step": {"step_size": 3, "gamma": 0.1}},
+    {
+        "onecycle": {
+            "max_lr": 0.1,
+            "pct_start": 0.3,
+            "div_factor": 25,
+            "final_div_factor": 1e4,
+            "base_momentum": 0.85,
+            "max_momentum": 0.95,
+        }
+    },
+]
+FULL = {
+    "norm": "gbn",
+    "num_splits": 2,
+    "augmentation": [
+        {"rotation": {"degrees": 7, "fill": 1}},
+        {"affine": {"degrees": 7, "translate": 0.1, "scale": [0.9, 1.1], "fill": 0}},
+        {"jitter": {"brightness": 0.1, "contrast": 0.1}},
+    ],
+    "lambdas": {"l1": 1e-4, "l2": 1e-4},
+}
+Path = tuple[str | int, ...]
+# One of each kind that no setting takes, and those that only some take: zeros, negative and large numbers.
+ODD = ["new", None, math.nan, math.inf, -1, 1e3, 0.5, True, [], {}, {"new": 1}, [0.9, 1.1, 1.2]]
+LARGE = {"epochs", "batch_size", "num_splits", "lr", "max_lr", "step_size", "gamma", "div_factor", "final_div_factor"}
+LARGE |= {"brightness", "contrast", "l1", "l2", "group_l2"}
+# What of ODD is a right value of a setting; everything else is none.
+RIGHT: dict[str, list[Any]] = {
+    "dropout": [0.5],
+    "nesterov": [True],
+    "momentum": [0.5],
+    "base_momentum": [0.5],
+    "max_momentum": [0.5],
+    "pct_start": [0.5],
+    "translate": [0.5],
+    "degrees": [0.5],
+    "augmentation": [[]],
+    "constant": [{}],
+    **{key: [1e3, 0.5] for key in LARGE - {"epochs", "batch_size", "num_splits", "step_size"}},
+}
+
+
+@pytest.fixture(params=SCHEDULES, ids=lambda spec: next(iter(spec)))
+def full(condition, request):
+    """A condition in which every key that there is has a value; one for each schedule."""
+    return condition(schedule=request.param, **copy.deepcopy(FULL))
+
+
+def places(value: Any, path: Path = ()) -> Iterator[Path]:
+    """Where something stands in nested maps and lists."""
+    yield path
+    if isinstance(value, dict | list):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from places(inner, (*path, key))
+
+
+def at(value: Any, path: Path) -> Any:
+    for key in path:
+        value = value[key]
+    return value
+
+
+def with_key(value: dict[str, Any], path: Path) -> dict[str, Any]:
+    changed = copy.deepcopy(value)
+    at(changed, path)["new"] = 1
+    return changed
+
+
+def with_value(value: dict[str, Any], path: Path, new: Any) -> dict[str, Any]:
+    changed = copy.deepcopy(value)
+    at(changed, path[:-1])[path[-1]] = new
+    return changed
+
+
+def is_right(path: Path, value: Any) -> bool:
+    if path and isinstance(path[-1], int) and "scale" in path:
+        return value in (0.5,) and not isinstance(value, bool)
+    return any(value == right and type(value) is type(right) for right in RIGHT.get(str(path[-1]), []))
+
+
+def outcomes(changed: dict[str, Any], engine: str, device: str) -> str:
+    """The engine that would train, or the error; numba and CUDA graphs are taken to be at hand."""
+    try:
+        return select.choose(engine, changed, DATA, device).engine
+    except ConfigError as error:
+        return str(error)
+
+
+@pytest.fixture(autouse=True)
+def able(monkeypatch):
+    monkeypatch.setattr(numba_cpu, "lacking", lambda: None)
+
+
+@pytest.mark.parametrize("module", CONTRACTS.values(), ids=CONTRACTS)
+def test_everything_that_is_implemented_is_supported(full, module):
+    assert module.supports(full, DATA) is None
+
+
+@pytest.mark.parametrize("module", CONTRACTS.values(), ids=CONTRACTS)
+def test_an_unknown_key_is_found_at_every_level(full, module):
+    levels = [path for path in places(full) if isinstance(at(full, path), dict)]
+    assert len(levels) >= 11  # itself, optimizer, schedule and its kind, three augmentations of two levels, lambdas
+    for path in levels:
+        reason = module.supports(with_key(full, path), DATA)
+        assert reason is not None, path
+        assert "new" in reason, path
+
+
+@pytest.mark.parametrize("module", CONTRACTS.values(), ids=CONTRACTS)
+def test_an_unknown_value_is_found_at_every_level(full, module):
+    for path in list(places(full))[1:]:
+        for value in ODD:
+            reason = module.supports(with_value(full, path, value), DATA)
+            if is_right(path, value):
+                assert reason is None, (path, value)
+            else:
+                assert reason is not None, (path, value)
+                assert str(next(key for key in path[::-1] if isinstance(key, str))) in reason, (path, value, reason)
+
+
+@pytest.mark.parametrize("module", CONTRACTS.values(), ids=CONTRACTS)
+def test_a_missing_key_is_found(condition, module):
+    whole = condition()
+    for key in whole:
+        assert f"'{key}' is missing" in module.supports({k: v for k, v in whole.items() if k != key}, DATA)
+    for group in ("optimizer", "lambdas"):
+        for key in whole[group]:
+            changed = copy.deepcopy(whole)
+            del changed[group][key]
+            assert f"'{group}.{key}' is missing" in module.supports(changed, DATA)
+
+
+@pytest.mark.parametrize(
+    ("engine", "device"), [("auto", "cpu"), ("numba", "cpu"), ("torch", "cpu"), ("cudagraph", "cuda")]
+)
+def test_what_no_engine_knows_is_an_error_whatever_engine_is_asked_for(full, engine, device):
+    for path in list(places(full))[1:]:
+        said = outcomes(with_value(full, path, "new"), engine, device)
+        assert said.startswith("no engine can train this condition: key '"), (path, said)
+
+
+@pytest.mark.parametrize(
+    ("engine", "device", "module"),
+    [("numba", "cpu", numba_cpu), ("auto", "cpu", numba_cpu), ("cudagraph", "cuda", cudagraph)],
+)
+def test_what_only_pytorch_knows_goes_to_pytorch(full, engine, device, module, monkeypatch):
+    """As if the reference had learned every new key and value."""
+    monkeypatch.setattr(select, "refuse_unknown", lambda *_: None)
+    assert outcomes(full, engine, device) == engine.replace("auto", "numba")
+    for path in list(places(full))[1:]:
+        if path not in {("epochs",)}:  # which the choice itself reads
+            assert outcomes(with_value(full, path, "new"), engine, device) == "torch", path
+        if isinstance(at(full, path), dict):
+            assert outcomes(with_key(full, path), engine, device) == "torch", path
+
+
+@pytest.mark.parametrize("change", [{"norm": "new"}, {"lambdas": {"new": 0.1}}, {"new": 1}], ids=str)
+def test_pytorch_trains_in_place_of_an_engine_with_one_line_in_the_log(
+    condition, blobs, tmp_path, caplog, monkeypatch, change
+):
+    monkeypatch.setattr(select, "refuse_unknown", lambda *_: None)
+    monkeypatch.setattr("normreg.engines.pytorch.TorchTrainer", lambda *_: "PyTorch")
+    with caplog.at_level(logging.INFO, logger="normreg"):
+        made = select.make_trainer("numba", condition(**change), 0, blobs, CPU, tmp_path)
+    assert made == ("PyTorch", "torch")
+    (line,) = caplog.messages
+    assert line.startswith("engine torch (not numba: key '")
+    assert "new" in line
+
+
+@pytest.mark.parametrize("change", [{"norm": "new"}, {"lambdas": {"new": 0.1}}, {"new": 1}], ids=str)
+def test_no_trainer_itself_takes_what_it_does_not_know(condition, blobs, tmp_path, change):
+    """Also where nobody asked the choice first."""
+    with pytest.raises(ConfigError, match="new"):
+        TorchTrainer(condition(**change), 0, blobs, CPU)
+    with pytest.raises(ConfigError, match=r"cudagraph: .*new.*engine=torch"):
+        GraphTrainer(condition(**change), 0, blobs, CPU, tape.plain)
+    with pytest.raises(UnsupportedError, match="new"):
+        EngineTrainer(condition(**change), 0, blobs, tmp_path)
+
+
+@pytest.mark.parametrize("module", CONTRACTS.values(), ids=CONTRACTS)
+@pytest.mark.parametrize(
+    "change", [{"shape": (32, 32)}, {"shape": (28, 28, 3)}, {"classes": 11}, {"train_images": 0}], ids=str
+)
+def test_other_data_is_not_supported(condition, module, change):
+    assert module.supports(condition(), DATA._replace(**change)) is not None
+
+
+def test_nesterov_needs_momentum(condition, blobs):
+    """PyTorch's SGD refuses it; here the message names the key."""
+    chosen = condition(optimizer={"lr": 0.1, "momentum": 0.0, "nesterov": True})
+    with pytest.raises(ConfigError, match=r"'optimizer\.nesterov': true needs an optimizer\.momentum above 0"):
+        TorchTrainer(chosen, 0, blobs, CPU)
+    assert contract.supports(condition(optimizer={"lr": 0.1, "momentum": 0.0, "nesterov": False}), DATA) is None
+
+
+def test_facts_are_those_of_the_data(blobs):
+    assert DataFacts.of(blobs) == DataFacts(50, (28, 28), 10)
+    wide = replace(blobs, train_images=blobs.train_images[:, :, :20], class_names=blobs.class_names[:4])
+    assert DataFacts.of(wide) == DataFacts(50, (28, 20), 4)
+
+
+# --- networks
+
+
+def test_a_network_without_kernels_goes_to_pytorch(condition, monkeypatch):
+    monkeypatch.setitem(NETWORKS, "gilf641", Network((Conv(10, kernel=5), AvgPool(24)), 0.1))
+    choice = select.choose("numba", condition(), DATA, "cpu")
+    assert choice == ("torch", "not numba: a convolution of 5 x 5 with padding 0")
+
+
+@dataclass(frozen=True)
+class Strided(Conv):
+    stride: int = 2
+
+
+@dataclass(frozen=True)
+class MinPool:
+    size: int
+
+
+@pytest.mark.parametrize("layers", [(Strided(10), AvgPool(26)), (Conv(10), MinPool(26))], ids=["conv", "pooling"])
+def test_a_new_kind_of_layer_has_no_kernels(layers):
+    with pytest.raises(UnsupportedError, match=r"a layer of kind (Strided|MinPool)"):
+        make_stages(Network(layers, 0.1))
+
+
+def test_a_new_setting_of_a_known_kind_has_no_kernels(monkeypatch):
+    monkeypatch.setitem(stages.KNOWN, Strided, stages.KNOWN[Conv])
+    with pytest.raises(UnsupportedError, match="Strided with stride"):
+        make_stages(Network((Strided(10), AvgPool(26)), 0.1))
+
+
+# --- the contract and the study schema
+
+
+def schema_levels(schema: dict[str, Any], known: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any], Any]]:
+    """Pairs of the schema of a setting and what the contract says of it."""
+    yield path, schema, known
+    for key, inner in schema.get("properties", {}).items():
+        yield from schema_levels(inner, known["properties"][key], f"{path}.{key}")
+    if "items" in schema:
+        yield from schema_levels(schema["items"], known["items"], f"{path}[]")
+
+
+def test_pytorch_implements_what_a_study_may_say(root):
+    """Every key and value that the schema of studies allows for a condition is in the reference's contract."""
+    study = yaml.safe_load((root / "workflow/schemas/study.schema.yaml").read_text(encoding="utf-8"))
+    allowed = study["properties"]["conditions"]["additionalProperties"]["properties"]
+    reference = contract.REFERENCE["properties"]
+    assert allowed.keys() == reference.keys()
+    for key in allowed:
+        for path, schema, known in schema_levels(allowed[key], reference[key], key):
+            assert set(schema.get("properties", {})) == set(known.get("properties", {})), path
+            assert set(schema.get("enum", [])) <= set(known.get("enum", [])), path
+            if schema.get("type") in ("number", "integer"):
+                assert known["type"] == schema["type"], path
+                low = schema.get("minimum", schema.get("exclusiveMinimum"))
+                assert known.get("minimum", known.get("exclusiveMinimum")) <= low, path
+                top = schema.get("maximum", schema.get("exclusiveMaximum"))
+                assert known.get("maximum", known.get("exclusiveMaximum", math.inf)) >= top, path
+
+
+# --- the contract and the documentation
+
+
+def in_words(known: dict[str, Any]) -> str:
+    """A part of a contract as docs/engine.md tells it."""
+    if "enum" in known:
+        return ", ".join(f"`{str(value).lower()}`" for value in known["enum"])
+    if known["type"] == "array":
+        return f"{known['minItems']} of: {in_words(known['items'])}"
+    if known["type"] == "object":
+        return ", ".join(f"`{key}` ({in_words(own)})" for key, own in known["properties"].items()) or "nothing"
+    bounds = {"minimum": "from", "exclusiveMinimum": "above", "maximum": "to", "exclusiveMaximum": "to below"}
+    found = [f"{word} {known[key]}" for key, word in bounds.items() if key in known]
+    return " ".join(["whole number" if known["type"] == "integer" else "number", *found])
+
+
+def table_rows(key: str, known: dict[str, Any]) -> Iterator[str]:
+    """A row a key, or one for each kind of schedule and augmentation."""
+    kinds = known.get("items", known)
+    if "maxProperties" in kinds:
+        yield from (f"| `{key}`: `{kind}` | {in_words(own)} |" for kind, own in kinds["properties"].items())
+    else:
+        yield f"| `{key}` | {in_words(known)} |"
+
+
+def test_the_documentation_tells_what_the_numba_engine_implements(root):
+    text = (root / "docs/engine.md").read_text(encoding="utf-8")
+    expected = [row for key, known in numba_cpu.CONTRACT["properties"].items() for row in table_rows(key, known)]
+    section = text.partition("## What it implements\n")[2].partition("\n## ")[0]
+    assert [line for line in section.splitlines() if line.startswith("| `")] == expected, "\n".join(expected)
+
+
+# --- the choice
+
+
+@pytest.mark.parametrize(
+    ("engine", "device", "images", "epochs", "expected"),
+    [
+        ("auto", "cpu", 60_000, 1, "numba"),
+        ("auto", "cpu", 906, 25, "torch"),
+        ("auto", "cpu", 906, 60, "numba"),
+        ("auto", "cuda", 60_000, 25, "torch"),
+        ("numba", "cpu", 906, 1, "numba"),
+        ("numba", "cuda", 60_000, 25, "torch"),
+        ("torch", "cpu", 60_000, 25, "torch"),
+        ("cudagraph", "cuda", 906, 1, "cudagraph"),
+        ("cudagraph", "cpu", 60_000, 25, "torch"),
+    ],
+)
+def test_choice(condition, engine, device, images, epochs, expected):
+    choice = select.choose(engine, condition(epochs=epochs), DataFacts(images), device)
+    assert choice.engine == expected
+    assert bool(choice.reason) == (engine not in ("auto", expected))
+
+
+def test_an_unknown_engine_is_an_error(condition):
+    with pytest.raises(ConfigError, match=r"'engine': found 'jax'; expected one of auto, torch, numba, cudagraph"):
+        select.choose("jax", condition(), DATA, "cpu")
+
+
+@pytest.mark.parametrize("epochs", [25, 55, 56, 60])
+def test_the_rule_compiles_exactly_where_training_chooses_numba(condition, blobs, tmp_path, monkeypatch, epochs):
+    """On digits, where a study's own number of epochs decides."""
+    compiled, made = [], []
+    for name, log in (("load_shared", []), ("load_network", compiled)):
+        monkeypatch.setattr(f"normreg.engines.numba_cpu.kernels.{name}", lambda *given, log=log: log.append(given))
+    monkeypatch.setattr(
+        "normreg.engines.numba_cpu.trainer.EngineTrainer",
+        lambda *given: made.append(given) or SimpleNamespace(description=""),
+    )
+    monkeypatch.setattr("normreg.engines.pytorch.TorchTrainer", lambda *_: None)
+    conditions = [condition(epochs=1), condition(epochs=epochs)]
+    said = select.compile_kernels("auto", conditions, DataFacts(906), "cpu", tmp_path)
+    digits = replace(blobs, train_images=blobs.train_images[[0] * 906], train_labels=blobs.train_labels[[0] * 906])
+    engines = [select.make_trainer("auto", c, 0, digits, CPU, tmp_path)[1] for c in conditions]
+    assert engines == ["torch", "numba" if epochs > 55 else "torch"]
+    assert len(compiled) == len(made) == engines.count("numba")
+    assert said.startswith("kernels of gilf641 for" if "numba" in engines else "no kernels: PyTorch trains")
+
+
+def test_the_question_needs_neither_numba_nor_pytorch():
+    code = (
+        "import sys\n"
+        "from normreg.engines import select\n"
+        "assert not {'torch', 'numba', 'llvmlite'} & set(sys.modules), sorted(sys.modules)\n"
+    )
+    environment = {"PYTHONPATH": ":".join(path for path in sys.path if path)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,70 @@
+"""The library outside the workflow: it installs, and the examples of docs/library.md run with what it asks for."""
+
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+
+import pytest
+
+from normreg.models.build import build
+from normreg.training import checkpoint
+
+# What the workflow has and the library must not need.
+FORBIDDEN = ("snakemake", "matplotlib", "numba", "pandas", "scipy", "sklearn", "torchvision")
+
+
+@pytest.fixture(scope="module")
+def wheel(root, tmp_path_factory):
+    """Built by pip as `pip install .` does, from a copy: building leaves files in the source folder."""
+    folder = tmp_path_factory.mktemp("wheel")
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(root / name, folder / name)
+    ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+    shutil.copytree(root / "workflow/scripts", folder / "workflow/scripts", ignore=ignored)
+    options = ["--no-deps", "--no-build-isolation", "--quiet", "--wheel-dir", "dist"]  # needs no network
+    command = [sys.executable, "-m", "pip", "wheel", *options, "."]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (file,) = (folder / "dist").iterdir()
+    return file
+
+
+def test_the_wheel_has_every_module_and_schema_and_nothing_else(root, wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        packed = {name for name in archive.namelist() if ".dist-info/" not in name}
+    library = root / "workflow/scripts"
+    files = (path for path in (library / "normreg").rglob("*") if path.suffix in (".py", ".yaml"))
+    assert packed == {str(path.relative_to(library)) for path in files}
+
+
+def test_the_wheel_asks_for_bounds_and_not_for_the_workflow(root, wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith("METADATA"))
+        asked = re.findall(r"^Requires-Dist: (.*)$", archive.read(name).decode(), re.M)
+    stated = tomllib.loads((root / "pyproject.toml").read_text())["project"]["dependencies"]
+    assert [line for line in asked if "extra" not in line] == stated
+    assert not [line for line in asked if "==" in line.split(";")[0] or line.startswith("snakemake")]
+
+
+def test_the_examples_run_outside_the_clone(root, wheel, tmp_path, condition):
+    """In a folder that has only a study file and a checkpoint, with the installed package and what it asks for."""
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "installed")
+    here = tmp_path / "here"
+    (here / "config").mkdir(parents=True)
+    shutil.copytree(root / "config/studies", here / "config/studies")
+    saved = condition(norm="gbn", num_splits=2)
+    provenance = {"data_digest": "d", "seed": 0}
+    checkpoint.save(here / "results/digits/controlled/l1-gbn/seed0/checkpoint.pt", build(saved), saved, provenance)
+    examples = re.findall(r"^```python\n(.*?)^```", (root / "docs/library.md").read_text(), re.M | re.S)
+    assert len(examples) == 4
+    code = f"import sys\nsys.modules.update(dict.fromkeys({FORBIDDEN!r}))\n" + "".join(examples)
+    code += "import normreg; print(normreg.__file__)"
+    environment = {"PYTHONPATH": str(tmp_path / "installed"), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=here, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(str(tmp_path / "installed"))

@@ -1,0 +1,184 @@
+"""What an engine implements of a condition, and whether a condition asks for more.
+
+Every engine has a contract: an allow-list over all keys of a condition and their values, at every level, written as a
+JSON Schema. What it does not name goes to PyTorch; what PyTorch's, `REFERENCE`, does not name is an error. So a setting
+that an engine does not know can never be ignored. No import here needs PyTorch or numba.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from jsonschema import Draft202012Validator, ValidationError, validators
+
+from normreg.errors import ConfigError
+from normreg.models.description import CLASSES, IMAGE_SHAPE
+from normreg.models.networks import NETWORKS
+
+Contract = Mapping[str, Any]
+
+
+class DataFacts(NamedTuple):
+    """What the choice of an engine depends on of a data set; known before its files are there.
+
+    Attributes:
+        train_images: images of the training split.
+        shape: rows and columns of an image.
+        classes: number of classes.
+    """
+
+    train_images: int
+    shape: tuple[int, ...] = IMAGE_SHAPE[1:]
+    classes: int = CLASSES
+
+    @classmethod
+    def of(cls, data: Any) -> "DataFacts":
+        """The facts of a `normreg.data.dataset.Dataset`."""
+        return cls(len(data.train_labels), tuple(data.train_images.shape[1:]), len(data.class_names))
+
+
+def keys(known: Mapping[str, Contract], optional: tuple[str, ...] = ()) -> Contract:
+    """A mapping with exactly these keys; the `optional` ones may be missing."""
+    required = [key for key in known if key not in optional]
+    return {"type": "object", "additionalProperties": False, "properties": known, "required": required}
+
+
+def one_key(known: Mapping[str, Contract]) -> Contract:
+    """A mapping with one of these keys."""
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": known,
+        "minProperties": 1,
+        "maxProperties": 1,
+    }
+
+
+def list_of(item: Contract, **bounds: int) -> Contract:
+    """A list; `bounds` are minItems and maxItems."""
+    return {"type": "array", "items": item, **bounds}
+
+
+def one_of(*values: str | bool) -> Contract:
+    """One of these values."""
+    return {"enum": list(values)}
+
+
+def number(**bounds: float) -> Contract:
+    """A finite number; `bounds` are minimum, maximum, exclusiveMinimum and exclusiveMaximum."""
+    return {"type": "number", **bounds}
+
+
+def whole(**bounds: int) -> Contract:
+    """A whole number; `bounds` as for `number`."""
+    return {"type": "integer", **bounds}
+
+
+# All engines take learning rate and momentum from `training.schedule`, and their draws from `training.draws`.
+SCHEDULE = one_key(
+    {
+        "constant": keys({}),
+        "step": keys({"step_size": whole(minimum=1), "gamma": number(exclusiveMinimum=0)}),
+        "onecycle": keys(
+            {
+                "max_lr": number(exclusiveMinimum=0),
+                "pct_start": number(exclusiveMinimum=0, exclusiveMaximum=1),
+                "div_factor": number(exclusiveMinimum=0),
+                "final_div_factor": number(exclusiveMinimum=0),
+                "base_momentum": number(minimum=0, exclusiveMaximum=1),
+                "max_momentum": number(minimum=0, exclusiveMaximum=1),
+            },
+            optional=("pct_start", "div_factor", "final_div_factor", "base_momentum", "max_momentum"),
+        ),
+    }
+)
+_DEGREES, _FILL = number(minimum=0, maximum=180), whole(minimum=0, maximum=255)
+# Larger factors of an inverse map leave the 16.16 fixed-point numbers that images are moved by.
+_SCALE = list_of(number(minimum=0.01, maximum=100), minItems=2, maxItems=2)
+ROTATION = keys({"degrees": _DEGREES, "fill": _FILL})
+AFFINE = keys({"degrees": _DEGREES, "translate": number(minimum=0, maximum=1), "scale": _SCALE, "fill": _FILL})
+JITTER = keys({"brightness": number(minimum=0), "contrast": number(minimum=0)})
+
+REFERENCE = keys(
+    {
+        "network": one_of(*NETWORKS),
+        "penalty": one_of("none", "l1", "l2", "l1l2"),
+        "norm": one_of("bn", "gbn"),
+        "num_splits": whole(minimum=1),
+        "batch_size": whole(minimum=1),
+        "epochs": whole(minimum=1),
+        "dropout": number(minimum=0, exclusiveMaximum=1),
+        "optimizer": keys(
+            {
+                "lr": number(exclusiveMinimum=0),
+                "momentum": number(minimum=0, exclusiveMaximum=1),
+                "nesterov": one_of(True, False),
+            }
+        ),
+        "schedule": SCHEDULE,
+        "augmentation": list_of(one_key({"rotation": ROTATION, "affine": AFFINE, "jitter": JITTER})),
+        "penalty_scope": one_of("all", "weights"),
+        "lambdas": keys({"l1": number(minimum=0), "l2": number(minimum=0), "group_l2": number(minimum=0)}),
+    }
+)
+
+
+def supports(condition: Mapping[str, Any], data: DataFacts) -> str | None:
+    """Why the PyTorch path, the reference, cannot train this; None if it can."""
+    reason = unknown(condition, REFERENCE) or unfit(data)
+    if reason is None and condition["optimizer"]["nesterov"] and not condition["optimizer"]["momentum"]:
+        return "key 'optimizer.nesterov': true needs an optimizer.momentum above 0"
+    return reason
+
+
+def refuse_unknown(condition: Mapping[str, Any], data: DataFacts) -> None:
+    """Raises what a person is told who asks for something that no engine can train.
+
+    Raises:
+        ConfigError: the message names the key.
+    """
+    reason = supports(condition, data)
+    if reason is not None:
+        raise ConfigError(f"no engine can train this condition: {reason}. Correct it where the condition is defined.")
+
+
+def unfit(data: DataFacts) -> str | None:
+    """Why the networks at hand cannot be trained on such data; None if they can."""
+    if data.train_images < 1:
+        return "there is no training image"
+    if data.shape != IMAGE_SHAPE[1:]:
+        found, expected = (" x ".join(str(n) for n in shape) for shape in (data.shape, IMAGE_SHAPE[1:]))
+        return f"images are {found}, expected {expected}"
+    if not 1 <= data.classes <= CLASSES:
+        return f"the data has {data.classes} classes, expected 1 to {CLASSES}"
+    return None
+
+
+def unknown(condition: Mapping[str, Any], contract: Contract) -> str | None:
+    """The first key or value of a condition that the contract does not name, in words; None if it names all."""
+    error = next(_Validator(contract).iter_errors(condition), None)
+    return None if error is None else _in_words(error)
+
+
+def _is_finite_number(_: Any, value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_whole_number(_: Any, value: Any) -> bool:
+    """To JSON Schema 25.0 is one, to Python's range it is not."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+_TYPES = Draft202012Validator.TYPE_CHECKER.redefine_many({"number": _is_finite_number, "integer": _is_whole_number})
+_Validator = validators.extend(Draft202012Validator, type_checker=_TYPES)
+
+
+def _in_words(error: ValidationError) -> str:
+    path = [str(part) for part in error.absolute_path]
+    if error.validator == "additionalProperties":
+        found = next(key for key in error.instance if key not in error.schema["properties"])
+        return f"key '{'.'.join([*path, str(found)])}' is unknown"
+    if error.validator == "required":
+        missing = next(key for key in error.validator_value if key not in error.instance)
+        return f"key '{'.'.join([*path, missing])}' is missing"
+    return f"key '{'.'.join(path)}': {error.message}"

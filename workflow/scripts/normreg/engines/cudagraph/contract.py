@@ -1,0 +1,51 @@
+"""What the engine implements. Imports no PyTorch, so that the question can be asked first."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from normreg.engines.contract import (
+    AFFINE,
+    JITTER,
+    ROTATION,
+    SCHEDULE,
+    DataFacts,
+    keys,
+    list_of,
+    number,
+    one_key,
+    one_of,
+    unfit,
+    unknown,
+    whole,
+)
+from normreg.models.networks import NETWORKS
+
+# Networks, norms, penalties and augmentation are the modules of the PyTorch path, recorded; the update of the weights
+# is this engine's own.
+CONTRACT = keys(
+    {
+        "network": one_of(*NETWORKS),
+        "penalty": one_of("none", "l1", "l2", "l1l2"),
+        "norm": one_of("bn", "gbn"),
+        "num_splits": whole(minimum=1),
+        "batch_size": whole(minimum=1),
+        "epochs": whole(minimum=1),
+        "dropout": number(minimum=0, exclusiveMaximum=1),
+        "optimizer": keys(
+            {
+                "lr": number(exclusiveMinimum=0),
+                "momentum": number(minimum=0, exclusiveMaximum=1),
+                "nesterov": one_of(True, False),
+            }
+        ),
+        "schedule": SCHEDULE,
+        "augmentation": list_of(one_key({"rotation": ROTATION, "affine": AFFINE, "jitter": JITTER})),
+        "penalty_scope": one_of("all", "weights"),
+        "lambdas": keys({"l1": number(minimum=0), "l2": number(minimum=0), "group_l2": number(minimum=0)}),
+    }
+)
+
+
+def supports(condition: Mapping[str, Any], data: DataFacts) -> str | None:
+    """Why the engine cannot train this condition on such data; None if it can, on a CUDA device."""
+    return unknown(condition, CONTRACT) or unfit(data)

@@ -1,0 +1,73 @@
+"""What the engine implements. Imports no numba, so that the question can be asked before anything is compiled."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from normreg.engines.contract import (
+    AFFINE,
+    JITTER,
+    ROTATION,
+    SCHEDULE,
+    DataFacts,
+    keys,
+    list_of,
+    number,
+    one_key,
+    one_of,
+    unknown,
+    whole,
+)
+from normreg.engines.numba_cpu.errors import UnsupportedError
+from normreg.engines.numba_cpu.stages import IMAGE_SIZE, make_stages
+from normreg.models.description import CLASSES
+from normreg.models.networks import NETWORKS
+
+CONTRACT = keys(
+    {
+        "network": one_of(*NETWORKS),  # and `make_stages` must know its layers
+        "penalty": one_of("none", "l1", "l2", "l1l2"),
+        "norm": one_of("bn", "gbn"),
+        "num_splits": whole(minimum=1),
+        "batch_size": whole(minimum=2),
+        "epochs": whole(minimum=1),
+        "dropout": number(minimum=0, exclusiveMaximum=1),
+        "optimizer": keys(
+            {
+                "lr": number(exclusiveMinimum=0),
+                "momentum": number(minimum=0, exclusiveMaximum=1),
+                "nesterov": one_of(True, False),
+            }
+        ),
+        "schedule": SCHEDULE,
+        "augmentation": list_of(one_key({"rotation": ROTATION, "affine": AFFINE, "jitter": JITTER})),
+        "penalty_scope": one_of("all", "weights"),
+        "lambdas": keys({"l1": number(minimum=0), "l2": number(minimum=0), "group_l2": number(minimum=0)}),
+    }
+)
+
+
+def supports(condition: Mapping[str, Any], data: DataFacts) -> str | None:
+    """Why the engine cannot train this condition on such data; None if it can, on a processor that it can use."""
+    reason = unknown(condition, CONTRACT)
+    if reason is not None:
+        return reason
+    if data.train_images < 2:
+        return "a single training image"
+    if data.shape != (IMAGE_SIZE, IMAGE_SIZE) or data.classes > CLASSES:
+        return f"images of {data.shape} in {data.classes} classes"
+    try:
+        make_stages(NETWORKS[condition["network"]])
+    except UnsupportedError as error:
+        return str(error)
+    return None
+
+
+def lacking() -> str | None:
+    """What this machine lacks that the engine needs: numba, or instructions of its processor; None if nothing."""
+    try:
+        from normreg.engines.numba_cpu.kernels import processor
+
+        processor()
+    except (ImportError, UnsupportedError) as error:
+        return str(error)
+    return None

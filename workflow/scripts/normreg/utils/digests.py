@@ -1,0 +1,11 @@
+"""The checksum of states, kernels, data sets and downloaded files: SHA-256."""
+
+import hashlib
+
+
+def sha256(*chunks: bytes) -> str:
+    """Of all chunks, one after another, in hexadecimal."""
+    sha = hashlib.sha256()
+    for chunk in chunks:
+        sha.update(chunk)
+    return sha.hexdigest()
