@@ -152,6 +152,17 @@ def test_other_factors_are_no_other_context(condition):
     assert len({c.context for c in found if c.factor == "GBN"}) == 1
 
 
+@pytest.mark.parametrize("kind", ["l2", "group_l2"])
+def test_a_condition_compared_rightly_is_left_out_whichever_of_the_two_lambdas_it_has(condition, kind):
+    conditions = {
+        "a": condition(),
+        "b": condition(penalty="l2", lambdas={kind: 1e-3}),
+        "c": condition(batch_size=8),
+    }
+    assert [c.without + c.with_factor for c in find_contrasts(conditions)] == ["ab"]
+    assert find_confounded(conditions) == []
+
+
 # --- norms: a third one, which the project does not have
 
 

@@ -30,7 +30,7 @@ from normreg.training.history import Epoch
 
 def schema(root: Path, name: str, *keys: str) -> dict:
     """The part of a schema under `keys`."""
-    part = yaml.safe_load((root / f"workflow/schemas/{name}.schema.yaml").read_text(encoding="utf-8"))
+    part = yaml.safe_load((root / f"workflow/scripts/normreg/config/{name}.schema.yaml").read_text(encoding="utf-8"))
     for key in keys:
         part = part[key]
     return part
@@ -128,7 +128,8 @@ def test_a_data_set_fits_the_networks(spec):
 
 @pytest.mark.parametrize("norm", NORMS)
 def test_every_norm_of_the_table_is_a_layer_of_its_own(norm):
-    model, plain = build("gilf641", norm, 2), build("gilf641", BASELINE, 2)
+    settings = {"network": "gilf641", "num_splits": 2, "dropout": None}
+    model, plain = build(settings | {"norm": norm}), build(settings | {"norm": BASELINE})
     kinds = {type(module) for module in model} ^ {type(module) for module in plain}
     assert (len(kinds) == 2) == (norm != BASELINE)
     assert model(torch.zeros(4, *IMAGE_SHAPE)).shape == (4, CLASSES)

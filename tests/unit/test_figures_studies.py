@@ -313,7 +313,16 @@ def test_two_panels_and_a_single_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"measured": "nan"}, {"measured": "?"}, {"penalty": "elastic"}, {"seeds": ""}, {"quantity": "speed"}]
+    "change",
+    [
+        {"measured": "nan"},
+        {"measured": "?"},
+        {"penalty": "elastic"},
+        {"seeds": ""},
+        {"quantity": "speed"},
+        {"verdict": "outside"},
+        {"from": "hearsay"},
+    ],
 )
 def test_a_damaged_table_is_refused_by_name(tmp_path: Path, change: dict[str, str]) -> None:
     rows = [row | change for row in rows_of(EIGHT)]
