@@ -13,7 +13,7 @@ from normreg.pages import html
 
 
 def write(path: str | Path, title: str, table: pd.DataFrame, confounded: Sequence[ConfoundedPair]) -> None:
-    """Writes the `table` of `effects.estimate`, a part for each quantity, and the `confounded` pairs."""
+    """Writes the `table` of `effects.estimate`, with a part for each quantity, and then the `confounded` pairs."""
     parts = {}
     for key in effects.EFFECT_QUANTITIES if len(table) else ():
         quantity = QUANTITIES[key]
@@ -26,7 +26,7 @@ def write(path: str | Path, title: str, table: pd.DataFrame, confounded: Sequenc
 
 
 def _heading(quantity: Quantity) -> str:
-    """What the differences below are of, and which sign is better."""
+    """Names the quantity, its unit, and the sign of a difference that is better."""
     unit = f"{POINTS}; " if quantity.percent else ""
     sign = "positive" if quantity.better_up else "negative"
     return f"{quantity.heading[0].upper()}{quantity.heading[1:]} ({unit}{sign} is better)"
@@ -61,7 +61,7 @@ def _reading(table: pd.DataFrame) -> list[str]:
 
 
 def _format(rows: pd.DataFrame, quantity: Quantity) -> pd.DataFrame:
-    """The table as text; empty where a pair has nothing of its own, None where it is unknown."""
+    """The table as text. Pairs have empty cells where only effects have a value. None stands for an unknown value."""
 
     def text(value: float) -> str | None:
         return None if pd.isna(value) else quantity.write_difference(value)

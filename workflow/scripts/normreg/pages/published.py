@@ -1,4 +1,4 @@
-"""The published-versus-measured comparison and the README's differences as a page of the report."""
+"""A page of the report: published against measured values, and where the study's README differs from its code."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,12 +19,13 @@ def write(
     Args:
         path: the HTML file.
         title: heading of the page.
-        source: where the published values stand.
-        comparison: see `published.compare`.
-        readme: entries `key`, `readme`, `executed` and `note` where the study's README and its code differ.
+        source: where the published values come from.
+        comparison: the table of `published.compare`.
+        readme: one entry for each difference between the study's README and its code, with the keys `key`, `readme`,
+            `executed` and `note`.
     """
     parts = {"": _format(comparison)}
-    notes = comparison[["condition", "note"]].dropna().drop_duplicates()  # a column would run off the screen
+    notes = comparison[["condition", "note"]].dropna().drop_duplicates()  # as a column too wide for a screen
     if len(notes):
         parts["Notes on the published values"] = notes
     if readme:
@@ -48,7 +49,7 @@ def _reading(seeds: int) -> str:
 
 
 def _format(comparison: pd.DataFrame) -> pd.DataFrame:
-    """The table as text; None where something was not published."""
+    """The table as text. None stands for what was not published."""
 
     def text(row: pd.Series, key: str, sign: str = "") -> str | None:
         digits = QUANTITIES[row["quantity"]].digits
