@@ -33,5 +33,5 @@ def write(table: pd.DataFrame, title: str, page: str | Path, csv: str | Path) ->
     shown = table[["condition", "seed", "epoch"]].copy()
     for quantity in (QUANTITIES[name] for name in COLUMNS):
         shown[quantity.label] = [quantity.write(value) for value in table[quantity.key]]
-    text = "Training figures are running ones, with dropout and augmentation on; losses are without penalty."
+    text = "Training figures are running means, with dropout and augmentation on. Losses are without penalty."
     html.write_page(page, title, [text], {"": shown})

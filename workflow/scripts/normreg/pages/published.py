@@ -39,12 +39,12 @@ def _reading(seeds: int) -> str:
     smaller, larger = published.SAME_CONFIGURATION_DIFFERED
     if seeds < published.LEAST_SEEDS:
         return (
-            f"{seeds} seed{'s' if seeds > 1 else ''} measured: no verdict. For scale: twice, two published runs of one "
-            f"and the same configuration differed, by {smaller:.2f} and {larger:.2f} points in the last-five mean."
+            f"{seeds} seed{'s' if seeds > 1 else ''} measured: no verdict. For comparison: in two cases, two published "
+            f"runs had the same configuration. Their last-five means differed by {smaller:.2f} and {larger:.2f} points."
         )
     return (
         "Within the spread of seeds: the published value lies in the 95 % prediction interval of one more seed. "
-        "The test images are the same in all runs, so their sampling error does not enter."
+        "All runs are tested on the same images, so the sampling error of these images is not part of it."
     )
 
 
