@@ -2,8 +2,8 @@
 
 It applies torchvision's transforms to one PIL image at a time, uses a DataLoader, calls `.item()` after every step,
 sums L1 over the parameters in Python, and tests through a DataLoader. Network, recipe, batch size and number of steps
-are those of normreg's condition. On a CPU it has `num_workers=0`, because worker processes would take cores from the jobs
-that run side by side. On a GPU it has four workers and pinned memory, as is usual in notebooks.
+are those of normreg's condition. On a CPU it has `num_workers=0`, because worker processes would take cores from the
+jobs that run side by side. On a GPU it has four workers and pinned memory, as is usual in notebooks.
 """
 
 from collections.abc import Sequence
