@@ -1,9 +1,9 @@
-"""Fuzzes the configuration: many cases through the validating function, some through a real `snakemake -n`.
+"""Fuzzes the configuration: checks many cases by the validating function, and some by a real `snakemake -n`.
 
 python benchmarks/fuzz_config.py [--cases 10000] [--dry-runs 200] [--seed 0]
 
-Prints a table of counts; ends with status 1, and the smallest case found, at the first traceback, bad message, or
-accepted case that does not train.
+Prints a table of counts. Stops at the first traceback, bad message, or accepted case that does not train. Then it
+prints the smallest such case and ends with status 1.
 """
 
 import argparse
@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def count_outcomes(cases: int, start: int, check: Callable[[fuzzing.Case], str]) -> Counter[tuple[str, str]]:
-    """Outcomes of `check` over `cases` generated cases, by kind of case."""
+    """Counts the outcomes of `check` over `cases` generated cases, by kind of case and outcome."""
     seen: Counter[tuple[str, str]] = Counter()
 
     @seed(start)
@@ -46,10 +46,10 @@ def count_outcomes(cases: int, start: int, check: Callable[[fuzzing.Case], str])
 
 
 def main() -> None:
-    """Both parts, one table each."""
+    """Runs both parts and prints one table for each."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cases", type=int, default=10000, help="in process, default 10000")
-    parser.add_argument("--dry-runs", type=int, default=200, help="through snakemake -n, default 200")
+    parser.add_argument("--cases", type=int, default=10000, help="number of cases in this process, default 10000")
+    parser.add_argument("--dry-runs", type=int, default=200, help="number of cases by snakemake -n, default 200")
     parser.add_argument("--seed", type=int, default=0)
     given_ = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -66,7 +66,7 @@ def main() -> None:
 
 
 def report(title: str, seen: Counter[tuple[str, str]], seconds: float) -> None:
-    """A line per kind of case."""
+    """Prints one line per kind of case."""
     print(f"{title}: {sum(seen.values())} cases in {seconds:.0f} s, no traceback")
     for kind in sorted({kind for kind, _ in seen}):
         print(f"  {kind:10} accepted {seen[kind, 'accepted']:6}   refused {seen[kind, 'refused']:6}", flush=True)

@@ -1,4 +1,4 @@
-"""Runs workers side by side and takes turns between contestants, because times on a shared machine drift."""
+"""Runs workers side by side, and measures contestants in turns, because times on a shared machine drift."""
 
 import multiprocessing
 import os
@@ -15,7 +15,7 @@ from worker import Job, serve
 
 @dataclass(frozen=True)
 class Spread:
-    """Median, least and greatest of `count` values."""
+    """Median, minimum and maximum of `count` values."""
 
     median: float
     low: float
@@ -24,17 +24,20 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> "Spread":
-        """The spread of `values`, of which there must be one or more."""
+        """The spread of `values`, at least one."""
         return cls(statistics.median(values), min(values), max(values), len(values))
 
 
 def ratios(numerators: Sequence[float], denominators: Sequence[float]) -> Spread:
-    """The spread of the quotients, round by round."""
+    """The spread of the ratios. Each ratio is of two values of the same round."""
     return Spread.of([a / b for a, b in zip(numerators, denominators, strict=True)])
 
 
 def alternate(rounds: int, contestants: Mapping[str, Callable[[], float]]) -> dict[str, list[float]]:
-    """Calls every contestant once a round, in turn; every other round goes backwards. The values by contestant."""
+    """Calls every contestant once per round and returns the values by contestant.
+
+    Every other round goes through the contestants backwards, so that a drift of times favours none of them.
+    """
     values: dict[str, list[float]] = {name: [] for name in contestants}
     for index in range(rounds):
         names = list(contestants)
@@ -44,13 +47,13 @@ def alternate(rounds: int, contestants: Mapping[str, Callable[[], float]]) -> di
 
 
 def usable_cores() -> int:
-    """Cores this process may use."""
+    """Number of cores that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)  # not on macOS
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 class Fleet:
-    """`size` workers with the same job. A context manager; the workers end with it, or with this process."""
+    """`size` workers with the same job, as a context manager. The workers end with it, or with this process."""
 
     def __init__(self, job: Job, size: int = 1) -> None:
         spawn = multiprocessing.get_context("spawn")
@@ -77,13 +80,13 @@ class Fleet:
             connection.close()
 
     def ask(self, request: str) -> list[Any]:
-        """Sends `request` to all workers at once and waits for all answers."""
+        """Sends `request` to all workers at the same time and waits for all answers."""
         for connection in self.connections:
             connection.send(request)
         return self._collect()
 
     def wall(self, request: str) -> float:
-        """Seconds until the last worker has answered."""
+        """Seconds from the request to the last worker's answer."""
         started = time.perf_counter()
         self.ask(request)
         return time.perf_counter() - started
@@ -96,7 +99,7 @@ class Fleet:
 
 
 def train_side_by_side(jobs: Sequence[Job], epochs: int, slots: int) -> list[dict[str, float]]:
-    """Trains each job in a process of its own, `slots` at a time in the order given; the last epoch's answers."""
+    """Trains each job in its own process, `slots` at a time, in order. Returns the answers of the last epochs."""
 
     def train(job: Job) -> dict[str, float]:
         with Fleet(job) as fleet:

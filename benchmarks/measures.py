@@ -1,4 +1,4 @@
-"""What is measured, each a function that fills the table for one network and condition. Imports no PyTorch."""
+"""The measures. Each is a function that fills the table for one network and condition. Imports no PyTorch."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -19,13 +19,13 @@ class Plan:
     """How much to measure.
 
     Attributes:
-        rounds: turns each contestant takes when steps are timed; `epoch_rounds` likewise for epochs.
+        rounds: number of turns of each contestant when steps are timed; `epoch_rounds` is the same for epochs.
         steps: training steps in a turn.
-        train_images, test_images: an epoch.
-        trap_images: training images of the part of an epoch that unpinned processes are timed with; the test images
-            are a sixth of that.
-        processes: how many run side by side.
-        seeds, accuracy_epochs: replicates and epochs of the comparison of accuracies.
+        train_images, test_images: number of images in an epoch.
+        trap_images: training images in the part of an epoch with which unpinned processes are timed. The number of
+            test images is a sixth of it.
+        processes: number of processes side by side.
+        seeds, accuracy_epochs: seeds and epochs for the comparison of accuracies.
     """
 
     rounds: int
@@ -40,7 +40,7 @@ class Plan:
 
 
 def measure_steps(job: Job, plan: Plan, table: Table) -> None:
-    """Milliseconds per training step, one process on one thread, and the share of the machine's peak that it uses."""
+    """Milliseconds per training step, for one process on one thread, and the share of the machine's peak it reaches."""
     network, name, variants = job.condition["network"], _name(job), CONTESTANTS[job.device]
     batch = job.condition["batch_size"]
     job = replace(job, train_images=plan.steps * batch, test_images=1)
@@ -66,7 +66,7 @@ def measure_steps(job: Job, plan: Plan, table: Table) -> None:
 
 
 def measure_epochs(job: Job, plan: Plan, table: Table) -> None:
-    """Seconds per epoch: one process alone, and as many side by side as there are cores; one thread each."""
+    """Seconds per epoch: one process alone, then as many side by side as there are cores, each on one thread."""
     network, name = job.condition["network"], _name(job)
     job = replace(job, train_images=plan.train_images, test_images=plan.test_images)
     for size in dict.fromkeys((1, plan.processes)):
@@ -76,7 +76,7 @@ def measure_epochs(job: Job, plan: Plan, table: Table) -> None:
 
 
 def measure_trap(job: Job, plan: Plan, table: Table) -> None:
-    """Side by side without pinning threads, on a part of an epoch: what it costs to leave the threads to PyTorch."""
+    """Processes side by side, on a part of an epoch, with and without pinned threads: the cost of PyTorch's default."""
     network, name = job.condition["network"], _name(job)
     job = replace(job, train_images=plan.trap_images, test_images=plan.trap_images // 6)
     notebook = _variant(job, NOTEBOOK)
@@ -90,7 +90,7 @@ def measure_trap(job: Job, plan: Plan, table: Table) -> None:
 
 
 def _race(table: Table, where: tuple[str, str, str], jobs: dict[str, Job], rounds: int, size: int) -> None:
-    """Seconds per condition-epoch: wall time over the number of epochs that all `size` processes did in it."""
+    """Seconds per epoch of one condition: the wall time, divided by the epochs that all `size` processes ran in it."""
     with ExitStack() as stack:
         fleets = {variant: stack.enter_context(Fleet(job, size)) for variant, job in jobs.items()}
 
@@ -105,7 +105,7 @@ def _race(table: Table, where: tuple[str, str, str], jobs: dict[str, Job], round
 
 
 def measure_accuracy(job: Job, plan: Plan, table: Table) -> None:
-    """Final accuracy over seeds, and the difference to the notebook loop with its 95 % interval by Welch."""
+    """Final accuracy over seeds, and the difference from the notebook loop with Welch's 95 % interval."""
     from scipy.stats import ttest_ind
 
     network, name, variants = job.condition["network"], _name(job), CONTESTANTS[job.device]
@@ -134,7 +134,7 @@ def measure_accuracy(job: Job, plan: Plan, table: Table) -> None:
 
 
 def measure_determinism(job: Job, plan: Plan, table: Table) -> None:
-    """Whether two processes train to the same bits."""
+    """Whether two processes train to weights with the same bits."""
     job = replace(job, train_images=plan.steps * job.condition["batch_size"], test_images=1)
     where = ("determinism", job.condition["network"], _name(job))
     for variant in CONTESTANTS[job.device][1:]:
@@ -148,9 +148,9 @@ def measure_determinism(job: Job, plan: Plan, table: Table) -> None:
 
 
 def measure_profile(job: Job, plan: Plan, table: Table) -> None:
-    """Where the time of a step goes: each operation's own share of the time."""
+    """How the time of a step is divided: each operation's own share."""
     job = replace(job, train_images=plan.steps * job.condition["batch_size"], test_images=1)
-    for variant in [v for v in CONTESTANTS[job.device] if v != ENGINE]:  # which has no operations of PyTorch
+    for variant in [v for v in CONTESTANTS[job.device] if v != ENGINE]:  # the engine has no operations of PyTorch
         with Fleet(_variant(job, variant)) as fleet:
             shares = fleet.ask("profile")[0]
         where = ("profile", job.condition["network"], _name(job))

@@ -1,9 +1,9 @@
-"""The plain notebook loop: how the published studies train, written anew as the yardstick for speed and accuracy.
+"""The plain notebook loop: training as in the published studies, written anew to compare speed and accuracy with it.
 
-torchvision's transforms on one PIL image at a time, a DataLoader, `.item()` after every step, L1 as a Python sum over
-the parameters, and a test pass through a DataLoader. The network, the recipe, the batch and the number of steps are
-those of normreg's condition. On a CPU `num_workers=0`: worker processes would take the cores of the jobs beside. On a
-GPU four workers and pinned memory, as notebooks have it there.
+It applies torchvision's transforms to one PIL image at a time, uses a DataLoader, calls `.item()` after every step,
+sums L1 over the parameters in Python, and tests through a DataLoader. Network, recipe, batch size and number of steps
+are those of normreg's condition. On a CPU it has `num_workers=0`, because worker processes would take cores from the
+jobs that run side by side. On a GPU it has four workers and pinned memory, as is usual in notebooks.
 """
 
 from collections.abc import Sequence
@@ -25,9 +25,9 @@ from normreg.models.networks import NETWORKS
 
 
 class GhostBatchNorm(nn.BatchNorm2d):
-    """Ghost batch norm as published: one view of the batch as N/S samples of S*C channels, buffers for every split.
+    """Ghost batch norm as published: the batch is viewed as N/S samples of S*C channels, with buffers for every split.
 
-    The buffers of the splits are averaged when the module goes from training to evaluation.
+    The buffers of the splits are averaged when the module changes from training to evaluation.
     """
 
     def __init__(self, num_features: int, num_splits: int) -> None:
@@ -37,7 +37,7 @@ class GhostBatchNorm(nn.BatchNorm2d):
         self.register_buffer("running_var", torch.ones(num_features * num_splits))
 
     def train(self, mode: bool = True) -> "GhostBatchNorm":
-        """Pools the running statistics on the way to evaluation."""
+        """Averages the running statistics when the module changes to evaluation."""
         if self.training and not mode:
             for name in ("running_mean", "running_var"):
                 pooled = getattr(self, name).view(self.num_splits, self.num_features).mean(dim=0)
@@ -46,7 +46,7 @@ class GhostBatchNorm(nn.BatchNorm2d):
         return self
 
     def forward(self, input: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, C, H, W); in training N must be a multiple of the number of splits."""
+        """(N, C, H, W) -> (N, C, H, W). In training, N must be a multiple of the number of splits."""
         if not self.training:
             mean, var = self.running_mean[: self.num_features], self.running_var[: self.num_features]
             return F.batch_norm(input, mean, var, self.weight, self.bias, False, self.momentum, self.eps)
@@ -59,7 +59,7 @@ class GhostBatchNorm(nn.BatchNorm2d):
 
 
 class Net(nn.Module):
-    """One of the published networks from PyTorch's own layers; gives log-probabilities (N, 10)."""
+    """One of the published networks, built from PyTorch's own layers. Returns log-probabilities (N, 10)."""
 
     def __init__(self, condition: Condition) -> None:
         super().__init__()
@@ -90,7 +90,7 @@ def _follower(step: str, channels: int, condition: Condition) -> nn.Module:
 
 
 class Images(torch.utils.data.Dataset[tuple[Tensor, int]]):
-    """Arrays as torchvision's MNIST class gives them: each access makes a PIL image and transforms it."""
+    """Gives images as torchvision's MNIST class does: each access makes a PIL image and transforms it."""
 
     def __init__(self, images: np.ndarray, labels: np.ndarray, transform: transforms.Compose) -> None:
         self.images, self.labels, self.transform = torch.as_tensor(images), torch.as_tensor(labels), transform
@@ -104,7 +104,10 @@ class Images(torch.utils.data.Dataset[tuple[Tensor, int]]):
 
 
 def make_transform(condition: Condition, training: bool) -> transforms.Compose:
-    """Random rotation of the 8-bit image (training only), to tensor, normalise. Other augmentations are not offered."""
+    """Rotates the 8-bit image at random (training only), turns it into a tensor and normalises it.
+
+    Other augmentations are not implemented.
+    """
     steps: list[object] = []
     for step in condition["augmentation"] if training else ():
         degrees, fill = step["rotation"]["degrees"], step["rotation"]["fill"]
@@ -114,7 +117,7 @@ def make_transform(condition: Condition, training: bool) -> transforms.Compose:
 
 @dataclass(frozen=True)
 class Result:
-    """What the loop prints after an epoch: accuracies in percent, loss as the mean over the test images."""
+    """The results of an epoch: accuracies in percent, and the mean loss over the test images."""
 
     train_accuracy: float
     validation_loss: float
@@ -122,7 +125,7 @@ class Result:
 
 
 class Notebook:
-    """Model, loaders, optimizer and schedule of one run. `order` fixes the order of the images; None shuffles."""
+    """Model, loaders, optimizer and schedule of one run. `order` is a fixed order of the images; None shuffles them."""
 
     def __init__(
         self, condition: Condition, seed: int, data: Dataset, order: Sequence[int] | None = None, device: str = "cpu"
@@ -152,7 +155,7 @@ class Notebook:
         return OneCycleLR(self.optimizer, epochs=epochs, steps_per_epoch=batches, **arguments), True
 
     def run_epoch(self, epoch: int) -> Result:
-        """Trains for one epoch, then tests. `epoch` is not used: the random state runs on, as in a notebook."""
+        """Trains for one epoch, then tests. `epoch` is not used: as in a notebook, nothing is seeded again."""
         train_accuracy = self._train()
         if not self.per_batch:
             self.scheduler.step()

@@ -1,9 +1,9 @@
-"""Where the time of a whole study goes: runs the workflow in a temporary copy of the project and adds up its jobs.
+"""Measures a whole study: runs the workflow in a temporary copy of the project and adds up the times of its jobs.
 
     python benchmarks/phases.py [--cores 2] [--config epochs=1 ...] [--quick]
 
-Seconds per job are those of Snakemake's own records (.snakemake/metadata): from the start of the job to the time of its
-last output, the start of Python and the imports included.
+Seconds per job come from Snakemake's own records (.snakemake/metadata). They count from the start of the job to the
+time of its last output. So they include the start of Python and the imports.
 """
 
 import argparse
@@ -27,7 +27,7 @@ IMPORTS = ("sys", "torch", "torchvision", "matplotlib.pyplot", "pandas", "snakem
 
 
 def rule_seconds(records: Iterable[Mapping[str, Any]]) -> dict[str, list[float]]:
-    """Seconds of every job by rule, longest rule first. Snakemake keeps a record per output; a log means a job."""
+    """Seconds of every job by rule, longest rule first. Snakemake keeps one record per output; a job has one log."""
     jobs: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
     for record in records:
         jobs[record["rule"], " ".join(record["log"])].append(record)
@@ -44,7 +44,7 @@ def read_records(folder: Path) -> list[dict[str, Any]]:
 
 
 def timed(command: Sequence[str], folder: Path) -> float:
-    """Wall seconds of a command; if it fails, its last output and the end of this program."""
+    """Wall seconds of a command. If it fails, shows the end of its output and ends this program."""
     started = time.perf_counter()
     done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     seconds = time.perf_counter() - started
@@ -54,7 +54,7 @@ def timed(command: Sequence[str], folder: Path) -> float:
 
 
 def write_phases(table: Table, seconds: Mapping[str, list[float]], wall: float, cores: int) -> None:
-    """A row per rule, with its share of all job seconds; then the wall time and how full it kept the cores."""
+    """Writes one row per rule with its share of all job seconds, then the wall time and how busy the cores were."""
     total = sum(sum(values) for values in seconds.values())
     for rule, values in seconds.items():
         table.value(("rules", "", ""), rule, f"jobs: {len(values)}, longest {max(values):.1f} s", sum(values), "s")
@@ -67,14 +67,14 @@ def write_phases(table: Table, seconds: Mapping[str, list[float]], wall: float, 
 
 
 def parse_arguments() -> argparse.Namespace:
-    """The command line."""
+    """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cores", type=int, default=usable_cores(), help="for snakemake --cores; without: all")
+    parser.add_argument("--cores", type=int, default=usable_cores(), help="for snakemake --cores; default: all")
     parser.add_argument(
         "--config", nargs="+", default=[], metavar="KEY=VALUE", help="added to dataset=digits device=cpu; last wins"
     )
-    parser.add_argument("--repeats", type=int, default=5, help="of the dry run and of each import")
-    parser.add_argument("--quick", action="store_true", help="one epoch and one repeat: see that it works")
+    parser.add_argument("--repeats", type=int, default=5, help="number of dry runs, and of imports of each module")
+    parser.add_argument("--quick", action="store_true", help="one epoch and one repeat, to see that it works")
     parser.add_argument("--out", type=Path, default=Path("results/benchmarks/phases.csv"), help="CSV file to write")
     return parser.parse_args()
 

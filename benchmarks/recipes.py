@@ -1,7 +1,7 @@
 """The conditions that are measured: the five networks in the controlled study's eight conditions. Imports no PyTorch.
 
-Gilf641's recipe is the controlled study's (batch 128 for GBN as well), hardayaleva5's as published. The other three
-have their published batch, dropout and rotation, the only augmentation that the notebook loop offers.
+gilf641 has the recipe of the controlled study (batch 128 for GBN as well), hardayaleva5 its published recipe. The other
+three have their published batch size and dropout, and a rotation: the only augmentation of the notebook loop.
 """
 
 from typing import Any
@@ -72,9 +72,9 @@ NETWORKS = tuple(_RECIPES)
 
 
 def make_condition(network: str, name: str, epochs: int, batch_size: int | None = None) -> Condition:
-    """The resolved condition `name` (a key of `CONDITIONS`) of a network's recipe; `epochs` spans the schedule.
+    """The resolved condition `name` (a key of `CONDITIONS`) of a network's recipe. The schedule spans `epochs`.
 
-    `batch_size` replaces the recipe's.
+    `batch_size`, if given, replaces that of the recipe.
     """
     penalty, norm = CONDITIONS[name]
     recipe = dict(_RECIPES[network])

@@ -1,4 +1,4 @@
-"""Speed of normreg's engines against a plain notebook loop, in turns in one run. See README.md here.
+"""Compares the speed of normreg's engines with a plain notebook loop, in turns in one run. See README.md here.
 
 python benchmarks/speed.py --mnist-dir DIR [--device cuda] [--quick]
 """
@@ -34,8 +34,8 @@ MEASURES: dict[str, Callable[[Job, Plan, Table], None]] = {
     "profile": measures.measure_profile,
 }
 DEFAULT = ("steps", "epochs", "trap", "determinism")
-FIRST_ONLY = ("trap", "accuracy", "profile")  # for the first of the conditions only: they take long or say the same
-ENDLESS = 100_000  # epochs that the schedules span where only speed is measured
+FIRST_ONLY = ("trap", "accuracy", "profile")  # for the first condition only: they take long, or give the same for all
+ENDLESS = 100_000  # epochs that the schedules span when only speed is measured
 QUICK = {
     "rounds": 2,
     "epoch_rounds": 2,
@@ -56,11 +56,11 @@ FULL = {
     "seeds": 5,
     "accuracy_epochs": 3,
 }
-GPU_STEPS = 500  # in a turn: fifty of the captured ones are over too soon to be timed
+GPU_STEPS = 500  # in a turn: fifty captured steps are too short to be timed
 
 
 def parse_arguments() -> argparse.Namespace:
-    """The command line; numbers that are not given are those of `FULL`, or of `QUICK`."""
+    """Reads the command line. Numbers that are not given are None; `make_plan` fills them in."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mnist-dir", help="folder with MNIST's four IDX files; without it they are downloaded")
     parser.add_argument("--quick", action="store_true", help="see that it works: few steps and images, no valid times")
@@ -68,20 +68,20 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--networks", nargs="+", choices=recipes.NETWORKS, default=networks)
     conditions = ["none-bn", "l1-bn", "none-gbn"]
     parser.add_argument("--conditions", nargs="+", choices=recipes.CONDITIONS, default=conditions)
-    parser.add_argument("--batch-size", type=int, help="images; without: the recipe's")
-    parser.add_argument("--only", nargs="+", choices=MEASURES, help=f"measures to take; without: {' '.join(DEFAULT)}")
+    parser.add_argument("--batch-size", type=int, help="images; default: that of the recipe")
+    parser.add_argument("--only", nargs="+", choices=MEASURES, help=f"measures to take; default: {' '.join(DEFAULT)}")
     parser.add_argument("--accuracy", action="store_true", help="also compare accuracies over seeds")
     parser.add_argument("--profile", action="store_true", help="also list the operations of a step")
     parser.add_argument("--device", choices=CONTESTANTS, default="cpu", help="where to train")
-    parser.add_argument("--processes", type=int, help="side by side; without: the cores, on a GPU four")
-    parser.add_argument("--out", type=Path, help="CSV file to write; without: results/benchmarks/DEVICE.csv")
+    parser.add_argument("--processes", type=int, help="side by side; default: number of cores, on a GPU four")
+    parser.add_argument("--out", type=Path, help="CSV file to write; default: results/benchmarks/DEVICE.csv")
     for name, value in FULL.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=int, metavar="N", help=f"{value}, quick {QUICK[name]}")
     return parser.parse_args()
 
 
 def make_plan(arguments: argparse.Namespace) -> Plan:
-    """The amounts to measure."""
+    """The amounts to measure: those of the command line, else of `FULL` or `QUICK`."""
     numbers = QUICK if arguments.quick else FULL | ({"steps": GPU_STEPS} if arguments.device == "cuda" else {})
     given = {name: getattr(arguments, name) for name in numbers if getattr(arguments, name) is not None}
     processes = arguments.processes or (4 if arguments.device == "cuda" else usable_cores())
@@ -89,7 +89,7 @@ def make_plan(arguments: argparse.Namespace) -> Plan:
 
 
 def describe_machine(table: Table, device: str, processes: int) -> None:
-    """What the figures were taken on; a warning if the machine has other work to do."""
+    """Writes on which machine the figures are measured. Prints a warning if the machine is busy."""
     where = ("machine", "", "")
     cores = usable_cores()
     for item, value in (
@@ -118,7 +118,7 @@ def _card() -> str:
 
 
 def _processor() -> str:
-    """The processor's name, where Linux tells it."""
+    """The processor's name. Only Linux gives the full name."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
@@ -126,7 +126,7 @@ def _processor() -> str:
 
 
 def main() -> None:
-    """Takes the measures asked for, network by network and condition by condition."""
+    """Takes the chosen measures, network by network and condition by condition."""
     arguments = parse_arguments()
     chosen = [name for name in arguments.only or DEFAULT if (name, arguments.device) != ("trap", "cuda")]
     chosen += [name for name in ("accuracy", "profile") if getattr(arguments, name) and name not in chosen]

@@ -1,4 +1,4 @@
-"""The results: a line on the console and a row in a CSV file for each figure, as soon as it is known."""
+"""The results. Each figure is written at once: as a line on the console and as a row of a CSV file."""
 
 import csv
 from dataclasses import astuple, dataclass, fields
@@ -9,7 +9,7 @@ from harness import Spread
 
 @dataclass(frozen=True)
 class Row:
-    """One figure. `low` and `high` are the extremes of `count` rounds unless `item` says otherwise."""
+    """One figure. `low` and `high` are minimum and maximum of `count` rounds, unless `item` says something else."""
 
     measure: str
     network: str
@@ -24,7 +24,7 @@ class Row:
 
 
 class Table:
-    """Writes rows to the console and, at once, to the CSV file at `path`, which is begun anew."""
+    """Writes rows to the console and to the CSV file at `path`. An existing file is overwritten."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.last = path, ""
@@ -33,7 +33,7 @@ class Table:
             csv.writer(file).writerow([field.name for field in fields(Row)])
 
     def add(self, row: Row) -> None:
-        """Prints and writes one row; a heading comes before each new measure, network and condition."""
+        """Prints and writes one row. Prints a heading before each new measure, network and condition."""
         heading = " ".join(part for part in (row.measure, row.network, row.condition) if part)
         if heading != self.last:
             print(f"\n{heading}")
@@ -45,11 +45,11 @@ class Table:
             csv.writer(file).writerow([_text(value) for value in astuple(row)])
 
     def spread(self, where: tuple[str, str, str], variant: str, item: str, spread: Spread, unit: str) -> None:
-        """A row with the median and the extremes; `where` is measure, network and condition."""
+        """Adds a row with median, minimum and maximum. `where` is measure, network and condition."""
         self.add(Row(*where, variant, item, spread.median, spread.low, spread.high, spread.count, unit))
 
     def value(self, where: tuple[str, str, str], variant: str, item: str, value: float | str, unit: str = "") -> None:
-        """A row with a single value."""
+        """Adds a row with a single value."""
         self.add(Row(*where, variant, item, value, "", "", 1, unit))
 
 

@@ -1,4 +1,4 @@
-"""How much arithmetic a network takes, counted from its layers. Convolutions only: all else is below two percent."""
+"""How much arithmetic a network needs, counted from its layers. Counts convolutions only; the rest is below 2 %."""
 
 from normreg.models.description import Conv
 from normreg.models.networks import NETWORKS
@@ -7,7 +7,7 @@ _SIDE = 28  # pixels
 
 
 def multiply_adds(network: str) -> list[int]:
-    """Multiply-adds of each convolution for one image, forward."""
+    """Multiply-adds of each convolution in the forward pass of one image."""
     counts = []
     side, channels = _SIDE, 1
     for layer in NETWORKS[network].layers:
@@ -21,9 +21,9 @@ def multiply_adds(network: str) -> list[int]:
 
 
 def training_flops(network: str) -> int:
-    """Floating-point operations to train on one image: forward, weight gradient, and input gradient but for the first.
+    """Floating-point operations to train on one image. A multiply-add counts as two operations.
 
-    A multiply-add counts as two operations.
+    Counted are the forward pass and the gradients of weights and inputs. The first layer has no gradient of its input.
     """
     counts = multiply_adds(network)
     return 2 * (3 * sum(counts) - counts[0])

@@ -1,4 +1,4 @@
-"""A process that holds one training run and does, on request, what is to be timed. Imports PyTorch only when it runs.
+"""A process that holds one training run and carries out requests, which are timed. Imports PyTorch only in the process.
 
 Every worker sets its number of threads before it imports PyTorch, as the workflow's scripts do.
 """
@@ -28,17 +28,17 @@ LABELS = {
 }
 CONTESTANTS = {"cpu": (NOTEBOOK, REFERENCE, ENGINE), "cuda": (NOTEBOOK, REFERENCE, GRAPH)}
 KERNELS = Path("results/benchmarks/kernels")  # the compiled kernels of the engine
-GEMM = 1024  # side of the matrices whose product gives the machine's peak
+GEMM = 1024  # rows and columns of the matrices whose product measures the machine's peak
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 @dataclass(frozen=True)
 class Job:
-    """What a worker trains. An epoch is the first `train_images` and `test_images` of the data set at `data`.
+    """What a worker trains. An epoch has the first `train_images` and `test_images` of the data set at `data`.
 
     Attributes:
         variant: `NOTEBOOK`, `REFERENCE`, `ENGINE` (on the CPU) or `GRAPH` (on a GPU).
-        threads: None leaves the number of threads to PyTorch, as a notebook does.
+        threads: number of threads. None means PyTorch's default, as in a notebook.
     """
 
     variant: str
@@ -52,7 +52,7 @@ class Job:
 
 
 def serve(connection: Connection, job: Job) -> None:
-    """Sets the threads, builds the run, warms up, sends "ready", then answers requests by name until None comes."""
+    """Sets the threads, builds the run, warms up, sends "ready". Then answers requests by name until it gets None."""
     os.environ["KINETO_LOG_LEVEL"] = "99"  # the profiler's messages about a missing GPU
     set_threads(job.threads)
     run = _Run(job)
@@ -63,7 +63,10 @@ def serve(connection: Connection, job: Job) -> None:
 
 
 def set_threads(threads: int | None) -> None:
-    """`threads` threads, or PyTorch's default whatever the caller's environment. Call before PyTorch is imported."""
+    """Sets the number of threads. None means PyTorch's default, whatever the environment says.
+
+    Call it before PyTorch is imported.
+    """
     from normreg.utils import jobs
 
     if threads is not None:
@@ -74,7 +77,7 @@ def set_threads(threads: int | None) -> None:
 
 
 def build(job: Job, data: "Dataset") -> "TorchTrainer | Notebook":
-    """The run of `job` on `data`, ready for its first epoch."""
+    """Builds the run of `job` on `data`, ready for its first epoch."""
     import torch
 
     if job.variant == NOTEBOOK:
@@ -99,7 +102,7 @@ def build(job: Job, data: "Dataset") -> "TorchTrainer | Notebook":
 
 
 def subset(data: "Dataset", train_images: int, test_images: int) -> "Dataset":
-    """The first images of both splits."""
+    """A data set with only the first images of both splits."""
     return replace(
         data,
         train_images=data.train_images[:train_images],
@@ -110,20 +113,20 @@ def subset(data: "Dataset", train_images: int, test_images: int) -> "Dataset":
 
 
 class _Run:
-    """The requests a worker answers."""
+    """The requests that a worker answers."""
 
     def __init__(self, job: Job) -> None:
         from normreg.data import dataset
 
         data = dataset.load(job.data)
         batch = job.condition["batch_size"]
-        build(job, subset(data, 3 * batch, 2 * batch)).run_epoch(1)  # warm-up: kernels are chosen, memory is mapped
+        build(job, subset(data, 3 * batch, 2 * batch)).run_epoch(1)  # warm-up: chooses kernels, maps memory
         self.trainer = build(job, subset(data, job.train_images, job.test_images))
         self.device = job.device
         self.epochs = 0
 
     def epoch(self) -> dict[str, float]:
-        """Trains one more epoch and validates; its seconds, and what validation says (accuracy in percent)."""
+        """Trains one more epoch and validates. Returns its seconds, and validation accuracy (in percent) and loss."""
         self.epochs += 1
         started = time.perf_counter()
         row = self.trainer.run_epoch(self.epochs)
@@ -144,7 +147,7 @@ class _Run:
         return torch.get_num_threads()
 
     def gemm(self) -> float:
-        """GFLOP/s of a float32 matrix product, the best of five."""
+        """GFLOP/s of a float32 matrix product: the best of five."""
         import torch
 
         a, b = torch.rand(2, GEMM, GEMM, device=self.device)
@@ -156,9 +159,9 @@ class _Run:
         return 2 * GEMM**3 / min(times[1:]) / 1e9
 
     def profile(self) -> dict[str, float]:
-        """Share of each operation's own time in an epoch; what no operation accounts for is "outside operations".
+        """Share of each operation's own time in an epoch. All other time is "outside operations".
 
-        On a GPU operations are its kernels, and outside of them it is idle.
+        On a GPU the operations are its kernels. Outside of them it is idle.
         """
         from torch.profiler import ProfilerActivity, profile
 

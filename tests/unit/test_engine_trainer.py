@@ -17,6 +17,7 @@ from normreg.engines.numba_cpu.errors import UnsupportedError
 from normreg.engines.numba_cpu.tiles import AVX2
 from normreg.engines.numba_cpu.trainer import EngineTrainer
 from normreg.models.networks import NETWORKS
+from normreg.training import draws
 from normreg.training.state import StateFile
 
 CPU = torch.device("cpu")
@@ -100,12 +101,21 @@ def test_same_seed_same_bits_and_resume(norm, make, tmp_path):
     assert not same(bits(other.model), bits(first.model))
 
 
+def test_every_epoch_draws_its_own_dropout_masks(make, monkeypatch):
+    asked, key = [], draws.dropout_key
+    monkeypatch.setattr(draws, "dropout_key", lambda seed, epoch: asked.append((seed, epoch)) or key(seed, epoch))
+    trainer = make(seed=3, dropout=0.1)
+    for epoch in (1, 2):
+        trainer.run_epoch(epoch)
+    assert asked == [(3, 1), (3, 2)]
+
+
 @pytest.mark.parametrize("spec", [AUGMENTATION, AUGMENTATION[::-1], [{"rotation": {"degrees": 90, "fill": 7}}], []])
 def test_augments_to_the_same_bits(spec, make, blobs):
     images = torch.as_tensor(blobs.train_images)
-    draws = augmentation.draw(spec, 50, torch.Generator().manual_seed(0))
-    found = augment(spec, draws, images, make().network.shared.warp)
-    assert torch.equal(torch.from_numpy(found).view(50, 28, 28), augmentation.apply(spec, draws, images))
+    values = augmentation.draw(spec, 50, torch.Generator().manual_seed(0))
+    found = augment(spec, values, images, make().network.shared.warp)
+    assert torch.equal(torch.from_numpy(found).view(50, 28, 28), augmentation.apply(spec, values, images))
 
 
 def test_avx2_tiles_agree_with_the_reference_path(condition, make, blobs):

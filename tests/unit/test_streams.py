@@ -110,6 +110,11 @@ def test_conditions_of_a_seed_start_from_the_same_weights(condition: Any) -> Non
     assert not torch.equal(first["conv1.weight"], other["conv1.weight"])
 
 
+def test_dropout_has_the_seed_of_its_stream_in_every_epoch() -> None:
+    assert draws.dropout_key(3, 2) == streams.stream_seed(3, "dropout", 2)
+    assert len({draws.dropout_key(seed, epoch) for seed in (3, 4) for epoch in (1, 2)}) == 4
+
+
 def test_no_engine_draws_on_its_own(root: Path) -> None:
     """Order, augmentation, initial weights and dropout's seeds come from `training.draws` alone."""
     forbidden = ("randperm", "augmentation.draw(", "stream_seed", "streams.generator", "models.build")

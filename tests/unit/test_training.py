@@ -121,6 +121,15 @@ def test_conditions_of_a_seed_share_initial_weights_order_augmentation_and_dropo
     assert torch.equal(weights(baseline), weights(paired))
 
 
+def test_every_epoch_draws_its_own_dropout_masks(condition, blobs):
+    trainer = pytorch.TorchTrainer(condition(), 3, blobs, CPU)
+    seeds = []
+    for epoch in (1, 2):
+        trainer.run_epoch(epoch)
+        seeds.append(torch.initial_seed())  # the last seed given to PyTorch's default generator
+    assert seeds == [streams.stream_seed(3, "dropout", epoch) for epoch in (1, 2)]
+
+
 def test_order_and_augmentation_do_not_depend_on_the_batch_size(condition, blobs, monkeypatch, run_training):
     seen = []
     apply = pytorch.augmentation.apply

@@ -1,7 +1,8 @@
-"""scikit-learn's handwritten digits (8x8, 17 grays), made to look like MNIST. Integers only, so equal on every machine.
+"""scikit-learn's handwritten digits (8x8 pixels, 17 grays), made to look like MNIST.
 
-Each image is scaled to 20x20 and moved, by whole pixels, so that its centre of mass comes to the middle of 28x28: what
-was done to the digits of MNIST.
+Each image is scaled to 20x20 pixels. It is then placed, by whole pixels, so that its centre of mass is in the middle of
+28x28. MNIST's digits were made in the same way. All arithmetic is in integers, so the result is the same on every
+machine.
 """
 
 import numpy as np
@@ -11,12 +12,12 @@ from normreg.data.dataset import Dataset
 
 _SPEC = DATASETS["digits"]
 _SMALL, _SCALED, _SIZE = 8, 20, _SPEC.shape[1]
-_WHITE = 16  # the largest gray of scikit-learn's images
+_WHITE = 16  # largest gray value of scikit-learn's images
 
 
 def load() -> Dataset:
-    """The real digits that come with scikit-learn: the first ones to train, the others to test."""
-    from sklearn.datasets import load_digits  # takes a second
+    """Loads scikit-learn's digits. The first ones are the training split, the others the test split."""
+    from sklearn.datasets import load_digits  # imported here because it takes a second
 
     bunch = load_digits()
     images, labels = enlarge(bunch.images.astype(np.uint8)), bunch.target.astype(np.uint8)
@@ -25,12 +26,12 @@ def load() -> Dataset:
 
 
 def enlarge(images: np.ndarray) -> np.ndarray:
-    """Images (N, 8, 8) of 0 to 16, none of them all zero, as uint8 (N, 28, 28) of 0 to 255."""
+    """Turns images (N, 8, 8) of 0 to 16 into uint8 (N, 28, 28) of 0 to 255. No image may be all zero."""
     return np.stack([_centre(image) for image in _scale(images)])
 
 
 def _scale(images: np.ndarray) -> np.ndarray:
-    """(N, 8, 8) of 0 to 16 to (N, 20, 20) of 0 to 255, bilinear, halves rounded up."""
+    """Scales (N, 8, 8) with values 0 to 16 to (N, 20, 20) with values 0 to 255: bilinear, halves rounded up."""
     weights = _tenths()
     sums = weights @ images.astype(np.int64) @ weights.T  # 100 times the interpolated gray
     largest = 100 * _WHITE
@@ -39,7 +40,7 @@ def _scale(images: np.ndarray) -> np.ndarray:
 
 
 def _tenths() -> np.ndarray:
-    """Bilinear weights (20, 8) in tenths: pixel i of 20 has its centre at (4 i - 3) / 10 in pixels of 8."""
+    """Bilinear weights (20, 8) in tenths. The centre of pixel i of 20 is at (4 i - 3) / 10 in pixels of 8."""
     weights = np.zeros((_SCALED, _SMALL), dtype=np.int64)
     for i in range(_SCALED):
         left, tenths = divmod(4 * i - 3, 10)
@@ -49,7 +50,7 @@ def _tenths() -> np.ndarray:
 
 
 def _centre(image: np.ndarray) -> np.ndarray:
-    """(20, 20) into the middle of (28, 28). As in MNIST the middle is pixel 14 of 0 to 27, in both directions."""
+    """Places (20, 20) in the middle of (28, 28). As in MNIST, the middle is pixel 14 of 0 to 27 in both directions."""
     top, left = (_offset(image.sum(axis=axis)) for axis in (1, 0))
     out = np.zeros((_SIZE, _SIZE), dtype=np.uint8)
     out[top : top + _SCALED, left : left + _SCALED] = image
@@ -57,7 +58,7 @@ def _centre(image: np.ndarray) -> np.ndarray:
 
 
 def _offset(profile: np.ndarray) -> int:
-    """The shift that takes the centre of mass of `profile` (20,) nearest to pixel 14 and cuts nothing off."""
+    """The shift that brings the centre of mass of `profile` (20,) nearest to pixel 14, without cutting anything off."""
     mass, moment = int(profile.sum()), int(profile @ np.arange(_SCALED))
     nearest = (2 * (_SIZE // 2 * mass - moment) + mass) // (2 * mass)
     return min(max(nearest, 0), _SIZE - _SCALED)

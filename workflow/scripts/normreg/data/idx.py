@@ -1,7 +1,7 @@
-"""Reads IDX files of unsigned bytes, gzipped or raw, and trusts nothing in them. NumPy and the standard library only.
+"""Reads IDX files of unsigned bytes, gzipped or raw, and checks everything in them. Needs no library but NumPy.
 
-IDX (the format of MNIST): two zero bytes, a type (8: unsigned byte), the number of dimensions, each dimension as a
-big-endian 32-bit integer, then the values in C order.
+An IDX file (the format of MNIST) holds, in this order: two zero bytes, one byte for the type (8: unsigned byte), one
+byte for the number of dimensions, each dimension as a big-endian 32-bit integer, then the values in C order.
 """
 
 import gzip
@@ -24,15 +24,15 @@ _GZIP = b"\x1f\x8b"
 
 @dataclass(frozen=True)
 class Spec:
-    """What one IDX file has to hold.
+    """What one IDX file must contain.
 
     Attributes:
-        name: the file name it is published under, without `.gz`.
+        name: the published file name, without `.gz`.
         shape: its dimensions, e.g. (60000, 28, 28) for images or (60000,) for labels.
         maximum: the largest value allowed.
-        sha256: of the uncompressed content, in hexadecimal; None skips the check.
-        gzip_md5: of the `.gz` file as published, for data whose publisher names no other sum. Raw files are then
-            refused, because there is nothing to check them against. None skips the check.
+        sha256: SHA-256 of the uncompressed content, in hexadecimal; None skips the check.
+        gzip_md5: MD5 of the `.gz` file as published, for data whose publisher gives no other checksum. Raw files are
+            then refused, because there is no checksum for them. None skips the check.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Spec:
 
     @property
     def file_names(self) -> tuple[str, ...]:
-        """The names accepted, in order of preference; some mirrors write a dot for the last hyphen but one."""
+        """The accepted file names, in order of preference. Some mirrors write `.idx` in place of `-idx`."""
         dotted = self.name.replace("-idx", ".idx")
         raw = () if self.gzip_md5 else (self.name, dotted)
         return (*raw, f"{self.name}.gz", f"{dotted}.gz")
@@ -64,18 +64,18 @@ class Spec:
 
 
 def read(path: Path, spec: Spec, remedy: str) -> np.ndarray:
-    """The values of an IDX file, after every check that `spec` asks for.
+    """Reads the values of an IDX file and makes every check that `spec` asks for.
 
     Args:
-        path: the file; its content, not its name, decides whether it is unzipped.
-        spec: what it has to hold. No more than its size plus one byte is ever unpacked.
-        remedy: what to do about a bad file, a sentence; ends every message.
+        path: the file. It is unzipped if its content is gzip, whatever its name says.
+        spec: what the file must contain. At most `spec.size` + 1 bytes are unpacked, so a huge file does no harm.
+        remedy: a sentence that says what to do about a bad file. Every message ends with it.
 
     Returns:
         A writable uint8 array of shape `spec.shape`.
 
     Raises:
-        DataError: the file cannot be read, or is not what `spec` says; one paragraph that ends with `remedy`.
+        DataError: the file cannot be read, or is not what `spec` says.
     """
     try:
         if not path.is_file():
@@ -92,11 +92,11 @@ def read(path: Path, spec: Spec, remedy: str) -> np.ndarray:
 
 
 class _UnfitError(Exception):
-    """What is wrong with a file, as the rest of a sentence that begins with its name."""
+    """What is wrong with a file. Its text continues a sentence that begins with the file's name."""
 
 
 def _unpack(file: BufferedReader, is_named_gz: bool, spec: Spec) -> bytes:
-    """The uncompressed content, cut after one byte too many: enough to see that it is too long."""
+    """The uncompressed content. Reads at most one byte more than expected: enough to see that it is too long."""
     start = file.read(len(_GZIP))
     file.seek(0)
     if start != _GZIP:
@@ -151,7 +151,7 @@ def _check_sums(content: bytes, file: BufferedReader, spec: Spec) -> None:
             )
     if spec.gzip_md5:
         file.seek(0)
-        # Not for security: it is the only sum the publisher gives.
+        # MD5 is not secure, but it is the only checksum that the publisher gives.
         found = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
         if found != spec.gzip_md5:
             raise _UnfitError(f"is not the published file: its MD5 is {found}, expected {spec.gzip_md5}")

@@ -1,4 +1,4 @@
-"""Figures from the workflow's files: metrics tables and predictions in, PNG and SVG out. No model, no GPU, no torch.
+"""Draws figures as PNG and SVG from the workflow's files: metrics and predictions. Needs no model and no PyTorch.
 
-`inputs` reads, `style` and `axes` hold what figures share, and every other module draws one kind of figure.
+`inputs` reads files. `style`, `axes` and `labels` hold what figures share. Every other module draws one kind of figure.
 """

@@ -1,4 +1,4 @@
-"""Scales, ticks and places of labels: arithmetic that several figures share. Nothing here knows a condition."""
+"""Scales, ticks and positions of labels: arithmetic that several figures share. Knows nothing about conditions."""
 
 from collections.abc import Callable
 
@@ -8,17 +8,17 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 
 from normreg.analysis.quantities import Quantity
 
-_MANTISSAS = (1.0, 5.0, 2.0, 3.0, 7.0, 1.5, 4.0, 2.5, 6.0, 8.0)  # the first come first where there is little room
+_MANTISSAS = (1.0, 5.0, 2.0, 3.0, 7.0, 1.5, 4.0, 2.5, 6.0, 8.0)  # the first ones are preferred
 
 
 Transform = Callable[[np.ndarray], np.ndarray]
 
 
 def error_scale(quantity: Quantity, values: np.ndarray) -> tuple[Transform, Transform]:
-    """A scale that gives every factor in the error the same height, and its inverse.
+    """A logarithmic scale of the error, and its inverse. Doubling an error is the same distance everywhere.
 
-    The error is 100 - accuracy, or the loss itself. Where an error is zero, all are shifted by half of the smallest
-    other one (at most 0.1), so that a perfect score stays on the scale.
+    The error is 100 - accuracy, or the loss itself. If an error is zero, half of the smallest other error (at most 0.1)
+    is added to all errors, because the logarithm of zero is not on the scale.
     """
     errors = 100 - values if quantity.percent else values
     positive = errors[errors > 0]
@@ -39,12 +39,12 @@ def error_scale(quantity: Quantity, values: np.ndarray) -> tuple[Transform, Tran
 
 
 def scale_name(quantity: Quantity) -> str:
-    """What to call the error scale."""
+    """The name of the error scale."""
     return "errors on a log scale" if quantity.percent else "log scale"
 
 
 def use_error_scale(axes: Axes, quantity: Quantity, values: np.ndarray) -> None:
-    """Gives `axes` the error scale over all of `values` (finite), with plain decimal ticks."""
+    """Sets the error scale on `axes`, so that all `values` (finite) are inside, with plain decimal ticks."""
     values = np.asarray(values, dtype=float)
     forward, inverse = error_scale(quantity, values)
     low, high = np.sort(forward(np.array([values.min(), values.max()])))
@@ -58,10 +58,10 @@ def use_error_scale(axes: Axes, quantity: Quantity, values: np.ndarray) -> None:
 
 
 def _error_ticks(quantity: Quantity, forward: Transform, ends: np.ndarray) -> list[float]:
-    """Round values between the two `ends`, at least a sixteenth of the axis apart."""
+    """Round numbers between the two `ends`, at least 1/16 of the axis apart."""
     place = forward(ends)
     span = abs(float(place[1] - place[0]))
-    ticks: list[float] = [100.0 if quantity.percent else 0.0]  # stays only if it lies inside
+    ticks: list[float] = [100.0 if quantity.percent else 0.0]  # kept only if it is between the ends
     for mantissa in _MANTISSAS:
         for power in range(2, -6, -1):
             error = mantissa * 10.0**power
@@ -77,12 +77,12 @@ def _error_ticks(quantity: Quantity, forward: Transform, ends: np.ndarray) -> li
 
 
 def end_length(epochs: int) -> int:
-    """How many epochs count as the end: a fifth of them; five where that is less, but not more than half."""
+    """How many epochs count as the end: a fifth of all. If that is fewer than five: five, but at most half of all."""
     return max(round(epochs / 5), min(5, (epochs + 1) // 2))
 
 
 def epoch_ticks(first: int, last: int, most: int = 13) -> list[int]:
-    """Whole epochs for an axis: the last one, round ones clear of it, and the very first epoch."""
+    """Epochs for the ticks of an axis: the last one, round numbers not too near to it, and epoch 1 if it is shown."""
     step = next(s for s in (1, 5, 10, 20, 50, 100, 200, 500, 1000, 10**6) if (last - first) / s < most)
     ticks = [e for e in range(first, last) if e % step == 0 and last - e >= 0.6 * step]
     if first == 1:
@@ -91,16 +91,16 @@ def epoch_ticks(first: int, last: int, most: int = 13) -> list[int]:
 
 
 def spread_out(wanted: np.ndarray, gap: float, low: float, high: float) -> np.ndarray:
-    """Places at least `gap` apart between `low` and `high`, as near to the `wanted` ones as can be (least squares).
+    """Positions between `low` and `high`, at least `gap` apart, as near as possible to `wanted` (K,) by least squares.
 
-    Keeps the order of `wanted`, (K,). Where there is no room for K of them, the gap shrinks.
+    Keeps the order of `wanted`. If there is no room for K positions, the gap becomes smaller.
     """
     count = len(wanted)
     if count > 1:
         gap = min(gap, (high - low) / (count - 1))
     order = np.argsort(wanted, kind="stable")
     steps = gap * np.arange(count)
-    blocks: list[list[float]] = []  # [mean, size]: neighbours in the wrong order share their mean
+    blocks: list[list[float]] = []  # [mean, size]: neighbours in the wrong order are merged into their mean
     for value in wanted[order] - steps:
         blocks.append([float(value), 1])
         while len(blocks) > 1 and blocks[-2][0] > blocks[-1][0]:
@@ -113,13 +113,14 @@ def spread_out(wanted: np.ndarray, gap: float, low: float, high: float) -> np.nd
 
 
 def common_range(low: np.ndarray, high: np.ndarray, finals: np.ndarray, better_up: bool) -> tuple[float, float]:
-    """The range in which most of the lines end, for an axis that enlarges the end.
+    """The range in which most of the lines end, for a panel that enlarges the end.
 
-    Lines join from the best final value on. Once half of them (and two) are in, one that would stretch the range more
-    than fourfold joins with its final value only, or, if that is too far off as well, not at all.
+    Lines are added one by one, the best final value first. The first half of the lines, and at least two, are always
+    added. A later line that would make the range more than four times as large is added with its final value only. If
+    the final value alone would do the same, the line is left out.
 
     Args:
-        low, high: range of each line over the epochs shown, (K,).
+        low, high: lowest and highest value of each line over the epochs shown, (K,).
         finals: final value of each line, (K,).
     """
     order = np.argsort(-finals if better_up else finals, kind="stable")

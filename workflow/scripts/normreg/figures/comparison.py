@@ -1,4 +1,4 @@
-"""The main graph: one metric of all conditions of a study, over all epochs and enlarged at the end."""
+"""The main graph: one metric of all conditions of a study, over all epochs, and the last epochs enlarged."""
 
 from collections.abc import Sequence
 
@@ -15,14 +15,15 @@ from normreg.figures.inputs import Course
 from normreg.figures.labels import ROW, draw_finals, draw_legend, final_labels, finals_width, legend_rows, legend_width
 from normreg.figures.style import Look
 
-_LEAST_WIDTH = 11.0  # inches, as are all lengths here
+_LEAST_WIDTH = 11.0  # inches, like all lengths here
 
 
 @matplotlib.rc_context(style.RC)
 def draw(courses: Sequence[Course], title: str, metric: str) -> Figure:
-    """Draws all `courses` in one axes, the last epochs again in a second one, and a legend below both.
+    """Draws all `courses` in one panel, their last epochs again in a second one, and a legend below both.
 
-    The axes are labelled "all epochs", "last epochs", "final values" and "legend"; lines carry their condition's name.
+    The labels of the axes are "all epochs", "last epochs", "final values" and "legend". Each line has its condition's
+    name as label.
 
     Args:
         courses: one per condition.
@@ -38,7 +39,7 @@ def draw(courses: Sequence[Course], title: str, metric: str) -> Figure:
     figure = style.new_figure(width, height)
     style.heading(figure, title, _subtitle(courses))
     bottom, top = legend_height + 0.6, height - 0.95
-    middle = width - gutter - 0.8  # what the two panels share
+    middle = width - gutter - 0.8  # width of the two panels together
     wide = 0.72 + 0.64 * (middle - 0.72)
     everything = _place(figure, "all epochs", 0.72, bottom, wide - 0.72, top - bottom)
     ending = _place(figure, "last epochs", wide + 0.62, bottom, width - gutter - wide - 0.62, top - bottom)
@@ -53,14 +54,14 @@ def draw(courses: Sequence[Course], title: str, metric: str) -> Figure:
 
 
 def _place(figure: Figure, name: str, left: float, bottom: float, width: float, height: float) -> Axes:
-    """Axes called `name` at a place in inches."""
+    """Adds axes with the label `name`. Position and size are in inches."""
     full_width, full_height = figure.get_size_inches()
     box = (left / full_width, bottom / full_height, width / full_width, height / full_height)
     return figure.add_axes(box, label=name)
 
 
 def _subtitle(courses: Sequence[Course]) -> str:
-    """What a line is: one seed, or the median over several."""
+    """Says what a line shows: one seed, or the median over several seeds."""
     counts = sorted({len(course.seeds) for course in courses})
     if counts == [1]:
         seeds = sorted({course.seeds[0] for course in courses})
@@ -70,7 +71,7 @@ def _subtitle(courses: Sequence[Course]) -> str:
 
 
 def _draw_lines(axes: Axes, courses: Sequence[Course], looks: dict[str, Look], marks: int) -> None:
-    """Lines with about `marks` markers each (shifted from line to line, so that they do not hide each other)."""
+    """Draws lines with about `marks` markers each, shifted from line to line, so that no marker hides another."""
     for number, course in enumerate(courses):
         look = looks[course.condition]
         step = max(1, round(len(course.epochs) / marks))
@@ -92,7 +93,7 @@ def _draw_all(axes: Axes, courses: Sequence[Course], looks: dict[str, Look], qua
 
 
 def _draw_end(axes: Axes, courses: Sequence[Course], looks: dict[str, Look], quantity: Quantity) -> None:
-    """The last epochs on a linear scale that fits where most lines end."""
+    """Draws the last epochs on a linear scale that fits the range in which most lines end."""
     last = max(int(course.epochs[-1]) for course in courses)
     first = last + 1 - end_length(last)
     _draw_lines(axes, courses, looks, marks=10**6 if last - first < 12 else 10)

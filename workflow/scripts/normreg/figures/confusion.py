@@ -1,4 +1,4 @@
-"""Which class is taken for which: counts of actual against predicted classes."""
+"""The confusion matrix: how many images of each actual class are predicted as which class."""
 
 import matplotlib
 import numpy as np
@@ -10,15 +10,15 @@ from matplotlib.figure import Figure
 from normreg.figures import style
 from normreg.figures.inputs import PredictedImages
 
-_CELL = 0.4  # inches; larger, and a laptop screen cuts the matrix off in the report
+_CELL = 0.4  # inches; with larger cells the matrix does not fit a laptop screen in the report
 _DIAGONAL = "#dfe4ea"
 _NONE = "#f8f8f8"
-_LEAST_DARK = 8  # so that a single mistake is never the darkest colour
+_LEAST_DARK = 8  # mistakes; the colour scale reaches at least so far, so that a single mistake is never dark
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722])  # of red, green and blue
 
 
 def count(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
-    """Number of images by actual (rows) and predicted class (columns), int64 (classes, classes)."""
+    """Number of images by actual class (rows) and predicted class (columns), int64 (classes, classes)."""
     counts = np.zeros((classes, classes), dtype=np.int64)
     np.add.at(counts, (labels, predicted), 1)
     return counts
@@ -26,7 +26,7 @@ def count(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray
 
 @matplotlib.rc_context(style.RC)
 def draw(predictions: PredictedImages, title: str) -> Figure:
-    """Draws the counts as a table in which colour is for mistakes only, with the recall of each class beside it."""
+    """Draws the counts as a table, and the recall of each class beside it. Only mistakes are coloured."""
     names = [style.printable(name) for name in predictions.class_names]
     counts = count(predictions.labels, predictions.predicted, len(names))
     longest = max(style.text_width(name, 9) for name in names)
@@ -49,7 +49,7 @@ def draw(predictions: PredictedImages, title: str) -> Figure:
 
 
 def _draw_counts(axes: Axes, counts: np.ndarray) -> None:
-    """Mistakes coloured by their number, hits plain grey: thousands of hits would leave no colour for the mistakes."""
+    """Colours mistakes by their number. Hits are grey: on one colour scale with them, all mistakes would look alike."""
     size = len(counts)
     hits = np.eye(size, dtype=bool)
     most = max(int(counts[~hits].max()), _LEAST_DARK)
@@ -72,7 +72,7 @@ def _draw_counts(axes: Axes, counts: np.ndarray) -> None:
 
 
 def _draw_recall(axes: Axes, counts: np.ndarray) -> None:
-    """Percent of each class's images that are recognised, right of its row; nothing for a class without images."""
+    """Writes, right of each row, the percentage of the class's images that are recognised, or that it has no images."""
     size = len(counts)
     axes.text(size - 0.35, -0.75, "recall", size=9, color=style.GREY)
     for row, total in enumerate(counts.sum(axis=1)):

@@ -1,4 +1,4 @@
-"""Training against validation of one condition and seed: accuracy, loss, and the learning rate that explains kinks."""
+"""Training against validation of one condition and seed: accuracy, loss and learning rate, which explains kinks."""
 
 import matplotlib
 import numpy as np
@@ -18,7 +18,7 @@ _VALIDATION = {"color": "#0066cc", "linestyle": "-", "marker": "o"}
 def draw(table: dict[str, np.ndarray], title: str) -> Figure:
     """Draws accuracy and loss side by side, and the learning rate below each.
 
-    The axes are labelled "accuracy", "loss" and "learning rate".
+    The labels of the axes are "accuracy", "loss" and "learning rate".
 
     Args:
         table: `epoch` and `COLUMNS`, each (E,).
@@ -45,7 +45,7 @@ def draw(table: dict[str, np.ndarray], title: str) -> Figure:
 
 
 def _subtitle(table: dict[str, np.ndarray]) -> str:
-    """Final and best validation accuracy; the best is chosen on the validation split, so it is optimistic."""
+    """Final and best validation accuracy. The best is picked on the validation split, so it is optimistic."""
     accuracy = table["validation_accuracy"]
     best = int(accuracy.argmax())
     final = f"validation accuracy: final {accuracy[-1]:.2f} % (epoch {table['epoch'][-1]})"

@@ -1,4 +1,4 @@
-"""Effects of the factors of a study with their intervals: a row per effect, a panel per quantity."""
+"""The effects of a study's factors, with intervals: one row per effect, one panel per quantity."""
 
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,10 @@ from normreg.config.factors import FACTORS
 from normreg.errors import DataError
 from normreg.figures import style
 
-_LEAST_REACH = {PERCENT: 0.1, CROSS_ENTROPY: 0.001}  # of an axis to either side of 0, by unit
-_ROWS = ["level", "factor", "strength", "without", "with"]  # what names a row: the same in all panels
+_LEAST_REACH = {PERCENT: 0.1, CROSS_ENTROPY: 0.001}  # an axis shows at least this much on both sides of 0, by unit
+_ROWS = ["level", "factor", "strength", "without", "with"]  # these columns identify a row; they are equal in all panels
 _NUMBERS = ["strength", "pairs", "seeds", "difference", "low", "high"]
-_PLOT, _GAP = 2.6, 0.45  # widths of a plot, and right of the numbers beside it; inches
+_PLOT, _GAP = 2.6, 0.45  # width of a plot, and of the gap right of its numbers; inches
 _ROW, _HEAD, _BOTTOM, _TOP = 0.25, 0.4, 0.95, 0.62  # heights, inches
 _INK = "#333333"
 _EFFECT: dict[str, Any] = {"marker": "D", "markersize": 7, "linestyle": "", "zorder": 4}
@@ -32,7 +32,8 @@ def read(path: str | Path) -> pd.DataFrame:
     """Reads the table of `normreg.analysis.effects.estimate`.
 
     Raises:
-        DataError: unreadable, a column or number missing or wrong, panels of different rows, or no row to draw.
+        DataError: the file is unreadable, a column or number is missing or wrong, the quantities have different rows,
+            or there is no row to draw.
     """
     again = "Delete it and run the same command again."
     try:
@@ -57,7 +58,7 @@ def _first(panels: list[pd.DataFrame]) -> pd.DataFrame:
 
 @matplotlib.rc_context(style.RC)
 def draw(table: pd.DataFrame, title: str) -> Figure:
-    """Draws the panels side by side, with the same rows; axes are labelled with the quantity, points with the row."""
+    """Draws the panels side by side, with the same rows. Panels are labelled with the quantity, points with the row."""
     panels = {quantity: table[table["quantity"] == quantity] for quantity in effects.EFFECT_QUANTITIES}
     rows = next(iter(panels.values()))
     names, places = [name_of(row) for _, row in rows.iterrows()], _places(rows)
@@ -83,7 +84,7 @@ def draw(table: pd.DataFrame, title: str) -> Figure:
 
 
 def name_of(row: pd.Series) -> str:
-    """What a row is called: an effect by its factor, a pair by its conditions."""
+    """The name of a row: an effect has the name of its factor, a pair those of its conditions."""
     pair = f"{row['with']} − {row['without']}"
     if row["level"] == Level.PAIR:
         return pair
@@ -101,7 +102,7 @@ def _subtitle(table: pd.DataFrame) -> str:
 
 
 def _places(rows: pd.DataFrame) -> list[float]:
-    """Heights of the rows, in rows from the top: half a row more above an effect."""
+    """Positions of the rows, in rows from the top. Above an effect there is half a row more space."""
     places: list[float] = []
     for _, row in rows.iterrows():
         gap = 1.5 if row["level"] == Level.EFFECT else 1.0
@@ -124,7 +125,7 @@ def _draw_frame(axes: Axes, quantity: Quantity, own: pd.DataFrame) -> None:
 
 
 def _draw_row(axes: Axes, place: float, row: pd.Series) -> None:
-    """The point, its interval, and both as numbers; bold and filled if the effect is shown."""
+    """Draws the point and its interval, and writes both as numbers. A shown effect is bold and filled."""
     color = FACTORS[row["factor"]].color
     effect, shown = row["level"] == Level.EFFECT, row["verdict"] == EffectVerdict.SHOWN
     if not np.isnan(row["low"]):

@@ -1,4 +1,4 @@
-"""Misclassified images of one trained network, the most confident mistakes first."""
+"""The misclassified images of one trained network, most confident first."""
 
 from dataclasses import dataclass
 
@@ -12,8 +12,8 @@ from normreg.figures.inputs import PredictedImages
 
 MOST = 25
 _COLUMNS = 5
-_SIDE = 1.28  # of an image, inches
-_TILE = (2.42, 1.44)  # an image with its text at the right: a wide gallery fits a screen, a tall one is cut off there
+_SIDE = 1.28  # of an image; inches, like `_TILE`
+_TILE = (2.42, 1.44)  # an image and, at its right, its text: so the gallery is wide, and fits a screen
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Mistake:
 def most_confident(predictions: PredictedImages, most: int = MOST) -> list[Mistake]:
     """The `most` most confident mistakes (all, if there are fewer), most confident first, ties by index."""
     logits, predicted = predictions.logits.astype(np.float64), predictions.predicted
-    # Everything but the largest term of the softmax's sum: it still orders confidences that round to 1.
+    # The sum of the softmax without its largest term. It still orders confidences that are rounded to 1.
     rest = np.exp(logits - logits.max(axis=1, keepdims=True))
     rest[np.arange(len(rest)), predicted] = 0
     doubt = rest.sum(axis=1)
@@ -49,7 +49,7 @@ def most_confident(predictions: PredictedImages, most: int = MOST) -> list[Mista
 
 
 def caption(total: int, images: int, most: int = MOST) -> str:
-    """Says which mistakes are shown, out of how many."""
+    """Says which mistakes are shown, and how many there are."""
     among = f"among {images:,} images"
     if total == 0:
         return f"no mistakes {among}"
@@ -61,7 +61,7 @@ def caption(total: int, images: int, most: int = MOST) -> str:
 
 @matplotlib.rc_context(style.RC)
 def draw(predictions: PredictedImages, title: str) -> Figure:
-    """Draws up to 25 mistakes, five in a row, and says so when there are fewer."""
+    """Draws up to `MOST` mistakes, five in a row. The caption says how many there are."""
     mistakes = most_confident(predictions)
     rows = -(-len(mistakes) // _COLUMNS) or 0.4
     head = 0.72
@@ -95,5 +95,5 @@ def _draw_mistake(axes: Axes, predictions: PredictedImages, mistake: Mistake) ->
 
 
 def _percent(confidence: float) -> str:
-    """A confidence with one decimal; one that would round to certainty says so."""
+    """A confidence as text, with one decimal. A confidence above 0.9995 is never shown as 100 %."""
     return "> 99.9 % sure" if confidence > 0.9995 else f"{100 * confidence:.1f} % sure"

@@ -1,4 +1,4 @@
-"""What stands around the lines of the main graph: final values at their ends, ranges over the seeds, the legend."""
+"""The texts around the main graph: final values at the ends of the lines, ranges over the seeds, and the legend."""
 
 from collections.abc import Sequence
 
@@ -14,22 +14,22 @@ from normreg.figures.axes import spread_out
 from normreg.figures.inputs import Course
 from normreg.figures.style import Look
 
-ROW = 0.24  # height of a line of the legend, inches, as are all lengths here
+ROW = 0.24  # height of a row of the legend; inches, like all lengths here
 _SIZE = 9.0  # of labels, points
 _NAME_SIZE = 8.5
 _GAP = 0.175  # between labels
-_LEADER = 0.28  # from the axes to a label's sample
+_LEADER = 0.28  # from the panel to a label's sample of its line
 _SAMPLE = 0.42  # length of the sample of a line
 _HEAD = 1.75  # width of the names of the norms
 
 
 def finals_width(courses: Sequence[Course], labels: Sequence[str]) -> float:
-    """Width that `draw_finals` needs."""
+    """The width that `draw_finals` needs."""
     return _strip(courses) + _LEADER + _SAMPLE + 0.1 + max(style.text_width(label, _SIZE) for label in labels) + 0.15
 
 
 def final_labels(courses: Sequence[Course], looks: dict[str, Look], quantity: Quantity) -> list[str]:
-    """Final value and name of each course; its last epoch where that is not the study's."""
+    """Final value and name of each course. If it ends before the study's last epoch, its last epoch as well."""
     last = max(int(course.epochs[-1]) for course in courses)
     labels = []
     for course in courses:
@@ -39,14 +39,17 @@ def final_labels(courses: Sequence[Course], looks: dict[str, Look], quantity: Qu
 
 
 def _strip(courses: Sequence[Course]) -> float:
-    """Width of the ranges at the end; nothing where every course is of one seed."""
+    """Width of the ranges at the end. It is 0 if every course has one seed."""
     return 0.12 * len(courses) + 0.1 if any(len(course.seeds) > 1 for course in courses) else 0.0
 
 
 def draw_finals(
     axes: Axes, ending: Axes, courses: Sequence[Course], looks: dict[str, Look], labels: Sequence[str]
 ) -> None:
-    """Labels right of the enlarged end, each led to from where its line ends; an arrow where that is off the scale."""
+    """Writes the labels right of the enlarged end, and joins each to the end of its line.
+
+    A label whose line ends outside the scale has an arrow instead.
+    """
     height = _inches(axes)[1]
     bottom, top = ending.get_ylim()
     ends = np.array([(course.final - bottom) / (top - bottom) * height for course in courses])
@@ -69,7 +72,7 @@ def draw_finals(
 
 
 def _draw_ranges(axes: Axes, courses: Sequence[Course], looks: dict[str, Look], limits: tuple[float, float]) -> None:
-    """Side by side, the range over the seeds at the last epoch: the bands of many lines hide each other there."""
+    """Draws the ranges over the seeds at the last epoch side by side, because the lines' bands hide each other."""
     height = axes.get_ylim()[1]
     for number, course in enumerate(courses):
         ends = np.array([course.low[-1], course.final, course.high[-1]])
@@ -84,7 +87,7 @@ def _draw_ranges(axes: Axes, courses: Sequence[Course], looks: dict[str, Look], 
 
 
 def _inches(axes: Axes) -> tuple[float, float]:
-    """Makes the data coordinates of `axes` inches, hides its frame and returns its width and height."""
+    """Sets the data coordinates of `axes` to inches, hides its frame, and returns its width and height."""
     assert isinstance(axes.figure, Figure)
     width, height = axes.figure.get_size_inches() * axes.get_position().size
     axes.set_xlim(0, width)
@@ -94,7 +97,7 @@ def _inches(axes: Axes) -> tuple[float, float]:
 
 
 def legend_rows(courses: Sequence[Course]) -> dict[str, int]:
-    """Lines of the legend each norm takes: as many as its most frequent penalty."""
+    """How many rows of the legend each norm needs: the number of conditions of its most frequent penalty."""
     rows = {}
     for norm in NORMS:
         penalties = [course.penalty for course in courses if course.norm == norm]
@@ -112,12 +115,12 @@ def _column_width(looks: dict[str, Look]) -> float:
 
 
 def legend_width(courses: Sequence[Course], looks: dict[str, Look]) -> float:
-    """Width that `draw_legend` needs."""
+    """The width that `draw_legend` needs."""
     return _HEAD + len(_columns(courses)) * _column_width(looks)
 
 
 def draw_legend(axes: Axes, courses: Sequence[Course], looks: dict[str, Look], rows: dict[str, int]) -> None:
-    """A grid: a column per penalty, a row per norm."""
+    """Draws the legend as a grid: one column per penalty, one block of rows per norm."""
     height = _inches(axes)[1]
     columns = _columns(courses)
     start, step = _HEAD, _column_width(looks)
@@ -136,7 +139,7 @@ def draw_legend(axes: Axes, courses: Sequence[Course], looks: dict[str, Look], r
 
 
 def _sample(axes: Axes, look: Look, x: float, y: float) -> None:
-    """A piece of the line with its marker, and its name where penalty and norm do not tell it."""
+    """Draws a piece of the line with its marker, and its name if penalty and norm are not enough to identify it."""
     axes.add_line(Line2D([x, x + 0.3, x + 0.6], [y] * 3, markevery=[1], **look.line()))
     if look.name:
         axes.text(x + 0.7, y, look.name, color=look.text_color, size=_NAME_SIZE, va="center")

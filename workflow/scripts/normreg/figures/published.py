@@ -1,4 +1,4 @@
-"""Published against measured values of a study: a row per condition, a panel per quantity."""
+"""Published against measured values of a study: one row per condition, one panel per quantity."""
 
 import csv
 from collections.abc import Sequence
@@ -22,10 +22,10 @@ from normreg.figures import style
 
 PANELS = ("final_accuracy", "last5_accuracy", "last5_loss")  # keys of `QUANTITIES`
 SIGNS = {"*": "from the README, without a notebook's output", "†": "published value outside the spread of seeds"}
-_LEAST_SPAN = {PERCENT: 0.25, CROSS_ENTROPY: 0.004}  # so that a single image stays small
-_PLOT, _NUMBER, _GAP = 2.2, 0.66, 0.25  # widths of the plot, of each of two columns of numbers, between panels; inches
+_LEAST_SPAN = {PERCENT: 0.25, CROSS_ENTROPY: 0.004}  # an axis spans at least this: one image more stays small
+_PLOT, _NUMBER, _GAP = 2.2, 0.66, 0.25  # widths: plot, each of two number columns, between panels; inches
 _ROW, _HEAD, _BOTTOM, _TOP = 0.27, 0.78, 1.12, 0.62  # heights, inches
-_SIZE, _INK = 8.5, "#333333"  # of text, in points; where it has no colour of its penalty
+_SIZE, _INK = 8.5, "#333333"  # size of text, in points; its colour where it is not that of the penalty
 _OPEN: dict[str, Any] = {"marker": "D", "markersize": 7, "markerfacecolor": "white", "linestyle": "", "zorder": 3}
 _FULL: dict[str, Any] = {"marker": "o", "markersize": 4.5, "linestyle": "", "zorder": 4}
 _BAR: dict[str, Any] = {"linewidth": 4.5, "alpha": 0.35, "solid_capstyle": "butt"}
@@ -46,21 +46,22 @@ class Pair:
     low: float  # range over the seeds
     high: float
     seeds: int
-    origin: Origin | None  # of the published value, if there is one
+    origin: Origin | None  # of the published value; None if there is none
     verdict: PublishedVerdict | None  # None where there are too few seeds
 
     @property
     def signs(self) -> tuple[str, str]:
-        """Keys of `SIGNS` after the published and after the measured number, or empty."""
+        """The sign after the published number and the sign after the measured one: keys of `SIGNS`, or empty."""
         readme = self.published is not None and self.origin is Origin.README
         return "*" if readme else "", "†" if self.verdict is PublishedVerdict.OUTSIDE else ""
 
 
 def read(path: str | Path) -> list[Pair]:
-    """Reads the table of `normreg.analysis.published.compare`: quantities that have a panel, in the order of the file.
+    """Reads the table of `normreg.analysis.published.compare`. Keeps the rows whose quantity has a panel, in order.
 
     Raises:
-        DataError: unreadable, a missing column, a bad number, an unknown penalty, origin or verdict, or no row to draw.
+        DataError: the file is unreadable, a column is missing, a number is wrong, a penalty, an origin or a verdict is
+            unknown, or there is no row to draw.
     """
     try:
         with open(path, newline="", encoding="utf-8") as file:
@@ -85,9 +86,10 @@ def _pair(row: dict[str, str]) -> Pair:
 
 @matplotlib.rc_context(style.RC)
 def draw(pairs: Sequence[Pair], title: str) -> Figure:
-    """Draws the panels of all quantities in `pairs` side by side, on the same scale where they are of one unit.
+    """Draws one panel for each quantity in `pairs`, side by side. Panels of the same unit have the same scale.
 
-    The axes are labelled with their quantity; lines carry the condition and "published", "measured", "range" or "link".
+    Each panel has its quantity as label. The label of a line is its condition, followed by "published", "measured",
+    "range" or "link".
     """
     colors = {pair.condition: PENALTIES[pair.penalty].color for pair in pairs}
     quantities = [quantity for quantity in PANELS if any(pair.quantity == quantity for pair in pairs)]
@@ -120,7 +122,7 @@ def _subtitle(pairs: Sequence[Pair]) -> str:
 
 
 def _limits(pairs: Sequence[Pair], quantity: Quantity) -> tuple[float, float]:
-    """Ends of an axis for the better half of the values, and all up to three times as far behind the best one."""
+    """Ends of an axis: it shows the better half of the values, and those at most three times as far from the best."""
     same = [pair for pair in pairs if QUANTITIES[pair.quantity].unit == quantity.unit]
     values = [value for pair in same for value in (pair.published, pair.measured, pair.low, pair.high)]
     known = np.array([value for value in values if value is not None])
@@ -131,7 +133,7 @@ def _limits(pairs: Sequence[Pair], quantity: Quantity) -> tuple[float, float]:
 
 
 def _draw_frame(axes: Axes, conditions: Sequence[str], quantity: Quantity) -> None:
-    """Everything of a panel but its values; in one, a ruler: how far apart runs of one configuration were."""
+    """Draws a panel without its values. One panel gets a ruler: how much runs of one configuration differed."""
     axes.set_ylim(len(conditions) - 0.5, -0.5)
     axes.set_yticks(range(len(conditions)), conditions)
     axes.tick_params("y", length=0, pad=9)
@@ -153,12 +155,12 @@ def _draw_frame(axes: Axes, conditions: Sequence[str], quantity: Quantity) -> No
 
 
 def _write(axes: Axes, right: float, up: float, text: str, **look: Any) -> None:
-    """Text `right` and `up` (inches) of the upper left corner of a panel."""
+    """Writes text at `right` and `up`, in inches from the upper left corner of a panel."""
     axes.annotate(text, (0, 1), (72 * right, 72 * up), "axes fraction", "offset points", color=style.GREY, **look)
 
 
 def _draw_pair(axes: Axes, row: int, pair: Pair) -> None:
-    """The two values, what lies between them, the range over the seeds, and the numbers at the right."""
+    """Draws both values, a line between them, and the range over the seeds. Writes the numbers at the right."""
     color, course = PENALTIES[pair.penalty].color, QUANTITIES[QUANTITIES[pair.quantity].course]
     if pair.seeds > 1:
         axes.plot([pair.low, pair.high], [row, row], label=f"{pair.condition} range", color=color, **_BAR)
@@ -174,7 +176,7 @@ def _draw_pair(axes: Axes, row: int, pair: Pair) -> None:
 
 
 def _mark(axes: Axes, value: float, row: int, label: str, **look: Any) -> None:
-    """A point; a triangle at the end of the axis that it lies beyond."""
+    """Draws a point. A value beyond the axis becomes a triangle at that end of the axis."""
     low, high = axes.get_xlim()
     if not low <= value <= high:
         look |= {"marker": "<" if value < low else ">", "markersize": look["markersize"] + 1.5}
@@ -182,7 +184,7 @@ def _mark(axes: Axes, value: float, row: int, label: str, **look: Any) -> None:
 
 
 def _draw_legend(figure: Figure, pairs: Sequence[Pair]) -> None:
-    """Below the panels: what the marks are, then what the colours and signs are."""
+    """Explains, below the panels, first the marks, then the colours and signs."""
     marks = {"published": _OPEN, "measured": _FULL}
     if any(pair.seeds > 1 for pair in pairs):
         marks["range over seeds"] = _BAR

@@ -1,4 +1,4 @@
-"""One small panel per condition, all on the same scales: its line in front of those of all the others."""
+"""One small panel per condition, all with the same scales. Its own line is in front of those of all others."""
 
 from collections.abc import Sequence
 
@@ -15,17 +15,17 @@ from normreg.figures.labels import final_labels
 from normreg.figures.style import Look
 
 _OTHERS = "#cdcdcd"
-_WIDTH, _HEIGHT = 2.35, 1.95  # of a panel, inches, as are all lengths here
-_GAP = 0.2  # between panels, besides the text above each
-_LINE = 0.165  # of that text
+_WIDTH, _HEIGHT = 2.35, 1.95  # of a panel; inches, like all lengths here
+_GAP = 0.2  # between panels, in addition to the text above each
+_LINE = 0.165  # height of one line of that text
 _LEFT, _BOTTOM, _RIGHT, _TOP = 0.86, 0.52, 0.2, 0.62
 
 
 @matplotlib.rc_context(style.RC)
 def draw(courses: Sequence[Course], title: str, metric: str) -> Figure:
-    """Draws a grid of panels in the order of `courses`, each headed by its final value and name.
+    """Draws a grid of panels in the order of `courses`. Above each panel are its final value and name.
 
-    The axes are labelled with their condition; in each, the lines carry the name of theirs.
+    Panels and lines have the name of their condition as label.
 
     Args:
         courses: one per condition.
@@ -35,7 +35,7 @@ def draw(courses: Sequence[Course], title: str, metric: str) -> Figure:
     columns = columns_for(len(courses))
     rows = -(-len(courses) // columns)
     head = _GAP + _LINE * (2 if any(len(course.seeds) > 1 for course in courses) else 1)
-    wide = max(_WIDTH, 6.4 / columns)  # a single panel still has room for the title
+    wide = max(_WIDTH, 6.4 / columns)  # so that even a single panel has room for the title
     width = _LEFT + columns * wide + (columns - 1) * _GAP + _RIGHT
     height = _BOTTOM + rows * (_HEIGHT + head) + _TOP
     figure = style.new_figure(width, height)
@@ -60,12 +60,12 @@ def draw(courses: Sequence[Course], title: str, metric: str) -> Figure:
 
 
 def columns_for(panels: int) -> int:
-    """Columns of the grid: one row up to four panels; else four or three, whichever leaves fewer places empty."""
+    """Number of columns. Up to four panels are in one row. For more, four or three: what leaves fewer empty places."""
     return panels if panels <= 4 else min((4, 3), key=lambda columns: -panels % columns)
 
 
 def _subtitle(courses: Sequence[Course]) -> str:
-    """What is coloured and what is grey."""
+    """Says what is coloured and what is grey."""
     seeds = {course.seeds for course in courses}
     counts = {len(one) for one in seeds}
     if counts == {1}:
@@ -76,7 +76,7 @@ def _subtitle(courses: Sequence[Course]) -> str:
 
 
 def _draw_panel(axes: Axes, courses: Sequence[Course], course: Course, look: Look) -> None:
-    """`course` in front of all others. Alone in colour, it needs no shade of its own."""
+    """Draws `course` in front of all others. It is the only coloured line, so it needs no shade of its own."""
     for other in courses:
         if other is not course:
             axes.plot(other.epochs, other.middle, label=other.condition, color=_OTHERS, linewidth=0.9, zorder=1.5)
@@ -92,7 +92,7 @@ def _draw_panel(axes: Axes, courses: Sequence[Course], course: Course, look: Loo
 
 
 def _write_head(axes: Axes, course: Course, look: Look, quantity: Quantity, label: str) -> None:
-    """Above a panel `label`, and the range over the seeds at the last epoch where there are several."""
+    """Writes `label` above a panel and, if there are several seeds, their range at the last epoch."""
     assert isinstance(axes.figure, Figure)
     several = len(course.seeds) > 1
     room = axes.get_position().width * axes.figure.get_figwidth()
@@ -105,7 +105,7 @@ def _write_head(axes: Axes, course: Course, look: Look, quantity: Quantity, labe
 
 
 def _share_scales(axes: Axes, courses: Sequence[Course], quantity: Quantity) -> None:
-    """Sets the scales of one panel, and so of all that share them."""
+    """Sets the scales of one panel. All other panels share them."""
     last = max(int(course.epochs[-1]) for course in courses)
     use_error_scale(axes, quantity, np.concatenate([course.values.ravel() for course in courses]))
     axes.set_xlim(1 - 0.03 * last, last + 0.03 * last)

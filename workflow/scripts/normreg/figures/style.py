@@ -1,4 +1,4 @@
-"""How figures look: colour is the penalty, line and marker are the norm. Also saves them, byte for byte the same."""
+"""How figures look: colour shows the penalty, line and marker show the norm. Saves figures reproducibly."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -23,9 +23,9 @@ from normreg.figures.inputs import Course
 from normreg.utils.atomic import replacing
 
 DPI = 130
-GREY = "#6b6b6b"  # secondary text: still 5:1 on white
-RC: Any = {  # matplotlib types the keys one by one
-    "font.family": "DejaVu Sans",  # matplotlib carries it: the same figure on every machine
+GREY = "#6b6b6b"  # for secondary text: its contrast on white is 5:1
+RC: Any = {  # Any, because matplotlib types the keys one by one
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so figures are the same on every machine
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -39,10 +39,10 @@ RC: Any = {  # matplotlib types the keys one by one
     "xtick.labelcolor": "#333333",
     "ytick.labelcolor": "#333333",
     "svg.fonttype": "path",
-    "svg.hashsalt": "normreg",  # without it the ids inside an SVG change from run to run
+    "svg.hashsalt": "normreg",  # without it, the ids in an SVG change from run to run
 }
 
-_SHADES = (0.0, 0.45, -0.35)  # towards white, towards black
+_SHADES = (0.0, 0.45, -0.35)  # amounts for `_shade`: as it is, towards white, towards black
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Look:
     """How the line of one condition is drawn, and what it is called."""
 
     label: str
-    name: str  # told beside the legend's sample; empty if penalty and norm say it all
+    name: str  # written in the legend; empty if penalty and norm identify the condition
     color: str
     text_color: str
     linestyle: Any
@@ -73,13 +73,13 @@ class Look:
 
 
 def looks(courses: Sequence[Course]) -> dict[str, Look]:
-    """A look for every condition, no two alike.
+    """A look for every condition. No two are equal.
 
-    Conditions that share penalty and norm share colour and line; shade and marker tell them apart, and they are called
-    by their own names.
+    Conditions with the same penalty and norm have the same colour and line. They differ in shade and marker, and their
+    labels are their own names.
 
     Raises:
-        ConfigError: a penalty or norm without a look.
+        ConfigError: a penalty or norm is unknown.
     """
     shared = Counter((course.penalty, course.norm) for course in courses)
     seen: Counter[tuple[str, str]] = Counter()
@@ -99,7 +99,7 @@ def looks(courses: Sequence[Course]) -> dict[str, Look]:
 def _look(course: Course, variant: int, shared: bool) -> Look:
     penalty, norm = PENALTIES[course.penalty], NORMS[course.norm]
     markers, base = norm.markers, penalty.color
-    shade = _SHADES[(variant + variant // len(markers)) % len(_SHADES)]  # no pair of shade and marker twice in 18
+    shade = _SHADES[(variant + variant // len(markers)) % len(_SHADES)]  # 18 different pairs of shade and marker
     color = _shade(base, shade)
     return Look(
         label=course.condition if shared else f"{penalty.label} · {norm.label}",
@@ -116,21 +116,21 @@ def _look(course: Course, variant: int, shared: bool) -> Look:
 def _shade(color: str, amount: float) -> str:
     """`color` moved towards white (amount > 0) or black (amount < 0)."""
     if color == PENALTIES["none"].color and amount < 0:
-        amount = 0.7  # near-black has no darker shade
+        amount = 0.7  # the colour is almost black and has no darker shade
     target = 1.0 if amount > 0 else 0.0
     red, green, blue = (c + (target - c) * abs(amount) for c in to_rgb(color))
     return to_hex((red, green, blue))
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure of `width` x `height` inches that renders without a display."""
+    """An empty figure of `width` x `height` inches. It needs no display."""
     figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)
     return figure
 
 
 def heading(figure: Figure, title: str, subtitle: str, left: float = 0.2) -> None:
-    """Writes `title` and, below it, `subtitle` at the top left, `left` inches from the edge; takes 0.62 inches."""
+    """Writes `title` and, below it, `subtitle` at the top left, `left` inches from the edge. Needs 0.62 inches."""
     width, height = figure.get_size_inches()
     size = min(13.0, 13.0 * (width - 2 * left) / text_width(title, 13, bold=True))
     figure.text(left / width, 1 - 0.13 / height, title, size=size, weight="bold", va="top")
@@ -138,7 +138,7 @@ def heading(figure: Figure, title: str, subtitle: str, left: float = 0.2) -> Non
 
 
 def text_width(text: str, size: float, bold: bool = False) -> float:
-    """Width in inches of one line of `text` at `size` points."""
+    """Width, in inches, of one line of `text` at `size` points."""
     font = font_manager.FontProperties(family="DejaVu Sans", weight="bold" if bold else "normal")
     return float(TextPath((0, 0), text, size=size, prop=font).get_extents().width) / 72 if text.strip() else 0.0
 
@@ -149,14 +149,14 @@ def _font() -> FT2Font:
 
 
 def printable(name: str) -> str:
-    """`name`, without the part in brackets if the font lacks its letters: "ki (き)" becomes "ki"."""
+    """`name`, or `name` without its part in brackets if the font lacks a letter: "ki (き)" becomes "ki"."""
     if all(_font().get_char_index(ord(letter)) for letter in name):
         return name
     return name.split(" (")[0]
 
 
 def save(figure: Figure, *paths: str | Path) -> None:
-    """Writes `figure` to every path, whole or not at all; the suffix says whether as PNG or SVG. No date inside."""
+    """Writes `figure` to every path as PNG or SVG, by suffix. Files appear complete or not at all, and hold no date."""
     with matplotlib.rc_context(RC):
         for path in paths:
             with replacing(path) as temporary:
@@ -167,7 +167,7 @@ def save(figure: Figure, *paths: str | Path) -> None:
 
 
 def _save_png(figure: Figure, path: Path) -> None:
-    """Writes a PNG of 256 colours: a third of the bytes, and no difference to see in line art and gray images."""
+    """Writes a PNG of 256 colours. It has a third of the bytes, and looks the same for line art and gray images."""
     memory = BytesIO()
     figure.savefig(memory, format="png", dpi=DPI)
     with Image.open(memory) as image:

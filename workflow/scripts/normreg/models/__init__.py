@@ -1,1 +1,1 @@
-"""Networks: the layers PyTorch lacks, the published networks as data, and modules built from them."""
+"""The networks: layers that PyTorch lacks, the published networks as data, and code that builds modules from them."""

@@ -13,7 +13,7 @@ from normreg.models.description import DROPOUT, IMAGE_SHAPE, NORM, RELU, AvgPool
 from normreg.models.layers import Dropout, GhostBatchNorm2d
 from normreg.models.networks import NETWORKS
 
-# Norms by name: from channels and ghost batches per batch to a module.
+# Norm layers by name. Each function takes the number of channels and of ghost batches, and returns a module.
 NORMS: dict[str, Callable[[int, int], nn.Module]] = {
     "bn": lambda channels, _: nn.BatchNorm2d(channels),
     "gbn": GhostBatchNorm2d,
@@ -21,17 +21,18 @@ NORMS: dict[str, Callable[[int, int], nn.Module]] = {
 
 
 def build(condition: Mapping[str, Any]) -> nn.Sequential:
-    """A network with PyTorch's default initial weights, drawn from the default generator.
+    """Builds a network. Its initial weights are PyTorch's defaults, drawn from PyTorch's default generator.
 
     Args:
-        condition: at least these keys, others are not read.
+        condition: needs these keys; other keys are ignored.
             network: a key of `normreg.models.networks.NETWORKS`.
             norm: "bn" or "gbn".
             num_splits: ghost batches per batch; used by "gbn" only.
-            dropout: probability from 0 to below 1; None takes the published network's own.
+            dropout: probability, 0 to below 1; None means the value that the network was published with.
 
     Returns:
-        A module from images (N, 1, 28, 28) to logits (N, 10). Both norms give the same state dict keys and shapes.
+        A module that takes images (N, 1, 28, 28) and returns logits (N, 10). The keys and shapes of its state dict are
+        the same for both norms.
 
     Raises:
         ConfigError: a key is missing, or the network or norm is unknown; the message names it.
@@ -54,7 +55,7 @@ def build(condition: Mapping[str, Any]) -> nn.Sequential:
 
 
 class _Builder:
-    """Names modules conv1, relu1, norm1, ... as it appends them."""
+    """Collects the modules of a network and names them conv1, relu1, norm1, ..."""
 
     def __init__(self, norm: str, num_splits: int, dropout: float) -> None:
         self.norm, self.num_splits, self.dropout = norm, num_splits, dropout
@@ -93,7 +94,7 @@ class _Builder:
 
 @dataclass(frozen=True)
 class LayerRow:
-    """One line of a layer table: name, type, output shape without the batch, number of trainable parameters."""
+    """One row of the layer table: name, type, output shape without the batch, number of trainable parameters."""
 
     name: str
     kind: str
@@ -102,7 +103,7 @@ class LayerRow:
 
 
 def layer_table(model: nn.Sequential) -> list[LayerRow]:
-    """The layers in order, with the output shape each really gives for one image."""
+    """Lists the layers in order. The output shapes are measured by passing one image through the model."""
     rows: list[LayerRow] = []
     training = model.training
     model.eval()

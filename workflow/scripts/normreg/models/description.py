@@ -1,16 +1,16 @@
-"""What a network is made of: the parts of a description, which `models.build` and every engine read."""
+"""The parts of which a network is described. `models.build` and every engine read such descriptions."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
 
-IMAGE_SHAPE = (1, 28, 28)  # channels, height, width: the input of the published networks
-CLASSES = 10  # and their logits
+IMAGE_SHAPE = (1, 28, 28)  # channels, height, width of an input image
+CLASSES = 10  # number of logits
 RELU, NORM, DROPOUT = "relu", "norm", "dropout"
 
 
 @dataclass(frozen=True)
 class Conv:
-    """A convolution without bias, and what follows it in this order."""
+    """A convolution without bias. `then` lists the layers that follow it, in order."""
 
     channels: int
     kernel: int = 3
@@ -20,14 +20,14 @@ class Conv:
 
 @dataclass(frozen=True)
 class MaxPool:
-    """Max pooling over size x size, stride size; a remainder at the edge is dropped."""
+    """Max pooling over windows of size x size, with stride `size`. A remainder at the edge is dropped."""
 
     size: int
 
 
 @dataclass(frozen=True)
 class AvgPool:
-    """Average pooling over size x size."""
+    """Average pooling over windows of size x size, with stride `size`."""
 
     size: int
 
@@ -44,5 +44,5 @@ class Network:
 
 
 def as_data(network: Network) -> dict[str, Any]:
-    """All of it as plain data, for params and keys."""
+    """The whole network as plain data, for Snakemake's params and for keys."""
     return {"dropout": network.dropout, "layers": [(type(layer).__name__, asdict(layer)) for layer in network.layers]}

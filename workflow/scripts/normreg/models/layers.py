@@ -6,7 +6,11 @@ from torch.nn import functional as F
 
 
 def usable_splits(batch_size: int, num_splits: int) -> int:
-    """The largest s <= num_splits that divides batch_size into ghost batches of two samples or more; 1 if none does."""
+    """The number of ghost batches that a batch of this size is really split into.
+
+    It is the largest s <= num_splits that divides batch_size and leaves at least two samples in each ghost batch. It is
+    1 if there is no such number.
+    """
     for splits in range(num_splits, 1, -1):
         if batch_size % splits == 0 and batch_size // splits >= 2:
             return splits
@@ -16,25 +20,26 @@ def usable_splits(batch_size: int, num_splits: int) -> int:
 class GhostBatchNorm2d(nn.BatchNorm2d):
     """Batch normalisation over ghost batches; shapes (N, C, H, W) -> (N, C, H, W).
 
-    In training, sample i belongs to ghost batch i mod `num_splits`, and each ghost batch is normalised by its own mean
-    and (biased) variance; scale and shift are shared (Hoffer et al. 2017, "Train longer, generalize better", algorithm
-    1). Evaluation is ordinary batch normalisation, and the state dict is that of `torch.nn.BatchNorm2d`.
+    In training, sample i belongs to ghost batch i mod `num_splits`. Each ghost batch is normalised by its own mean and
+    (biased) variance. All ghost batches share scale and shift (Hoffer et al. 2017, "Train longer, generalize better",
+    algorithm 1). Evaluation is ordinary batch normalisation. The state dict is that of `torch.nn.BatchNorm2d`.
 
-    Running statistics follow the published studies, not the paper: one momentum update a batch with the mean over ghost
-    batches of their means and of their unbiased variances. (The paper updates once per ghost batch with decaying
-    weights.) Keeping a set per split and pooling at the end gives the same numbers, because the update is linear.
+    The running statistics follow the published studies, not the paper. They are updated once per batch, with momentum.
+    The new values are the mean over the ghost batches of their means and of their unbiased variances. (The paper
+    updates once per ghost batch, with decaying weights.) The published code keeps one set of statistics per split and
+    averages the sets at the end. This gives the same numbers, because the update is linear.
 
-    A batch that `num_splits` does not divide, or that would leave ghost batches of one sample, is split into
+    Some batches cannot be split into `num_splits` equal parts of at least two samples. Such a batch is split into
     `usable_splits(N, num_splits)` parts.
 
     Args:
         num_features: channels C.
-        num_splits: ghost batches in a batch; 1 is ordinary batch normalisation.
+        num_splits: number of ghost batches in a batch; 1 is ordinary batch normalisation.
         eps: added to the variance.
         momentum: weight of the new batch in the running statistics.
 
     Raises:
-        ValueError: `num_splits` is less than 1, or (from PyTorch) a channel has a single value in training.
+        ValueError: `num_splits` is less than 1. In training, PyTorch raises it if a channel has a single value.
     """
 
     def __init__(self, num_features: int, num_splits: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
@@ -44,7 +49,7 @@ class GhostBatchNorm2d(nn.BatchNorm2d):
         self.num_splits = num_splits
 
     def forward(self, input: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, C, H, W); in training also updates the running statistics."""
+        """(N, C, H, W) -> (N, C, H, W). In training it also updates the running statistics."""
         splits = usable_splits(input.shape[0], self.num_splits) if self.training else 1
         if splits == 1:
             return super().forward(input)
@@ -52,13 +57,13 @@ class GhostBatchNorm2d(nn.BatchNorm2d):
         return self._normalise_splits(input, splits)
 
     def _normalise_splits(self, input: Tensor, splits: int) -> Tensor:
-        # For the type checker: BatchNorm2d tracks running statistics unless told not to, which __init__ does not.
+        # For the type checker. These are never None: BatchNorm2d tracks running statistics by default.
         assert self.running_mean is not None
         assert self.running_var is not None
         assert self.num_batches_tracked is not None
         batch, channels, height, width = input.shape
         running_mean, running_var = self.running_mean.repeat(splits), self.running_var.repeat(splits)
-        # Row k of this view holds samples k*splits ... k*splits + splits-1, so channel block s is ghost batch s.
+        # Row k of this view holds samples k*splits ... k*splits + splits-1. So channel block s is ghost batch s.
         output = F.batch_norm(
             input.reshape(batch // splits, splits * channels, height, width),
             running_mean,
@@ -82,9 +87,10 @@ class GhostBatchNorm2d(nn.BatchNorm2d):
 class Dropout(nn.Module):
     """Inverted dropout of single elements (Srivastava et al. 2014), from 16-bit random integers.
 
-    `torch.nn.Dropout` draws one double per element and takes a quarter of a CPU training step of these networks. Here
-    one 64-bit draw serves four elements; the probability is p rounded to a multiple of 2**-16, and the scale is that of
-    the rounded value, so the expectation is exact. Draws come from PyTorch's default generator of the device.
+    `torch.nn.Dropout` draws one double per element. On a CPU this takes a quarter of a training step of these networks.
+    Here one 64-bit draw serves four elements. The probability is p rounded to a multiple of 2**-16. The scale is that
+    of the rounded probability, so the expected output equals the input exactly. The draws come from PyTorch's default
+    generator of the device.
     """
 
     def __init__(self, p: float) -> None:
@@ -95,11 +101,11 @@ class Dropout(nn.Module):
         self.threshold = min(round(p * 65536), 65535)
 
     def forward(self, input: Tensor) -> Tensor:
-        """Any shape; the identity in evaluation mode."""
+        """Accepts any shape. Returns the input unchanged in evaluation mode."""
         if not self.training or self.threshold == 0:
             return input
         words = torch.empty((input.numel() + 3) // 4, dtype=torch.int64, device=input.device)
-        # from=min, to=None covers all 64 bits.
+        # from=min and to=None: draws over the whole range of int64.
         words.random_(torch.iinfo(torch.int64).min, None)
         bits = words.view(torch.int16)[: input.numel()].view(input.shape)
         keep = bits >= self.threshold - 32768

@@ -1,7 +1,7 @@
 """The five published networks, as data: tuples of layers.
 
 Only data belongs here. The digest of the code leaves this file out. A job carries its own network in its params
-instead, so that an edit of one network retrains that network alone.
+instead. So an edit of one network retrains only the runs of that network.
 
 Sources: the notebooks of Gilf641 (EVA4, S6), hardayaleva5 (EVA5, session 6), satyajitghana (EVA4, 06), Noopuragr (EVA4,
 S6) and ashxjain (P5, S6). No convolution has a bias; the last one gives the ten logits.

@@ -13,7 +13,7 @@ from normreg.pages import html
 
 
 def write(path: str | Path, title: str, table: pd.DataFrame, confounded: Sequence[ConfoundedPair]) -> None:
-    """Writes the `table` of `effects.estimate`, a part for each quantity, and the `confounded` pairs."""
+    """Writes the `table` of `effects.estimate`, with a part for each quantity, and then the `confounded` pairs."""
     parts = {}
     for key in effects.EFFECT_QUANTITIES if len(table) else ():
         quantity = QUANTITIES[key]
@@ -26,7 +26,7 @@ def write(path: str | Path, title: str, table: pd.DataFrame, confounded: Sequenc
 
 
 def _heading(quantity: Quantity) -> str:
-    """What the differences below are of, and which sign is better."""
+    """Names the quantity, its unit, and the sign of a difference that is better."""
     unit = f"{POINTS}; " if quantity.percent else ""
     sign = "positive" if quantity.better_up else "negative"
     return f"{quantity.heading[0].upper()}{quantity.heading[1:]} ({unit}{sign} is better)"
@@ -38,30 +38,32 @@ def _why(pair: ConfoundedPair) -> str:
 
 def _reading(table: pd.DataFrame) -> list[str]:
     if table.empty:
-        return ["This study has no two conditions with and without a factor that are equal in all else."]
+        return ["This study has no two conditions with and without a factor that are otherwise equal."]
     pairs = (
-        "A difference is that of two conditions which differ in one factor and in nothing else, with the factor minus "
-        "without it, within a seed: both share initial weights, order and random draws (a seed whose two runs were "
-        "trained by different engines does not count). A row of several pairs is their mean, over whatever other "
-        "factors they have; where factors act on each other it is the effect on no single condition."
+        "Each difference compares two conditions that differ in one factor and in nothing else: the value with the "
+        "factor minus the value without it, for the same seed. Both share initial weights, order of the images and "
+        "random draws. A seed does not count if different engines trained its two runs. A row of several pairs is "
+        "their mean. These pairs differ in other factors. If the other factors change the effect, the mean is not the "
+        "effect in any single condition."
     )
     if table["low"].isna().all():
         seeds = int(table["seeds"].max())
         few = f"{seeds} seed{'s' if seeds != 1 else ''}"
-        return [pairs, f"{few}: no intervals and no verdicts. Repeat with --config seeds=5, or more."]
+        return [pairs, f"{few}: no intervals and no verdicts. Repeat with --config seeds=5 or more."]
     return [
         pairs,
-        "Intervals are 95 %, each for itself (Student's, which takes differences over seeds as normal). Shown: the "
-        "p-value is below 0.05 after Holm's adjustment for the number of effects on this page. Not shown: these seeds "
-        "do not tell it from chance; the interval says how large it may still be. Pairs have no verdict of their own. "
-        "A dash stands where there are fewer than three seeds, or all differences are equal.",
-        "All runs are tested on the same images, so this is about training again and testing on these images. On "
-        "others the same models would differ by other amounts.",
+        "Each interval is a 95 % interval for its own row (Student's, which assumes that differences over seeds are "
+        "normal). Shown: the p-value is below 0.05 after Holm's adjustment for the number of effects on this page. Not "
+        "shown: these seeds do not tell the effect from chance; the interval says how large it may still be. Pairs "
+        "have no verdict of their own. A dash means that there are fewer than three seeds, or that all differences are "
+        "equal.",
+        "All runs are tested on the same images. So the intervals say what to expect when networks are trained again "
+        "and tested on these images. On other images the same models would differ by other amounts.",
     ]
 
 
 def _format(rows: pd.DataFrame, quantity: Quantity) -> pd.DataFrame:
-    """The table as text; empty where a pair has nothing of its own, None where it is unknown."""
+    """The table as text. Pairs have empty cells where only effects have a value. None stands for an unknown value."""
 
     def text(value: float) -> str | None:
         return None if pd.isna(value) else quantity.write_difference(value)

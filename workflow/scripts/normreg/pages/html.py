@@ -1,4 +1,4 @@
-"""Tables as small, self-contained HTML pages: a Snakemake report shows HTML and only links CSV."""
+"""Writes tables as small, self-contained HTML pages. A Snakemake report shows HTML pages, but only links to CSV."""
 
 from html import escape
 from pathlib import Path
@@ -18,15 +18,15 @@ th.row_heading, td:first-child, th:first-child { text-align: left; }
 
 
 def write_page(path: str | Path, title: str, paragraphs: list[str], tables: dict[str, pd.DataFrame]) -> None:
-    """Writes one page: a title, paragraphs of plain text, then each table under its heading ("" for none).
+    """Writes one page: a title, paragraphs of plain text, then each table under its heading ("" for no heading).
 
-    Numbers are shown as given; round and format columns before. Missing values are shown as a dash.
+    Numbers are shown as they are: round and format the columns before the call. Missing values are shown as a dash.
     """
     parts = [f"<h1>{escape(title)}</h1>", *(f"<p>{escape(text)}</p>" for text in paragraphs)]
     for heading, table in tables.items():
         if heading:
             parts.append(f"<h2>{escape(heading)}</h2>")
-        shown = table.astype(object).where(table.notna(), "–")  # na_rep leaves None as it is
+        shown = table.astype(object).where(table.notna(), "–")  # `na_rep` of to_html does not replace None
         parts.append(shown.to_html(index=False, border=0, justify="unset"))
     page = f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
     page += f"<style>{_STYLE}</style></head>\n<body>\n" + "\n".join(parts) + "\n</body></html>\n"

@@ -16,7 +16,7 @@ COLUMNS = ("train_loss", "train_accuracy", "validation_loss", "validation_accura
 
 
 def collect(runs: Sequence[Mapping[str, Any]], files: Sequence[str | Path]) -> pd.DataFrame:
-    """A row per run and epoch: condition, seed, epoch and `COLUMNS`, the last five epochs of each `metrics.csv`."""
+    """One row for each of the last five epochs of each `metrics.csv`: condition, seed, epoch and `COLUMNS`."""
     frames = []
     for run, file in zip(runs, files, strict=True):
         frame = pd.DataFrame(metrics.read(file, COLUMNS)).tail(LAST)
@@ -27,11 +27,11 @@ def collect(runs: Sequence[Mapping[str, Any]], files: Sequence[str | Path]) -> p
 
 
 def write(table: pd.DataFrame, title: str, page: str | Path, csv: str | Path) -> None:
-    """Writes `collect`'s table as CSV and as a page."""
+    """Writes the table of `collect` as CSV and as a page."""
     with replacing(csv) as temporary:
         table.to_csv(temporary, index=False, float_format="%.6g")
     shown = table[["condition", "seed", "epoch"]].copy()
     for quantity in (QUANTITIES[name] for name in COLUMNS):
         shown[quantity.label] = [quantity.write(value) for value in table[quantity.key]]
-    text = "Training figures are running ones, with dropout and augmentation on; losses are without penalty."
+    text = "Training figures are running means, with dropout and augmentation on. Losses are without penalty."
     html.write_page(page, title, [text], {"": shown})

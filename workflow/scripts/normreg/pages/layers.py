@@ -11,7 +11,7 @@ from normreg.utils.atomic import replacing
 
 
 def write(networks: Sequence[str], page: str | Path, csv: str | Path) -> None:
-    """Writes a table per network: layer, type, output shape (channels x height x width), parameters, and their sum."""
+    """Writes one table per network: layer, type, output shape (channels x height x width), parameters and their sum."""
     frames = {name: _frame(name) for name in networks}
     totals = {name: frame["parameters"].sum() for name, frame in frames.items()}
     headings = {

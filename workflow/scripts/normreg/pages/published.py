@@ -1,4 +1,4 @@
-"""The published-versus-measured comparison and the README's differences as a page of the report."""
+"""A page of the report: published against measured values, and where the study's README differs from its code."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,12 +19,13 @@ def write(
     Args:
         path: the HTML file.
         title: heading of the page.
-        source: where the published values stand.
-        comparison: see `published.compare`.
-        readme: entries `key`, `readme`, `executed` and `note` where the study's README and its code differ.
+        source: where the published values come from.
+        comparison: the table of `published.compare`.
+        readme: one entry for each difference between the study's README and its code, with the keys `key`, `readme`,
+            `executed` and `note`.
     """
     parts = {"": _format(comparison)}
-    notes = comparison[["condition", "note"]].dropna().drop_duplicates()  # a column would run off the screen
+    notes = comparison[["condition", "note"]].dropna().drop_duplicates()  # as a column too wide for a screen
     if len(notes):
         parts["Notes on the published values"] = notes
     if readme:
@@ -38,17 +39,17 @@ def _reading(seeds: int) -> str:
     smaller, larger = published.SAME_CONFIGURATION_DIFFERED
     if seeds < published.LEAST_SEEDS:
         return (
-            f"{seeds} seed{'s' if seeds > 1 else ''} measured: no verdict. For scale: twice, two published runs of one "
-            f"and the same configuration differed, by {smaller:.2f} and {larger:.2f} points in the last-five mean."
+            f"{seeds} seed{'s' if seeds > 1 else ''} measured: no verdict. For comparison: in two cases, two published "
+            f"runs had the same configuration. Their last-five means differed by {smaller:.2f} and {larger:.2f} points."
         )
     return (
         "Within the spread of seeds: the published value lies in the 95 % prediction interval of one more seed. "
-        "The test images are the same in all runs, so their sampling error does not enter."
+        "All runs are tested on the same images, so the sampling error of these images is not part of it."
     )
 
 
 def _format(comparison: pd.DataFrame) -> pd.DataFrame:
-    """The table as text; None where something was not published."""
+    """The table as text. None stands for what was not published."""
 
     def text(row: pd.Series, key: str, sign: str = "") -> str | None:
         digits = QUANTITIES[row["quantity"]].digits

@@ -1,4 +1,4 @@
-"""The summary of a study as a page a person reads: best and final accuracy side by side, and what one seed can show."""
+"""The summary of a study as a page of the report: final beside best accuracy, and how far to trust differences."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -34,7 +34,7 @@ _SHORT = {"last5_accuracy": "last five epochs %"}
 
 
 def write(path: str | Path, title: str, summary: pd.DataFrame, validation_images: int) -> None:
-    """Writes `summary` (see `summary.summarise`) as HTML; with several seeds, means per condition come first."""
+    """Writes the table of `summary.summarise` as HTML. With several seeds, means per condition come first."""
     seeds = summary["seed"].nunique()
     pages = {"One row per condition and seed" if seeds > 1 else "": _format(summary)}
     if seeds > 1:
@@ -45,15 +45,17 @@ def write(path: str | Path, title: str, summary: pd.DataFrame, validation_images
 
 
 def _reading(summary: pd.DataFrame, images: int, seeds: int) -> str:
-    """How far a reader may trust the differences."""
+    """Says how far a reader may trust the differences."""
     error = summaries.standard_error(summary["final_accuracy"].median(), images)
     text = (
-        "Final is the accuracy after the last epoch, and of the saved model. Best is the maximum over epochs, chosen "
-        f"on the validation split itself and so optimistic. On {images:,} images the sampling standard error of one "
-        f"accuracy is about {error:.2f} points ({error / 100 * images:.0f} images)."
+        "Final is the accuracy after the last epoch, which is that of the saved model. Best is the maximum over the "
+        "epochs. It is picked on the validation split itself, so it is optimistic. On "
+        f"{images:,} images the sampling standard error of one accuracy is about {error:.2f} points "
+        f"({error / 100 * images:.0f} images)."
     )
     if seeds == 1:
-        text += " One seed per condition: this table does not tell an effect from noise; repeat with --config seeds=5."
+        text += " With one seed per condition this table does not tell an effect from noise. "
+        text += "Repeat with --config seeds=5."
     return text
 
 
@@ -67,7 +69,7 @@ def _format(summary: pd.DataFrame) -> pd.DataFrame:
 
 
 def _column(key: str) -> tuple[str, Callable[[Any], str]]:
-    """The heading of a column, and how a value is written."""
+    """The heading of a column, and the function that writes its values as text."""
     if key in _RANGE:
         return _RANGE[key], QUANTITIES["final_accuracy"].write
     if key in QUANTITIES:

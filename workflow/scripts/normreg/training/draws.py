@@ -1,7 +1,7 @@
 """What the conditions of one seed share: initial weights, the order of the images, augmentation and dropout's seed.
 
-The pairing of conditions rests on these draws, so they are made here and nowhere else, for every engine. They are made
-on the CPU: every device sees the same ones.
+Conditions can be compared in pairs only because they share these draws. So the draws of every engine are made here and
+nowhere else. They are made on the CPU, so that they are the same for every device.
 """
 
 from typing import NamedTuple
@@ -16,43 +16,43 @@ from normreg.training import streams
 
 
 class EpochDraws(NamedTuple):
-    """One epoch's draws: row k of every tensor belongs to the k-th image that is trained on.
+    """The draws of one epoch. Row k of every tensor belongs to the k-th image in the order of training.
 
     Attributes:
-        order: int64 (N,), which image that is.
-        augmentation: per step of the specification its random parameters, as `normreg.data.augmentation.draw` gives
-            them; each tensor has N rows.
+        order: int64 (N,), the number of that image in the training split.
+        augmentation: the random parameters of each step of the augmentation, see `normreg.data.augmentation.draw`.
+            Each tensor has N rows.
     """
 
     order: Tensor
     augmentation: list[dict[str, Tensor]]
 
     def part(self, start: int, stop: int) -> "EpochDraws":
-        """The draws of the images from position `start` up to and without `stop`."""
+        """The draws of the images at positions `start` to `stop` - 1."""
         steps = [{name: values[start:stop] for name, values in step.items()} for step in self.augmentation]
         return EpochDraws(self.order[start:stop], steps)
 
     def to(self, device: torch.device) -> "EpochDraws":
-        """The same draws on a device."""
+        """Copies the draws to a device."""
         steps = [{name: values.to(device) for name, values in step.items()} for step in self.augmentation]
         return EpochDraws(self.order.to(device), steps)
 
 
 def epoch_draws(seed: int, epoch: int, count: int, spec: augmentation.Spec) -> EpochDraws:
-    """Order and augmentation of an epoch (numbered from 1) over `count` images, on the CPU.
+    """Draws order and augmentation of an epoch (numbered from 1) over `count` images, on the CPU.
 
-    They depend on nothing else, neither on the batch size nor on the device. Only the augmentation depends on `spec`.
+    They depend only on the arguments, not on the batch size or the device. The order does not depend on `spec`.
     """
     order = torch.randperm(count, generator=streams.generator(seed, streams.ORDER, epoch))
     return EpochDraws(order, augmentation.draw(spec, count, streams.generator(seed, streams.AUGMENTATION, epoch)))
 
 
 def initial_model(condition: Condition, seed: int) -> nn.Sequential:
-    """The condition's network with the initial weights of `seed`, on the CPU. Seeds PyTorch's default generators."""
+    """Builds the network on the CPU, with the initial weights of `seed`. Seeds PyTorch's default generators."""
     torch.manual_seed(streams.stream_seed(seed, streams.INIT))
     return build(condition)
 
 
 def dropout_key(seed: int, epoch: int) -> int:
-    """A 63-bit number from which an epoch's dropout masks follow: a seed for PyTorch, or a key of an engine's own."""
+    """A 63-bit number that decides an epoch's dropout masks. It seeds PyTorch, or an engine's own random numbers."""
     return streams.stream_seed(seed, streams.DROPOUT, epoch)

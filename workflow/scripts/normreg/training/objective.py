@@ -12,12 +12,12 @@ from normreg.training import penalties
 
 
 class StepResult(NamedTuple):
-    """What a batch gives: the scalar to differentiate, and the figures to report.
+    """The result of one batch: the scalar to differentiate, and the figures to report.
 
     Attributes:
-        objective: with its graph, on the device of the images.
-        figures: objective, cross-entropy and share of correct predictions, float64 (3,), detached, on that device. One
-            tensor, so that an epoch adds them up in one operation and never waits for the device.
+        objective: a scalar with its graph, on the device of the images.
+        figures: objective, cross-entropy and share of correct predictions; float64 (3,), detached, on the same device.
+            They are one tensor, so that an epoch adds them up in one operation and never waits for the device.
     """
 
     objective: Tensor
@@ -27,14 +27,14 @@ class StepResult(NamedTuple):
 def objective(
     model: nn.Module, images: Tensor, labels: Tensor, penalised: Sequence[Tensor], lambdas: Lambdas
 ) -> StepResult:
-    """Mean cross-entropy plus the L1 and group-L2 terms of `lambdas` on `penalised`.
+    """Computes the mean cross-entropy plus the L1 and group-L2 penalties of the parameters `penalised`.
 
     Args:
-        model: gives logits (N, 10).
+        model: returns logits (N, 10).
         images: float32 (N, 1, 28, 28).
         labels: int64 (N,).
-        penalised: parameters the penalties act on.
-        lambdas: strengths; `l2` is the optimizer's.
+        penalised: the parameters that the penalties act on.
+        lambdas: strengths of the penalties. `l2` is not used here: it is the optimizer's weight decay.
     """
     logits = model(images)
     loss = F.cross_entropy(logits, labels)

@@ -8,7 +8,7 @@ from normreg.training.penalties import scoped_parameters
 
 
 def sgd(model: nn.Module, optimizer: Optimizer, weight_decay: float, scope: str) -> torch.optim.SGD:
-    """PyTorch's SGD with `weight_decay` on the parameters in scope: d = g + weight_decay * w."""
+    """PyTorch's SGD. The parameters in scope have weight decay: d = g + weight_decay * w. All others have none."""
     inside, outside = scoped_parameters(model, scope)
     groups = [{"params": inside, "weight_decay": weight_decay}]
     if outside:

@@ -1,4 +1,4 @@
-"""Penalties on the weights. L1 and group L2 are terms of the objective; L2 is the weight decay of `optimizer.sgd`."""
+"""Penalties on the weights. L1 and group L2 are terms of the objective. L2 is the weight decay of `optimizer.sgd`."""
 
 from collections.abc import Iterable, Sequence
 
@@ -9,7 +9,13 @@ from normreg.config.condition import Lambdas
 
 
 def scoped_parameters(model: nn.Module, scope: str) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """The parameters a penalty acts on and the rest: "all", or "weights" (those of convolutions and linear layers)."""
+    """Two lists: the parameters that a penalty acts on, and all others.
+
+    Scope "all" is every parameter. Scope "weights" is the weights of convolutions and linear layers.
+
+    Raises:
+        ValueError: the scope is neither.
+    """
     if scope == "all":
         return list(model.parameters()), []
     if scope != "weights":
@@ -23,20 +29,21 @@ def scoped_parameters(model: nn.Module, scope: str) -> tuple[list[nn.Parameter],
 
 
 def l1(parameters: Iterable[Tensor]) -> Tensor:
-    """Sum of |w| over all elements; gradient sign(w), 0 at w = 0."""
+    """Sum of |w| over all elements. The gradient is sign(w), and 0 at w = 0."""
     return torch.cat([p.reshape(-1) for p in parameters]).abs().sum()
 
 
 def group_l2(parameters: Iterable[Tensor]) -> Tensor:
-    """Sum over tensors of the Euclidean norm, not squared; gradient w / ||w||, 0 for a tensor of zeros.
+    """Sum over the tensors of their Euclidean norm, not squared.
 
-    This is what one published study (hardayaleva5) calls "L2": a group lasso with a tensor as the group.
+    The gradient is w / ||w||, and 0 for a tensor of zeros. One published study (hardayaleva5) calls this "L2". It is a
+    group lasso in which each tensor is a group.
     """
     return torch.stack([torch.linalg.vector_norm(p) for p in parameters]).sum()
 
 
 def penalty(parameters: Sequence[Tensor], lambdas: Lambdas) -> Tensor | None:
-    """lambda_l1 * l1 + lambda_group_l2 * group_l2; None when both lambdas are 0. `l2` is not in it."""
+    """lambda_l1 * l1 + lambda_group_l2 * group_l2, without `l2`. None if both lambdas are 0."""
     terms = []
     if lambdas["l1"]:
         terms.append(lambdas["l1"] * l1(parameters))

@@ -1,4 +1,4 @@
-"""Learning rate schedules, all PyTorch's own."""
+"""Learning rate schedules. All of them are PyTorch's own."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from normreg.errors import ConfigError
 
 
 class Schedule:
-    """A PyTorch scheduler that knows when to step: after each batch (onecycle) or after each epoch (the others)."""
+    """A PyTorch scheduler, and when it steps: after each batch (onecycle) or after each epoch (the others)."""
 
     def __init__(self, scheduler: LRScheduler, per_batch: bool) -> None:
         self.scheduler = scheduler
@@ -29,41 +29,46 @@ class Schedule:
         return float(self.scheduler.optimizer.param_groups[0]["momentum"])
 
     def after_batch(self) -> None:
-        """Steps a per-batch schedule."""
+        """Steps the schedule if it steps after each batch."""
         if self.per_batch:
             self.scheduler.step()
 
     def after_epoch(self) -> None:
-        """Steps a per-epoch schedule."""
+        """Steps the schedule if it steps after each epoch."""
         if not self.per_batch:
             self.scheduler.step()
 
     def state(self) -> dict[str, Any]:
-        """What `restore` needs: the rates of now are the optimizer's."""
+        """What `restore` needs. The current rates are in the optimizer's state."""
         return {"scheduler": self.scheduler.state_dict(), "optimizer": self.scheduler.optimizer.state_dict()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Takes over what `state` returned."""
+        """Continues from what `state` returned."""
         self.scheduler.optimizer.load_state_dict(state["optimizer"])
         self.scheduler.load_state_dict(dict(state["scheduler"]))
 
 
 def make_detached_schedule(condition: Condition, batches: int) -> Schedule:
-    """The schedule of an engine with an update of its own, which reads the rates: its optimizer trains nothing."""
+    """A schedule for an engine that updates the weights itself and only reads rates. Its optimizer trains nothing."""
     optimizer = SGD([torch.zeros(1)], **condition["optimizer"])
     schedule = make_schedule(optimizer, condition["schedule"], condition["epochs"], batches)
-    optimizer.step()  # changes nothing; schedules warn if it was never called
+    optimizer.step()  # changes nothing; without it, PyTorch's schedules warn
     return schedule
 
 
 def make_schedule(optimizer: SGD, spec: Mapping[str, Mapping[str, Any]], epochs: int, batches: int) -> Schedule:
-    """The schedule of a resolved condition.
+    """Makes the schedule of a resolved condition.
 
     Args:
         optimizer: the optimizer to drive.
-        spec: one key, `constant`, `step` (per epoch) or `onecycle` (per batch, momentum cycled against it), with the
-            arguments of `StepLR` or `OneCycleLR`.
-        epochs, batches: epochs of the run and batches in an epoch; onecycle spans them all.
+        spec: a mapping with one key. `constant` has no arguments. `step` steps per epoch and has the arguments of
+            `StepLR`. `onecycle` steps per batch, has the arguments of `OneCycleLR`, and also changes the momentum: it
+            falls while the learning rate rises.
+        epochs, batches: epochs of the run and batches in an epoch. `onecycle` spans all of them.
+
+    Raises:
+        ConfigError: the rise of `onecycle` has exactly one batch, which PyTorch cannot compute.
+        ValueError: the key is unknown.
     """
     ((kind, arguments),) = spec.items()
     if kind == "constant":
@@ -71,9 +76,9 @@ def make_schedule(optimizer: SGD, spec: Mapping[str, Mapping[str, Any]], epochs:
     if kind == "step":
         return Schedule(StepLR(optimizer, **arguments), per_batch=False)
     if kind == "onecycle":
-        # OneCycleLR over one single step is its end, almost 0; the extra step is never taken.
+        # With a single step, OneCycleLR starts at its end, where the rate is almost 0. The second step is never taken.
         steps = max(2, epochs * batches)
-        if arguments.get("pct_start", 0.3) * steps == 1:  # PyTorch would divide by zero
+        if arguments.get("pct_start", 0.3) * steps == 1:  # PyTorch divides by zero here
             raise ConfigError(
                 f"key 'schedule.onecycle.pct_start': found {arguments['pct_start']}, which over {steps} batches leaves "
                 "exactly one for the rise; choose another share or more epochs."

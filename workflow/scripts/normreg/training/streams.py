@@ -1,8 +1,8 @@
-"""Named random streams: one source of randomness per purpose, so that conditions of one seed are paired.
+"""Named random streams, one for each purpose. They make the conditions of one seed comparable in pairs.
 
-Every draw depends on (seed, stream, epoch) alone. Conditions that differ in penalty, norm or batch size therefore share
-initial weights, the order of the images and the augmentation draws, and a run can go on from any epoch without stored
-generator states.
+Every draw depends on nothing but (seed, stream, epoch). So conditions that differ in penalty, norm or batch size share
+initial weights, the order of the images and the augmentation draws. A run can also continue from any epoch, without
+stored states of generators.
 """
 
 import hashlib
@@ -16,14 +16,14 @@ DROPOUT = "dropout"
 
 
 def stream_seed(seed: int, stream: str, epoch: int = 0) -> int:
-    """A 63-bit seed for one stream of one replicate in one epoch, by SHA-256.
+    """A 63-bit seed for one stream of one seed in one epoch, by SHA-256.
 
-    PyTorch's CPU generator uses the low 32 bits of it: two of a study's streams coincide with a chance below 1e-4.
+    PyTorch's CPU generator uses only its low 32 bits. The chance that two streams of a study are equal is below 1e-4.
     """
     digest = hashlib.sha256(f"{stream}/{seed}/{epoch}".encode()).digest()
     return int.from_bytes(digest[:8], "little") >> 1
 
 
 def generator(seed: int, stream: str, epoch: int = 0) -> torch.Generator:
-    """A CPU generator at the start of a stream. Draws are made on the CPU so that every device sees the same ones."""
+    """A CPU generator at the start of a stream. Draws are made on the CPU, so that every device gets the same."""
     return torch.Generator().manual_seed(stream_seed(seed, stream, epoch))

@@ -1,4 +1,4 @@
-"""The one interface of what trains: `training.loop` drives a `Trainer`, every engine is one."""
+"""The interface between training and engines: `training.loop` drives a `Trainer`, and every engine implements one."""
 
 import time
 from abc import ABC, abstractmethod
@@ -12,9 +12,9 @@ from normreg.training.schedule import Schedule
 
 
 class Trained(NamedTuple):
-    """An epoch's training: means over its images of objective and loss, and number of correct predictions.
+    """Training figures of one epoch: mean objective and mean loss over its images, and number of correct predictions.
 
-    All are running figures: each batch counts with the weights it was trained with.
+    All are running figures: each batch is evaluated with the weights before its own step.
     """
 
     objective: float
@@ -33,11 +33,11 @@ class Trainer(ABC):
     """Trains one run epoch by epoch. An engine sets the attributes and implements the abstract methods.
 
     Attributes:
-        condition: of the run.
+        condition: the condition of the run.
         model: the network with the weights and running statistics after the last finished epoch.
-        images: of the training split.
-        test_labels: of the validation split: a tensor, or an array.
-        schedule: at the next batch.
+        images: the images of the training split.
+        test_labels: the labels of the validation split, as a tensor or an array.
+        schedule: gives the rates of the next batch.
     """
 
     condition: Condition
@@ -66,7 +66,7 @@ class Trainer(ABC):
 
     @abstractmethod
     def _train_epoch(self, epoch: int) -> Trained:
-        """Trains on every image once, in the order of `training.draws`."""
+        """Trains on every image once, in the order given by `training.draws`."""
 
     @abstractmethod
     def _validate(self) -> Validated:
@@ -74,11 +74,11 @@ class Trainer(ABC):
 
     @abstractmethod
     def state(self) -> dict[str, Any]:
-        """Tensors and plain data from which `restore` goes on, bit for bit, after a finished epoch.
+        """The state after a finished epoch, as tensors and plain data. `restore` continues from it, bit for bit.
 
-        It holds no states of generators: each epoch seeds its own streams.
+        It needs no states of generators, because each epoch seeds its own streams.
         """
 
     @abstractmethod
     def restore(self, state: dict[str, Any]) -> None:
-        """Takes over what `state` returned in another process; the next epochs are bit-identical to its next."""
+        """Continues from what `state` returned in another process. The next epochs give the same bits as there."""

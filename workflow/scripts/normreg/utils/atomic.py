@@ -1,4 +1,4 @@
-"""Files appear whole or not at all."""
+"""Writes files so that they appear complete or not at all."""
 
 import os
 from collections.abc import Iterator
@@ -10,10 +10,13 @@ from normreg.utils.locks import exclusive
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """Yields a temporary path in the same folder, with the same suffix; it becomes `path` if the block ends well.
+    """Yields a temporary path in the same folder, with the same suffix. If the block succeeds, the file becomes `path`.
 
-    On any error the temporary file is removed and an earlier `path` stays as it was; an `OSError` names `path`. One
-    process writes at a time. The temporary name is always the same, so what a killed process left is written over.
+    On any error the temporary file is removed, and an earlier `path` stays as it was. One process writes at a time. The
+    temporary name is always the same, so the next call overwrites what a killed process left.
+
+    Raises:
+        OSError: writing failed; the error names `path`.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -25,5 +28,5 @@ def replacing(path: str | Path) -> Iterator[Path]:
                 os.replace(temporary, path)
             finally:
                 temporary.unlink(missing_ok=True)
-    except OSError as error:  # a full disk names no file, other errors name the temporary one
+    except OSError as error:  # ENOSPC carries no file name, other errors carry the temporary one: name `path`
         raise OSError(error.errno, error.strerror or str(error), str(path)) from error

@@ -1,8 +1,8 @@
 """One digest for all the code that a script can run.
 
-Snakemake does not watch imported modules, and it watches scripts by their modification time. A job that carries this
-digest in its params reruns when its code means something else, and at no other edit: comments, docstrings, formatting,
-place and time of the files do not count.
+Snakemake does not watch imported modules, and it watches scripts only by their modification time. So each job has this
+digest in its params. The job then reruns when the meaning of its code changes, and only then. Comments, docstrings and
+formatting do not count, nor do the place and the times of the files.
 """
 
 import ast
@@ -14,34 +14,37 @@ from normreg.errors import NormregError
 
 
 class Sources:
-    """The scripts in a folder and the package beside them. Reads each file once; a new object sees later edits."""
+    """The scripts in a folder and the package beside them.
+
+    Each object reads each file once. Make a new object to see later edits.
+    """
 
     def __init__(self, folder: Path, package: str = "normreg", data: Collection[str] = ()) -> None:
-        """Where the code is, and what of it is no code.
+        """Says where the code is, and which files hold only data.
 
         Args:
-            folder: holds the scripts and the package.
-            package: its name; all other imports are installed packages, which are not followed.
-            data: files of the package that only hold data, such as "normreg/models/networks.py". They do not count:
-                whoever uses them puts the data itself into its params.
+            folder: the folder of the scripts and the package.
+            package: the package's name. All other imports are installed packages, which are not followed.
+            data: files of the package that hold only data, such as "normreg/models/networks.py". The digest leaves them
+                out. A job that uses them has the data itself in its params.
         """
         self.folder, self.package, self.data = folder, package, frozenset(data)
         self._files: dict[str, tuple[list[str], str]] = {}
 
     def digest(self, script: str) -> str:
-        """The name of `script` and 16 hex digits: SHA-256 over the syntax trees of its closure without `data`.
+        """The name of `script` and 16 hex digits: SHA-256 over the syntax trees of `closure(script)` without `data`.
 
-        The same under every supported Python. The name stands in it because Snakemake compares params without their
-        names.
+        The digest is the same under every supported Python. It contains the script's name because Snakemake compares
+        only the values of params, not their keys.
 
         Raises:
-            NormregError: a file is not Python, or imports relatively.
+            NormregError: a file is not valid Python, or has a relative import.
         """
         trees = [f"{name} {self._read(name)[1]}\n" for name in self.closure(script) if name not in self.data]
         return f"{script} {hashlib.sha256(''.join(trees).encode()).hexdigest()[:16]}"
 
     def closure(self, script: str) -> list[str]:
-        """`script` and the modules it imports anywhere, directly or not: sorted paths below the folder."""
+        """`script` and all modules of the package that it imports, directly or not: sorted paths below the folder."""
         found: set[str] = set()
         waiting = [script]
         while waiting:
@@ -52,7 +55,7 @@ class Sources:
         return sorted(found)
 
     def _read(self, name: str) -> tuple[list[str], str]:
-        """The files that a file imports, and the digest of its own tree."""
+        """The files that this file imports, and the digest of its own syntax tree."""
         if name not in self._files:
             try:
                 tree = ast.parse((self.folder / name).read_bytes(), name)
@@ -63,7 +66,7 @@ class Sources:
         return self._files[name]
 
     def _files_of(self, module: str) -> Iterator[str]:
-        """Importing a.b.c runs a/__init__, a/b/__init__ and a/b/c; a last part that is no module is a name in one."""
+        """The files that `import a.b.c` runs: a/__init__, a/b/__init__, a/b/c. A name in a/b has no file."""
         parts = module.split(".")
         for length in range(1, len(parts) + 1):
             path = "/".join(parts[:length])
@@ -71,7 +74,7 @@ class Sources:
 
 
 def _imports(tree: ast.Module, package: str, file: str) -> Iterator[str]:
-    """Dotted names in `package` of all import statements; the last part may be a name inside a module."""
+    """The dotted names that a file imports from `package`. The last part may be a module or a name inside a module."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name.split(".")[0] == package)
@@ -83,17 +86,18 @@ def _imports(tree: ast.Module, package: str, file: str) -> Iterator[str]:
 
 
 def canonical(node: object) -> str:
-    """A syntax tree as text, the same under every supported Python, which `ast.dump` is not.
+    """A syntax tree as text that is the same under every supported Python. (`ast.dump` differs between versions.)
 
-    Left out are positions, fields that are empty or say nothing (newer Pythons add such fields), `pass`, and
-    statements of a lone constant, which docstrings are. Text is escaped to ASCII: what counts as printable differs.
+    These are left out, because they do not change what code does: positions, fields that are empty (newer Pythons add
+    such fields) or carry no meaning, `pass`, and statements that are only a constant, such as docstrings. Text is
+    escaped to ASCII, because the set of printable characters differs between versions.
     """
     if isinstance(node, list):
         return f"[{','.join(canonical(item) for item in node if not _does_nothing(item))}]"
     if not isinstance(node, ast.AST):
         return ascii(node)
     fields = {name: getattr(node, name, None) for name in node._fields if name not in ("ctx", "kind")}
-    if isinstance(node, ast.JoinedStr):  # Python 3.12.1 ends format specifications with an empty text
+    if isinstance(node, ast.JoinedStr):  # Python 3.12.1 adds an empty text to format specifications
         fields["values"] = [v for v in node.values if not (isinstance(v, ast.Constant) and v.value == "")]
     texts = {name: canonical(value) for name, value in sorted(fields.items()) if value is not None}
     return f"{type(node).__name__}({','.join(f'{name}={text}' for name, text in texts.items() if text != '[]')})"

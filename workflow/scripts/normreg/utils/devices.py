@@ -1,4 +1,4 @@
-"""Which device a run uses. PyTorch is imported only where it is needed: importing it takes seconds."""
+"""Chooses the device of a run. PyTorch is imported only where it is needed, because importing it takes seconds."""
 
 import ctypes
 import logging
@@ -14,7 +14,7 @@ log = logging.getLogger("normreg")
 
 
 def driver_sees_gpu() -> bool:
-    """Whether the CUDA driver is installed and counts at least one GPU; asks the driver, not PyTorch."""
+    """Whether the CUDA driver is installed and finds at least one GPU. Asks the driver, so it does not need PyTorch."""
     try:
         driver = ctypes.CDLL("libcuda.so.1")
     except OSError:
@@ -24,25 +24,26 @@ def driver_sees_gpu() -> bool:
 
 
 def wants_gpu(device: str) -> bool:
-    """Whether a run with this `device` key (auto, cpu or cuda) asks the scheduler for a GPU."""
+    """Whether a run with this `device` key (auto, cpu or cuda) asks Snakemake's scheduler for a GPU."""
     return device == "cuda" or (device == "auto" and driver_sees_gpu())
 
 
 def resolve(device: str, threads: int) -> "torch.device":
-    """The device of the `device` key; sets PyTorch to deterministic algorithms, full precision and `threads` threads.
+    """Returns the device for the `device` key. Sets PyTorch to deterministic algorithms, full precision and `threads`.
 
     Raises:
-        NormregError: `cuda` was asked for and PyTorch sees no GPU.
+        NormregError: the key is `cuda`, but PyTorch sees no GPU.
     """
-    # cuBLAS reads it at its first use and is not deterministic without.
+    # cuBLAS reads this variable at its first use. Without it, cuBLAS is not deterministic.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     import torch
 
     torch.set_num_threads(threads)
-    # A GPU operation without a deterministic kernel says so in the log instead of ending the run. On the CPU all used
-    # here have one.
+    # warn_only: a GPU operation that has no deterministic kernel gives a warning in the log and does not stop the run.
+    # On the CPU, all operations used here have one.
     torch.use_deterministic_algorithms(True, warn_only=True)
-    # Deterministic mode fills every new tensor with NaN to show reads before writes: 5 % of a step, for nothing here.
+    # Deterministic mode fills every new tensor with NaN, to show reads before writes. Here this would only cost time:
+    # 5 % of a step.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.allow_tf32 = False
     available = torch.cuda.is_available()

@@ -1,4 +1,4 @@
-"""Everything a training step reads or writes besides the model and its optimizer, at fixed places on the device."""
+"""Buffers with fixed addresses on the device. A training step uses only these, the model and its optimizer."""
 
 from collections.abc import Sequence
 
@@ -9,23 +9,23 @@ from normreg.config.condition import Condition
 from normreg.data import augmentation
 from normreg.training.draws import epoch_draws
 
-_CHUNK = 4096  # images augmented at once: what an epoch's 60,000 would need in between is more than a gigabyte
+_CHUNK = 4096  # images augmented at once; all 60,000 at once would need more than a gigabyte for intermediate results
 
 
 class EpochBuffers:
-    """An epoch's images in their order and augmented, its labels and rates, the position in the epoch, and its sums.
+    """The data of one epoch: ordered and augmented images, labels, rates, the position in the epoch, and sums.
 
-    `fill` writes an epoch's content in place; a step takes its part with `batch` and `rates_now`, and moves on with
-    `advance`. The draws of `training.draws` are applied outside the steps: a few large operations instead of many small
-    ones.
+    `fill` writes the data of an epoch in place. A step reads its part with `batch` and `rates_now`, and goes on with
+    `advance`. Order and augmentation are applied in `fill`, outside the steps: a few large operations are faster than
+    many small ones.
 
     Attributes:
-        totals: sums over the images so far of objective, cross-entropy and correct predictions, float64 (3,).
+        totals: sums of objective, cross-entropy and correct predictions over the images so far, float64 (3,).
         moving: the tensors that steps write.
     """
 
     def __init__(self, condition: Condition, seed: int, images: Tensor, labels: Tensor, steps: int) -> None:
-        """`images` uint8 (N, 28, 28) and `labels` int64 (N,) are on the device; `steps` is the batches of an epoch."""
+        """`images` uint8 (N, 28, 28) and `labels` int64 (N,) are on the device. `steps`: batches per epoch."""
         self.seed, self.spec = seed, condition["augmentation"]
         self.source_images, self.source_labels = images, labels
         device = images.device
@@ -38,7 +38,7 @@ class EpochBuffers:
         self.moving = [self.start, self.step, self.totals]
 
     def fill(self, epoch: int, rates: Sequence[tuple[float, float]]) -> None:
-        """Writes the content of an epoch (numbered from 1) and goes to its start."""
+        """Writes the data of an epoch (numbered from 1) and goes to its start."""
         count, device = len(self.images), self.images.device
         draws = epoch_draws(self.seed, epoch, count, self.spec).to(device)
         for start in range(0, count, _CHUNK):
@@ -50,12 +50,12 @@ class EpochBuffers:
         self.rewind()
 
     def rewind(self) -> None:
-        """Goes to the start of the epoch, with sums of 0."""
+        """Goes to the start of the epoch and sets the sums to 0."""
         for tensor in self.moving:
             tensor.zero_()
 
     def batch(self, size: int) -> tuple[Tensor, Tensor]:
-        """The next `size` images, normalised (size, 1, 28, 28), and their labels (size,)."""
+        """The next `size` images, normalised, (size, 1, 28, 28), and their labels (size,)."""
         positions = self.start + self.counting[:size]
         return augmentation.normalise(self.images.index_select(0, positions)), self.labels.index_select(0, positions)
 
@@ -65,7 +65,7 @@ class EpochBuffers:
         return lr, momentum
 
     def advance(self, size: int, figures: Tensor) -> None:
-        """Adds a batch's means, float64 (3,), to the sums, and goes to the next batch."""
+        """Adds a batch to the sums and goes to the next batch. `figures` are the batch's means, float64 (3,)."""
         self.totals.add_(figures, alpha=size)
         self.start.add_(size)
         self.step.add_(1)

@@ -7,30 +7,31 @@ import torch
 from normreg.engines.cudagraph.steps import Step
 from normreg.errors import NormregError
 
-# From a step, and a function that takes it back to the first batch, to what is called in its place from then on.
+# Takes a step and a function that goes back to the first batch. Returns the function to call instead of the step.
 Recorder = Callable[[Step, Step], Step]
 
-WARM_UPS = 3  # PyTorch's notes on CUDA graphs recommend a few: libraries choose kernels and allocate workspaces
+WARM_UPS = 3  # runs before the capture, as PyTorch advises: libraries choose kernels and allocate memory in them
 
 
 class CaptureError(NormregError):
-    """This card or this PyTorch does not capture the training step, or does not replay it right."""
+    """This GPU or this PyTorch cannot capture the training step, or the replay is wrong."""
 
     def __init__(self, found: str) -> None:
         super().__init__(f"engine cudagraph: {found}. Train without CUDA graphs: --config engine=torch.")
 
 
 def cuda_graph(step: Step, rewind: Step) -> Step:
-    """Warms `step` up, which changes what it trains; captures it, which does not; returns the replay.
+    """Warms `step` up, captures it as a CUDA graph, and returns the replay.
 
-    Dropout draws from the device's default generator, which PyTorch registers with the graph: seeding it acts on
-    replays as it does on steps, and replays draw what the steps would have drawn.
+    The warm-up runs change what the step trains. The capture does not. Dropout draws from the device's default
+    generator, which PyTorch registers with the graph. So a seed has the same effect on replays as on steps, and both
+    draw the same numbers.
 
     Raises:
         CaptureError: an operation of the step cannot be captured.
-        torch.OutOfMemoryError: too little memory on the device.
+        torch.OutOfMemoryError: the device has too little memory.
     """
-    # Not the default stream: work on that one cannot be captured.
+    # A new stream, because work on the default stream cannot be captured.
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
@@ -53,7 +54,7 @@ def cuda_graph(step: Step, rewind: Step) -> Step:
 
 
 def _first(error: BaseException) -> BaseException:
-    """What went wrong first: ending a capture that failed raises an error of its own, which says nothing."""
+    """The first error. When a capture fails, PyTorch raises a second error, which does not tell the cause."""
     while error.__context__ is not None:
         error = error.__context__
     return error

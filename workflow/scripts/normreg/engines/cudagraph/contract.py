@@ -1,4 +1,4 @@
-"""What the engine implements. Imports no PyTorch, so that the question can be asked first."""
+"""Says what the engine implements. Imports no PyTorch, so that the choice of an engine stays quick."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,8 +20,8 @@ from normreg.engines.contract import (
 )
 from normreg.models.networks import NETWORKS
 
-# Networks, norms, penalties and augmentation are the modules of the PyTorch path, recorded; the update of the weights
-# is this engine's own.
+# Networks, norms, penalties and augmentation are the modules of the PyTorch path, recorded. Only the update of the
+# weights is this engine's own.
 CONTRACT = keys(
     {
         "network": one_of(*NETWORKS),
@@ -47,5 +47,5 @@ CONTRACT = keys(
 
 
 def supports(condition: Mapping[str, Any], data: DataFacts) -> str | None:
-    """Why the engine cannot train this condition on such data; None if it can, on a CUDA device."""
+    """Why the engine cannot train this condition on such data. None if it can, provided there is a CUDA device."""
     return unknown(condition, CONTRACT) or unfit(data)

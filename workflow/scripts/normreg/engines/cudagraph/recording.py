@@ -1,4 +1,4 @@
-"""Records steps, and shows that their replays do the same before anything is trained with them."""
+"""Records steps, and checks before training that the replays do the same as the steps."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TypeVar
@@ -19,20 +19,20 @@ def record_steps(
     rehearse: Callable[[Mapping[Key, Step]], None],
     written: Sequence[Tensor],
 ) -> dict[Key, Step]:
-    """The replays of `steps`, after a rehearsal in which they changed every bit as the steps themselves do.
+    """Records `steps` and returns their replays, once a rehearsal has shown that both give the same bits.
 
     Args:
-        steps: what to record.
-        rewind: takes the steps back to the first batch.
+        steps: the steps to record.
+        rewind: goes back to the first batch.
         record: records one step, see `normreg.engines.cudagraph.capture`.
-        rehearse: calls the steps it is given, or their replays, in the order of an epoch in small.
-        written: every tensor that steps write, detached; all are left as they were.
+        rehearse: calls the given steps, or their replays, in the order of a small epoch.
+        written: every tensor that the steps write, detached. In the end all have their values from before.
 
     Raises:
-        CaptureError: replays differ from the steps, or the steps from themselves.
+        CaptureError: replays give other bits than the steps, or the steps give other bits when they are repeated.
     """
-    # Detached, because a graph of autograd that outlives the first step keeps its nodes on the stream they were made
-    # on, and a capture on another stream then fails.
+    # Detached: otherwise a graph of autograd would outlive the first step. Its nodes would keep the stream on which
+    # they were made, and a capture on another stream would fail.
     before = [tensor.detach().clone() for tensor in written]
     replays = {key: record(step, rewind) for key, step in steps.items()}
     outcomes: list[list[Tensor]] = []
@@ -57,7 +57,7 @@ def _copy(values: Sequence[Tensor], into: Sequence[Tensor]) -> None:
 
 
 def _same_bits(one: Sequence[Tensor], other: Sequence[Tensor]) -> bool:
-    """Bits, not values: NaN equals itself, and 0 is not -0."""
+    """Compares bits, not values. So NaN equals NaN, and 0 does not equal -0."""
     return all(
         torch.equal(a.reshape(-1).view(torch.uint8), b.reshape(-1).view(torch.uint8))
         for a, b in zip(one, other, strict=True)

@@ -9,13 +9,13 @@ from torch import Tensor, nn
 class DeviceSGD:
     """`torch.optim.SGD` with coupled weight decay, momentum and no dampening, for a captured step.
 
-    PyTorch's own takes the momentum, which the one-cycle schedule changes every step, as a number from the host; a
-    capture would freeze it. The formulas are those of its documentation: d = g + decay * w, v = momentum * v + d,
-    w = w - lr * v, and with Nesterov's momentum w = w - lr * (d + momentum * v).
+    The one-cycle schedule changes the momentum at every step. PyTorch's SGD takes it as a number from the host, so a
+    capture would keep its first value for ever. The formulas are those of PyTorch's documentation:
+    d = g + decay * w, v = momentum * v + d, w = w - lr * v; with Nesterov's momentum w = w - lr * (d + momentum * v).
     """
 
     def __init__(self, groups: Sequence[tuple[Sequence[nn.Parameter], float]], nesterov: bool) -> None:
-        """`groups` are parameters with the weight decay of each group."""
+        """`groups` are lists of parameters, each with its weight decay."""
         self.groups: list[tuple[list[Tensor], float]] = [(list(own), decay) for own, decay in groups]
         self.parameters = [p for own, _ in self.groups for p in own]
         self.velocity = [torch.zeros_like(p, requires_grad=False) for p in self.parameters]
@@ -23,7 +23,7 @@ class DeviceSGD:
 
     @torch.no_grad()
     def step(self, gradients: Sequence[Tensor], lr: Tensor, momentum: Tensor) -> None:
-        """Updates parameters and velocity in place; `gradients` in the order of `parameters`, rates scalars."""
+        """Updates parameters and velocity in place. `gradients` are in the order of `parameters`, rates scalars."""
         directions = self._decayed(gradients)
         torch._foreach_mul_(self.velocity, momentum)
         torch._foreach_add_(self.velocity, directions)

@@ -1,6 +1,7 @@
-"""A training step and a validation step as functions of buffers on the device: what a CUDA graph can capture.
+"""A training step and a validation step that a CUDA graph can capture.
 
-No value comes from the host but constants of the run, nothing goes back to it, and no shape depends on a value.
+The steps are functions of buffers on the device. Only constants of the run come from the host. No value goes back to
+the host, and no shape depends on a value.
 """
 
 from collections.abc import Callable, Sequence
@@ -39,10 +40,10 @@ def training_step(
 
 
 class Validation:
-    """Images uint8 (N, 28, 28) and labels int64 (N,) of the validation split, the position in it, and the sums.
+    """The validation split (images uint8 (N, 28, 28), labels int64 (N,)), the position in it, and sums over it.
 
     Attributes:
-        totals: sums over the images so far of cross-entropy and correct predictions, float64 (2,).
+        totals: sums of cross-entropy and correct predictions over the images so far, float64 (2,).
         moving: the tensors that steps write.
     """
 
@@ -54,7 +55,7 @@ class Validation:
         self.moving = [self.start, self.totals]
 
     def rewind(self) -> None:
-        """Goes to the first image, with sums of 0."""
+        """Goes to the first image and sets the sums to 0."""
         for tensor in self.moving:
             tensor.zero_()
 

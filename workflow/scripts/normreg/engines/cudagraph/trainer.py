@@ -1,7 +1,7 @@
-"""Trains epoch by epoch with recorded steps; the same draws, interface and results as `engines.pytorch.TorchTrainer`.
+"""Trains epoch by epoch with recorded steps. Draws and interface are the same as in `engines.pytorch.TorchTrainer`.
 
-Results differ from that path by rounding: the update of the weights and the sums of an epoch are rounded in another
-order, and on the validation split batches are larger.
+The results differ from that path only by rounding: the update of the weights and the sums of an epoch are computed in
+another order, and batches of the validation split are larger.
 """
 
 from collections.abc import Mapping
@@ -26,20 +26,20 @@ from normreg.training.trainer import Trained, Trainer, Validated
 
 VALIDATION_BATCH = 1000
 TRAIN, VALIDATE = "train", "validate"
-Steps = Mapping[tuple[str, int], Step]  # by what they do, and how many images they do it with
+Steps = Mapping[tuple[str, int], Step]  # keys: what a step does, and with how many images
 
 
 class GraphTrainer(Trainer):
-    """One run. Sets PyTorch's default generators: for the initial weights here, for dropout at each epoch's start."""
+    """Trains one run. Seeds PyTorch's default generators: here for the initial weights, in each epoch for dropout."""
 
     def __init__(
         self, condition: Condition, seed: int, data: Dataset, device: torch.device, record: Recorder = cuda_graph
     ) -> None:
-        """Records every step that training needs; `record` is how, and the default needs a CUDA device.
+        """Records every step that training needs. `record` records one step; the default needs a CUDA device.
 
         Raises:
-            ConfigError: the condition has a key or a value that is unknown here; the message names it.
-            CaptureError: a step cannot be captured, or its replay does not do what the step does.
+            ConfigError: this engine does not know a key or a value of the condition; the message names it.
+            CaptureError: a step cannot be captured, or its replay gives other bits than the step.
         """
         reason = supports(condition, DataFacts.of(data))
         if reason is not None:
@@ -70,7 +70,7 @@ class GraphTrainer(Trainer):
         return record_steps(steps, self._rewind, record, self._rehearse, written)
 
     def _fill_for_trial(self, epoch: int) -> None:
-        """With rates that, unlike some schedule's, are others in each step and each epoch."""
+        """Fills the buffers with rates that differ in every step and epoch, so that a frozen rate is found."""
         self.buffers.fill(epoch, [(0.01 / (epoch + k), 0.9 / (epoch + k)) for k in range(len(self.sizes))])
 
     def _rewind(self) -> None:
@@ -78,7 +78,7 @@ class GraphTrainer(Trainer):
         self.validation.rewind()
 
     def _rehearse(self, run: Steps) -> None:
-        """An epoch of a few batches, the last one among them; another epoch than that in the buffers at recording."""
+        """Runs a short epoch, with the last batch. Its data are not those that were in the buffers when recording."""
         self._fill_for_trial(2)
         self._rewind()
         for size in self.sizes if len(self.sizes) <= 4 else [*self.sizes[:3], self.sizes[-1]]:
@@ -92,7 +92,7 @@ class GraphTrainer(Trainer):
         for size in self.sizes:
             self.replays[TRAIN, size]()
         count = len(self.images)
-        objective, loss, correct = self.buffers.totals.tolist()  # here, and only here, the epoch waits for the device
+        objective, loss, correct = self.buffers.totals.tolist()  # the only place where the epoch waits for the device
         return Trained(objective / count, loss / count, round(correct))
 
     def _rates(self) -> list[tuple[float, float]]:
@@ -110,7 +110,7 @@ class GraphTrainer(Trainer):
         return Validated(loss / len(self.test_labels), round(correct))
 
     def state(self) -> dict[str, Any]:
-        """Everything `restore` needs after a finished epoch."""
+        """Everything that `restore` needs after a finished epoch."""
         return {
             "model": self.model.state_dict(),
             "velocity": list(self.optimizer.velocity),
@@ -118,8 +118,8 @@ class GraphTrainer(Trainer):
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Takes over what `state` returned in another process; the next epochs are then bit-identical to its next."""
-        # Both copy in place: replays know the tensors by their addresses.
+        """Continues from what `state` returned in another process. The next epochs give the same bits as there."""
+        # Both copy in place, because replays use the addresses of the tensors.
         self.model.load_state_dict(state["model"])
         for own, saved in zip(self.optimizer.velocity, state["velocity"], strict=True):
             own.copy_(saved)
