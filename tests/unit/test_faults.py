@@ -91,7 +91,7 @@ def test_weights_that_do_not_fit_the_network(saved, tmp_path, weights):
 # --- predictions and data
 
 LOGITS, LABELS = np.zeros((5, 10), np.float32), np.arange(5)
-PREDICTED = {"logits": LOGITS, "labels": LABELS, "indices": LABELS, "engine": "torch", "run": RUN}
+PREDICTED = {"logits": LOGITS, "labels": LABELS, "indices": LABELS, "engine": "torch", "run": RUN, "digest": "d"}
 
 
 @pytest.mark.parametrize(
@@ -110,6 +110,7 @@ PREDICTED = {"logits": LOGITS, "labels": LABELS, "indices": LABELS, "engine": "t
         ({"run": "digits/x/l1-bn/seed0 0"}, "holds the run digits/x/l1-bn/seed0 under other settings"),
         ({name: PREDICTED[name][:4] for name in ("logits", "labels", "indices")}, "of 4 images, expected 5"),
         ({"indices": np.zeros(5, int)}, "its images are not 0, 1, 2, ... to 4, each once"),
+        ({"logits": LOGITS + 1}, "its content was changed after it was written"),
         ({"labels": LABELS[::-1]}, "its labels are not those of the data set's test images"),
     ],
 )

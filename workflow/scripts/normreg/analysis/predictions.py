@@ -9,6 +9,7 @@ from normreg.config import identity
 from normreg.errors import DataError
 from normreg.models.description import CLASSES
 from normreg.utils.atomic import replacing
+from normreg.utils.digests import sha256
 
 # Another engine or device moves logits by less than this (they differ in float32 rounding, of about 1e-5 of a logit),
 # so only images with two classes as near as this can be right under one and wrong under the other.
@@ -55,14 +56,15 @@ def save(path: str | Path, logits: np.ndarray, labels: np.ndarray, run: str, eng
     if not np.isfinite(logits).all():
         raise DataError(f"{path}: the model gives logits that are not finite numbers; its training has diverged.")
     indices = np.arange(len(labels), dtype=np.int64)
+    made = Predictions(logits.astype(np.float32), labels.astype(np.int64), indices, engine=engine)
+    texts = {"engine": engine, "run": run, "digest": _digest(made, run)}
     with replacing(path) as temporary:
         np.savez_compressed(
             temporary,
-            logits=logits.astype(np.float32),
-            labels=labels.astype(np.int64),
+            logits=made.logits,
+            labels=made.labels,
             indices=indices,
-            engine=np.array(engine),
-            run=np.array(run),
+            **{name: np.array(text) for name, text in texts.items()},
         )
 
 
@@ -79,7 +81,7 @@ def load(path: str | Path, labels: np.ndarray, run: str) -> Predictions:
     """
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            engine, owner = (_text(arrays[name]) for name in ("engine", "run"))
+            engine, owner, digest = (_text(arrays[name]) for name in ("engine", "run", "digest"))
             found = Predictions(arrays["logits"], arrays["labels"], arrays["indices"], engine=engine)
     except Exception as error:  # zip, zlib, numpy and OS errors alike: the file cannot be read
         raise DataError(f"{path}: cannot be read as predictions ({_line(error)}). {identity.AGAIN}") from error
@@ -98,6 +100,8 @@ def load(path: str | Path, labels: np.ndarray, run: str) -> Predictions:
     if not np.isfinite(found.logits).all():
         raise DataError(f"{path}: holds a logit that is not a finite number. {identity.AGAIN}")
     _check_images(path, found, labels)
+    if digest != _digest(found, owner):
+        raise DataError(f"{path}: its content was changed after it was written. {identity.AGAIN}")
     return found
 
 
@@ -127,6 +131,12 @@ def _check_images(path: str | Path, found: Predictions, labels: np.ndarray) -> N
         raise DataError(f"{path}: its images are not 0, 1, 2, ... to {len(labels) - 1}, each once. {identity.AGAIN}")
     if not np.array_equal(found.labels, labels):
         raise DataError(f"{path}: its labels are not those of the data set's test images. {identity.AGAIN}")
+
+
+def _digest(made: Predictions, run: str) -> str:
+    """SHA-256 of all that is saved, because another logit is still a number."""
+    arrays = (np.ascontiguousarray(array).tobytes() for array in (made.logits, made.labels, made.indices))
+    return sha256(f"{made.engine} {run}".encode(), *arrays)
 
 
 def _text(array: np.ndarray) -> str:
