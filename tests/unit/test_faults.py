@@ -78,7 +78,7 @@ def test_a_checkpoint_of_another_run_names_what_differs(saved, condition, change
         checkpoint.restore(saved[0], condition(**changes), digest, seed)
 
 
-@pytest.mark.parametrize("weights", [{}, {"conv1.weight": 3}, 5, "ashxjain"], ids=str)
+@pytest.mark.parametrize("weights", [{}, {"conv1.weight": 3}, "ashxjain"], ids=str)
 def test_weights_that_do_not_fit_the_network(saved, tmp_path, weights):
     path, chosen = saved
     content = torch.load(path, weights_only=True)

@@ -57,14 +57,15 @@ def save(path: str | Path, logits: np.ndarray, labels: np.ndarray, run: str, eng
         raise DataError(f"{path}: the model gives logits that are not finite numbers; its training has diverged.")
     indices = np.arange(len(labels), dtype=np.int64)
     made = Predictions(logits.astype(np.float32), labels.astype(np.int64), indices, engine=engine)
-    texts = {"engine": engine, "run": run, "digest": _digest(made, run)}
     with replacing(path) as temporary:
         np.savez_compressed(
             temporary,
             logits=made.logits,
             labels=made.labels,
             indices=indices,
-            **{name: np.array(text) for name, text in texts.items()},
+            engine=np.array(engine),
+            run=np.array(run),
+            digest=np.array(_digest(made, run)),
         )
 
 
