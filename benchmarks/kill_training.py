@@ -8,6 +8,7 @@ kills just before a file takes its place, and in the middle of writing each stat
 
 import argparse
 import contextlib
+import csv
 import io
 import multiprocessing
 import os
@@ -95,7 +96,8 @@ class Job:
 
         data = dataset.load(self.data)
         model = checkpoint.restore(self.folder / "checkpoint.pt", self.condition, data.digest(), 0)
-        rows = [line.split(",")[:-1] for line in (self.folder / "metrics.csv").read_text().splitlines()]
+        lines = csv.DictReader((self.folder / "metrics.csv").read_text().splitlines())
+        rows = [{name: cell for name, cell in line.items() if name not in ("seconds", "digest")} for line in lines]
         weights = {name: value.numpy().tobytes() for name, value in model.state_dict().items()}
         return {"weights": weights, "metrics": rows, "logits": evaluation.logits(model, data.test_images).tobytes()}
 
@@ -113,7 +115,7 @@ def _run(folder: Path, data: Path, condition: dict[str, Any], engine: str, die: 
         log=[str(folder / "job.log")],
         threads=1,
         wildcards=SimpleNamespace(study="mine", condition="l1l2-gbn", seed="0", dataset="digits"),
-        params=SimpleNamespace(condition=condition, kernels=str(folder.parent / "kernels")),
+        params=SimpleNamespace(condition=condition, identity="mine", kernels=str(folder.parent / "kernels")),
         config={"device": "cpu", "engine": engine},
         input=SimpleNamespace(data=str(data), code=[str(module) for module in modules]),
         output=SimpleNamespace(checkpoint=str(folder / "checkpoint.pt"), metrics=str(folder / "metrics.csv")),

@@ -7,12 +7,13 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from normreg.analysis import effects
+from normreg.analysis import effects, tables
 from normreg.analysis.contrasts import ConfoundedPair, Contrast
 from normreg.errors import DataError
 from normreg.figures import effects as figure
 from normreg.pages import effects as effects_page
 
+STUDY = "digits/x 0123456789abcdef"
 PAIR = Contrast("L1", 1e-5, "none-bn", "l1-bn")
 OTHER = Contrast("L1", 1e-5, "none-gbn", "l1-gbn")
 GBN = Contrast("GBN", 2, "none-bn", "none-gbn")
@@ -209,8 +210,8 @@ def written(tmp_path):
 
     def write(found, **values):
         table = effects.estimate(found, make_summary(**values))
-        table.to_csv(tmp_path / "effects.csv", index=False, float_format="%.6g")
-        return figure.read(tmp_path / "effects.csv")
+        tables.write_frame(tmp_path / "effects.csv", tables.EFFECTS, table, STUDY)
+        return figure.read(tmp_path / "effects.csv", STUDY)
 
     return write
 
@@ -277,11 +278,35 @@ def test_no_text_leaves_the_figure(written):
 )
 def test_figure_refuses_what_is_no_table_of_effects(tmp_path, spoil):
     table = effects.estimate([PAIR], make_summary(none_bn=[1, 2, 3], l1_bn=[3.0, 4.25, 5.0]))
-    text = table.to_csv(index=False, float_format="%.6g")
     path = tmp_path / "effects.csv"
-    path.write_text(text)
-    figure.read(path)
+    tables.write_frame(path, tables.EFFECTS, table, STUDY)
+    text = path.read_text()
+    figure.read(path, STUDY)
     assert spoil(text) != text
     path.write_text(spoil(text))
     with pytest.raises(DataError, match=r"effects\.csv: .*Delete it and run the same command again\."):
-        figure.read(path)
+        figure.read(path, STUDY)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda table: table.assign(quantity="first_" + table["quantity"]),
+        lambda table: table.assign(factor="L7"),
+        lambda table: table.assign(verdict="perhaps"),
+        lambda table: table.assign(difference=np.nan),
+        lambda table: table.iloc[:-1],  # a row less in the second panel
+    ],
+)
+def test_figure_refuses_effects_it_cannot_draw(tmp_path, spoil):
+    table = effects.estimate([PAIR], make_summary(none_bn=[1, 2, 3], l1_bn=[3.0, 4.25, 5.0]))
+    tables.write_frame(tmp_path / "effects.csv", tables.EFFECTS, spoil(table), STUDY)
+    with pytest.raises(DataError, match=r"effects\.csv: .*Delete it and run the same command again\."):
+        figure.read(tmp_path / "effects.csv", STUDY)
+
+
+def test_figure_refuses_effects_of_another_study(tmp_path):
+    table = effects.estimate([PAIR], make_summary(none_bn=[1, 2, 3], l1_bn=[3.0, 4.25, 5.0]))
+    tables.write_frame(tmp_path / "effects.csv", tables.EFFECTS, table, "digits/other 0123456789abcdef")
+    with pytest.raises(DataError, match=r"effects\.csv: holds the run digits/other, expected digits/x\."):
+        figure.read(tmp_path / "effects.csv", STUDY)

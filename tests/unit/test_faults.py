@@ -16,7 +16,8 @@ from normreg.models.build import build
 from normreg.training import checkpoint
 from normreg.utils import atomic, jobs
 
-PROVENANCE = {"data_digest": "d", "seed": 0}
+RUN = "digits/x/l1-bn/seed0 0123456789abcdef"
+PROVENANCE = {"data_digest": "d", "seed": 0, "engine": "torch", "run": RUN}
 
 
 @pytest.fixture
@@ -77,7 +78,7 @@ def test_a_checkpoint_of_another_run_names_what_differs(saved, condition, change
         checkpoint.restore(saved[0], condition(**changes), digest, seed)
 
 
-@pytest.mark.parametrize("weights", [{}, {"conv1.weight": 3}, 5, "ashxjain"], ids=str)
+@pytest.mark.parametrize("weights", [{}, {"conv1.weight": 3}, "ashxjain"], ids=str)
 def test_weights_that_do_not_fit_the_network(saved, tmp_path, weights):
     path, chosen = saved
     content = torch.load(path, weights_only=True)
@@ -90,6 +91,7 @@ def test_weights_that_do_not_fit_the_network(saved, tmp_path, weights):
 # --- predictions and data
 
 LOGITS, LABELS = np.zeros((5, 10), np.float32), np.arange(5)
+PREDICTED = {"logits": LOGITS, "labels": LABELS, "indices": LABELS, "engine": "torch", "run": RUN, "digest": "d"}
 
 
 @pytest.mark.parametrize(
@@ -103,19 +105,26 @@ LOGITS, LABELS = np.zeros((5, 10), np.float32), np.arange(5)
         ({"labels": LABELS.astype(float)}, "its labels are float64"),
         ({"indices": LABELS[:3]}, r"its indices are int64 \(3,\), expected int64 \(5,\)"),
         ({"indices": np.array([None] * 5)}, "cannot be read as predictions .*pickle"),
+        ({"engine": 3}, "cannot be read as predictions .*where a text belongs"),
+        ({"run": "digits/x/l2-bn/seed0 0"}, "holds the run digits/x/l2-bn/seed0, expected digits/x/l1-bn/seed0"),
+        ({"run": "digits/x/l1-bn/seed0 0"}, "holds the run digits/x/l1-bn/seed0 under other settings"),
+        ({name: PREDICTED[name][:4] for name in ("logits", "labels", "indices")}, "of 4 images, expected 5"),
+        ({"indices": np.zeros(5, int)}, "its images are not 0, 1, 2, ... to 4, each once"),
+        ({"logits": LOGITS + 1}, "its content was changed after it was written"),
+        ({"labels": LABELS[::-1]}, "its labels are not those of the data set's test images"),
     ],
 )
 def test_predictions_edited_by_hand(tmp_path, change, message):
-    np.savez(tmp_path / "p.npz", **({"logits": LOGITS, "labels": LABELS, "indices": LABELS} | change))
+    np.savez(tmp_path / "p.npz", **(PREDICTED | change))
     with pytest.raises(DataError, match=rf"p\.npz: .*{message}.*Delete it and run the same command again"):
-        predictions.load(tmp_path / "p.npz")
+        predictions.load(tmp_path / "p.npz", LABELS, RUN)
 
 
 @pytest.mark.parametrize("kind", ["truncated", "flipped"])
 def test_damaged_arrays(tmp_path, blobs, kind):
-    predictions.save(tmp_path / "p.npz", np.random.default_rng(0).normal(size=(50, 10)), np.zeros(50))
+    predictions.save(tmp_path / "p.npz", np.random.default_rng(0).normal(size=(50, 10)), np.zeros(50), RUN, "torch")
     dataset.save(blobs, tmp_path / "d.npz")
-    for name, load in (("p.npz", predictions.load), ("d.npz", dataset.load)):
+    for name, load in (("p.npz", lambda path: predictions.load(path, np.zeros(50), RUN)), ("d.npz", dataset.load)):
         content = bytearray((tmp_path / name).read_bytes())
         content[300] ^= 1
         (tmp_path / name).write_bytes(content if kind == "flipped" else content[:300])
@@ -135,7 +144,7 @@ def test_damaged_arrays(tmp_path, blobs, kind):
     ids=str,
 )
 def test_a_data_file_with_other_arrays(tmp_path, blobs, change):
-    np.savez(tmp_path / "d.npz", **(vars(blobs) | change))
+    np.savez(tmp_path / "d.npz", **(vars(blobs) | change), digest=blobs.digest())
     with pytest.raises(
         DataError, match=r"d\.npz: its (train|test) images and labels are .*expected uint8 \(N, 28, 28\)"
     ):
@@ -167,8 +176,8 @@ many = [history.Epoch(e, *[1 / 3] * 7) for e in range(400)]
 model = build({"network": "gilf641", "norm": "bn", "num_splits": 1, "dropout": 0.1})
 writers = {
     "c.pt": lambda p: checkpoint.save(p, model, {}, {}),
-    "m.csv": lambda p: history.write(many, p),
-    "p.npz": lambda p: predictions.save(p, blob.reshape(-1, 98)[:, :10].astype(float), np.zeros(3200)),
+    "m.csv": lambda p: history.write(many, p, "r"),
+    "p.npz": lambda p: predictions.save(p, blob.reshape(-1, 98)[:, :10].astype(float), np.zeros(3200), "r", "torch"),
     "d.npz": lambda p: dataset.save(data, p),
     "t.html": lambda p: html.write_page(p, "t", ["x" * 9000], {"": pd.DataFrame({"a": range(500)})}),
     "f.png": lambda p: style.save(drawn, p),

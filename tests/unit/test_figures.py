@@ -1,6 +1,5 @@
 """Figures against their inputs: what is drawn is what the files say, and every line can be told apart and read."""
 
-import csv
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,22 +15,14 @@ from normreg.analysis import metrics, predictions
 from normreg.analysis.quantities import QUANTITIES
 from normreg.config.datasets import DATASETS
 from normreg.config.factors import PENALTIES
+from normreg.config.identity import RunFacts
 from normreg.data import dataset
 from normreg.errors import ConfigError, DataError
 from normreg.figures import axes as scales
 from normreg.figures import comparison, confusion, curves, gallery, inputs, style
 from normreg.figures.inputs import Course, PredictedImages
+from normreg.training import history
 
-COLUMNS = (
-    "epoch",
-    "learning_rate",
-    "train_objective",
-    "train_loss",
-    "train_accuracy",
-    "validation_loss",
-    "validation_accuracy",
-    "seconds",
-)
 EIGHT = [(f"{p}-{n}", p, n) for p in ("none", "l1", "l2", "l1l2") for n in ("bn", "gbn")]
 TWELVE = [
     *EIGHT,
@@ -43,13 +34,19 @@ TWELVE = [
 
 
 def write_metrics(path: Path, accuracy: list[float]) -> Path:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(COLUMNS)
-        for epoch, value in enumerate(accuracy, start=1):
-            loss = (100 - value) / 30
-            writer.writerow([epoch, 0.1 / epoch, loss + 1, loss + 0.01, value - 0.5, loss, value, 1.5])
+    """Metrics of the run that `run_of` describes."""
+    rows = []
+    for epoch, value in enumerate(accuracy, start=1):
+        loss = (100 - value) / 30
+        rows.append(history.Epoch(epoch, 0.1 / epoch, loss + 1, loss + 0.01, value - 0.5, loss, value, 1.5))
+    history.write(rows, path, path.stem)
     return path
+
+
+def run_of(path: Path, name: str, penalty: str, norm: str, epochs: int, seed: int = 0) -> RunFacts:
+    """What readers are told of the run whose metrics are at `path`."""
+    owner = {"seed": seed, "epochs": epochs, "identity": path.stem}
+    return {"condition": name, "penalty": penalty, "norm": norm, **owner}  # type: ignore[typeddict-item]
 
 
 def course(name: str, penalty: str, norm: str, values: Any, seeds: int = 1) -> Course:
@@ -114,7 +111,7 @@ def undrawn(axes: Axes) -> Iterator[Text]:
 def test_courses_gather_the_seeds_of_each_condition(tmp_path: Path) -> None:
     accuracy = {("l1-bn", 0): [90.0, 95.0], ("none-bn", 0): [80.0, 85.0], ("l1-bn", 1): [91.0, 97.0]}
     paths = [write_metrics(tmp_path / f"{name}{seed}.csv", values) for (name, seed), values in accuracy.items()]
-    runs = [{"condition": n, "penalty": n[:-3], "norm": "bn", "seed": s} for n, s in accuracy]
+    runs = [run_of(p, n, n[:-3], "bn", 2, s) for p, (n, s) in zip(paths, accuracy, strict=True)]
     first, second = inputs.read_courses(paths, runs, "validation_accuracy")
     assert (first.condition, first.penalty, first.seeds) == ("l1-bn", "l1", (0, 1))
     np.testing.assert_array_equal(first.values, [[90, 95], [91, 97]])
@@ -127,7 +124,7 @@ def test_courses_gather_the_seeds_of_each_condition(tmp_path: Path) -> None:
 
 def test_seeds_with_other_epochs_are_refused(tmp_path: Path) -> None:
     paths = [write_metrics(tmp_path / "0.csv", [90.0, 91.0]), write_metrics(tmp_path / "1.csv", [90.0])]
-    runs = [{"condition": "l1-bn", "penalty": "l1", "norm": "bn", "seed": seed} for seed in (0, 1)]
+    runs = [run_of(paths[seed], "l1-bn", "l1", "bn", 2 - seed, seed) for seed in (0, 1)]
     with pytest.raises(DataError, match="l1-bn"):
         inputs.read_courses(paths, runs, "validation_accuracy")
 
@@ -137,11 +134,11 @@ def test_predictions_of_other_data_are_refused(tmp_path: Path) -> None:
     labels = np.array([0, 1, 2, 3], np.uint8)
     data = dataset.Dataset(images, labels, images, labels, np.array(DATASETS["digits"].class_names))
     dataset.save(data, tmp_path / "data.npz")
-    predictions.save(tmp_path / "good.npz", np.eye(4, 10), labels)
-    predictions.save(tmp_path / "other.npz", np.eye(4, 10), labels[::-1])
-    assert inputs.read_predictions(tmp_path / "good.npz", tmp_path / "data.npz").mistakes == 0
+    predictions.save(tmp_path / "good.npz", np.eye(4, 10), labels, "r", "torch")
+    predictions.save(tmp_path / "other.npz", np.eye(4, 10), labels[::-1], "r", "torch")
+    assert inputs.read_predictions(tmp_path / "good.npz", tmp_path / "data.npz", None, "r").mistakes == 0
     with pytest.raises(DataError, match=r"other\.npz"):
-        inputs.read_predictions(tmp_path / "other.npz", tmp_path / "data.npz")
+        inputs.read_predictions(tmp_path / "other.npz", tmp_path / "data.npz", None, "r")
 
 
 # --- comparison ------------------------------------------------------------------------------------------------------
@@ -353,14 +350,14 @@ def test_epoch_ticks_hold_the_ends() -> None:
 
 @pytest.mark.parametrize("accuracy", [[91.0], [90.0, 97.0, 96.0], list(np.linspace(80, 99.5, 25)), [100.0, 100.0]])
 def test_curves_are_the_table(tmp_path: Path, accuracy: list[float]) -> None:
-    table = metrics.read(write_metrics(tmp_path / "metrics.csv", accuracy), curves.COLUMNS)
+    table = metrics.read(write_metrics(tmp_path / "m.csv", accuracy), curves.COLUMNS, "m", len(accuracy))
     figure = curves.draw(table, "l1-gbn, seed 0")
     for name in ("accuracy", "loss"):
         train, validation = named(figure, name).lines
         np.testing.assert_array_equal(train.get_ydata(), table[f"train_{name}"])
         np.testing.assert_array_equal(validation.get_ydata(), table[f"validation_{name}"])
         np.testing.assert_array_equal(train.get_xdata(), np.arange(1, len(accuracy) + 1))
-    np.testing.assert_array_equal(table["validation_accuracy"], accuracy)
+    np.testing.assert_allclose(table["validation_accuracy"], accuracy, rtol=1e-7)
     assert figure.axes[1].lines[0].get_ydata()[0] == 0.1
     words = " ".join(texts(figure))
     assert "with dropout and augmentation on" in words

@@ -57,7 +57,7 @@ def test_the_examples_run_outside_the_clone(root, wheel, tmp_path, condition):
     (here / "config").mkdir(parents=True)
     shutil.copytree(root / "config/studies", here / "config/studies")
     saved = condition(norm="gbn", num_splits=2)
-    provenance = {"data_digest": "d", "seed": 0}
+    provenance = {"data_digest": "d", "seed": 0, "engine": "torch", "run": "r"}
     checkpoint.save(here / "results/digits/controlled/l1-gbn/seed0/checkpoint.pt", build(saved), saved, provenance)
     examples = re.findall(r"^```python\n(.*?)^```", (root / "docs/library.md").read_text(), re.M | re.S)
     assert len(examples) == 4

@@ -115,9 +115,9 @@ def test_last_five_epochs(tmp_path, html_tables):
     files, runs = [], []
     for name, epochs in (("none-bn", 7), ("l1-bn", 3)):
         rows = [history.Epoch(e, 0.1, 9.9, e / 10, 90.0 + e, e / 100, 95.0 + e / 10, 1.0) for e in range(1, epochs + 1)]
-        history.write(rows, tmp_path / f"{name}.csv")
+        history.write(rows, tmp_path / f"{name}.csv", name)
         files.append(tmp_path / f"{name}.csv")
-        runs.append({"condition": name, "seed": 0})
+        runs.append({"condition": name, "seed": 0, "epochs": epochs, "identity": name})
     table = last_five.collect(runs, files)
     assert table["epoch"].tolist() == [3, 4, 5, 6, 7, 1, 2, 3]
     assert table["condition"].tolist() == ["none-bn"] * 5 + ["l1-bn"] * 3

@@ -13,12 +13,14 @@ from normreg.errors import DataError
 from normreg.models.build import build
 from normreg.training import checkpoint, evaluation
 
+PROVENANCE = {"seed": 0, "engine": "torch", "run": "digits/x/l1-bn/seed0 0123456789abcdef"}
+
 
 @pytest.fixture
 def saved(condition, blobs, tmp_path, run_training):
     chosen = condition(norm="gbn", num_splits=4)
     model, history = run_training(chosen, 0, blobs)
-    checkpoint.save(tmp_path / "c.pt", model, chosen, {"data_digest": blobs.digest(), "seed": 0})
+    checkpoint.save(tmp_path / "c.pt", model, chosen, {"data_digest": blobs.digest(), **PROVENANCE})
     return tmp_path / "c.pt", chosen, model, history
 
 
@@ -113,11 +115,11 @@ def test_a_failed_write_leaves_the_old_file_and_no_temporary(saved, monkeypatch)
 
 def test_predictions_that_are_not_finite_are_refused(tmp_path):
     with pytest.raises(DataError, match="not finite"):
-        predictions.save(tmp_path / "p.npz", np.full((2, 10), np.nan), np.zeros(2))
+        predictions.save(tmp_path / "p.npz", np.full((2, 10), np.nan), np.zeros(2), "r", "torch")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_damaged_predictions_are_one_message(tmp_path):
     (tmp_path / "p.npz").write_bytes(b"x")
     with pytest.raises(DataError, match=r"p\.npz: cannot be read as predictions"):
-        predictions.load(tmp_path / "p.npz")
+        predictions.load(tmp_path / "p.npz", np.zeros(2), "r")

@@ -4,13 +4,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from normreg.analysis import predictions
+from normreg.analysis import predictions, tables
 from normreg.analysis import summary as summaries
 from normreg.analysis.quantities import EPOCH_QUANTITIES, QUANTITIES
+from normreg.errors import DataError
 from normreg.pages import summary as summary_page
 
-RUN = {"condition": "l1-gbn", "penalty": "l1", "norm": "gbn", "seed": 3}
-ACCURACY = [90.0, 99.4, 99.5, 99.3, 99.4, 99.6, 99.2]
+IDENTITY = "digits/x/l1-gbn/seed3 0123456789abcdef"
+WHO = {"condition": "l1-gbn", "penalty": "l1", "norm": "gbn", "seed": 3}
+RUN = WHO | {"epochs": 7, "identity": IDENTITY}
+LABELS = np.array([2] * 248 + [1, 0])
+ACCURACY = [90.0, 99.4, 99.5, 99.3, 99.4, 99.6, 99.2]  # of 250 images: the last with two mistakes
 
 
 @pytest.fixture
@@ -27,18 +31,25 @@ def files(tmp_path):
             "seconds": [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0],
         }
     )
-    metrics.to_csv(tmp_path / "metrics.csv", index=False)
-    logits = np.zeros((5, 10))
+    tables.write_frame(tmp_path / "metrics.csv", tables.METRICS, metrics, IDENTITY)
+    logits = np.zeros((250, 10))
     logits[:, 2] = 1
-    predictions.save(tmp_path / "predictions.npz", logits, np.array([2, 2, 2, 1, 0]))
-    (tmp_path / "weights.csv").write_text("parameter,elements\na,10\nb,32\n")
+    predictions.save(tmp_path / "predictions.npz", logits, LABELS, IDENTITY, "torch")
+    sizes = {name: 0.5 for name in tables.WEIGHTS.columns if name not in ("parameter", "elements", "run")}
+    rows = [{"parameter": n, "elements": e, **sizes, "run": IDENTITY} for n, e in (("a", 10), ("null", 32))]
+    tables.write(tmp_path / "weights.csv", tables.WEIGHTS, rows)
     return {name.split(".")[0]: str(tmp_path / name) for name in ("metrics.csv", "predictions.npz", "weights.csv")}
 
 
+def set_accuracy(path, values):
+    table = tables.read_frame(path, tables.METRICS).assign(validation_accuracy=values)
+    tables.write_frame(path, tables.METRICS, table)
+
+
 def test_run_summary_by_hand(files):
-    row = summaries.run_summary(RUN, files, train_images=400)
+    row = summaries.run_summary(RUN, files, 400, LABELS)
     expected = {
-        **RUN,
+        **WHO,
         "parameters": 42,
         "epochs": 7,
         "final_accuracy": 99.2,
@@ -55,27 +66,28 @@ def test_run_summary_by_hand(files):
         "engine": "torch",
         "seconds": 28.0,
         "images_per_second": 100.0,
+        "run": IDENTITY,
     }
     assert row == pytest.approx(expected)
 
 
 def test_every_number_of_the_summary_is_in_the_table_of_quantities_and_the_other_way_round(files):
-    described = {*RUN, "parameters", "epochs", "engine"}  # what the run is, not what was measured
-    measured = set(summaries.run_summary(RUN, files, 400)) - described
+    described = {*WHO, "parameters", "epochs", "engine", "run"}  # what the run is, not what was measured
+    measured = set(summaries.run_summary(RUN, files, 400, LABELS)) - described
     assert measured - set(QUANTITIES) == set()
     assert set(QUANTITIES) - measured - set(EPOCH_QUANTITIES) == set()
 
 
 def test_a_run_that_never_reaches_the_target(files, tmp_path):
-    table = pd.read_csv(files["metrics"])
-    table.assign(validation_accuracy=99.39).to_csv(files["metrics"], index=False)
-    summary = summaries.summarise([RUN], [files], 400)
+    set_accuracy(files["metrics"], [*[99.3] * 6, 99.2])
+    summary = summaries.summarise([RUN], [files], 400, LABELS)
     assert summary["first_epoch_at_99.4"].isna().all()
 
 
 def test_means_over_seeds_keep_the_order_of_conditions(files):
     rows = [
-        summaries.run_summary(RUN | {"condition": name, "seed": seed}, files, 400) | {"final_accuracy": accuracy}
+        summaries.run_summary(RUN | {"condition": name, "seed": seed}, files, 400, LABELS)
+        | {"final_accuracy": accuracy}
         for name, seed, accuracy in [("z", 0, 99.0), ("z", 1, 99.4), ("a", 0, 98.0), ("a", 1, 98.0)]
     ]
     table = summaries.by_condition(pd.DataFrame(rows))
@@ -93,11 +105,11 @@ def test_standard_error_of_99_5_percent_on_10000_images_is_7_images():
 
 
 def test_page_shows_best_and_final_and_says_what_one_seed_can_show(files, tmp_path):
-    summary_page.write(tmp_path / "one.html", "T", summaries.summarise([RUN], [files], 400), 10_000)
+    summary_page.write(tmp_path / "one.html", "T", summaries.summarise([RUN], [files], 400, LABELS), 10_000)
     page = (tmp_path / "one.html").read_text()
     for text in ("final accuracy %", "99.20", "best accuracy %", "99.60", "does not tell an effect from noise"):
         assert text in page
-    two = summaries.summarise([RUN, RUN | {"seed": 4}], [files, files], 400)
+    two = summaries.summarise([RUN, RUN | {"seed": 4}], [files, files], 400, LABELS)
     summary_page.write(tmp_path / "two.html", "T", two, 10_000)
     page = (tmp_path / "two.html").read_text()
     assert "Mean over seeds" in page
@@ -105,8 +117,56 @@ def test_page_shows_best_and_final_and_says_what_one_seed_can_show(files, tmp_pa
 
 
 def test_a_value_that_is_missing_in_every_row_is_a_dash(files, tmp_path, html_tables):
-    table = pd.read_csv(files["metrics"])
-    table.assign(validation_accuracy=99.39).to_csv(files["metrics"], index=False)
-    summary_page.write(tmp_path / "s.html", "T", summaries.summarise([RUN], [files], 400), 10_000)
+    set_accuracy(files["metrics"], [*[99.3] * 6, 99.2])
+    summary_page.write(tmp_path / "s.html", "T", summaries.summarise([RUN], [files], 400, LABELS), 10_000)
     (shown,) = html_tables((tmp_path / "s.html").read_text())
     assert dict(zip(*shown, strict=True))["99.4 % at epoch"] == "–"
+
+
+@pytest.mark.parametrize("kind", ["metrics", "predictions", "weights"])
+def test_files_of_another_run_are_refused_by_name(files, kind):
+    other = "digits/x/l1-bn/seed3 0123456789abcdef"
+    if kind == "predictions":
+        predictions.save(files[kind], np.eye(10)[[2] * 250], LABELS, other, "torch")
+    else:
+        table = getattr(tables, kind.upper())
+        tables.write_frame(files[kind], table, tables.read_frame(files[kind], table).assign(run=other))
+    said = rf"{kind}\.\w+: holds the run digits/x/l1-bn/seed3, expected digits/x/l1-gbn/seed3\. Delete it"
+    with pytest.raises(DataError, match=said):
+        summaries.run_summary(RUN, files, 400, LABELS)
+
+
+def test_mistakes_must_agree_with_the_final_accuracy_but_for_near_ties(files):
+    """Two mistakes of 250 are 99.2 %. Three are 98.8 %: allowed where an image is nearly tied, as by another engine."""
+    set_accuracy(files["metrics"], [98.8] * 7)
+    with pytest.raises(
+        DataError, match=r"predictions\.npz: 2 of its 250 images are wrong, but 3 were at the end of me"
+    ):
+        summaries.run_summary(RUN, files, 400, LABELS)
+    logits = 5 * np.eye(10)[[2] * 250]
+    logits[7, 3] = 4.995
+    predictions.save(files["predictions"], logits, LABELS, IDENTITY, "numba")
+    assert summaries.run_summary(RUN, files, 400, LABELS)["mistakes"] == 2
+    set_accuracy(files["metrics"], [98.4] * 7)
+    with pytest.raises(DataError, match="but 4 were"):
+        summaries.run_summary(RUN, files, 400, LABELS)
+
+
+@pytest.mark.parametrize("keep", [0, 1, 2])
+def test_weights_that_are_empty_or_cut_are_one_message(files, tmp_path, keep):
+    path = tmp_path / "weights.csv"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:keep]))
+    with pytest.raises(
+        DataError, match=r"weights\.csv: cannot be read as sizes of weights: .*Delete it and run the same"
+    ):
+        summaries.run_summary(RUN, files, 400, LABELS)
+
+
+def test_a_summary_of_other_runs_is_refused(files, tmp_path):
+    table = summaries.summarise([RUN], [files], 400, LABELS)
+    tables.write_frame(tmp_path / "summary.csv", tables.SUMMARY, table)
+    assert summaries.read(tmp_path / "summary.csv", [RUN])["final_accuracy"].tolist() == [99.2]
+    with pytest.raises(DataError, match="holds 1 runs, expected 2"):
+        summaries.read(tmp_path / "summary.csv", [RUN, RUN])
+    with pytest.raises(DataError, match="holds the run digits/x/l1-gbn/seed3 under other settings"):
+        summaries.read(tmp_path / "summary.csv", [RUN | {"identity": "digits/x/l1-gbn/seed3 f"}])

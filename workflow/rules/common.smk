@@ -2,7 +2,7 @@
 import functools
 
 from normreg.analysis.contrasts import find_contrasts
-from normreg.config import studies
+from normreg.config import identity, studies
 from normreg.config.datasets import DATASETS
 from normreg.errors import ConfigError, NormregError
 from normreg.models.description import as_data
@@ -83,9 +83,16 @@ def kernels_note(wildcards):
 
 
 def run_list(wildcards):
-    """Condition, penalty, norm and seed of each run of a study, in order."""
+    """What readers of a run's files are told (`identity.RunFacts`), for each run of a study, in order."""
     return [
-        {"condition": name, "penalty": settings["penalty"], "norm": settings["norm"], "seed": seed}
+        {
+            "condition": name,
+            "penalty": settings["penalty"],
+            "norm": settings["norm"],
+            "seed": seed,
+            "epochs": settings["epochs"],
+            "identity": identity.identify(wildcards.dataset, wildcards.study, name, settings, seed),
+        }
         for name, settings in run_of(wildcards).conditions.items()
         for seed in config["seeds"]
     ]
@@ -110,7 +117,9 @@ def comparison_figure(wildcards):
 
 
 def condition_figure(wildcards):
-    return {"title": f"{wildcards.condition}, seed {FIRST_SEED} ({title(wildcards)})"}
+    settings, heading = condition(wildcards), f"{wildcards.condition}, seed {FIRST_SEED} ({title(wildcards)})"
+    owner = identity.identify(wildcards.dataset, wildcards.study, wildcards.condition, settings, FIRST_SEED)
+    return {"title": heading, "epochs": settings["epochs"], "identity": owner}
 
 
 def shown_first(wildcards):

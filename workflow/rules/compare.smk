@@ -35,6 +35,7 @@ rule render_summary:
     conda:
         "../../envs/normreg.yaml"
     params:
+        runs=run_list,
         title=lambda w: f"Summary: {title(w)}",
         code=code("render_summary.py"),
     script:
@@ -103,6 +104,7 @@ rule compare_published:
     conda:
         "../../envs/normreg.yaml"
     params:
+        runs=run_list,
         published=lambda w: run_of(w).published,
         readme=lambda w: run_of(w).readme,
         title=lambda w: f"Published and measured: {title(w)}",
@@ -128,6 +130,7 @@ rule estimate_effects:
     conda:
         "../../envs/normreg.yaml"
     params:
+        runs=run_list,
         conditions=lambda w: run_of(w).conditions,
         title=lambda w: f"Effects: {title(w)}",
         code=code("estimate_effects.py"),

@@ -15,6 +15,7 @@ rule evaluate:
         runtime=15,
     params:
         condition=condition,
+        identity=own_identity,
         network=own_network,
         code=code("evaluate.py"),
     script:

@@ -66,7 +66,7 @@ rule plot_effects:
     conda:
         "../../envs/normreg.yaml"
     params:
-        figure=lambda w: {"title": f"Effects: {title(w)}"},
+        figure=lambda w: {"title": f"Effects: {title(w)}", "study": study_identity(w)},
         code=code("plot_effects.py"),
     script:
         "../scripts/plot_effects.py"
@@ -88,7 +88,7 @@ rule plot_published:
     conda:
         "../../envs/normreg.yaml"
     params:
-        figure=lambda w: {"title": f"Published and measured: {title(w)}"},
+        figure=lambda w: {"title": f"Published and measured: {title(w)}", "study": study_identity(w)},
         code=code("plot_published.py"),
     script:
         "../scripts/plot_published.py"

@@ -19,6 +19,7 @@ rule train:
         runtime=lambda w: 30 + 4 * condition(w)["epochs"],
     params:
         condition=condition,
+        identity=own_identity,
         network=own_network,
         kernels=KERNELS,
         code=code("train.py"),

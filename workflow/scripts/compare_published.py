@@ -3,15 +3,14 @@
 from normreg.utils import jobs
 
 with jobs.job(snakemake.log[0]):
-    import pandas as pd
-
-    from normreg.analysis import published
+    from normreg.analysis import published, summary, tables
+    from normreg.config import identity
     from normreg.pages import published as page
-    from normreg.utils import atomic
 
     block = snakemake.params.published
-    table = published.compare(block["conditions"], pd.read_csv(snakemake.input.summary))
-    with atomic.replacing(snakemake.output.csv) as temporary:
-        table.to_csv(temporary, index=False, float_format="%.6g")
+    runs = snakemake.params.runs
+    table = published.compare(block["conditions"], summary.read(snakemake.input.summary, runs))
+    study = identity.identify_all([run["identity"] for run in runs])
+    tables.write_frame(snakemake.output.csv, tables.PUBLISHED, table, study)
     title, readme = snakemake.params.title, snakemake.params.readme
     page.write(snakemake.output.page, title, block["source"], table, readme)

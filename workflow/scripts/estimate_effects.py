@@ -3,14 +3,12 @@
 from normreg.utils import jobs
 
 with jobs.job(snakemake.log[0]):
-    import pandas as pd
-
-    from normreg.analysis import contrasts, effects
+    from normreg.analysis import contrasts, effects, summary, tables
+    from normreg.config import identity
     from normreg.pages import effects as page
-    from normreg.utils import atomic
 
-    conditions = snakemake.params.conditions
-    table = effects.estimate(contrasts.find_contrasts(conditions), pd.read_csv(snakemake.input.summary))
-    with atomic.replacing(snakemake.output.csv) as temporary:
-        table.to_csv(temporary, index=False, float_format="%.6g")
+    conditions, runs = snakemake.params.conditions, snakemake.params.runs
+    table = effects.estimate(contrasts.find_contrasts(conditions), summary.read(snakemake.input.summary, runs))
+    study = identity.identify_all([run["identity"] for run in runs])
+    tables.write_frame(snakemake.output.csv, tables.EFFECTS, table, study)
     page.write(snakemake.output.page, snakemake.params.title, table, contrasts.find_confounded(conditions))

@@ -11,10 +11,10 @@ with jobs.job(snakemake.log[0]):
 
     # The processor is quick enough for 10,000 images, and leaves the GPU to training.
     device = devices.resolve("cpu", snakemake.threads)
-    data = dataset.load(snakemake.input.data)
-    condition, seed = snakemake.params.condition, int(snakemake.wildcards.seed)
-    model = checkpoint.restore(snakemake.input.checkpoint, condition, data.digest(), seed).to(device)
+    data = dataset.load(snakemake.input.data, snakemake.wildcards.dataset)
+    condition, seed, run = snakemake.params.condition, int(snakemake.wildcards.seed), snakemake.params.identity
+    model = checkpoint.restore(snakemake.input.checkpoint, condition, data.digest(), seed, run).to(device)
     engine = checkpoint.load(snakemake.input.checkpoint)["engine"]
     logits = evaluation.logits(model, data.test_images)
-    predictions.save(snakemake.output.predictions, logits, data.test_labels, engine)
-    evaluation.write_weights(model, snakemake.output.weights)
+    predictions.save(snakemake.output.predictions, logits, data.test_labels, run, engine)
+    evaluation.write_weights(model, snakemake.output.weights, run)

@@ -5,5 +5,8 @@ from normreg.utils import jobs
 with jobs.job(snakemake.log[0]):
     from normreg.figures import confusion, inputs, style
 
-    predictions = inputs.read_predictions(snakemake.input.predictions, snakemake.input.data)
-    style.save(confusion.draw(predictions, snakemake.params.figure["title"]), snakemake.output.png)
+    figure, dataset = snakemake.params.figure, snakemake.wildcards.dataset
+    predictions = inputs.read_predictions(
+        snakemake.input.predictions, snakemake.input.data, dataset, figure["identity"]
+    )
+    style.save(confusion.draw(predictions, figure["title"]), snakemake.output.png)

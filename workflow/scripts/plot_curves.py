@@ -6,6 +6,7 @@ with jobs.job(snakemake.log[0]):
     from normreg.analysis import metrics
     from normreg.figures import curves, style
 
-    table = metrics.read(snakemake.input.metrics, curves.COLUMNS)
-    drawn = curves.draw(table, snakemake.params.figure["title"])
+    figure = snakemake.params.figure
+    table = metrics.read(snakemake.input.metrics, curves.COLUMNS, figure["identity"], figure["epochs"])
+    drawn = curves.draw(table, figure["title"])
     style.save(drawn, snakemake.output.png, snakemake.output.svg)

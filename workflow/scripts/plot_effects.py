@@ -5,5 +5,6 @@ from normreg.utils import jobs
 with jobs.job(snakemake.log[0]):
     from normreg.figures import effects, style
 
-    drawn = effects.draw(effects.read(snakemake.input.effects), snakemake.params.figure["title"])
+    figure = snakemake.params.figure
+    drawn = effects.draw(effects.read(snakemake.input.effects, figure["study"]), figure["title"])
     style.save(drawn, snakemake.output.png, snakemake.output.svg)

@@ -5,5 +5,6 @@ from normreg.utils import jobs
 with jobs.job(snakemake.log[0]):
     from normreg.figures import published, style
 
-    drawn = published.draw(published.read(snakemake.input.comparison), snakemake.params.figure["title"])
+    figure = snakemake.params.figure
+    drawn = published.draw(published.read(snakemake.input.comparison, figure["study"]), figure["title"])
     style.save(drawn, snakemake.output.png, snakemake.output.svg)

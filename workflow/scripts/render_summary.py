@@ -3,12 +3,10 @@
 from normreg.utils import jobs
 
 with jobs.job(snakemake.log[0]):
-    import pandas as pd
-
+    from normreg.analysis import summary as summaries
     from normreg.data import dataset
     from normreg.pages import summary
 
-    validation_images = len(dataset.load(snakemake.input.data).test_labels)
-    summary.write(
-        snakemake.output.page, snakemake.params.title, pd.read_csv(snakemake.input.summary), validation_images
-    )
+    validation_images = len(dataset.load(snakemake.input.data, snakemake.wildcards.dataset).test_labels)
+    table = summaries.read(snakemake.input.summary, snakemake.params.runs)
+    summary.write(snakemake.output.page, snakemake.params.title, table, validation_images)

@@ -4,12 +4,11 @@ from normreg.utils import jobs
 
 with jobs.job(snakemake.log[0]):
     from normreg.analysis import summary as summaries
+    from normreg.analysis import tables
     from normreg.data import dataset
-    from normreg.utils import atomic
 
     kinds = ("metrics", "predictions", "weights")
     files = [dict(zip(kinds, paths, strict=True)) for paths in zip(*(snakemake.input[k] for k in kinds), strict=True)]
-    train_images = len(dataset.load(snakemake.input.data).train_labels)
-    summary = summaries.summarise(snakemake.params.runs, files, train_images)
-    with atomic.replacing(snakemake.output.summary) as temporary:
-        summary.to_csv(temporary, index=False, float_format="%.6g")
+    data = dataset.load(snakemake.input.data, snakemake.wildcards.dataset)
+    summary = summaries.summarise(snakemake.params.runs, files, len(data.train_labels), data.test_labels)
+    tables.write_frame(snakemake.output.summary, tables.SUMMARY, summary)

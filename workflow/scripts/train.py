@@ -13,7 +13,7 @@ with jobs.job(snakemake.log[0]):
 
     wildcards, condition = snakemake.wildcards, snakemake.params.condition
     seed = int(wildcards.seed)
-    data = dataset.load(snakemake.input.data)
+    data = dataset.load(snakemake.input.data, wildcards.dataset)
     digest = data.digest()
     device = devices.resolve(snakemake.config["device"], snakemake.threads)
     label = f"{wildcards.study} {wildcards.condition} seed {seed}"
@@ -32,6 +32,7 @@ with jobs.job(snakemake.log[0]):
     with state.held(Path(snakemake.output.checkpoint).with_name("state.pt"), key) as saved:
         epochs = loop.train(trainer, label, saved)
         provenance = {
+            "run": snakemake.params.identity,
             "study": wildcards.study,
             "name": wildcards.condition,
             "seed": seed,
@@ -41,5 +42,5 @@ with jobs.job(snakemake.log[0]):
             "engine": engine,
         }
         checkpoint.save(snakemake.output.checkpoint, trainer.model, condition, provenance)
-        history.write(epochs, snakemake.output.metrics)
+        history.write(epochs, snakemake.output.metrics, snakemake.params.identity)
         saved.remove()

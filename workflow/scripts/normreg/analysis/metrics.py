@@ -1,34 +1,31 @@
 """Reads `metrics.csv`, for figures and statistics. `normreg.training.history` writes it."""
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from normreg.analysis import tables
+from normreg.config import identity
 from normreg.errors import DataError
 
 
-def read(path: str | Path, columns: Sequence[str]) -> dict[str, np.ndarray]:
+def read(path: str | Path, columns: Sequence[str], run: str, epochs: int) -> dict[str, np.ndarray]:
     """`columns` and the epochs of a `metrics.csv`, each float64 (E,) except `epoch`, int64 (E,).
 
+    Args:
+        path: the file.
+        columns: keys of `quantities.EPOCH_QUANTITIES`.
+        run: the identity of the run it is read for.
+        epochs: how many the run has.
+
     Raises:
-        DataError: unreadable, a missing column, a value that is no finite number, or epochs other than 1, 2, 3, ...
+        DataError: unreadable, changed, of another run, or with epochs other than 1, 2, 3, ... to the run's last.
     """
-    again = "Delete it and run the same command again."
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-        table = {name: np.array([float(row[name]) for row in rows]) for name in ("epoch", *columns)}
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        wanted = ", ".join(columns)
-        raise DataError(
-            f"{path}: cannot be read as metrics with {wanted} ({type(error).__name__}: {error}). {again}"
-        ) from error
-    if not rows or not np.array_equal(table["epoch"], np.arange(1, len(rows) + 1)):
-        raise DataError(f"{path}: epochs are not 1, 2, 3, ... without gaps. {again}")
-    for name, values in table.items():
-        if not np.isfinite(values).all():
-            raise DataError(f"{path}: column {name} holds a value that is not a finite number. {again}")
-    table["epoch"] = table["epoch"].astype(np.int64)
-    return table
+    table = tables.read(path, tables.METRICS)
+    for found in dict.fromkeys(table["run"]):
+        identity.check(path, found, run)
+    if table["epoch"] != list(range(1, epochs + 1)):
+        raise DataError(f"{path}: its epochs are not 1, 2, 3, ... to {epochs}, each once. {identity.AGAIN}")
+    values = {name: np.array(table[name], dtype=np.float64) for name in columns}
+    return {"epoch": np.array(table["epoch"], dtype=np.int64), **values}

@@ -1,37 +1,46 @@
 """What a run's files say, in numbers. Reads files, never models; imports no PyTorch."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from normreg.analysis import metrics, predictions
+from normreg.analysis import metrics, predictions, tables
+from normreg.config import identity
+from normreg.config.identity import RunFacts
+from normreg.errors import DataError
 
 TARGET_ACCURACY = 99.4  # percent; what the published studies aimed at
 LAST = 5  # epochs in the "last five" means
 _COLUMNS = ("train_accuracy", "validation_accuracy", "validation_loss", "seconds")
 
 
-def run_summary(run: Mapping[str, Any], files: Mapping[str, str], train_images: int) -> dict[str, Any]:
+def run_summary(run: RunFacts, files: Mapping[str, str], train_images: int, labels: np.ndarray) -> dict[str, Any]:
     """One row of `summary.csv`: a condition with a seed.
 
     Args:
-        run: condition, penalty, norm and seed.
+        run: whose files they are.
         files: paths of `metrics`, `predictions` and `weights`.
         train_images: images in an epoch.
+        labels: of the validation images, (N,).
 
     Returns:
         Accuracies in percent, losses as mean cross-entropy. `final` is the last epoch, `best` the maximum over epochs
         (optimistic: chosen on the validation split). `generalization_gap` is final training minus validation accuracy.
+
+    Raises:
+        DataError: a file cannot be read, is of another run, or disagrees with the others.
     """
-    table = metrics.read(files["metrics"], _COLUMNS)
+    table = metrics.read(files["metrics"], _COLUMNS, run["identity"], run["epochs"])
     accuracy, loss, seconds = table["validation_accuracy"], table["validation_loss"], table["seconds"].sum()
-    predicted = predictions.load(files["predictions"])
+    predicted = predictions.load(files["predictions"], labels, run["identity"])
+    predictions.check_accuracy(files["predictions"], predicted, accuracy[-1])
     reached = table["epoch"][accuracy >= TARGET_ACCURACY]
     return {
-        **run,
-        "parameters": int(pd.read_csv(files["weights"])["elements"].sum()),
+        **{key: run[key] for key in ("condition", "penalty", "norm", "seed")},
+        "parameters": count_parameters(files["weights"], run["identity"]),
         "epochs": len(accuracy),
         "final_accuracy": accuracy[-1],
         "best_accuracy": accuracy.max(),
@@ -47,7 +56,20 @@ def run_summary(run: Mapping[str, Any], files: Mapping[str, str], train_images: 
         "engine": predicted.engine,
         "seconds": seconds,
         "images_per_second": train_images * len(accuracy) / seconds,
+        "run": run["identity"],
     }
+
+
+def count_parameters(path: str | Path, run: str) -> int:
+    """The number of a model's parameters, by the `weights.csv` of the run `run`.
+
+    Raises:
+        DataError: unreadable, changed, or of another run.
+    """
+    table = tables.read(path, tables.WEIGHTS)
+    for found in dict.fromkeys(table["run"]):
+        identity.check(path, found, run)
+    return sum(table["elements"])
 
 
 def by_condition(summary: pd.DataFrame) -> pd.DataFrame:
@@ -66,7 +88,23 @@ def standard_error(accuracy: float, images: int) -> float:
     return 100 * float(np.sqrt(share * (1 - share) / images))
 
 
-def summarise(runs: Sequence[Mapping[str, Any]], files: Sequence[Mapping[str, str]], train_images: int) -> pd.DataFrame:
+def summarise(
+    runs: Sequence[RunFacts], files: Sequence[Mapping[str, str]], train_images: int, labels: np.ndarray
+) -> pd.DataFrame:
     """`summary.csv`: `run_summary` of each run, in order."""
-    rows = [run_summary(run, paths, train_images) for run, paths in zip(runs, files, strict=True)]
+    rows = [run_summary(run, paths, train_images, labels) for run, paths in zip(runs, files, strict=True)]
     return pd.DataFrame(rows).astype({"first_epoch_at_99.4": "Int64"})
+
+
+def read(path: str | Path, runs: Sequence[RunFacts]) -> pd.DataFrame:
+    """Reads what `summarise` made of `runs`.
+
+    Raises:
+        DataError: unreadable, changed, or of other runs.
+    """
+    table = tables.read_frame(path, tables.SUMMARY)
+    if len(table) != len(runs):
+        raise DataError(f"{path}: holds {len(table)} runs, expected {len(runs)}. {identity.AGAIN}")
+    for found, run in zip(table["run"], runs, strict=True):
+        identity.check(path, found, run["identity"])
+    return table

@@ -33,6 +33,9 @@ class DatasetSpec:
     train_images: int
     test_images: int
     source: IdxFiles | Literal["scikit-learn"]
+    digest: str | None = (
+        None  # of the prepared arrays, see `Dataset.digest`; None: the prepared file's own record counts
+    )
 
 
 _MNIST_SHAPE = (1, 28, 28)
@@ -60,7 +63,16 @@ _KMNIST_MD5 = (
 )
 
 _SPECS = (
-    DatasetSpec("mnist", "MNIST", _MNIST_SHAPE, _DIGITS, 60_000, 10_000, IdxFiles("MNIST", sha256=_MNIST_SHA256)),
+    DatasetSpec(
+        "mnist",
+        "MNIST",
+        _MNIST_SHAPE,
+        _DIGITS,
+        60_000,
+        10_000,
+        IdxFiles("MNIST", sha256=_MNIST_SHA256),
+        digest="822f3d9c088eb53d310c5ad9c2cb46840553fd3e49f42fd0b7e2a2ea4415d206",
+    ),
     DatasetSpec(
         "fashion-mnist",
         "Fashion-MNIST",
@@ -72,6 +84,15 @@ _SPECS = (
     ),
     DatasetSpec("kmnist", "KMNIST", _MNIST_SHAPE, _HIRAGANA, 60_000, 10_000, IdxFiles("KMNIST", gzip_md5=_KMNIST_MD5)),
     # 906: where the eighth contiguous sheet of digits begins.
-    DatasetSpec("digits", "digits", _MNIST_SHAPE, _DIGITS, 906, 891, "scikit-learn"),
+    DatasetSpec(
+        "digits",
+        "digits",
+        _MNIST_SHAPE,
+        _DIGITS,
+        906,
+        891,
+        "scikit-learn",
+        digest="d6f65a9d7f3a4f48d7c55e7437bf199c7166ac386e0283310dbdb6f8aa67fae1",
+    ),
 )
 DATASETS: Mapping[str, DatasetSpec] = {spec.key: spec for spec in _SPECS}

@@ -1,10 +1,12 @@
-"""A data set as arrays in one `.npz` file. `sources` makes it."""
+"""A data set as arrays in one `.npz` file, with a digest of them. `sources` makes it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
 
+from normreg.config.datasets import DATASETS, DatasetSpec
 from normreg.errors import DataError
 from normreg.models.description import IMAGE_SHAPE
 from normreg.utils.atomic import replacing
@@ -29,22 +31,30 @@ class Dataset:
 
 
 def save(dataset: Dataset, path: str | Path) -> None:
-    """Writes `dataset` to a compressed `.npz`, whole or not at all."""
+    """Writes `dataset` and its digest to a compressed `.npz`, whole or not at all."""
+    arrays = {f.name: getattr(dataset, f.name) for f in fields(dataset)}
     with replacing(path) as temporary:
-        np.savez_compressed(temporary, **{f.name: getattr(dataset, f.name) for f in fields(dataset)})
+        np.savez_compressed(temporary, **arrays, digest=np.array(dataset.digest()))
 
 
-def load(path: str | Path) -> Dataset:
-    """Reads what `save` wrote.
+def load(path: str | Path, name: str | None = None, specs: Mapping[str, DatasetSpec] = DATASETS) -> Dataset:
+    """Reads what `save` wrote, and compares its content with the digest in it.
+
+    Args:
+        path: the file.
+        name: a key of `specs`: the content is that data set's, where its digest is known. None: any data set.
+        specs: the data sets by name; the published ones, except in tests.
 
     Raises:
-        DataError: the file is missing, damaged or lacks an array, or an array is not as `Dataset` says.
+        DataError: the file is missing, damaged or lacks an array, an array is not as `Dataset` says, or the content
+            was changed after it was prepared or is another data set's.
     """
-    again = "Delete it and run the same command again."
+    again = "Delete it and run the same command again, which prepares it anew."
     height, width = IMAGE_SHAPE[1:]
     try:
         with np.load(path, allow_pickle=False) as arrays:
             dataset = Dataset(**{f.name: arrays[f.name] for f in fields(Dataset)})
+            recorded = str(arrays["digest"])
     except Exception as error:  # zip, zlib, numpy and OS errors alike: the file cannot be read
         raise DataError(f"{path}: cannot be read as a prepared data set ({error}). {again}") from error
     for split in ("train", "test"):
@@ -57,4 +67,15 @@ def load(path: str | Path) -> Dataset:
                 f"{path}: its {split} images and labels are {found}, expected uint8 (N, {height}, {width}) and uint8 "
                 f"(N,) of 0 to {largest}. {again}"
             )
+    digest = dataset.digest()
+    if recorded != digest:
+        raise DataError(
+            f"{path}: its images and labels are not those that were prepared: their digest is {digest[:12]}, the one "
+            f"recorded {ascii(recorded)[1:13]}. {again}"
+        )
+    known = specs[name].digest if name is not None and name in specs else None
+    if known and known != digest:
+        raise DataError(
+            f"{path}: its content is not that of {name}: digest {digest[:12]}, expected {known[:12]}. {again}"
+        )
     return dataset

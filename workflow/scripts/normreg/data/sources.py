@@ -68,6 +68,11 @@ def prepare(name: str, mnist_dir: str | None, cache: Path, specs: Mapping[str, D
         _complete(spec, spec.source, folder)
         remedy = "Delete it and run the same command again, which downloads it, or put the published file there."
         data, origin = _read_folder(spec, spec.source, folder, remedy), str(folder)
+    if spec.digest not in (None, data.digest()):
+        raise DataError(
+            f"{name}: the content from {origin} has digest {data.digest()[:12]}, expected {str(spec.digest)[:12]}. "
+            "Install the versions of requirements.lock and run the same command again."
+        )
     sizes = f"{len(data.train_labels)} train and {len(data.test_labels)} test images"
     log.info("%s: %s from %s, digest %s", name, sizes, origin, data.digest()[:12])
     return data

@@ -11,9 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from normreg.analysis import effects
+from normreg.analysis import effects, tables
 from normreg.analysis.quantities import CROSS_ENTROPY, PERCENT, POINTS, QUANTITIES, Quantity
 from normreg.analysis.verdicts import EffectVerdict, Level
+from normreg.config import identity
 from normreg.config.factors import FACTORS
 from normreg.errors import DataError
 from normreg.figures import style
@@ -28,25 +29,24 @@ _EFFECT: dict[str, Any] = {"marker": "D", "markersize": 7, "linestyle": "", "zor
 _PAIR: dict[str, Any] = {"marker": "o", "markersize": 4, "linestyle": "", "zorder": 4}
 
 
-def read(path: str | Path) -> pd.DataFrame:
-    """Reads the table of `normreg.analysis.effects.estimate`.
+def read(path: str | Path, study: str) -> pd.DataFrame:
+    """Reads the table of `normreg.analysis.effects.estimate`; `study` is the identity of its runs.
 
     Raises:
-        DataError: the file is unreadable, a column or number is missing or wrong, the quantities have different rows,
-            or there is no row to draw.
+        DataError: the file is unreadable or changed, it belongs to another study, a column or number is missing or
+            wrong, the quantities have different rows, or there is no row to draw.
     """
-    again = "Delete it and run the same command again."
-    try:
-        table = pd.read_csv(path)[effects.COLUMNS].astype(dict.fromkeys(_NUMBERS, float))
-    except (OSError, KeyError, ValueError, TypeError) as error:
-        raise DataError(f"{path}: cannot be read as effects ({type(error).__name__}: {error}). {again}") from error
+    again = identity.AGAIN
+    whole = tables.read_frame(path, tables.EFFECTS)
+    for found in whole["run"].unique():
+        identity.check(path, found, study)
+    table = whole[effects.COLUMNS].astype(dict.fromkeys(_NUMBERS, float))
     panels = [table[table["quantity"] == quantity] for quantity in effects.EFFECT_QUANTITIES]
     if panels[0].empty or any(not own[_ROWS].reset_index(drop=True).equals(_first(panels)) for own in panels):
         raise DataError(f"{path}: expected the same rows for each of {', '.join(effects.EFFECT_QUANTITIES)}. {again}")
-    numbers = table[_NUMBERS].to_numpy()
     known = table["factor"].isin(list(FACTORS)) & (table["verdict"].isna() | table["verdict"].isin(list(EffectVerdict)))
-    if np.isinf(numbers).any() or table[["strength", "pairs", "seeds", "difference"]].isna().any(axis=None):
-        raise DataError(f"{path}: holds a number that is missing or not finite. {again}")
+    if table["difference"].isna().any():
+        raise DataError(f"{path}: a difference is missing. {again}")
     if not known.all():
         raise DataError(f"{path}: holds an unknown factor or verdict. {again}")
     return table

@@ -1,14 +1,14 @@
 """What figures are drawn from: courses of a metric over the epochs, and saved predictions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from normreg.analysis import metrics, predictions
 from normreg.analysis.predictions import Predictions
+from normreg.config.identity import RunFacts
 from normreg.data import dataset as datasets
 from normreg.errors import DataError
 
@@ -58,18 +58,19 @@ class PredictedImages(Predictions):
         return int(self.wrong.sum())
 
 
-def read_courses(paths: Sequence[str | Path], runs: Sequence[Mapping[str, Any]], metric: str) -> list[Course]:
+def read_courses(paths: Sequence[str | Path], runs: Sequence[RunFacts], metric: str) -> list[Course]:
     """Reads `metric` of all runs and gathers the seeds of each condition, conditions in the order of `runs`.
 
     Args:
         paths: one `metrics.csv` per run.
-        runs: condition, penalty, norm and seed of each, in the same order.
+        runs: whose they are, in the same order.
         metric: a column of the tables.
 
     Raises:
-        DataError: a table cannot be read, or the seeds of one condition differ in their epochs.
+        DataError: a table cannot be read or is of another run, or the seeds of one condition differ in their epochs.
     """
-    tables = [metrics.read(path, [metric]) for path in paths]
+    facts = zip(paths, runs, strict=True)
+    tables = [metrics.read(path, [metric], run["identity"], run["epochs"]) for path, run in facts]
     courses = []
     for condition in dict.fromkeys(run["condition"] for run in runs):
         found = [(run, table) for run, table in zip(runs, tables, strict=True) if run["condition"] == condition]
@@ -85,16 +86,19 @@ def read_courses(paths: Sequence[str | Path], runs: Sequence[Mapping[str, Any]],
     return courses
 
 
-def read_predictions(path: str | Path, data: str | Path) -> PredictedImages:
+def read_predictions(path: str | Path, data: str | Path, name: str | None, run: str) -> PredictedImages:
     """Reads the `predictions.npz` at `path` and the images in `data` it was made from.
 
+    Args:
+        path: the predictions.
+        data: the prepared data set.
+        name: which it is, see `dataset.load`.
+        run: the identity of the run the predictions are read for.
+
     Raises:
-        DataError: a file cannot be read, or the predictions are not of this data.
+        DataError: a file cannot be read, or the predictions are of another run or not of this data.
     """
-    dataset = datasets.load(data)
-    found = predictions.load(path)
-    inside = bool(np.all((found.indices >= 0) & (found.indices < len(dataset.test_images))))
-    if not inside or not np.array_equal(dataset.test_labels[found.indices], found.labels):
-        raise DataError(f"{path}: was not made from the test images of {data}. Delete it and run again.")
+    dataset = datasets.load(data, name)
+    found = predictions.load(path, dataset.test_labels, run)
     names = tuple(str(name) for name in dataset.class_names)
-    return PredictedImages(found.logits, found.labels, found.indices, dataset.test_images[found.indices], names)
+    return PredictedImages(found.logits, found.labels, found.indices, dataset.test_images, names, engine=found.engine)

@@ -1,6 +1,5 @@
 """Published against measured values of a study: one row per condition, one panel per quantity."""
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +12,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from normreg.analysis import tables
 from normreg.analysis.published import SAME_CONFIGURATION_DIFFERED
 from normreg.analysis.quantities import CROSS_ENTROPY, PERCENT, QUANTITIES, Quantity
 from normreg.analysis.verdicts import Origin, PublishedVerdict
+from normreg.config import identity
 from normreg.config.factors import PENALTIES
 from normreg.errors import DataError
 from normreg.figures import style
@@ -56,32 +57,36 @@ class Pair:
         return "*" if readme else "", "†" if self.verdict is PublishedVerdict.OUTSIDE else ""
 
 
-def read(path: str | Path) -> list[Pair]:
+def read(path: str | Path, study: str) -> list[Pair]:
     """Reads the table of `normreg.analysis.published.compare`. Keeps the rows whose quantity has a panel, in order.
 
+    `study` is the identity of its runs.
+
     Raises:
-        DataError: the file is unreadable, a column is missing, a number is wrong, a penalty, an origin or a verdict is
+        DataError: the file is unreadable or changed, it belongs to another study, a penalty, an origin or a verdict is
             unknown, or there is no row to draw.
     """
+    columns = tables.read(path, tables.PUBLISHED)
+    for found in dict.fromkeys(columns["run"]):
+        identity.check(path, found, study)
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     try:
-        with open(path, newline="", encoding="utf-8") as file:
-            pairs = [_pair(row) for row in csv.DictReader(file) if row["quantity"] in PANELS]
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read as published values ({type(error).__name__}: {error}).") from error
+        pairs = [_pair(row) for row in rows if row["quantity"] in PANELS]
+    except ValueError as error:
+        raise DataError(f"{path}: cannot be read as published values: {error}. {identity.AGAIN}") from error
     if not pairs:
         raise DataError(f"{path}: no row with a quantity among {', '.join(PANELS)}.")
     return pairs
 
 
-def _pair(row: dict[str, str]) -> Pair:
-    published = float(row["published"]) if row["published"] else None
-    measured, low, high = (float(row[name]) for name in ("measured", "measured_low", "measured_high"))
-    if row["penalty"] not in PENALTIES or not np.isfinite([measured, low, high, published or 0]).all():
-        raise ValueError(f"{row['condition']}: a number that is not finite, or a penalty without a colour")
+def _pair(row: dict[str, Any]) -> Pair:
+    if row["penalty"] not in PENALTIES:
+        raise ValueError(f"{row['condition']} has a penalty without a colour, {row['penalty']}")
     names = row["condition"], row["penalty"], row["quantity"]
     origin = Origin(row["from"]) if row["from"] else None
     verdict = PublishedVerdict(row["verdict"]) if row["verdict"] else None
-    return Pair(*names, published, measured, low, high, int(row["seeds"]), origin, verdict)
+    measured, low, high = (row[name] for name in ("measured", "measured_low", "measured_high"))
+    return Pair(*names, row["published"], measured, low, high, row["seeds"], origin, verdict)
 
 
 @matplotlib.rc_context(style.RC)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from normreg.analysis import tables
 from normreg.models.build import build, layer_table
 from normreg.pages import html
-from normreg.utils.atomic import replacing
 
 
 def write(networks: Sequence[str], page: str | Path, csv: str | Path) -> None:
@@ -23,8 +23,7 @@ def write(networks: Sequence[str], page: str | Path, csv: str | Path) -> None:
     text = "Ghost batch normalisation has the same layers, shapes and parameters as batch normalisation (BatchNorm2d)."
     html.write_page(page, "Layers", [text], headings)
     table = pd.concat([frame.assign(network=name) for name, frame in frames.items()])
-    with replacing(csv) as temporary:
-        table.to_csv(temporary, index=False)
+    tables.write_frame(csv, tables.LAYERS, table)
 
 
 def _frame(network: str) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """Checkpoints: the weights of the last epoch with everything needed to know where they come from."""
 
 import io
+import json
 import platform
 import zipfile
 from collections.abc import Mapping
@@ -11,18 +12,29 @@ import numpy
 import torch
 from torch import nn
 
+from normreg.config import identity
 from normreg.config.condition import Condition
 from normreg.errors import DataError
 from normreg.models.build import build
 from normreg.utils.atomic import replacing
 
 _AGAIN = "Delete it and run the same command again: that run is trained anew."
+# What a checkpoint has to hold besides versions and whatever else its writer knows.
+_PARTS: dict[str, type] = {
+    "state_dict": dict,
+    "condition": dict,
+    "data_digest": str,
+    "seed": int,
+    "engine": str,
+    "run": str,
+}
 
 
 def save(path: str | Path, model: nn.Module, condition: Condition, provenance: Mapping[str, Any]) -> None:
-    """Writes state dict (on the CPU), resolved condition, versions and `provenance` (seed, data set, digest, device).
+    """Writes state dict (on the CPU), resolved condition, versions and `provenance`, plain data.
 
-    BN and GBN checkpoints of one network have the same keys and shapes; plain data only, so that `weights_only` loads.
+    `load` asks for `data_digest`, `seed`, `engine` and `run`, the run's identity, in the provenance. BN and GBN
+    checkpoints of one network have the same keys and shapes; plain data only, so that `weights_only` loads.
     """
     content = {
         "state_dict": {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()},
@@ -53,25 +65,30 @@ def load(path: str | Path) -> dict[str, Any]:
     except Exception as error:  # zip, pickle and OS errors alike: the file cannot be read
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(f"{path}: cannot be read as a checkpoint ({reason}). {_AGAIN}") from error
-    if not isinstance(content, dict) or not {"state_dict", "condition", "data_digest"} <= content.keys():
-        raise DataError(f"{path}: found no state_dict, condition and data_digest in it. {_AGAIN}")
-    return content
+    _check_parts(path, content)
+    return dict(content)
 
 
-def restore(path: str | Path, condition: Condition, data_digest: str, seed: int) -> nn.Sequential:
-    """The saved model, built as its condition says, in evaluation mode.
+def restore(
+    path: str | Path, condition: Condition, data_digest: str, seed: int, run: str | None = None
+) -> nn.Sequential:
+    """The saved model, built as its condition says, in evaluation mode; `run`, if given, is the identity it must have.
 
     Raises:
         DataError: the checkpoint is of another condition or seed, or was trained on other data than `data_digest`
             names, or its weights are not those of its network.
     """
     content = load(path)
-    saved = content["condition"] if isinstance(content["condition"], dict) else {}
+    if run is not None and identity.place_of(content["run"]) != identity.place_of(run):
+        identity.check(path, content["run"], run)
+    saved = content["condition"]
     parts = [(f"condition's {key}", saved.get(key), value) for key, value in condition.items()]
-    parts += [("data_digest", content["data_digest"], data_digest), ("seed", content.get("seed"), seed)]
+    parts += [("data_digest", content["data_digest"], data_digest), ("seed", content["seed"], seed)]
     for name, found, expected in parts:
         if found != expected:
             raise DataError(f"{path}: its {name} is {found}, expected {expected}. It comes from another run. {_AGAIN}")
+    if run is not None:
+        identity.check(path, content["run"], run)
     model = build(condition)
     try:
         model.load_state_dict(content["state_dict"])
@@ -81,6 +98,20 @@ def restore(path: str | Path, condition: Condition, data_digest: str, seed: int)
             f"{path}: its weights do not fit network {condition['network']} ({reason}). {_AGAIN}"
         ) from error
     return model.eval()
+
+
+def _check_parts(path: str | Path, content: object) -> None:
+    """Refuses what is no checkpoint of this project before anything in it is compared: `==` of tensors is a tensor."""
+    if not isinstance(content, dict):
+        raise DataError(f"{path}: found {type(content).__name__}, expected the parts {', '.join(_PARTS)}. {_AGAIN}")
+    for name, kind in _PARTS.items():
+        if type(content.get(name)) is not kind and not (kind is dict and isinstance(content.get(name), dict)):
+            found = f"is of type {type(content[name]).__name__}" if name in content else "is missing"
+            raise DataError(f"{path}: its {name} {found}, expected one of type {kind.__name__}. {_AGAIN}")
+    try:
+        json.dumps(content["condition"])
+    except (TypeError, ValueError, RecursionError) as error:
+        raise DataError(f"{path}: its condition holds something else than plain data. {_AGAIN}") from error
 
 
 def _check_sums(path: str | Path) -> None:

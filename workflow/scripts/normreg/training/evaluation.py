@@ -1,14 +1,13 @@
 """What a trained model says about the validation split, and how large its weights are."""
 
-import csv
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from normreg.analysis import tables
 from normreg.data.augmentation import normalise
-from normreg.utils.atomic import replacing
 
 BATCH = 250  # measured: larger batches fall out of the processor's cache
 THRESHOLDS = (1e-4, 1e-3, 1e-2)
@@ -30,13 +29,9 @@ def logits(model: nn.Module, images: np.ndarray) -> np.ndarray:
     return predict(model, torch.as_tensor(images).to(device)).cpu().numpy()
 
 
-def write_weights(model: nn.Module, path: str | Path) -> None:
-    """Writes `weight_rows` as CSV."""
-    rows = weight_rows(model)
-    with replacing(path) as temporary, open(temporary, "w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+def write_weights(model: nn.Module, path: str | Path, run: str) -> None:
+    """Writes `weight_rows` of a model of the run with the identity `run`."""
+    tables.write(path, tables.WEIGHTS, ({**row, "run": run} for row in weight_rows(model)))
 
 
 def weight_rows(model: nn.Module) -> list[dict[str, str | int | float]]:

@@ -1,11 +1,10 @@
 """The course of a training run: one row an epoch, written as `metrics.csv`."""
 
-import csv
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from normreg.utils.atomic import replacing
+from normreg.analysis import tables
 
 
 @dataclass(frozen=True)
@@ -26,10 +25,6 @@ class Epoch:
     seconds: float
 
 
-def write(epochs: Sequence[Epoch], path: str | Path) -> None:
-    """Writes `epochs` as CSV with a header, whole or not at all; numbers with eight significant digits."""
-    with replacing(path) as temporary, open(temporary, "w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow([field.name for field in fields(Epoch)])
-        for epoch in epochs:
-            writer.writerow([f"{value:.8g}" for value in astuple(epoch)])
+def write(epochs: Sequence[Epoch], path: str | Path, run: str) -> None:
+    """Writes `epochs` of the run with the identity `run`, whole or not at all; eight significant digits."""
+    tables.write(path, tables.METRICS, ({**asdict(epoch), "run": run} for epoch in epochs))

@@ -1,0 +1,140 @@
+"""Which run a file belongs to: what changes an identity, what does not, and what a stranger's file is told."""
+
+import numpy as np
+import pytest
+import torch
+
+from normreg.config import identity
+from normreg.config.datasets import DATASETS
+from normreg.data import dataset, digits
+from normreg.data.dataset import Dataset
+from normreg.errors import DataError
+from normreg.models.build import build
+from normreg.training import checkpoint
+
+RUN = "digits/x/l1-bn/seed0 0123456789abcdef"
+
+
+def test_an_identity_says_where_a_run_belongs_and_what_it_is(condition):
+    found = identity.identify("digits", "x", "l1-bn", condition(), 0)
+    assert identity.place_of(found) == "digits/x/l1-bn/seed0"
+    assert len(found.split()[1]) == 16
+    others = [
+        identity.identify("mnist", "x", "l1-bn", condition(), 0),
+        identity.identify("digits", "y", "l1-bn", condition(), 0),
+        identity.identify("digits", "x", "l2-bn", condition(), 0),
+        identity.identify("digits", "x", "l1-bn", condition(epochs=3), 0),
+        identity.identify("digits", "x", "l1-bn", condition(lambdas={"l1": 1e-5}), 0),
+        identity.identify("digits", "x", "l1-bn", condition(), 1),
+    ]
+    assert len({found.split()[1], *(other.split()[1] for other in others)}) == 7
+    turned = dict(reversed(condition().items()))
+    assert identity.identify("digits", "x", "l1-bn", turned, 0) == found
+
+
+def test_an_identity_stays_the_same_from_version_to_version(condition):
+    """Another value would refuse every result there is."""
+    assert identity.identify("digits", "x", "l1-bn", condition(), 0) == "digits/x/l1-bn/seed0 e94b9aa53ab5fa2b"
+
+
+def test_the_identity_of_a_table_is_of_all_its_runs():
+    runs = ["digits/x/l1-bn/seed0 a", "digits/x/l1-bn/seed1 b"]
+    assert identity.identify_all(runs).startswith("digits/x ")
+    assert len({identity.identify_all(runs), identity.identify_all(runs[:1]), identity.identify_all(runs[::-1])}) == 3
+
+
+@pytest.mark.parametrize("found", [None, 3, "", "somewhere", "\x1b[31m else"])
+def test_a_file_without_an_identity_is_one_printable_message(found):
+    with pytest.raises(DataError) as caught:
+        identity.check("m.csv", found, RUN)
+    assert str(caught.value).startswith("m.csv: ")
+    assert str(caught.value).isprintable()
+    assert str(caught.value).endswith("Delete it and run the same command again.")
+
+
+def test_the_first_look_tells_places_apart_and_leaves_the_rest_to_readers(tmp_path):
+    path, here = tmp_path / "m.csv", "digits/x/l1-bn/seed0"
+    for content in (None, b"", b"\xff", b"epoch\n1\n", f"run\n{here} a\n".encode()):
+        if content is not None:
+            path.write_bytes(content)
+        identity.check_first(path, f"{here} b", settings=False)
+    with pytest.raises(DataError, match=f"holds the run {here} under other settings"):
+        identity.check_first(path, f"{here} b", settings=True)
+    with pytest.raises(DataError, match=f"holds the run {here}, expected digits/y/l1-bn/seed0"):
+        identity.check_first(path, "digits/y/l1-bn/seed0 a", settings=False)
+
+
+# --- checkpoints
+
+
+@pytest.fixture
+def saved(condition, tmp_path):
+    known = {"data_digest": "d", "seed": 0, "engine": "torch", "run": RUN}
+    checkpoint.save(tmp_path / "c.pt", build(condition()), condition(), known)
+    return tmp_path / "c.pt"
+
+
+def test_a_checkpoint_of_another_run_says_whose_it_is(saved, condition):
+    checkpoint.restore(saved, condition(), "d", 0, RUN)
+    for other, said in (("y/l1-bn/seed0 0", ", expected digits/y/l1-bn/seed0"), ("x/l1-bn/seed0 0", " under other")):
+        with pytest.raises(DataError, match=rf"c\.pt: holds the run digits/x/l1-bn/seed0{said}"):
+            checkpoint.restore(saved, condition(), "d", 0, f"digits/{other}")
+
+
+@pytest.mark.parametrize("part", ["state_dict", "condition", "data_digest", "seed", "engine", "run"])
+@pytest.mark.parametrize("value", ["absent", torch.ones(2), [torch.ones(2)], None, True], ids=str)
+def test_a_checkpoint_with_a_part_less_or_of_another_type_is_one_message(saved, part, value):
+    content = torch.load(saved, weights_only=True)
+    content[part] = value
+    if isinstance(value, str):
+        del content[part]
+    torch.save(content, saved)
+    with pytest.raises(DataError, match=rf"c\.pt: its {part} .*Delete it and run the same command again") as caught:
+        checkpoint.load(saved)
+    assert str(caught.value).isprintable()
+
+
+def test_a_condition_that_holds_tensors_is_one_message(saved):
+    content = torch.load(saved, weights_only=True)
+    content["condition"]["epochs"] = torch.ones(2)
+    torch.save(content, saved)
+    with pytest.raises(DataError, match="its condition holds something else than plain data"):
+        checkpoint.load(saved)
+
+
+# --- data
+
+
+def permuted(data: Dataset) -> Dataset:
+    labels = np.random.default_rng(0).permutation(data.train_labels)
+    return Dataset(data.train_images, labels, data.test_images, data.test_labels, data.class_names)
+
+
+def test_labels_permuted_after_preparation_are_refused(blobs, tmp_path):
+    arrays = {**vars(permuted(blobs)), "digest": np.array(blobs.digest())}
+    np.savez(tmp_path / "d.npz", **arrays)
+    for name in (None, "kmnist", "digits"):
+        with pytest.raises(DataError, match=r"d\.npz: its images and labels are not those that were prepared"):
+            dataset.load(tmp_path / "d.npz", name)
+
+
+def test_data_with_a_digest_of_its_own_is_not_a_data_set_that_is_known(tmp_path):
+    data = digits.load()
+    dataset.save(data, tmp_path / "digits.npz")
+    assert dataset.load(tmp_path / "digits.npz", "digits").digest() == data.digest()
+    dataset.save(permuted(data), tmp_path / "digits.npz")
+    with pytest.raises(
+        DataError, match=r"digits\.npz: its content is not that of digits: digest .* expected d6f65a9d7f3a"
+    ):
+        dataset.load(tmp_path / "digits.npz", "digits")
+    dataset.load(tmp_path / "digits.npz", "kmnist")  # no data at hand to know its digest by
+
+
+def test_prepared_data_without_a_digest_is_refused(blobs, tmp_path):
+    np.savez(tmp_path / "d.npz", **vars(blobs))
+    with pytest.raises(DataError, match=r"d\.npz: cannot be read as a prepared data set .*digest"):
+        dataset.load(tmp_path / "d.npz")
+
+
+def test_the_embedded_digits_have_their_known_digest():
+    assert digits.load().digest() == DATASETS["digits"].digest

@@ -1,0 +1,82 @@
+"""CSVs: what is written comes back as it was, whatever a condition is called."""
+
+import io
+
+import pandas as pd
+import pytest
+
+from normreg.analysis import effects, published, tables
+from normreg.analysis.contrasts import Contrast
+from normreg.analysis.effects import EFFECT_QUANTITIES
+from normreg.errors import DataError
+from normreg.training import evaluation, history
+
+NAMES = ["null", "nan", "001", "1e5", "true", "none-bn"]
+
+
+def rows_of(table, names):
+    """A row a name, with it in every column of text."""
+    values = {str: lambda name: name, int: lambda name: len(name), float: lambda name: len(name) / 4}
+    return [{column: values[kind](name) for column, kind in table.columns.items()} for name in names]
+
+
+@pytest.mark.parametrize("table", [tables.METRICS, tables.WEIGHTS, tables.SUMMARY, tables.EFFECTS, tables.PUBLISHED])
+def test_names_that_look_like_numbers_or_nothing_come_back(tmp_path, table):
+    rows = rows_of(table, NAMES)
+    tables.write(tmp_path / "t.csv", table, rows)
+    columns = tables.read(tmp_path / "t.csv", table)
+    assert [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)] == rows
+    frame = tables.read_frame(tmp_path / "t.csv", table)
+    assert frame.to_dict("records") == rows
+    tables.write_frame(tmp_path / "again.csv", table, frame)
+    assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "t.csv").read_bytes()
+
+
+def test_names_that_look_like_numbers_reach_effects_and_published_values(tmp_path):
+    """From a summary on disk: `null` against `001`, where a guessing reader loses the one and renames the other."""
+    rows = [
+        row | dict.fromkeys(EFFECT_QUANTITIES, value) | {"seed": 0, "run": "r"}
+        for row, value in zip(rows_of(tables.SUMMARY, ["null", "001"]), (90.0, 92.0), strict=True)
+    ]
+    tables.write(tmp_path / "summary.csv", tables.SUMMARY, [row | {"engine": "torch"} for row in rows])
+    summary = tables.read_frame(tmp_path / "summary.csv", tables.SUMMARY)
+    table = effects.estimate([Contrast("L1", 1e-5, "null", "001")], summary)
+    assert table["difference"].tolist() == [2.0, 2.0]
+    compared = published.compare({"001": {"from": "readme", "last5_accuracy": 91.0}}, summary)
+    assert compared.set_index(["condition", "quantity"]).loc[("001", "last5_accuracy"), "difference"] == 1.0
+
+
+def test_what_is_unknown_is_an_empty_cell_and_only_where_it_may_be(tmp_path):
+    (row,) = rows_of(tables.EFFECTS, ["x"])
+    unknown = row | {"low": None, "high": float("nan"), "verdict": None}
+    tables.write_frame(tmp_path / "t.csv", tables.EFFECTS, pd.DataFrame([unknown]))
+    plain = pd.read_csv(io.StringIO((tmp_path / "t.csv").read_text()))
+    assert plain[["low", "high", "verdict"]].isna().all(axis=None)
+    columns = tables.read(tmp_path / "t.csv", tables.EFFECTS)
+    assert (columns["low"], columns["high"], columns["verdict"]) == ([None], [None], [None])
+    for wrong in ({"strength": None}, {"low": float("inf")}, {"factor": ""}, {"seeds": float("nan")}):
+        with pytest.raises(ValueError, match=f"column {next(iter(wrong))} cannot hold"):
+            tables.write(tmp_path / "t.csv", tables.EFFECTS, [row | wrong])
+    with pytest.raises(ValueError, match="a row has the columns"):
+        tables.write(tmp_path / "t.csv", tables.EFFECTS, [{"factor": "L1"}])
+
+
+def test_texts_may_hold_commas_quotes_and_lines(tmp_path):
+    (row,) = rows_of(tables.PUBLISHED, ['a, "b"\nc; 数'])
+    tables.write(tmp_path / "t.csv", tables.PUBLISHED, [row])
+    assert tables.read(tmp_path / "t.csv", tables.PUBLISHED)["note"] == ['a, "b"\nc; 数']
+
+
+def test_a_missing_file_and_one_that_is_no_text_are_one_message(tmp_path):
+    for content, said in ((None, "No such file"), (b"\xff\xfe", "utf-8"), (b"\x00" * 9, "columns are|NUL")):
+        if content is not None:
+            (tmp_path / "t.csv").write_bytes(content)
+        with pytest.raises(DataError, match=rf"t\.csv: cannot be read as metrics: .*({said}).*Delete it and run"):
+            tables.read(tmp_path / "t.csv", tables.METRICS)
+
+
+def test_tables_name_what_training_and_evaluation_write():
+    assert list(tables.METRICS.columns) == [*history.Epoch.__annotations__, "run"]
+    shares = [f"share_below_{threshold:g}" for threshold in evaluation.THRESHOLDS]
+    assert list(tables.WEIGHTS.columns) == ["parameter", "elements", "l1", "l2_squared", *shares, "run"]
+    assert list(tables.EFFECTS.columns) == [*effects.COLUMNS, "run"]

@@ -1,0 +1,226 @@
+"""Every CSV of the workflow: its columns, what a cell of each holds, and the one way to write and to read it.
+
+A cell is a text, a whole number or a number, as declared; nothing is guessed from its letters, so that a condition may
+be called `null` or `001`. Only cells of columns named in `may_be_empty` are ever empty. Tables that jobs read end with
+a column `digest`, the same in every row: a digest of all other cells, because a changed digit is still a number.
+"""
+
+import csv
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from normreg.analysis.quantities import EPOCH_QUANTITIES
+from normreg.config.identity import AGAIN
+from normreg.errors import DataError
+from normreg.utils.atomic import replacing
+from normreg.utils.digests import sha256
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_DIGEST, _DIGITS, _SHOWN = "digest", 16, 40
+
+
+@dataclass(frozen=True)
+class Table:
+    """A kind of CSV.
+
+    Attributes:
+        name: in messages.
+        columns: by name and in order, `str`, `int` or `float`. A column `run` holds identities.
+        may_be_empty: columns with cells for what is unknown.
+        digits: significant ones of a float; None: all.
+        sealed: whether it has the column `digest`.
+    """
+
+    name: str
+    columns: Mapping[str, type]
+    may_be_empty: frozenset[str] = frozenset()
+    digits: int | None = 6
+    sealed: bool = True
+
+    @property
+    def heading(self) -> list[str]:
+        """The first line."""
+        return [*self.columns, *([_DIGEST] if self.sealed else [])]
+
+
+def _of(kind: type, *names: str) -> dict[str, type]:
+    return dict.fromkeys(names, kind)
+
+
+_WHO = _of(str, "condition", "penalty", "norm")
+_SHARES = ("share_below_0.0001", "share_below_0.001", "share_below_0.01")
+_RUN_ACCURACIES = ("final_accuracy", "best_accuracy")
+_RUN_LOSSES = ("final_loss", "best_loss", "last5_loss", "train_accuracy", "generalization_gap")
+_MEASURED = ("published", "measured", "measured_low", "measured_high")
+
+METRICS = Table("metrics", _of(int, "epoch") | _of(float, *EPOCH_QUANTITIES) | _of(str, "run"), digits=8)
+WEIGHTS = Table(
+    "sizes of weights",
+    _of(str, "parameter") | _of(int, "elements") | _of(float, "l1", "l2_squared", *_SHARES) | _of(str, "run"),
+    digits=None,
+)
+SUMMARY = Table(
+    "a summary",
+    _WHO
+    | _of(int, "seed", "parameters", "epochs")
+    | _of(float, *_RUN_ACCURACIES)
+    | _of(int, "best_epoch")
+    | _of(float, "last5_accuracy")
+    | _of(int, "mistakes")
+    | _of(float, *_RUN_LOSSES)
+    | _of(int, "first_epoch_at_99.4")
+    | _of(str, "engine")
+    | _of(float, "seconds", "images_per_second")
+    | _of(str, "run"),
+    may_be_empty=frozenset({"first_epoch_at_99.4"}),
+)
+EFFECTS = Table(
+    "effects",
+    _of(str, "level", "factor")
+    | _of(float, "strength")
+    | _of(int, "pairs")
+    | _of(str, "without", "with", "quantity")
+    | _of(int, "seeds")
+    | _of(float, "difference", "low", "high", "p", "p_adjusted")
+    | _of(str, "verdict", "run"),
+    may_be_empty=frozenset({"without", "with", "difference", "low", "high", "p", "p_adjusted", "verdict"}),
+)
+PUBLISHED = Table(
+    "published values",
+    _WHO
+    | _of(str, "quantity")
+    | _of(float, *_MEASURED)
+    | _of(int, "seeds")
+    | _of(float, "difference")
+    | _of(str, "verdict", "from", "note", "run"),
+    may_be_empty=frozenset({"published", "difference", "verdict", "from", "note"}),
+)
+_LAST_FIVE_QUANTITIES = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
+LAST_FIVE = Table(
+    "last five epochs",
+    _of(str, "condition") | _of(int, "seed", "epoch") | _of(float, *_LAST_FIVE_QUANTITIES),
+    sealed=False,
+)
+LAYERS = Table(
+    "layers",
+    _of(str, "layer", "type", "output shape") | _of(int, "parameters") | _of(str, "network"),
+    sealed=False,
+)
+
+
+def write(path: str | Path, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Writes `rows`, which have the table's columns and no others, whole or not at all.
+
+    Raises:
+        ValueError: other columns, or a cell that is missing or not finite where it must not: an error of ours.
+    """
+    cells = [list(table.columns)]
+    for row in rows:
+        if row.keys() != table.columns.keys():
+            raise ValueError(f"{path}: a row has the columns {list(row)}, expected {list(table.columns)}")
+        cells.append([_write_cell(table, name, row[name]) for name in table.columns])
+    if table.sealed:
+        seal = _seal(cells)
+        cells = [table.heading, *([*row, seal] for row in cells[1:])]
+    with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(cells)
+
+
+def write_frame(path: str | Path, table: Table, frame: "pd.DataFrame", run: str | None = None) -> None:
+    """`write` for a data frame, with `run` as its column `run` if it is given."""
+    columns = frame.astype(object).where(frame.notna(), None).to_dict("list")
+    if run is not None:
+        columns["run"] = [run] * len(frame)
+    rows = zip(*columns.values(), strict=True)
+    write(path, table, (dict(zip(columns, row, strict=True)) for row in rows))
+
+
+def read(path: str | Path, table: Table) -> dict[str, list[Any]]:
+    """The columns of a file that `write` has written; None in empty cells.
+
+    Raises:
+        DataError: unreadable, other columns, no row, a cell that is not what its column holds, or a content that was
+            changed after it was written.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            rows = list(csv.reader(file, strict=True))
+    except OSError as error:
+        raise _refusal(path, table, str(error.strerror)) from error
+    except (csv.Error, ValueError) as error:  # ValueError: not UTF-8
+        raise _refusal(path, table, str(error)) from error
+    if not rows or rows[0] != table.heading:
+        found = _show(", ".join(rows[0])) if rows else "nothing"
+        raise _refusal(path, table, f"its columns are {found}, expected {', '.join(table.heading)}")
+    if len(rows) == 1:
+        raise _refusal(path, table, "it has no row")
+    for line, row in enumerate(rows[1:], start=2):
+        if len(row) != len(table.heading):
+            raise _refusal(path, table, f"row {line} has {len(row)} cells, expected {len(table.heading)}")
+    columns = dict(zip(table.heading, map(list, zip(*rows[1:], strict=True)), strict=True))
+    values = {name: [_read_cell(path, table, name, cell) for cell in columns[name]] for name in table.columns}
+    if table.sealed and set(columns[_DIGEST]) != {_seal([row[:-1] for row in rows])}:
+        raise _refusal(path, table, "its content was changed after it was written")
+    return values
+
+
+def read_frame(path: str | Path, table: Table) -> "pd.DataFrame":
+    """`read` as a data frame: text as objects, whole numbers as int64 (Int64 where empty ones are allowed)."""
+    import pandas as pd
+
+    columns = {}
+    for name, values in read(path, table).items():
+        optional = name in table.may_be_empty
+        kinds = {str: "object", int: "Int64" if optional else "int64", float: "float64"}
+        columns[name] = pd.Series(values, dtype=kinds[table.columns[name]])
+    return pd.DataFrame(columns)
+
+
+def _write_cell(table: Table, name: str, value: Any) -> str:
+    kind = table.columns[name]
+    if value is None or (kind is not str and not math.isfinite(value)) or (kind is str and not value):
+        if name not in table.may_be_empty or (value is not None and not (kind is str or math.isnan(value))):
+            raise ValueError(f"{table.name}: column {name} cannot hold {value!r}")
+        return ""
+    if kind is str:
+        return str(value)
+    if kind is int:
+        return str(int(value))
+    return repr(float(value)) if table.digits is None else f"{value:.{table.digits}g}"
+
+
+def _read_cell(path: str | Path, table: Table, name: str, cell: str) -> str | int | float | None:
+    kind = table.columns[name]
+    if not cell:
+        if name in table.may_be_empty:
+            return None
+        raise _refusal(path, table, f"column {name} has an empty cell")
+    if kind is str:
+        return cell
+    try:
+        value: int | float = kind(cell)
+    except ValueError as error:
+        raise _refusal(path, table, f"column {name} holds {_show(cell)}, expected a number") from error
+    if not math.isfinite(value):
+        raise _refusal(path, table, f"column {name} holds {_show(cell)}, which is not a finite number")
+    return value
+
+
+def _seal(rows: Sequence[Sequence[str]]) -> str:
+    """A digest of all cells, wherever their quotes and line ends."""
+    return sha256(json.dumps([list(row) for row in rows]).encode())[:_DIGITS]
+
+
+def _refusal(path: str | Path, table: Table, reason: str) -> DataError:
+    return DataError(f"{path}: cannot be read as {table.name}: {reason}. {AGAIN}")
+
+
+def _show(text: str) -> str:
+    """A cell in one printable line."""
+    return ascii(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}...")
