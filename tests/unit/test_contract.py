@@ -15,6 +15,7 @@ import tape
 import torch
 import yaml
 
+from normreg.data.batches import batch_bounds
 from normreg.engines import contract, select
 from normreg.engines.contract import DataFacts
 from normreg.engines.cudagraph import contract as cudagraph
@@ -236,6 +237,38 @@ def test_facts_are_those_of_the_data(blobs):
     assert DataFacts.of(blobs) == DataFacts(50, (28, 28), 10)
     wide = replace(blobs, train_images=blobs.train_images[:, :, :20], class_names=blobs.class_names[:4])
     assert DataFacts.of(wide) == DataFacts(50, (28, 20), 4)
+
+
+# --- the counter of dropout masks
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "dropout", "reason"),
+    [
+        (2, 0.1, "key 'batch_size': 2 makes dropout masks repeat within an epoch"),
+        (3, 0.1, "key 'batch_size': 3 makes dropout masks repeat within an epoch"),
+        (4, 0.1, None),
+        (64, 0.1, None),
+        (2, 0.0, None),
+    ],
+)
+def test_masks_that_would_repeat_within_an_epoch_go_to_pytorch(condition, batch_size, dropout, reason):
+    """The counter has 32 bits. By hand: a block of satyajitghana takes 14,830 words of 16 numbers each. 20,000 steps of
+    three images take 1.10 times 2**32, 15,000 steps of four images take 0.83 times."""
+    chosen = condition(network="satyajitghana", batch_size=batch_size, dropout=dropout)
+    choice = select.choose("numba", chosen, DATA, "cpu")
+    assert choice == (("torch", f"not numba: {reason}") if reason else ("numba", ""))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(("images", "batch_size"), [(50, 16), (49, 16), (33, 16), (50, 7), (50, 2), (3, 2), (37, 18)])
+def test_an_epoch_takes_no_more_numbers_than_is_said(name, images, batch_size):
+    """Step by step, with a last batch of one image in the batch before it."""
+    network_stages, taken = make_stages(NETWORKS[name]), 0
+    for start, stop in batch_bounds(images, batch_size):
+        blocks = math.ceil((stop - start) / 16)
+        taken += sum(16 * math.ceil(blocks * s.outputs * s.size**2 / 2) for s in network_stages if s.dropout)
+    assert taken <= numba_cpu.mask_numbers(network_stages, images, batch_size) <= 2 * taken
 
 
 # --- networks

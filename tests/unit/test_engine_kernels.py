@@ -4,12 +4,15 @@ A batch of one block keeps what each kernel read and wrote in memory, so that ea
 hides in another. Whole networks and larger batches follow.
 """
 
+import math
+
 import numpy as np
 import pytest
 import torch
 from engine_helpers import crop, images_of, make_engine, make_model, masks_of, random_batch
 from torch.nn import functional as F
 
+from normreg.engines.numba_cpu.network import Batch
 from normreg.engines.numba_cpu.stages import AVERAGE_POOL, MAX_POOL
 from normreg.engines.numba_cpu.tiles import AVX2, AVX512
 from normreg.models.layers import GhostBatchNorm2d
@@ -163,3 +166,29 @@ def test_pooling_takes_the_first_of_equals(kernel_cache):
     above = images_of(own["gradient"], 16, stage.outputs, stage.pooled)
     assert above.abs().max() > 0
     assert not torch.equal(local[..., ::2, ::2], local[..., 1::2, 1::2])
+
+
+def deviation_error(network, ratio):
+    """The largest relative error of a ghost batch's standard deviation where mean / standard deviation is `ratio`.
+
+    The first convolution copies images whose pixels have that mean, and standard deviation 1. The truth is of the
+    engine's own output, in double precision and two passes.
+    """
+    stage, own = network.stages[0], network.buffers[0]
+    network.pixels[:] = ratio + (np.arange(256) - 127.5) / math.sqrt((256**2 - 1) / 12)
+    own["weight"].reshape(stage.outputs, -1)[:] = np.eye(9)[4]
+    images = np.random.default_rng(0).integers(0, 256, (64, 784)).astype(np.uint8)
+    network.train(Batch(images, np.zeros(64, np.int64), 4), key=0, totals=np.zeros(2))
+    output = images_of(own["output"], 64, stage.outputs, stage.size)
+    expected = torch.stack([output[s::4].transpose(0, 1).flatten(1).std(1, correction=0) for s in range(4)], dim=1)
+    found = torch.tensor(own["rstd"][:, :4]) ** -2 - 1e-5
+    return (found.clamp(min=0).sqrt() / expected - 1).abs().max().item()
+
+
+@pytest.mark.parametrize(("ratio", "bound"), [(1, 1e-6), (10, 5e-5), (50, 1e-3), (100, 5e-3)])
+def test_standard_deviations_are_as_exact_as_the_documentation_says(ratio, bound, kernel_cache, root):
+    """Sums of one pass in single precision: digits go with the square of mean / standard deviation."""
+    assert deviation_error(make_engine("gilf641", 64, kernel_cache), ratio) < bound
+    mantissa, _, power = f"{bound:.0e}".partition("e-0")
+    stands = f"| {ratio} | {'' if mantissa == '1' else f'{mantissa} x '}1e-{power} |"
+    assert stands in (root / "docs/engine.md").read_text(encoding="utf-8"), stands

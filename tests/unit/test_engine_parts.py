@@ -1,18 +1,12 @@
-"""The engine's parts without a network: tiles, stages, dropout masks, the SGD step, the cache of compiled kernels."""
+"""The engine's parts without a network: tiles, stages, dropout masks, the SGD step."""
 
 import math
-import os
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from scipy import stats
 
-from normreg.engines import select
 from normreg.engines.numba_cpu import kernels
 from normreg.engines.numba_cpu.errors import UnsupportedError
 from normreg.engines.numba_cpu.stages import make_stages
@@ -159,22 +153,3 @@ def test_step_equals_pytorch(shared, scope, lambdas, momentum, nesterov):
         assert found == pytest.approx(0.0 if expected is None else expected.item(), rel=1e-5)
     after = torch.cat([p.detach().reshape(-1) for p in model.parameters()]).numpy()
     np.testing.assert_allclose(weights, after, rtol=1e-5, atol=1e-6)
-
-
-# --- the cache
-
-
-def test_a_copied_cache_needs_no_compiling(shared, kernel_cache, tmp_path):
-    """In another process and at another place, with new modification times: numba adds no file."""
-    copy = tmp_path / "moved"
-    shutil.copytree(kernel_cache, copy, copy_function=shutil.copy, ignore=shutil.ignore_patterns("network_*", ".*"))
-    files = {path: path.read_bytes() for path in copy.rglob("*.nb*")}
-    assert files
-    code = (
-        "import sys, pathlib\n"
-        "from normreg.engines.numba_cpu import kernels\n"
-        "kernels.load_shared(pathlib.Path(sys.argv[1]))"
-    )
-    environment = {**os.environ, "PYTHONPATH": str(Path(select.__file__).parents[2])}
-    subprocess.run([sys.executable, "-c", code, str(copy)], env=environment, check=True)
-    assert {path: path.read_bytes() for path in copy.rglob("*.nb*")} == files

@@ -116,6 +116,29 @@ def test_running_statistics_of_one_step_by_hand() -> None:
     assert layer.running_var.item() == pytest.approx(0.75 * 1 + 0.25 * (2 + 18) / 2)
 
 
+@pytest.mark.parametrize("splits", [1, 2, 4])
+def test_without_momentum_running_statistics_are_the_average_of_all_batches(splits: int) -> None:
+    """As of `torch.nn.BatchNorm2d(momentum=None)` on each ghost batch; evaluation in between changes nothing."""
+    ours = GhostBatchNorm2d(CHANNELS, splits, momentum=None)
+    parts = [nn.BatchNorm2d(CHANNELS, momentum=None) for _ in range(splits)]
+    for step in range(5):
+        x = torch.randn(8, CHANNELS, 4, 5) * (step + 1) + step
+        ours.train()(x)
+        ours.eval()(x)
+        for s, part in enumerate(parts):
+            part(x[s::splits])
+        torch.testing.assert_close(ours.running_mean, torch.stack([p.running_mean for p in parts]).mean(0))
+        torch.testing.assert_close(ours.running_var, torch.stack([p.running_var for p in parts]).mean(0))
+        assert ours.num_batches_tracked == parts[0].num_batches_tracked == step + 1
+
+
+def test_momentum_zero_keeps_running_statistics() -> None:
+    layer = GhostBatchNorm2d(CHANNELS, 2, momentum=0.0)
+    layer(torch.randn(8, CHANNELS, 2, 2))
+    assert layer.running_mean.tolist() == [0.0] * CHANNELS
+    assert layer.running_var.tolist() == [1.0] * CHANNELS
+
+
 def test_eps_and_momentum_default_to_those_of_batch_norm() -> None:
     layer, theirs = GhostBatchNorm2d(1, 2), nn.BatchNorm2d(1)
     assert (layer.eps, layer.momentum) == (theirs.eps, theirs.momentum) == (1e-5, 0.1)

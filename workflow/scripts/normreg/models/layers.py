@@ -36,13 +36,14 @@ class GhostBatchNorm2d(nn.BatchNorm2d):
         num_features: channels C.
         num_splits: number of ghost batches in a batch; 1 is ordinary batch normalisation.
         eps: added to the variance.
-        momentum: weight of the new batch in the running statistics.
+        momentum: weight of the new batch in the running statistics; None is their average over all batches so far, as
+            in PyTorch.
 
     Raises:
         ValueError: `num_splits` is less than 1. In training, PyTorch raises it if a channel has a single value.
     """
 
-    def __init__(self, num_features: int, num_splits: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
+    def __init__(self, num_features: int, num_splits: int, eps: float = 1e-5, momentum: float | None = 0.1) -> None:
         if num_splits < 1:
             raise ValueError(f"num_splits is {num_splits}; expected a whole number of at least 1")
         super().__init__(num_features, eps=eps, momentum=momentum)
@@ -63,6 +64,8 @@ class GhostBatchNorm2d(nn.BatchNorm2d):
         assert self.num_batches_tracked is not None
         batch, channels, height, width = input.shape
         running_mean, running_var = self.running_mean.repeat(splits), self.running_var.repeat(splits)
+        self.num_batches_tracked.add_(1)
+        share = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
         # Row k of this view holds samples k*splits ... k*splits + splits-1. So channel block s is ghost batch s.
         output = F.batch_norm(
             input.reshape(batch // splits, splits * channels, height, width),
@@ -71,13 +74,12 @@ class GhostBatchNorm2d(nn.BatchNorm2d):
             self.weight.repeat(splits),
             self.bias.repeat(splits),
             training=True,
-            momentum=self.momentum or 0.0,
+            momentum=share,
             eps=self.eps,
         )
         with torch.no_grad():
             self.running_mean.copy_(running_mean.view(splits, channels).mean(0))
             self.running_var.copy_(running_var.view(splits, channels).mean(0))
-            self.num_batches_tracked.add_(1)
         return output.view(batch, channels, height, width)
 
     def extra_repr(self) -> str:  # noqa: D102  as in torch.nn

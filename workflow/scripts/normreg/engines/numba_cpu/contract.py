@@ -1,6 +1,6 @@
 """What the engine implements. Imports no numba, so that the question can be asked before anything is compiled."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from normreg.engines.contract import (
@@ -18,9 +18,12 @@ from normreg.engines.contract import (
     whole,
 )
 from normreg.engines.numba_cpu.errors import UnsupportedError
-from normreg.engines.numba_cpu.stages import IMAGE_SIZE, make_stages
+from normreg.engines.numba_cpu.stages import IMAGE_SIZE, Stage, make_stages
+from normreg.engines.numba_cpu.tiles import LANES
 from normreg.models.description import CLASSES
 from normreg.models.networks import NETWORKS
+
+MASK_NUMBERS = 2**32  # the counter of dropout masks is a word of 32 bits
 
 CONTRACT = keys(
     {
@@ -48,18 +51,33 @@ CONTRACT = keys(
 
 def supports(condition: Mapping[str, Any], data: DataFacts) -> str | None:
     """Why the engine cannot train this condition on such data; None if it can, on a processor that it can use."""
-    reason = unknown(condition, CONTRACT)
+    reason = unknown(condition, CONTRACT) or _unfit(data)
     if reason is not None:
         return reason
+    try:
+        stages = make_stages(NETWORKS[condition["network"]])
+    except UnsupportedError as error:
+        return str(error)
+    if condition["dropout"] and mask_numbers(stages, data.train_images, condition["batch_size"]) > MASK_NUMBERS:
+        return f"key 'batch_size': {condition['batch_size']} makes dropout masks repeat within an epoch"
+    return None
+
+
+def _unfit(data: DataFacts) -> str | None:
     if data.train_images < 2:
         return "a single training image"
     if data.shape != (IMAGE_SIZE, IMAGE_SIZE) or data.classes > CLASSES:
         return f"images of {data.shape} in {data.classes} classes"
-    try:
-        make_stages(NETWORKS[condition["network"]])
-    except UnsupportedError as error:
-        return str(error)
     return None
+
+
+def mask_numbers(stages: Sequence[Stage], images: int, batch_size: int) -> int:
+    """How many numbers of the counter of dropout masks an epoch takes, at most.
+
+    A block of 16 images has masks for all of them, however few images are in it.
+    """
+    steps, blocks = -(-images // batch_size), -(-batch_size // LANES)
+    return steps * sum(stage.mask_words(blocks) * LANES for stage in stages if stage.dropout)
 
 
 def lacking() -> str | None:

@@ -18,10 +18,9 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from normreg.engines.numba_cpu.tiles import Run, Tiles
+from normreg.engines.numba_cpu.tiles import LANES, Run, Tiles
 from normreg.engines.numba_cpu.vectors import (
     FLOAT,
-    LANES,
     VECTOR,
     ZERO,
     data_pointer,

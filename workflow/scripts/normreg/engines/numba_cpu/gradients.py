@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from normreg.engines.numba_cpu.stages import MAX_POOL
+from normreg.engines.numba_cpu.tiles import LANES
 from normreg.engines.numba_cpu.transfer import Link, Sizes, inlined
 from normreg.engines.numba_cpu.vectors import (
-    LANES,
     add,
     fma,
     keep,

@@ -6,7 +6,8 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-from normreg.engines.numba_cpu.vectors import HALVES, LANES, WORD, WORDS, spread
+from normreg.engines.numba_cpu.tiles import LANES
+from normreg.engines.numba_cpu.vectors import HALVES, WORD, WORDS, spread
 
 compiled = njit(error_model="numpy")
 

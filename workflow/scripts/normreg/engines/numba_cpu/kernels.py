@@ -1,22 +1,27 @@
 """Compiled kernels from the cache, or into it.
 
-The cache is a folder of generated modules, each with numba's compiled code beside it. A module's name holds a digest of
-its source and of the engine's, so that nothing outdated is ever loaded; numba itself distinguishes processors.
+The cache is a folder with one file a generated module, see `compiled`. The file's name holds a digest of all that the
+machine code in it depends on: source, engine, compiler and processor. So nothing outdated and nothing of another
+processor is ever loaded.
 """
 
-import importlib.util
+import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import ModuleType
 
 import llvmlite
 import llvmlite.binding
 import numba
+from numba.core.registry import cpu_target
 
 from normreg.engines.numba_cpu import (
     codegen,
+    compiled,
     convolution,
     gradients,
     images,
@@ -29,9 +34,10 @@ from normreg.engines.numba_cpu import (
 )
 from normreg.engines.numba_cpu.stages import Stage
 from normreg.engines.numba_cpu.tiles import Registers, choose_registers
-from normreg.utils.atomic import replacing
 from normreg.utils.digests import sha256
 from normreg.utils.locks import exclusive
+
+log = logging.getLogger("normreg")
 
 # Imported here for the digest, and so that training has them among its inputs: only generated code calls them.
 _COMPILED = (
@@ -46,7 +52,8 @@ _COMPILED = (
     vectors,
     weight_gradient,
 )
-_SOURCE_TIME = 1_000_000_000  # seconds; numba discards code whose source has another time, and copying changes times
+_SOURCE_TIME = 1_000_000_000  # seconds; some versions of numba discard code whose source has another time
+_imported: dict[Path, ModuleType] = {}  # by the path of its compiled code
 
 
 def processor() -> Registers:
@@ -69,37 +76,65 @@ def load_network(stages: Sequence[Stage], registers: Registers, cache: Path) -> 
 
 
 def _module(kind: str, source: str, cache: Path) -> ModuleType:
-    name = f"{kind}_{_digest(source)}"
-    known = sys.modules.get(name)
-    if known is not None and known.__file__ == str(cache / f"{name}.py"):
-        return known
-    complete = cache / f"{name}.complete"
-    if complete.exists():
-        return _load(name, source, cache)
-    with exclusive(cache / f".{name}.lock", "compilation of the kernels"):
-        module = _load(name, source, cache)
-        complete.touch()
+    path = cache / f"{kind}_{_digest(source)}.kernels"
+    if path not in _imported:
+        files = compiled.read(path)
+        _imported[path] = _make(path, source) if files is None else _import(path.stem, source, files)[0]
+    return _imported[path]
+
+
+def _make(path: Path, source: str) -> ModuleType:
+    """Compiles the module into `path`, unless another process has just done it."""
+    with exclusive(path.with_name(f".{path.stem}.lock"), "compilation of the kernels"):
+        files = compiled.read(path)
+        if files is not None:
+            return _import(path.stem, source, files)[0]
+        if path.exists():
+            log.warning("%s is damaged: not loaded, its kernels are compiled again", path)
+        else:
+            log.info("compiling kernels into %s", path)
+        module, files = _import(path.stem, source, {})
+        compiled.write(path, files)
     return module
 
 
-def _load(name: str, source: str, cache: Path) -> ModuleType:
-    """Imports the module, which compiles each kernel that numba does not find beside it."""
-    path = cache / f"{name}.py"
-    if not path.exists():
-        with replacing(path) as temporary:
-            temporary.write_text(source, encoding="utf-8")
-    if path.stat().st_mtime != _SOURCE_TIME:
+def _import(name: str, source: str, files: Mapping[str, bytes]) -> tuple[ModuleType, dict[str, bytes]]:
+    """Runs the module's source with numba's `files` beside it, which compiles each kernel that numba does not find.
+
+    This happens in a new folder, so that numba opens no file but those given, and of no other process. It loads all
+    kernels now, because their types are declared. Returns the module, and all files that numba has then.
+    """
+    with TemporaryDirectory(prefix="normreg-kernels-") as folder:
+        path, beside = Path(folder, f"{name}.py"), Path(folder, "__pycache__")
+        path.write_text(source, encoding="utf-8")
         os.utime(path, (_SOURCE_TIME, _SOURCE_TIME))
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # numba looks a function's module up by its name
-    spec.loader.exec_module(module)
-    return module
+        beside.mkdir()
+        for file, content in files.items():
+            (beside / file).write_bytes(content)
+        module = ModuleType(name)
+        sys.modules[name] = module  # numba looks a function's module up by its name
+        with _cache_beside_the_source():
+            exec(compile(source, str(path), "exec"), module.__dict__)
+        return module, {file.name: file.read_bytes() for file in sorted(beside.iterdir())}
+
+
+@contextmanager
+def _cache_beside_the_source() -> Iterator[None]:
+    """Without the folder that NUMBA_CACHE_DIR names: what lies there is not verified."""
+    chosen, numba.config.CACHE_DIR = numba.config.CACHE_DIR, ""
+    try:
+        yield
+    finally:
+        numba.config.CACHE_DIR = chosen
 
 
 def _digest(source: str) -> str:
-    """Of the generated source, of the modules whose code becomes part of the kernels, and of the compiler."""
+    """Of all that the machine code depends on.
+
+    That is the generated source, the modules whose code becomes part of the kernels, Python, the compiler, and the
+    processor as numba compiles for it: its name and its features.
+    """
     modules = [Path(str(module.__file__)).read_bytes() for module in _COMPILED]
-    return sha256(source.encode(), *modules, f"{numba.__version__} {llvmlite.__version__}".encode())[:16]
+    tools = (sys.implementation.cache_tag, numba.__version__, llvmlite.__version__)
+    target = cpu_target.target_context.codegen().magic_tuple()
+    return sha256(source.encode(), *modules, repr((tools, target)).encode())[:16]

@@ -7,7 +7,7 @@ import numpy as np
 
 from normreg.engines.numba_cpu.buffers import Arena
 from normreg.engines.numba_cpu.stages import Stage
-from normreg.engines.numba_cpu.vectors import LANES
+from normreg.engines.numba_cpu.tiles import LANES
 
 _NORM = ("norm_weight", "norm_bias", "running_mean", "running_variance", "mean", "rstd")
 _LINK = ("output", "masks", "scale", "shift", "choice")
@@ -31,7 +31,7 @@ def _requests(stage: Stage, blocks: int, largest: int) -> dict[str, tuple[int, A
         **dict.fromkeys(("running_mean", "running_variance"), stage.outputs),
     }
     requests: dict[str, tuple[int, Any]] = {name: (count, np.float32) for name, count in floats.items()}
-    requests["masks"] = (-(-blocks * output // 2) * 2, np.uint16)
+    requests["masks"] = (2 * stage.mask_words(blocks), np.uint16)
     requests |= dict.fromkeys(("mean", "rstd"), (stage.outputs * largest, np.float64))
     return requests
 

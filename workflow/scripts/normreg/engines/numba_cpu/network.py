@@ -10,8 +10,7 @@ import numpy as np
 from normreg.engines.numba_cpu import kernels
 from normreg.engines.numba_cpu.memory import Memory
 from normreg.engines.numba_cpu.stages import AVERAGE_POOL, IMAGE_SIZE, Stage
-from normreg.engines.numba_cpu.tiles import Registers
-from normreg.engines.numba_cpu.vectors import LANES
+from normreg.engines.numba_cpu.tiles import LANES, Registers
 from normreg.models.description import CLASSES
 
 _SCALE = 65536  # dropout's probability is a multiple of 1 / _SCALE
@@ -95,9 +94,9 @@ class EngineNetwork:
         for index, (stage, own) in enumerate(zip(self.stages, self.buffers, strict=True)):
             self._forward(index, own, batch.blocks, drop=True)
             if self._drops(stage):
-                masks = own["mask_words"][: (batch.blocks * stage.outputs * stage.size**2 + 1) // 2]
+                masks = own["mask_words"][: stage.mask_words(batch.blocks)]
                 self.shared.draw_masks(masks, counter, key % _WORD, key // _WORD, self.dropout)
-                counter = (counter + len(masks) * LANES) % _WORD
+                counter += len(masks) * LANES  # below 2**32 for a whole epoch: see the contract
             self._normalise(stage, own, batch)
         self._finish(batch, totals, drop=True)
         self._backward(batch)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from normreg.engines.numba_cpu.vectors import LANES
+from normreg.engines.numba_cpu.tiles import LANES
 
 compiled = njit(error_model="numpy")
 

@@ -56,6 +56,10 @@ class Stage:
         """Rows of zeros around the gradient of the convolution's output, from which its input's is computed."""
         return self.kernel - 1 - self.padding
 
+    def mask_words(self, blocks: int) -> int:
+        """Words of 32 bits with the dropout masks of so many blocks, one bit an image and pixel."""
+        return -(-blocks * self.outputs * self.size**2 // 2)
+
 
 def make_stages(network: Network) -> tuple[Stage, ...]:
     """The stages of a network for one channel of 28 x 28.

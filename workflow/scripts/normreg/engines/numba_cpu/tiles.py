@@ -10,6 +10,7 @@ from functools import cache
 
 from normreg.engines.numba_cpu.errors import UnsupportedError
 
+LANES = 16  # images of a block, and numbers of a vector
 _OVERHEAD = 6  # cycles of a step of the innermost loop besides its arithmetic; measured, roughly
 _VARIANT = 1.02  # what a second size of tile must gain, for it takes as long to compile as the first
 

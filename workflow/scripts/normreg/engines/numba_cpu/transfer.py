@@ -11,8 +11,8 @@ import numpy as np
 from numba import njit
 
 from normreg.engines.numba_cpu.stages import AVERAGE_POOL, MAX_POOL
+from normreg.engines.numba_cpu.tiles import LANES
 from normreg.engines.numba_cpu.vectors import (
-    LANES,
     add,
     fma,
     keep,

@@ -11,7 +11,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
 
-LANES = 16
+from normreg.engines.numba_cpu.tiles import LANES
+
 FLOAT, WORD = ir.FloatType(), ir.IntType(32)
 VECTOR, WORDS = ir.VectorType(FLOAT, LANES), ir.VectorType(WORD, LANES)
 HALVES, MASK = ir.VectorType(ir.IntType(16), 2 * LANES), ir.VectorType(ir.IntType(1), LANES)

@@ -12,8 +12,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from normreg.engines.numba_cpu.convolution import FLOATS, INDEX, Shape, integer, tile_loop
-from normreg.engines.numba_cpu.tiles import Run, Tiles
-from normreg.engines.numba_cpu.vectors import LANES, VECTOR, data_pointer, load_at, multiply_add, store_at
+from normreg.engines.numba_cpu.tiles import LANES, Run, Tiles
+from normreg.engines.numba_cpu.vectors import VECTOR, data_pointer, load_at, multiply_add, store_at
 
 _NEAR_CACHE = 24_576  # bytes of output gradient that stay in the first-level cache while all inputs pass
 
