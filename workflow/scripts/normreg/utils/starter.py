@@ -12,6 +12,7 @@ import os
 from pathlib import Path
 
 VARIABLE = "NORMREG_SNAKEMAKE"  # the PID namespace, then one or more processes as "number:start"
+PROC = Path("/proc")
 
 
 def announce() -> None:
@@ -48,7 +49,7 @@ def _announced() -> list[str]:
 
 def _namespace() -> str:
     try:
-        return os.readlink("/proc/self/ns/pid")
+        return os.readlink(PROC / "self/ns/pid")
     except OSError:
         return "none"
 
@@ -59,7 +60,7 @@ def _line() -> list[str] | None:
         line, pid = [], os.getpid()
         try:
             while pid:
-                stat = Path(f"/proc/{pid}/stat").read_bytes()
+                stat = (PROC / f"{pid}/stat").read_bytes()
                 fields = stat.rpartition(b")")[2].split()  # what is in brackets, the command, may hold anything
                 line.append(f"{pid}:{int(fields[19])}")
                 pid = int(fields[1])
