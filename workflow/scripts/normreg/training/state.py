@@ -65,10 +65,10 @@ class StateFile:
             reason, saved = "its content is not that of a state", _read(stored[32:])
         if saved is not None:
             key, content = saved
-            differing = sorted(k for k in self.key.keys() | key.keys() if self.key.get(k) != key.get(k))
+            differing = sorted(str(k) for k in self.key.keys() | key.keys() if self.key.get(k) != key.get(k))
             if not differing:
                 return content
-            reason = f"it comes from a run with another {' and another '.join(map(str, differing))}"
+            reason = f"it comes from a run with another {' and another '.join(differing)}"
         self.refuse(reason)
         return None
 
