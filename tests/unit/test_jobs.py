@@ -106,7 +106,7 @@ def test_a_job_whose_snakemake_died_before_its_first_line_does_not_begin(family,
     """Its parent is another one from the start. The log may be the next job's."""
     family.kill()
     family.wait()
-    family.stdin.write("\n")
+    family.stdin.write("\n\n")  # two, so that a job that begins ends too
     assert family.stdout.read() == ""
     assert (tmp_path / "log").read_text() == (
         "of the next job\nerror: the Snakemake that started this job is gone, so it does not begin.\n"
