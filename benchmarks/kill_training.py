@@ -1,26 +1,31 @@
-"""Kills a training job with SIGKILL again and again, and compares what it ends with to a job that was never killed.
+"""Kills training with SIGKILL again and again, and compares what it ends with to training that was never killed.
 
-    .venv/bin/python benchmarks/kill_training.py --kills 200
+    .venv/bin/python benchmarks/kill_training.py --engine torch --way script --kills 60
 
-The job is `workflow/scripts/train.py` itself, on scikit-learn's digits. Besides kills at random times there are
-kills just before a file takes its place, and in the middle of writing each state.
+On scikit-learn's digits. `--way script` runs `workflow/scripts/train.py` itself; `--way job` kills the training job of
+a real Snakemake, which starts it again; `--way snakemake` kills Snakemake and gives the same command again. Each kill
+comes at a random moment after an epoch, and is counted only if the log proves it; see `kill_in_training`.
 """
 
 import argparse
 import contextlib
 import csv
 import io
+import json
 import multiprocessing
 import os
 import random
+import re
 import runpy
+import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "workflow/scripts"))
@@ -59,6 +64,7 @@ class Job:
         self.folder, self.data, self.condition, self.engine = folder, data, condition, engine
         self.processes = multiprocessing.get_context("forkserver")
         self.processes.set_forkserver_preload(PRELOAD)
+        self.process: multiprocessing.process.BaseProcess | None = None
 
     def start(
         self, die_at: tuple[str, int] | None = None, number: int = signal.SIGKILL
@@ -85,21 +91,39 @@ class Job:
             raise RuntimeError(f"the job ended with {process.exitcode}: {self.log()}")
         return time.perf_counter() - started
 
+    def ensure(self) -> None:
+        """Starts the job if it is not at work."""
+        if self.process is None:
+            (self.folder / "job.log").unlink(missing_ok=True)
+            self.process = self.start()
+        if self.process.exitcode is not None:
+            raise RuntimeError(f"the job ended with {self.process.exitcode} before all kills: {self.log()}")
+
+    def pid(self) -> int | None:
+        """The process that trains."""
+        return self.process.pid if self.process else None
+
+    def kill(self, pid: int) -> None:
+        """Kills it."""
+        if self.process:
+            os.kill(pid, signal.SIGKILL)
+            self.process.join()
+            self.process = None
+
+    def complete(self) -> None:
+        """Lets the process at work, or a new one, run to the end."""
+        if self.process:
+            self.process.join()
+        self.finish()
+
     def log(self) -> str:
         """The log of the last process."""
-        return (self.folder / "job.log").read_text()
+        path = self.folder / "job.log"
+        return path.read_text() if path.exists() else ""
 
     def outcome(self) -> dict[str, Any]:
         """Weights, metrics without seconds, and logits on the validation split, to be compared bit for bit."""
-        from normreg.data import dataset
-        from normreg.training import checkpoint, evaluation
-
-        data = dataset.load(self.data)
-        model = checkpoint.restore(self.folder / "checkpoint.pt", self.condition, data.digest(), 0)
-        lines = csv.DictReader((self.folder / "metrics.csv").read_text().splitlines())
-        rows = [{name: cell for name, cell in line.items() if name not in ("seconds", "digest")} for line in lines]
-        weights = {name: value.numpy().tobytes() for name, value in model.state_dict().items()}
-        return {"weights": weights, "metrics": rows, "logits": evaluation.logits(model, data.test_images).tobytes()}
+        return outcome(self.folder, self.data, self.condition)
 
     def files(self) -> list[str]:
         """What lies in the folder, the log aside."""
@@ -110,14 +134,15 @@ def _run(folder: Path, data: Path, condition: dict[str, Any], engine: str, die: 
     """In the new process: what Snakemake does for the train rule."""
     if die:
         _die(*die)
-    modules = sorted((ROOT / "workflow/scripts/normreg").rglob("*.py"))
+    params = {"condition": condition, "kernels": str(folder.parent / "kernels"), "network": {}, "code": "train.py 0"}
+    params["identity"] = "mine"
     job = SimpleNamespace(
         log=[str(folder / "job.log")],
         threads=1,
         wildcards=SimpleNamespace(study="mine", condition="l1l2-gbn", seed="0", dataset="digits"),
-        params=SimpleNamespace(condition=condition, identity="mine", kernels=str(folder.parent / "kernels")),
+        params=SimpleNamespace(**params),
         config={"device": "cpu", "engine": engine},
-        input=SimpleNamespace(data=str(data), code=[str(module) for module in modules]),
+        input=SimpleNamespace(data=str(data)),
         output=SimpleNamespace(checkpoint=str(folder / "checkpoint.pt"), metrics=str(folder / "metrics.csv")),
     )
     with contextlib.redirect_stderr(io.StringIO()):  # the log file has it too
@@ -148,31 +173,147 @@ def _die(event: str, count: int, number: int) -> None:
     os.replace, Path.write_bytes = killing_replace, killing_write  # type: ignore[assignment,method-assign]
 
 
-def kill_at_random(job: Job, kills: int, longest: float, times: random.Random) -> tuple[int, int]:
-    """Starts the job over and over, each time killed at a random time, then lets it end.
+class Workflow:
+    """The same training as a job of a real Snakemake, in a copy of the project.
 
     Args:
-        job: of whose starts at least one goes on from a state.
-        kills: to be made.
-        longest: seconds up to which a kill comes at first, the job's own time; a little more at every start, so that
-            some kill comes after the first state however slow the machine has become.
-        times: the random times.
-
-    Returns:
-        Kills that hit the running job (some come after its end: then it is begun anew), and how many of the starts
-        went on from a state.
+        folder: for the copy; does not exist.
+        data, condition, engine: as for `Job`.
+        victim: whom `kill` kills, "job" or "snakemake".
     """
-    hits = resumed = 0
-    while hits < kills or not resumed:
-        process = job.start()
-        process.join(times.uniform(0.0, longest))
-        longest *= 1.05
-        process.kill()
-        process.join()
-        hits += process.exitcode == -signal.SIGKILL
-        resumed += "goes on after epoch" in (job.log() if (job.folder / "job.log").exists() else "")
-    job.finish()
-    return hits, resumed
+
+    def __init__(self, folder: Path, data: Path, condition: dict[str, Any], engine: str, victim: str) -> None:
+        self.root, self.data, self.condition, self.victim = folder, data, condition, victim
+        for name in ("config", "profiles", "workflow", "envs"):
+            shutil.copytree(ROOT / name, folder / name)
+        shutil.copy2(ROOT / "Snakefile", folder)
+        study = {key: value for key, value in condition.items() if key not in ("penalty", "norm")}
+        study |= {"conditions": {"l1l2-gbn": {"penalty": "l1l2", "norm": "gbn"}}, "galleries": ["l1l2-gbn"]}
+        (folder / "config/studies/mine.yaml").write_text(json.dumps(study))
+        self.folder = folder / "results/digits/mine/l1l2-gbn/seed0"
+        target = str((self.folder / "checkpoint.pt").relative_to(folder))
+        settings = ["dataset=digits", "study=mine", "device=cpu", f"engine={engine}"]
+        command = [sys.executable, "-m", "snakemake", "--cores", "1", "--retries", "10000", target]
+        self.command = [*command, "--config", *settings]
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def ensure(self) -> None:
+        """Starts Snakemake if it is not at work."""
+        if self.process is None:
+            with open(self.root / "output", "wb") as output:
+                self.process = subprocess.Popen(self.command, cwd=self.root, stdout=output, stderr=subprocess.STDOUT)
+        if self.process.poll() is not None:
+            said = (self.root / "output").read_text()
+            raise RuntimeError(f"Snakemake ended with {self.process.returncode} before all kills: {said}")
+
+    def pid(self) -> int | None:
+        """The process that trains: it holds the lock of the run."""
+        with contextlib.suppress(OSError):
+            found = re.match(r"process (\d+) on ", (self.folder / ".lock").read_text())
+            return int(found[1]) if found else None
+        return None
+
+    def kill(self, pid: int) -> None:
+        """Kills the training process `pid`, or its Snakemake: then `pid` must end by itself, after its epoch."""
+        if self.victim == "job" or not self.process:
+            os.kill(pid, signal.SIGKILL)
+            return
+        self.process.kill()
+        self.process.wait()
+        self.process = None
+        os.kill(pid, signal.SIGCONT)
+        while Path(f"/proc/{pid}").exists():
+            time.sleep(0.01)
+        if "the Snakemake that started this training is gone" not in self.log():
+            raise RuntimeError(f"the job did not notice that Snakemake is dead: {self.log()}")
+
+    def complete(self) -> None:
+        """Lets Snakemake run to its end."""
+        self.ensure()
+        if not self.process or self.process.wait():
+            raise RuntimeError((self.root / "output").read_text())
+
+    def log(self) -> str:
+        """The log of the last training process."""
+        path = self.root / "logs/train/digits/mine/l1l2-gbn/seed0.log"
+        return path.read_text() if path.exists() else ""
+
+    def outcome(self) -> dict[str, Any]:
+        """As of a `Job`."""
+        return outcome(self.folder, self.data, self.condition)
+
+
+def outcome(folder: Path, data_path: Path, condition: dict[str, Any]) -> dict[str, Any]:
+    """Weights, metrics without seconds, and logits on the validation split of a finished run."""
+    from normreg.data import dataset
+    from normreg.training import checkpoint, evaluation
+
+    data = dataset.load(data_path)
+    model = checkpoint.restore(folder / "checkpoint.pt", condition, data.digest(), 0)
+    lines = csv.DictReader((folder / "metrics.csv").read_text().splitlines())
+    rows = [{name: cell for name, cell in line.items() if name not in ("seconds", "digest")} for line in lines]
+    weights = {name: value.numpy().tobytes() for name, value in model.state_dict().items()}
+    return {"weights": weights, "metrics": rows, "logits": evaluation.logits(model, data.test_images).tobytes()}
+
+
+class Counts(NamedTuple):
+    """What came of the kills of one run.
+
+    Attributes:
+        kills: that were made.
+        in_training: how many of them fell after an epoch was saved and before the last one was.
+        resumed: after how many of those the next process went on, before the last epoch, and lost no saved epoch.
+    """
+
+    kills: int
+    in_training: int
+    resumed: int
+
+
+_EPOCH = re.compile(r": epoch (\d+)/")
+_GOES_ON = re.compile(r"goes on after epoch (\d+) of")
+
+
+def kill_in_training(run: Job | Workflow, kills: int, times: random.Random, trace: bool = False) -> Counts:
+    """Kills a run again and again, each time within an epoch after one that the same process has finished; then lets it
+    end. So no kill falls into the imports, which PyTorch goes on with in its first step.
+
+    The training process is stopped before each kill: what its log and its folder say then, they say at its death. Each
+    kill costs the run an epoch or two.
+
+    Raises:
+        RuntimeError: the run ended before all kills were made, or an orphan did not notice that it is one.
+    """
+    epochs = run.condition["epochs"]
+    inside = resumed = 0
+    _wait_for_an_epoch(run, None)
+    for _ in range(kills):
+        took = re.findall(r", ([0-9.]+) s, about", run.log())
+        time.sleep(times.uniform(0.0, float(took[-1])))
+        run.ensure()
+        pid = run.pid()
+        if pid is None:
+            raise RuntimeError("the training ended before all kills")
+        os.kill(pid, signal.SIGSTOP)
+        saved = max(int(epoch) for epoch in _EPOCH.findall(run.log()))
+        hit = saved < epochs and not (run.folder / "checkpoint.pt").exists()
+        run.kill(pid)
+        _wait_for_an_epoch(run, pid)
+        went_on = _GOES_ON.search(run.log())
+        inside += hit
+        resumed += bool(hit and went_on and saved <= int(went_on[1]) < epochs)
+        if trace:
+            print(f"  killed after epoch {saved}, next: {went_on and went_on[0]}", flush=True)
+    run.complete()
+    return Counts(kills, inside, resumed)
+
+
+def _wait_for_an_epoch(run: Job | Workflow, dead: int | None) -> None:
+    """Until a process other than `dead` has finished an epoch of its own."""
+    run.ensure()
+    while run.pid() in (None, dead) or not _EPOCH.search(run.log()):
+        run.ensure()
+        time.sleep(0.01)
 
 
 def kill_at_writes(job: Job) -> int:
@@ -196,29 +337,38 @@ def prepare(folder: Path) -> Path:
     return folder / "digits.npz"
 
 
+def make_run(folder: Path, data: Path, condition: dict[str, Any], engine: str, way: str) -> Job | Workflow:
+    """A run to be killed, with the kernels that an earlier one in `folder` has compiled."""
+    if way == "script":
+        (folder / "killed").mkdir()
+        return Job(folder / "killed", data, condition, engine)
+    run = Workflow(folder / "project", data, condition, engine, way)
+    if (folder / "kernels").exists():
+        shutil.copytree(folder / "kernels", run.root / "resources/engine/kernels")
+    return run
+
+
 def main() -> None:
-    """Kills both runs `--kills` times in all and prints what came of it."""
+    """Kills one run `--kills` times and prints what came of it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=200, help="kills at random times, over all runs")
-    parser.add_argument("--engine", default="torch")
+    parser.add_argument("--engine", default="torch", choices=["torch", "numba"])
+    parser.add_argument("--way", default="script", choices=["script", "job", "snakemake"])
+    parser.add_argument("--kills", type=int, default=60)
+    parser.add_argument("--seed", type=int, default=0, help="of the random moments; odd ones train the other schedule")
     options = parser.parse_args()
-    different = 0
+    name = list(RUNS)[options.seed % len(RUNS)]
+    condition = RUNS[name] | {"epochs": 3 * options.kills // 2 + 10}
     with tempfile.TemporaryDirectory() as scratch:
-        data = prepare(Path(scratch))
-        for index, (name, condition) in enumerate(RUNS.items()):
-            whole, killed = (Job(Path(scratch) / f"{kind}{index}", data, condition, options.engine) for kind in "ab")
-            for job in (whole, killed):
-                job.folder.mkdir()
-            seconds = whole.finish()
-            hits, resumed = kill_at_random(killed, options.kills // len(RUNS), seconds, random.Random(index))
-            same = killed.outcome() == whole.outcome() and killed.files() == whole.files()
-            (killed.folder / "checkpoint.pt").unlink()
-            writes = kill_at_writes(killed)
-            same_again = killed.outcome() == whole.outcome() and killed.files() == whole.files()
-            different += (not same) + (not same_again)
-            print(f"{name}: {hits} kills at random times, {resumed} starts went on from a state, identical: {same}")
-            print(f"{name}: {writes} kills while files were written, identical: {same_again}")
-    sys.exit(different > 0)
+        folder = Path(scratch)
+        data = prepare(folder)
+        whole = Job(folder / "whole", data, condition, options.engine)
+        whole.folder.mkdir()
+        whole.finish()
+        killed = make_run(folder, data, condition, options.engine, options.way)
+        counts = kill_in_training(killed, options.kills, random.Random(options.seed), trace=True)
+        same = killed.outcome() == whole.outcome()
+    print(f"{options.engine}, {options.way}, {name}: {counts}, identical: {same}")
+    sys.exit(not same or counts.resumed < counts.kills)
 
 
 if __name__ == "__main__":

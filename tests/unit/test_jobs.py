@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from normreg.utils import starter
+
 
 def run(root, tmp_path, body, **environment):
     script = f"from normreg.utils import jobs\nwith jobs.job({str(tmp_path / 'log')!r}):\n    {body}\n"
@@ -49,3 +51,140 @@ def test_threads_are_pinned_whatever_the_environment_says(root, tmp_path, thread
     )
     _, log = run(root, tmp_path, body, OMP_NUM_THREADS="7", MKL_NUM_THREADS="5")
     assert log.splitlines()[-1] == f"{threads} {threads}"
+
+
+# --- the Snakemake above a job
+
+SNAKEMAKE = """
+import subprocess, sys, threading
+from normreg.utils import starter
+starter.announce()
+def run():
+    subprocess.Popen(sys.argv[1:])
+thread = threading.Thread(target=run)  # as Snakemake does; it ends before the job begins
+thread.start()
+thread.join()
+print("started", flush=True)
+threading.Event().wait()
+"""
+JOB = """
+import sys
+sys.stdin.readline()  # as long as a slow start of Python
+from normreg.utils import jobs
+with jobs.job(sys.argv[1]) as starter:
+    print("begun", flush=True)
+    sys.stdin.readline()
+    print("gone" if starter.gone() else "alive", flush=True)
+print("ended", flush=True)
+"""
+WAYS = {"alone": [], "below a shell": ["bash", "-c", '"$@"; exit $?', "bash"]}
+
+
+@pytest.fixture(params=WAYS)
+def family(request, root, tmp_path):
+    """A process in the place of Snakemake, whose job waits before its first line; both read and write its pipes."""
+    (tmp_path / "log").write_text("of the next job\n")
+    job = [*WAYS[request.param], sys.executable, "-c", JOB, str(tmp_path / "log")]
+    process = subprocess.Popen(
+        [sys.executable, "-c", SNAKEMAKE, *job],
+        cwd=root / "workflow/scripts",
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        bufsize=1,
+    )
+    assert process.stdout.readline() == "started\n"
+    yield process
+    process.kill()
+    process.wait()
+    process.stdin.close()
+    process.stdout.close()
+
+
+def test_a_job_whose_snakemake_died_before_its_first_line_does_not_begin(family, tmp_path):
+    """Its parent is another one from the start. The log may be the next job's."""
+    family.kill()
+    family.wait()
+    family.stdin.write("\n\n")  # two, so that a job that begins ends too
+    assert family.stdout.read() == ""
+    assert (tmp_path / "log").read_text() == (
+        "of the next job\nerror: the Snakemake that started this job is gone, so it does not begin.\n"
+    )
+
+
+def test_a_job_sees_its_snakemake_die_and_not_the_thread_that_started_it(family, tmp_path):
+    family.stdin.write("\n")
+    assert family.stdout.readline() == "begun\n"
+    family.kill()
+    family.wait()
+    family.stdin.write("\n")
+    assert family.stdout.read() == "gone\nended\n"
+    assert (tmp_path / "log").read_text() == ""
+
+
+def test_a_job_whose_snakemake_lives_runs(family):
+    family.stdin.write("\n\n")
+    assert [family.stdout.readline() for _ in range(3)] == ["begun\n", "alive\n", "ended\n"]
+
+
+@pytest.fixture
+def proc(tmp_path, monkeypatch):
+    """A function that makes a /proc in which each of these processes is the child of the next."""
+
+    def make(*pids, namespace="pid:[1]"):
+        for pid, parent in zip(pids, (*pids[1:], 0), strict=True):
+            (tmp_path / str(pid)).mkdir(exist_ok=True)
+            before_start = " ".join(["0"] * 17)
+            (tmp_path / f"{pid}/stat").write_text(f"{pid} (a) (b c) S {parent} {before_start} {pid}000 0 0\n")
+        (tmp_path / "self/ns").mkdir(parents=True)
+        (tmp_path / "self/ns/pid").symlink_to(namespace)
+        monkeypatch.setattr(starter, "PROC", tmp_path)
+
+    monkeypatch.delenv(starter.VARIABLE, raising=False)
+    monkeypatch.setattr(os, "getpid", lambda: 30)
+    return make
+
+
+def test_a_snakemake_that_is_process_1_of_a_container_is_found(proc, monkeypatch):
+    proc(30, 20, 1)
+    monkeypatch.setenv(starter.VARIABLE, "pid:[1] 1:1000")
+    assert not starter.Starter().gone()
+    monkeypatch.setenv(starter.VARIABLE, "pid:[1] 1:999")  # an earlier process of the same number
+    assert starter.Starter().gone()
+
+
+def test_a_group_has_two_snakemakes_and_a_slurm_job_forgets_the_one_that_is_elsewhere(proc, monkeypatch):
+    proc(30, 20, 1)
+    monkeypatch.setenv(starter.VARIABLE, "pid:[1] 7:7000 20:20000 20:1")
+    starter.announce()
+    assert os.environ[starter.VARIABLE] == "pid:[1] 20:20000 30:30000"
+
+
+def test_where_the_numbers_mean_nothing_the_parent_is_watched(proc, monkeypatch):
+    proc(30, 20, 1, namespace="pid:[2]")
+    monkeypatch.setenv(starter.VARIABLE, "pid:[1] 25:25000")
+    watched = starter.Starter()
+    assert not watched.gone()
+    monkeypatch.setattr(os, "getppid", lambda: 1)
+    assert watched.gone()
+
+
+def test_without_proc_the_parent_is_watched_and_nothing_is_announced(tmp_path, monkeypatch):
+    monkeypatch.setenv(starter.VARIABLE, "none 1:1")
+    monkeypatch.setattr(starter, "PROC", tmp_path)
+    watched = starter.Starter()
+    assert not watched.gone()
+    starter.announce()
+    assert starter.VARIABLE not in os.environ
+    monkeypatch.setattr(os, "getppid", lambda: 1)
+    assert watched.gone()
+
+
+def test_processes_hidden_from_other_users_make_nobody_an_orphan(proc, tmp_path, monkeypatch):
+    proc(30, 20, 1)
+    (tmp_path / "1/stat").unlink()
+    monkeypatch.setenv(starter.VARIABLE, "pid:[1] 20:20000")
+    assert not starter.Starter().gone()
+    (tmp_path / "20/stat").unlink()
+    assert not starter.Starter().gone()

@@ -1,5 +1,6 @@
 """A training job killed with SIGKILL at any moment ends as if it had never been killed, bit for bit."""
 
+import os
 import random
 import signal
 import sys
@@ -12,6 +13,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
 import kill_training
 from kill_training import Job
+
+FILES = ["checkpoint.pt", "metrics.csv", "state.pt"]
 
 
 @pytest.fixture(scope="module")
@@ -37,17 +40,33 @@ def test_killed_while_it_writes_it_ends_with_the_same_bits(make_job, run):
     whole.finish()
     assert kill_training.kill_at_writes(killed) == killed.condition["epochs"] + 3
     assert killed.outcome() == whole.outcome()
-    assert killed.files() == ["checkpoint.pt", "metrics.csv"]
+    assert killed.files() == FILES
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("run", list(kill_training.RUNS))
-def test_killed_at_random_times_it_ends_with_the_same_bits(make_job, run):
+def test_killed_in_training_it_ends_with_the_same_bits(make_job, run):
     whole, killed = make_job(run, "whole"), make_job(run, "killed")
-    seconds = whole.finish()
-    kill_training.kill_at_random(killed, 10, seconds, random.Random(run))
+    for job in (whole, killed):
+        job.condition = job.condition | {"epochs": 30}
+    whole.finish()
+    assert kill_training.kill_in_training(killed, 10, random.Random(run)) == (10, 10, 10)
     assert killed.outcome() == whole.outcome()
-    assert killed.files() == ["checkpoint.pt", "metrics.csv"]
+    assert killed.files() == FILES
+
+
+def test_killed_before_its_success_is_recorded_it_ends_with_the_same_bits_at_once(make_job):
+    """Snakemake deletes the outputs of such a job."""
+    job = make_job("l1l2-gbn, step", "killed")
+    job.condition = job.condition | {"epochs": 2}
+    job.finish()
+    outcome = job.outcome()
+    for name in ("checkpoint.pt", "metrics.csv"):
+        (job.folder / name).unlink()
+    job.finish()
+    assert "all 2 epochs are trained already" in job.log()
+    assert ": epoch " not in job.log()
+    assert job.outcome() == outcome
 
 
 def test_comparison_sees_other_bits(make_job):
@@ -75,4 +94,20 @@ def test_a_second_job_waits_for_the_first_and_goes_on_from_its_state(make_job):
     assert second.exitcode == 0
     assert "goes on after epoch 1 of" in job.log()
     assert job.outcome() == whole.outcome()
-    assert job.files() == ["checkpoint.pt", "metrics.csv"]
+    assert job.files() == FILES
+
+
+def test_a_second_job_that_waited_for_a_finished_one_takes_its_results(make_job):
+    job = make_job("l1l2-gbn, step", "shared")
+    job.condition = job.condition | {"epochs": 2}
+    first = job.start(("replace", 4), signal.SIGSTOP)  # before its metrics take their place
+    wait_until((job.folder / "checkpoint.pt").exists)
+    second = job.start()
+    wait_until(lambda: f"in the hands of process {first.pid} " in job.log(), job.log)
+    os.kill(first.pid, signal.SIGCONT)
+    for process in (first, second):
+        process.join(HANG)
+    assert (first.exitcode, second.exitcode) == (0, 0)
+    assert "all 2 epochs are trained already" in job.log()
+    assert ": epoch " not in job.log().partition("in the hands of")[2]
+    assert job.files() == FILES

@@ -1,13 +1,21 @@
 """The state file: kept whole, used only by the run it belongs to."""
 
+import copy
+import functools
+import hashlib
+import io
+import operator
 import os
 import pickle
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 import torch
 
-from normreg.training import state
+from normreg.engines.pytorch import TorchTrainer
+from normreg.errors import OrphanedError
+from normreg.training import loop, resume, state
 
 CPU = torch.device("cpu")
 CONTENT = {"trainer": {"w": torch.arange(5.0)}, "history": [{"epoch": 1, "train_loss": 0.1}]}
@@ -117,3 +125,161 @@ def test_an_earlier_state_survives_a_failed_save(tmp_path, key, monkeypatch):
         file.save({})
     assert same(file.load(), CONTENT)
     assert [p.name for p in tmp_path.glob(".s*")] == []
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"not of PyTorch",
+        *({}, [1], {"key": {}}, {"content": {}}, {"key": 1, "content": {}}, {"key": {}, "content": None}),
+        {"key": {1: "a", "b": "c"}, "content": {}},
+    ],
+)
+def test_a_right_digest_over_anything_else_is_one_line(tmp_path, key, caplog, payload):
+    file = state.StateFile(tmp_path / "s.pt", key())
+    buffer = io.BytesIO()
+    torch.save(payload, buffer)
+    content = payload if isinstance(payload, bytes) else buffer.getvalue()
+    file.path.write_bytes(hashlib.sha256(content).digest() + content)
+    assert file.load() is None
+    assert [record.getMessage().endswith("Training starts over.") for record in caplog.records] == [True]
+
+
+# --- wrong content under a right digest and a right key
+
+
+def paths(content, above=()):
+    """Every place in nested maps and lists, the places of maps and lists themselves included."""
+    if isinstance(content, dict | list):
+        items = content.items() if isinstance(content, dict) else enumerate(content)
+        for name, value in list(items):
+            yield (*above, name)
+            yield from paths(value, (*above, name))
+
+
+def changes(value):
+    """What may stand in the place of a value; MISSING takes the place itself away."""
+    yield from (MISSING, None, "text", float("nan"))
+    if isinstance(value, torch.Tensor):
+        yield from (value[None], value.double() if value.dtype == torch.float32 else value.float())
+        if value.is_floating_point():
+            yield torch.full_like(value, float("nan"))
+    if isinstance(value, int):
+        yield value + 1
+
+
+MISSING = object()
+
+
+def place(content, path, value):
+    """A copy of `content` with another value at `path`."""
+    content = copy.deepcopy(content)
+    *above, last = path
+    inner = functools.reduce(operator.getitem, above, content)
+    if value is MISSING:
+        del inner[last]
+    else:
+        inner[last] = value
+    return content
+
+
+@pytest.fixture(params=["torch, onecycle", "torch, step", "numba"])
+def train_two(request, condition, blobs, tmp_path, kernel_cache):
+    """A function that makes a trainer, and what two of its three epochs leave."""
+    schedule = {"step": {"step_size": 2, "gamma": 0.5}} if "step" in request.param else {"onecycle": {"max_lr": 0.1}}
+    chosen = condition(epochs=3, schedule=schedule)
+
+    def make():
+        if request.param == "numba":
+            from normreg.engines.numba_cpu.trainer import EngineTrainer
+
+            return EngineTrainer(chosen, 0, blobs, kernel_cache)
+        return TorchTrainer(chosen, 0, blobs, CPU)
+
+    trainer = make()
+    rows = [asdict(trainer.run_epoch(epoch)) for epoch in (1, 2)]
+    return make, copy.deepcopy({"trainer": trainer.state(), "history": rows})
+
+
+def test_every_change_of_a_states_content_is_one_line_and_leaves_a_fresh_trainer(
+    train_two, tmp_path, caplog, monkeypatch
+):
+    make, content = train_two
+    trainer, file = make(), state.StateFile(tmp_path / "s.pt", {})
+    fresh = copy.deepcopy(trainer.state())
+    cases = 0
+    for path in paths(content):
+        old = functools.reduce(operator.getitem, path, content)
+        for value in changes(old):
+            if value is old or (path[0] == "history" and path[-1] == "seconds" and value == 1):
+                continue
+            caplog.clear()
+            monkeypatch.setattr(file, "load", functools.partial(place, content, path, value))  # as fast as it goes
+            assert resume.resume(trainer, "x", file) == [], (path, value)
+            (line,) = caplog.messages
+            assert line.startswith(f"{file.path} is not used: its content is wrong (")
+            assert line.endswith("Training starts over.")
+            assert resume.same(trainer.state(), fresh), (path, value)
+            cases += 1
+    assert cases > 200
+    monkeypatch.undo()
+    file.save(content)
+    assert len(resume.resume(trainer, "x", file)) == 2  # the check above could fail
+
+
+@pytest.mark.parametrize("rows", [[], [1], [2, 1], [1, 1], [1, 2, 3], [1, 2, 3, 4]])
+def test_another_number_of_rows_than_epochs_is_one_line(train_two, tmp_path, caplog, rows):
+    make, content = train_two
+    file = state.StateFile(tmp_path / "s.pt", {})
+    file.save({**content, "history": [{**content["history"][0], "epoch": row} for row in rows]})
+    assert resume.resume(make(), "x", file) == []
+    assert "its content is wrong" in caplog.text
+
+
+def test_training_after_a_wrong_state_ends_with_the_bits_of_training_without(train_two, tmp_path):
+    make, content = train_two
+    one, other = make(), make()
+    loop.train(one, "x", state.StateFile(tmp_path / "one.pt", {}))
+    file = state.StateFile(tmp_path / "other.pt", {})
+    names = list(content["trainer"]["model"])
+    file.save(place(content, ("trainer", "model", names[-1]), MISSING))
+    loop.train(other, "x", file)
+    assert resume.same(one.state(), other.state())
+
+
+# --- the end of training
+
+
+def test_a_complete_state_gives_the_results_without_training(train_two, tmp_path, caplog, monkeypatch):
+    caplog.set_level("INFO")
+    make, _ = train_two
+    file = state.StateFile(tmp_path / "s.pt", {})
+    first = make()
+    history = loop.train(first, "x", file)
+    second = make()
+    monkeypatch.setattr(second, "run_epoch", None)  # calling it would fail
+    caplog.clear()
+    assert loop.train(second, "x", file) == history
+    assert resume.same(second.state(), first.state())
+    assert caplog.messages == [f"x: all 3 epochs are trained already; their results are taken from {file.path}"]
+
+
+class Watched:
+    """A starter that ends after so many looks."""
+
+    def __init__(self, looks):
+        self.looks = looks
+
+    def gone(self):
+        self.looks -= 1
+        return self.looks < 0
+
+
+@pytest.mark.parametrize("epochs", [0, 1, 3])
+def test_an_orphan_stops_before_its_first_epoch_and_after_each(condition, blobs, tmp_path, epochs):
+    trainer = TorchTrainer(condition(epochs=3), 0, blobs, CPU)
+    file = state.StateFile(tmp_path / "s.pt", {})
+    with pytest.raises(OrphanedError, match=f"so it stops after epoch {epochs}"):
+        loop.train(trainer, "x", file, Watched(epochs))
+    assert (len(file.load()["history"]) if epochs else file.load()) == (epochs or None)

@@ -43,6 +43,12 @@ class Interrupted:
             preexec_fn=functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
         )
 
+    def hold(self, name: str) -> Path:
+        """A training job waits, at its "start" or its "end", until the returned file is deleted."""
+        file = self.gate.with_suffix(f".{name}")
+        file.touch()
+        return file
+
     def open_gate(self, epoch: int) -> None:
         """Lets the job say the lines of the epochs up to `epoch`; the state of the one after it may be saved too."""
         self.opened = epoch
@@ -108,8 +114,18 @@ def command(untrained):
 
 
 def test_killed_and_interrupted_in_every_way_it_ends_as_if_it_never_was(command, untrained):
-    # The job is killed: with --retries Snakemake itself starts it again.
+    # Snakemake is killed before the first line of its job: the job does not begin.
     command.open_gate(2)
+    held = command.hold("start")
+    command.start()
+    wait_until(command.jobs)
+    os.kill(command.process.pid, signal.SIGKILL)
+    command.process.wait()
+    held.unlink()
+    wait_until(lambda: not command.jobs())
+    assert command.log() == "error: the Snakemake that started this job is gone, so it does not begin.\n"
+
+    # The job is killed: with --retries Snakemake itself starts it again.
     command.start()
     command.wait_for(": epoch 2/")
     os.kill(command.jobs()[0], signal.SIGKILL)
@@ -137,11 +153,22 @@ def test_killed_and_interrupted_in_every_way_it_ends_as_if_it_never_was(command,
         assert "ended by a signal; the same command goes on where this one stopped" in command.log()
         command.assert_state_is_kept()
         command.open_gate(gate)
+        if number == signal.SIGTERM:
+            held = command.hold("end")
         command.start()
         command.wait_until_it_goes_on()
 
+    # All are killed when the outputs are there and Snakemake has not recorded it: it deletes them, nothing is lost.
+    wait_until((command.run / "metrics.csv").exists)
+    os.killpg(command.process.pid, signal.SIGKILL)
+    command.process.wait()
+    wait_until(lambda: not command.jobs())
+    held.unlink()
+    command.start()
     output, _ = command.process.communicate(timeout=HANG)
     assert command.process.returncode == 0, output
+    assert f"all {EPOCHS} epochs are trained already" in command.log()
+    assert ": epoch " not in command.log()
     uninterrupted = untrained()
     uninterrupted.snakemake(TARGET, config=CONFIG[2:])
     assert_same_results(command.project, uninterrupted)

@@ -7,6 +7,7 @@ from normreg.config.datasets import DATASETS
 from normreg.errors import ConfigError, NormregError
 from normreg.models.description import as_data
 from normreg.models.networks import NETWORKS
+from normreg.utils import starter
 from normreg.utils.code import Sources
 from normreg.utils.devices import wants_gpu
 
@@ -16,6 +17,7 @@ try:
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
+starter.announce()  # jobs look for this process
 KERNELS = "resources/engine/kernels"  # compiled code of the CPU engine
 FIRST_SEED = config["seeds"][0]
 USE_GPU = wants_gpu(config["device"])

@@ -6,7 +6,7 @@ with jobs.job(snakemake.log[0]):
     jobs.pin_threads(snakemake.threads)
     from normreg.analysis import predictions
     from normreg.data import dataset
-    from normreg.training import checkpoint, evaluation
+    from normreg.training import checkpoint, evaluation, state
     from normreg.utils import devices
 
     # The processor is quick enough for 10,000 images, and leaves the GPU to training.
@@ -18,3 +18,4 @@ with jobs.job(snakemake.log[0]):
     logits = evaluation.logits(model, data.test_images)
     predictions.save(snakemake.output.predictions, logits, data.test_labels, run, engine)
     evaluation.write_weights(model, snakemake.output.weights, run)
+    state.beside(snakemake.input.checkpoint).unlink(missing_ok=True)  # training is recorded: this job has its result

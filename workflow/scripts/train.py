@@ -4,7 +4,7 @@ from pathlib import Path
 
 from normreg.utils import jobs
 
-with jobs.job(snakemake.log[0]):
+with jobs.job(snakemake.log[0]) as starter:
     jobs.pin_threads(snakemake.threads)
     from normreg.data import dataset
     from normreg.engines import select
@@ -29,8 +29,8 @@ with jobs.job(snakemake.log[0]):
         threads=snakemake.threads,
         engine=engine,
     )
-    with state.held(Path(snakemake.output.checkpoint).with_name("state.pt"), key) as saved:
-        epochs = loop.train(trainer, label, saved)
+    with state.held(state.beside(snakemake.output.checkpoint), key) as saved:
+        epochs = loop.train(trainer, label, saved, starter)
         provenance = {
             "run": snakemake.params.identity,
             "study": wildcards.study,
@@ -43,4 +43,4 @@ with jobs.job(snakemake.log[0]):
         }
         checkpoint.save(snakemake.output.checkpoint, trainer.model, condition, provenance)
         history.write(epochs, snakemake.output.metrics, snakemake.params.identity)
-        saved.remove()
+        # The state stays: killed before Snakemake has recorded success, the outputs are deleted. `evaluate` removes it.

@@ -2,35 +2,39 @@
 
 import logging
 import math
-import os
 from dataclasses import asdict
 
 from normreg.config.condition import Condition
 from normreg.errors import DivergedError, OrphanedError
 from normreg.training.history import Epoch
+from normreg.training.resume import resume
 from normreg.training.state import StateFile
 from normreg.training.trainer import Trainer
+from normreg.utils.starter import Starter
 
 log = logging.getLogger("normreg")
 
 
-def train(trainer: Trainer, label: str, state: StateFile) -> list[Epoch]:
+def train(trainer: Trainer, label: str, state: StateFile, starter: Starter | None = None) -> list[Epoch]:
     """Trains to the last epoch of the trainer's condition, saves the state after each and logs a line.
 
     Args:
-        trainer: a fresh one; if `state` holds the state of an earlier process, training goes on from there.
+        trainer: a fresh one; if `state` holds the state of an earlier process, training goes on from there. After the
+            last epoch of an earlier process nothing is left to train.
         label: names the run in log lines and errors.
-        state: where the state is kept; the caller removes it once the results are written.
+        state: where the state is kept; it stays until somebody has seen the results.
+        starter: who waits for the results; None, as in a library, if training goes on whoever ends.
 
     Returns:
         A row an epoch, those of earlier processes included. The trained model is the trainer's.
 
     Raises:
         DivergedError: the objective or the validation loss became infinite or NaN; the state before it is kept.
-        OrphanedError: the parent process (Snakemake) is gone; the state is kept.
+        OrphanedError: the starter is gone; the state is kept.
     """
-    epochs, parent = trainer.condition["epochs"], os.getppid()
-    history = _resume(trainer, label, state)
+    epochs = trainer.condition["epochs"]
+    history = resume(trainer, label, state)
+    _check_starter(starter, label, len(history))
     for epoch in range(len(history) + 1, epochs + 1):
         row = trainer.run_epoch(epoch)
         if not (math.isfinite(row.train_objective) and math.isfinite(row.validation_loss)):
@@ -38,22 +42,16 @@ def train(trainer: Trainer, label: str, state: StateFile) -> list[Epoch]:
         history.append(row)
         state.save({"trainer": trainer.state(), "history": [asdict(past) for past in history]})
         log.info(_progress(label, history, epochs))
-        if os.getppid() != parent:
-            raise OrphanedError(
-                f"{label}: the Snakemake that started this training is gone, so it stops after epoch {epoch}. "
-                "Run the same command again: it goes on from there."
-            )
+        _check_starter(starter, label, epoch)
     return history
 
 
-def _resume(trainer: Trainer, label: str, state: StateFile) -> list[Epoch]:
-    saved = state.load()
-    if saved is None:
-        return []
-    trainer.restore(saved["trainer"])
-    history = [Epoch(**row) for row in saved["history"]]
-    log.info("%s: goes on after epoch %d of %d", label, len(history), trainer.condition["epochs"])
-    return history
+def _check_starter(starter: Starter | None, label: str, epoch: int) -> None:
+    if starter is not None and starter.gone():
+        raise OrphanedError(
+            f"{label}: the Snakemake that started this training is gone, so it stops after epoch {epoch}. "
+            "Run the same command again: it goes on from there."
+        )
 
 
 def _progress(label: str, history: list[Epoch], epochs: int) -> str:

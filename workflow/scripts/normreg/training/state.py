@@ -1,7 +1,8 @@
-"""The state of an unfinished training run on disk: a killed run goes on from its last finished epoch.
+"""The state of a training run on disk: a killed run goes on from its last finished epoch.
 
-The file is no output of the rule, so Snakemake leaves it alone when a job dies. Its key names everything the numbers
-depend on; a state with another key, or a damaged one, is never used.
+The file is no output of the rule, so Snakemake leaves it alone when a job dies. It outlives the last epoch too, because
+Snakemake deletes the outputs of a job whose success it has not recorded: the job that reads the checkpoint removes it.
+Its key names everything the numbers depend on; a state with another key, or a damaged one, is never used.
 """
 
 import io
@@ -59,22 +60,40 @@ class StateFile:
             stored = self.path.read_bytes()
         except FileNotFoundError:
             return None
-        reason = "it is damaged"
+        reason, saved = "it is damaged", None
         if sha256(stored[32:]) == stored[:32].hex():
-            saved = _unpack(stored[32:])
-            differing = sorted(
-                k for k in self.key.keys() | saved["key"].keys() if self.key.get(k) != saved["key"].get(k)
-            )
+            reason, saved = "its content is not that of a state", _read(stored[32:])
+        if saved is not None:
+            key, content = saved
+            differing = sorted(str(k) for k in self.key.keys() | key.keys() if self.key.get(k) != key.get(k))
             if not differing:
-                content: dict[str, Any] = saved["content"]
                 return content
             reason = f"it comes from a run with another {' and another '.join(differing)}"
-        log.warning("%s is not used: %s. Training starts over.", self.path, reason)
+        self.refuse(reason)
         return None
 
+    def refuse(self, reason: str) -> None:
+        """Says in the log why the state is not used. The next `save` replaces it."""
+        log.warning("%s is not used: %s. Training starts over.", self.path, reason)
+
     def remove(self) -> None:
-        """Deletes the state once the results are written."""
+        """Deletes the state once the results have been seen."""
         self.path.unlink(missing_ok=True)
+
+
+def beside(checkpoint: str | Path) -> Path:
+    """Where the state of the run with this checkpoint is kept."""
+    return Path(checkpoint).with_name("state.pt")
+
+
+def _read(payload: bytes) -> tuple[dict[str, str], dict[str, Any]] | None:
+    """Key and content, or None if they are not there."""
+    try:
+        saved = _unpack(payload)
+        key, content = saved["key"], saved["content"]
+    except Exception:  # whatever PyTorch's reader says to what is no file of its own
+        return None
+    return (key, content) if isinstance(key, dict) and isinstance(content, dict) else None
 
 
 def _unpack(payload: bytes) -> dict[str, Any]:

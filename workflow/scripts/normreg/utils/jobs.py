@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from normreg.errors import NormregError
+from normreg.errors import NormregError, OrphanedError
+from normreg.utils.starter import Starter
 
 log = logging.getLogger("normreg")
 
@@ -24,20 +25,22 @@ def pin_threads(threads: int) -> None:
 
 
 @contextmanager
-def job(log_path: str | Path) -> Iterator[None]:
-    """Logs to `log_path` and to the console while the block runs.
+def job(log_path: str | Path) -> Iterator[Starter]:
+    """Logs to `log_path` and to the console while the block runs; gives it the processes that wait for the job.
+
+    A job whose Snakemake is dead already does not begin.
 
     A `NormregError`, a file that cannot be written and a lack of memory become one message and exit status 1; any other
     error keeps its traceback, in the log as well.
     Ctrl-C and SIGTERM end the block in order, so that no temporary file stays behind.
     """
-    handlers: list[logging.Handler] = [logging.FileHandler(log_path, mode="w"), logging.StreamHandler(sys.stderr)]
-    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=handlers, force=True)
-    logging.captureWarnings(True)
-    logging.raiseExceptions = False  # on a full disk a line of the log is lost, without a traceback for each
+    starter = Starter()
+    _log_to(log_path, keep=starter.gone())  # an orphan's log may be that of the next Snakemake's job already
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        yield
+        if starter.gone():
+            raise OrphanedError("the Snakemake that started this job is gone, so it does not begin.")
+        yield starter
     except NormregError as error:
         log.error("error: %s", error)
         raise SystemExit(1) from None
@@ -53,6 +56,15 @@ def job(log_path: str | Path) -> Iterator[None]:
         raise SystemExit(1) from None
     finally:
         logging.shutdown()
+
+
+def _log_to(path: str | Path, keep: bool) -> None:
+    if not keep:
+        Path(path).write_bytes(b"")
+    handlers: list[logging.Handler] = [logging.FileHandler(path), logging.StreamHandler(sys.stderr)]
+    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=handlers, force=True)
+    logging.captureWarnings(True)
+    logging.raiseExceptions = False  # on a full disk a line of the log is lost, without a traceback for each
 
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
