@@ -3,13 +3,9 @@
 import torch
 from torch import Tensor
 
+from normreg.models.batches import batch_bounds
 
-def batch_bounds(images: int, batch_size: int) -> list[tuple[int, int]]:
-    """First and last-plus-one position of each batch; a last batch of one image joins the batch before it."""
-    starts = list(range(0, images, batch_size))
-    if len(starts) > 1 and images - starts[-1] == 1:
-        starts.pop()
-    return list(zip(starts, [*starts[1:], images], strict=True))
+__all__ = ["batch_bounds", "to_device"]
 
 
 def to_device(images: object, labels: object, device: torch.device) -> tuple[Tensor, Tensor]:

@@ -4,13 +4,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from normreg.models.batches import usable_splits
 
-def usable_splits(batch_size: int, num_splits: int) -> int:
-    """The largest s <= num_splits that divides batch_size into ghost batches of two samples or more; 1 if none does."""
-    for splits in range(num_splits, 1, -1):
-        if batch_size % splits == 0 and batch_size // splits >= 2:
-            return splits
-    return 1
+__all__ = ["Dropout", "GhostBatchNorm2d", "usable_splits"]
 
 
 class GhostBatchNorm2d(nn.BatchNorm2d):
