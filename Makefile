@@ -7,7 +7,7 @@ SMK := workflow/rules/*.smk Snakefile
 
 PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal
 
-.PHONY: help digits test test-all lint lock clean
+.PHONY: help digits test test-all lint lock clean clean-all
 
 help:
 	@echo "make digits   set up .venv, run the eight conditions on scikit-learn's digits, end with report.html"
@@ -15,7 +15,8 @@ help:
 	@echo "make test-all the same and the slow ones: all five published studies, kills at random times, more fuzz"
 	@echo "make lint     formatting, linters, types"
 	@echo "make lock     requirements.lock and envs/normreg.yaml from pyproject.toml (needs uv)"
-	@echo "make clean    delete results, logs, the prepared data and the report"
+	@echo "make clean    delete results, logs, the prepared data and the report; downloads and compiled kernels stay"
+	@echo "make clean-all the same, and downloads and kernels"
 
 $(READY): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -54,5 +55,11 @@ lock:
 	  sed -nE "s/^([a-z].*)$$/      - \"\1\"/p" requirements.lock; \
 	} > envs/normreg.yaml
 
+# What takes long to get again stays: MNIST's download, and minutes of compiling.
 clean:
-	rm -rf logs report.html $(addprefix results/,$(filter-out README.md,$(notdir $(wildcard results/*)))) resources/*
+	rm -rf logs report.html $(filter-out results/README.md,$(wildcard results/*)) \
+	  $(filter-out resources/download resources/engine,$(wildcard resources/*)) \
+	  $(filter-out resources/engine/kernels,$(wildcard resources/engine/*))
+
+clean-all: clean
+	rm -rf resources/*

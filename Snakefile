@@ -27,17 +27,17 @@ report: "workflow/report/overview.rst"
 rule all:
     default_target: True
     input:
-        everything(RUN),
+        wanted("training", "evaluation", "figures", "tables"),
 
 
 rule training:
     input:
-        targets(RUN, "training"),
+        wanted("training"),
 
 
 rule figures:
     input:
-        targets(RUN, "figures"),
+        wanted("figures"),
 
 
 rule published:

@@ -102,7 +102,7 @@ SCHEDULES = st.one_of(
             "div_factor": number(1, 1e30),
             "final_div_factor": number(1, 1e30),
             "base_momentum": SHARE,
-            "max_momentum": SHARE,
+            "max_momentum": st.floats(0.01, 1, exclude_max=True),  # 0 is refused with nesterov and a base of 0
         },
     ).map(lambda cycle: {"onecycle": cycle}),
 )
@@ -318,6 +318,9 @@ def expected(study: dict[str, Any], own: dict[str, Any], settings: dict[str, Any
     penalty = both["penalty"]
     acts = {"l1": "l1" in penalty.replace("l1l2", "l1 l2").split(), "l2": penalty.endswith("l2")}
     both["lambdas"] = {k: lambdas.get(k, 0) if acts[k[-2:]] else 0 for k in ("l1", "l2", "group_l2")}
+    if "onecycle" in both["schedule"]:  # what the README says of those left out
+        rest = {"pct_start": 0.3, "div_factor": 25, "final_div_factor": 10000, "base_momentum": 0.85}
+        both["schedule"] = {"onecycle": {**rest, "max_momentum": 0.95, **both["schedule"]["onecycle"]}}
     both["num_splits"] = 1 if both["norm"] == "bn" else both["num_splits"]
     return {key: value for key, value in both.items() if key not in ("conditions", "galleries")}
 

@@ -7,8 +7,8 @@ from normreg.data import augmentation
 from normreg.engines.numba_cpu.kernels import processor
 from normreg.engines.numba_cpu.network import Batch, EngineNetwork
 from normreg.engines.numba_cpu.stages import make_stages
+from normreg.models.batches import usable_splits
 from normreg.models.build import build
-from normreg.models.layers import usable_splits
 from normreg.models.networks import NETWORKS
 
 

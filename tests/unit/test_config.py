@@ -1,10 +1,14 @@
 """Every wrong key gives one short message that names it; right ones resolve as DESIGN says."""
 
 import copy
+import inspect
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
+from torch.optim import SGD
+from torch.optim.lr_scheduler import OneCycleLR
 
 from normreg.config import schema, studies
 from normreg.errors import ConfigError
@@ -154,7 +158,7 @@ def test_unknown_study_lists_those_at_hand(settings, root, monkeypatch):
             [{"affine": {"degrees": 1, "translate": 0, "scale": [1e-9, 1], "fill": 0}}],
             ["key 'augmentation.0.affine.scale.0'", "found 1e-09", "from 0.01 to 100"],
         ),
-        ("conditions", {1: {"penalty": "none", "norm": "bn"}}, ["key 'conditions'", "found 1;", "lower-case letters"]),
+        ("conditions", {1: {"penalty": "none", "norm": "bn"}}, ["key 'conditions'", "found 1 (", "lower-case letters"]),
         ("conditions", {"x\n": {"penalty": "none", "norm": "bn"}}, ["key 'conditions'", r"found 'x\n'"]),
         ("conditions", {"x" * 90: {"penalty": "none", "norm": "bn"}}, ["key 'conditions'", "up to 80"]),
         ("batch_size", 128.5, ["key 'batch_size'", "found 128.5"]),
@@ -368,12 +372,169 @@ def test_a_study_that_cannot_be_read(tmp_path, monkeypatch):
         schema.read_yaml(tmp_path / "x.yaml")
 
 
-def test_another_network_never_writes_over_a_study_of_that_name(study, tmp_path):
-    (tmp_path / "mine-ashxjain.yaml").write_text("x")
-    with pytest.raises(
-        ConfigError, match=r"key 'network': found 'ashxjain', .*rename config/studies/mine-ashxjain\.yaml"
-    ):
-        study(lambda content: None, network="ashxjain")
+# --- names of runs
+
+
+def one_with_its_own(key, value):
+    """A change that gives one condition a setting of its own."""
+    return put("conditions.none-bn", {"penalty": "none", "norm": "bn", key: value})
+
+
+def all_with_their_own(key, value):
+    def change(content):
+        for own in content["conditions"].values():
+            own[key] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "settings", "name"),
+    [
+        (None, {}, "mine"),
+        (None, {"epochs": 25, "network": "gilf641"}, "mine"),
+        (None, {"epochs": 3}, "mine-e3"),
+        (None, {"epochs": 10000}, "mine-e10000"),
+        (None, {"network": "ashxjain"}, "mine-ashxjain"),
+        (None, {"network": "ashxjain", "epochs": 3}, "mine-ashxjain-e3"),
+        (None, {"network": "ashxjain", "epochs": 25}, "mine-ashxjain"),
+        (one_with_its_own("network", "ashxjain"), {}, "mine"),
+        (one_with_its_own("network", "ashxjain"), {"network": "gilf641"}, "mine-gilf641"),
+        (one_with_its_own("network", "ashxjain"), {"network": "ashxjain"}, "mine-ashxjain"),
+        (one_with_its_own("epochs", 3), {"epochs": 25}, "mine-e25"),
+        (all_with_their_own("epochs", 3), {"epochs": 3}, "mine"),
+        (all_with_their_own("network", "ashxjain"), {"network": "ashxjain"}, "mine"),
+    ],
+    ids=str,
+)
+def test_what_changes_a_condition_changes_the_runs_name_and_the_name_says_all(study, change, settings, name):
+    run = study(change or (lambda content: None), **settings)
+    assert run.name == name
+    assert studies.load_named_run(name) == run
+
+
+def test_a_renamed_run_has_no_published_results(study):
+    for settings, kept in (({"epochs": 25}, True), ({"epochs": 3}, False), ({"network": "ashxjain"}, False)):
+        run = study(lambda content: content.update(published=published_block(), readme=[README_ENTRY]), **settings)
+        assert (run.published is not None, run.readme != []) == (kept, kept)
+
+
+@pytest.mark.parametrize(
+    ("existing", "settings", "key"),
+    [
+        ("mine-ashxjain", {"network": "ashxjain"}, "network"),
+        ("mine-e3", {"epochs": 3}, "epochs"),
+        ("mine-ashxjain-e3", {"network": "ashxjain", "epochs": 3}, "epochs"),
+        # That study with epochs=3 has the same name.
+        ("mine-ashxjain", {"network": "ashxjain", "epochs": 3}, "network"),
+    ],
+)
+def test_no_run_is_named_as_another_study_or_a_run_of_it(study, tmp_path, existing, settings, key):
+    (tmp_path / f"{existing}.yaml").write_text("x")
+    message = rf"key '{key}': found .?{settings[key]}.?, .*rename config/studies/{existing}\.yaml, or leave"
+    with pytest.raises(ConfigError, match=message):
+        study(lambda content: None, **settings)
+    assert study(lambda content: None, **dict.fromkeys(settings)).name == "mine"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["mine-e25", "mine-gilf641", "mine-e03", "mine-e0", "mine-e10001", "mine-lenet", "mine-e3-ashxjain", "-e3", "e3"],
+)
+def test_a_name_that_no_configuration_gives_is_no_run(study, name):
+    study(lambda content: None)
+    with pytest.raises(ConfigError, match=rf"found '{name}', but there is no .*{name}\.yaml. Studies at hand: mine"):
+        studies.load_named_run(name)
+
+
+def test_a_study_that_looks_like_a_short_run_is_found_before_it(study, tmp_path):
+    study(lambda content: None)
+    text = (tmp_path / "mine.yaml").read_text()
+    (tmp_path / "mine-e3.yaml").write_text(text.replace("epochs: 25", "epochs: 7"))
+    (run,) = {studies.load_named_run("mine-e3").name}
+    assert run == "mine-e3"
+    assert studies.load_named_run("mine-e3").conditions["l1-bn"]["epochs"] == 7
+    assert studies.load_named_run("mine-e3-ashxjain-e5").conditions["l1-bn"]["epochs"] == 5
+
+
+# --- settings that belong together
+
+
+def test_onecycle_defaults_spelt_out_or_left_out_are_one_condition(study):
+    spelt = study(put("schedule", {"onecycle": {"max_lr": 1, "max_momentum": 0.95, "div_factor": 25}}))
+    left_out = study(put("schedule", {"onecycle": {"max_lr": 1.0}}))
+    assert repr(spelt.conditions) == repr(left_out.conditions)  # Snakemake compares params by their text
+    defaults = inspect.signature(OneCycleLR).parameters
+    for key, value in left_out.conditions["l1-bn"]["schedule"]["onecycle"].items():
+        assert value == (1.0 if key == "max_lr" else defaults[key].default)
+
+
+def both(optimizer, **cycle):
+    def change(content):
+        content["optimizer"] = {"lr": 0.1, **optimizer}
+        content["schedule"] = {"onecycle": {"max_lr": 0.1, **cycle}} if cycle else {"constant": {}}
+
+    return change
+
+
+NESTEROV, NONE_AT_ALL = {"nesterov": True, "momentum": 0.9}, {"base_momentum": 0, "max_momentum": 0.0}
+
+
+@pytest.mark.parametrize("cycle", [{}, {"max_momentum": 0.9}])
+def test_nesterov_without_momentum_is_refused_with_its_condition(study, cycle):
+    with pytest.raises(ConfigError, match=r"conditions\.none-bn: found optimizer.nesterov true with .*momentum 0; "):
+        study(both({"nesterov": True, "momentum": 0}, **cycle))
+    with pytest.raises(ValueError, match="Nesterov momentum requires"):  # PyTorch asks the optimizer alone
+        SGD([torch.zeros(1)], lr=0.1, momentum=0, nesterov=True)
+
+
+def test_nesterov_under_a_cycle_without_momentum_is_refused(study):
+    with pytest.raises(ConfigError, match=r"nesterov true with schedule\.onecycle\.base_momentum 0 and max_momentum 0"):
+        study(both(NESTEROV, **NONE_AT_ALL))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        both(NESTEROV, base_momentum=0),
+        both({"nesterov": False, "momentum": 0}, **NONE_AT_ALL),
+        both({"nesterov": False, "momentum": 0}),
+        both(NESTEROV),
+    ],
+)
+def test_nesterov_that_acts_and_plain_sgd_are_fine(study, change):
+    study(change)
+
+
+def test_a_condition_that_takes_the_momentum_from_a_nesterov_study_is_refused(study):
+    def change(content):
+        content["optimizer"]["nesterov"] = True
+        content["conditions"]["l2-bn"]["optimizer"] = {"momentum": 0}
+
+    with pytest.raises(ConfigError, match=r"conditions\.l2-bn: found optimizer.nesterov true"):
+        study(change)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("null", "None"), ("~", "None"), ("true", "True"), ("1e5", "100000.0"), ("1", "1")],
+)
+def test_a_name_that_yaml_reads_as_something_else_asks_for_quotes(tmp_path, monkeypatch, root, text, found):
+    monkeypatch.setattr(studies, "STUDIES", tmp_path)
+    content = (root / "config/studies/controlled.yaml").read_text()
+    (tmp_path / "mine.yaml").write_text(content.replace("none-bn", text))
+    with pytest.raises(ConfigError) as caught:
+        studies.read_study("mine")
+    assert "key 'conditions': " in str(caught.value)
+    assert f"found {found} (to YAML it is no text: put it in quotes)" in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["'null'", "nan", "001", "'1e5'", "'true'"])
+def test_a_name_that_is_a_text_is_a_name_whatever_it_says(tmp_path, monkeypatch, root, text):
+    monkeypatch.setattr(studies, "STUDIES", tmp_path)
+    content = (root / "config/studies/controlled.yaml").read_text()
+    (tmp_path / "mine.yaml").write_text(content.replace("none-bn", text))
+    assert next(iter(studies.load_named_run("mine").conditions)) == text.strip("'")
 
 
 def test_any_key_may_be_overridden_in_a_condition(study):
@@ -407,7 +568,7 @@ def test_group_l2_stands_in_for_l2(study):
 
 def test_another_network_gets_its_own_run_name_and_the_recipe_stays(study):
     run = study(lambda content: None, network="ashxjain", epochs=2)
-    assert run.name == "mine-ashxjain"
+    assert run.name == "mine-ashxjain-e2"
     assert {(c["network"], c["epochs"], c["dropout"]) for c in run.conditions.values()} == {("ashxjain", 2, 0.08)}
     assert study(lambda content: None, network="gilf641").name == "mine"
 

@@ -15,7 +15,6 @@ import tape
 import torch
 import yaml
 
-from normreg.data.batches import batch_bounds
 from normreg.engines import contract, select
 from normreg.engines.contract import DataFacts
 from normreg.engines.cudagraph import contract as cudagraph
@@ -27,6 +26,7 @@ from normreg.engines.numba_cpu.stages import make_stages
 from normreg.engines.numba_cpu.trainer import EngineTrainer
 from normreg.engines.pytorch import TorchTrainer
 from normreg.errors import ConfigError
+from normreg.models.batches import batch_bounds
 from normreg.models.description import AvgPool, Conv, Network
 from normreg.models.networks import NETWORKS
 

@@ -1,10 +1,27 @@
 """Which conditions may be compared, in the project's own studies and in made-up ones."""
 
+import pandas as pd
 import pytest
+import torch
 import yaml
 
-from normreg.analysis.contrasts import ConfoundedPair, find_confounded, find_contrasts
-from normreg.config import factors, studies
+from normreg.analysis import contrasts, effects
+from normreg.analysis.contrasts import ConfoundedPair, find_fewer_splits
+from normreg.config import factors, splits, studies
+from normreg.config.datasets import DATASETS
+from normreg.models.batches import batch_bounds, usable_splits
+from normreg.models.layers import GhostBatchNorm2d
+from normreg.pages import effects as effects_page
+
+MNIST, DIGITS = (DATASETS[name].train_images for name in ("mnist", "digits"))
+
+
+def find_contrasts(conditions):
+    return contrasts.find_contrasts(conditions, MNIST)
+
+
+def find_confounded(conditions):
+    return contrasts.find_confounded(conditions, MNIST)
 
 
 @pytest.fixture
@@ -194,3 +211,72 @@ def test_a_described_norm_without_splits_goes_by_its_label_and_does_not_fall_to_
     assert (found.factor, found.without, found.with_factor) == ("IN", "a", "b")
     assert factors.norm_factor("instance").name(found.strength) == "IN"
     assert factors.norm_factor("gbn").name(2) == "GBN, 2 splits"
+
+
+# --- fewer ghost batches than asked for
+
+
+def ghosts(num_splits, **changes):
+    return {"norm": "gbn", "num_splits": num_splits, **changes}
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "num_splits", "images", "used", "said"),
+    [
+        (1024, 16, 906, (6, 6), "16 ghost batches asked for; a batch of 906 images has 6"),
+        (64, 4, 906, (4, 2), "4 ghost batches asked for; the last batch of an epoch, of 10 images, has 2"),
+        (128, 2, 906, (2, 2), None),
+        (128, 2, 60_000, (2, 2), None),
+        (64, 4, 60_000, (4, 4), None),
+        (100, 2, 901, (2, 1), "2 ghost batches asked for; the last batch of an epoch, of 101 images, has 1"),
+        (1024, 16, 907, (1, 1), "16 ghost batches asked for; a batch of 907 images has 1"),
+    ],
+)
+def test_how_many_ghost_batches_an_epoch_really_has(condition, batch_size, num_splits, images, used, said):
+    asked = condition(**ghosts(num_splits, batch_size=batch_size))
+    found = splits.splits_used(asked, images)
+    assert (found["full"], found["last"]) == used
+    sizes = [stop - start for start, stop in batch_bounds(images, batch_size)]
+    assert found == {"full": usable_splits(sizes[0], num_splits), "last": usable_splits(sizes[-1], num_splits)}
+    assert find_fewer_splits({"a": condition(), "b": asked}, images) == ({"b": said} if said else {})
+
+
+def test_the_layer_has_the_splits_that_are_said(condition):
+    """The running variance is the mean over ghost batches of their variances, so it tells their number."""
+    torch.manual_seed(0)
+    images = torch.rand(906, 1, 1, 1)
+    layers = [GhostBatchNorm2d(1, n) for n in (16, 6, 3)]
+    for layer in layers:
+        layer(images)
+    assert torch.equal(layers[0].running_var, layers[1].running_var)
+    assert not torch.equal(layers[0].running_var, layers[2].running_var)
+
+
+def test_a_norm_without_ghost_batches_has_one_whatever_it_asks(condition):
+    plain = condition(num_splits=16, batch_size=1024)
+    assert splits.splits_used(plain, DIGITS) == {"full": 1, "last": 1}
+    assert splits.fewer_splits(plain, DIGITS) is None
+
+
+def test_the_strength_of_ghost_batch_norm_is_the_number_in_use(condition):
+    pair = {"a": condition(batch_size=1024), "b": condition(**ghosts(16, batch_size=1024))}
+    assert [c.strength for c in contrasts.find_contrasts(pair, DIGITS)] == [6]
+    assert [c.strength for c in contrasts.find_contrasts(pair, MNIST)] == [16]
+
+
+def test_two_numbers_of_ghost_batches_that_come_to_the_same_are_one_experiment(condition):
+    """On 906 images 16 and 8 splits are both 6; on 907, a prime, any number is batch norm."""
+    two = {"a": condition(**ghosts(16, batch_size=1024)), "b": condition(**ghosts(8, batch_size=1024), **L1)}
+    assert [c.factor for c in contrasts.find_contrasts(two, DIGITS)] == ["L1"]
+    assert contrasts.find_contrasts(two, MNIST) == []
+    one = {"a": condition(batch_size=1024), "b": condition(**ghosts(16, batch_size=1024))}
+    assert contrasts.find_contrasts(one, 907) == []
+    assert contrasts.find_confounded(one, 907) == [ConfoundedPair("a", "b", "")]
+
+
+def test_the_page_of_effects_names_them(condition, tmp_path, html_tables):
+    pair = {"a": condition(batch_size=1024), "b": condition(**ghosts(16, batch_size=1024))}
+    table = effects.estimate([], pd.DataFrame(columns=["seed", "condition", "engine", *effects.EFFECT_QUANTITIES]))
+    effects_page.write(tmp_path / "e.html", "T", table, [], find_fewer_splits(pair, DIGITS))
+    (found,) = html_tables((tmp_path / "e.html").read_text())
+    assert found[1:] == [["b", "16 ghost batches asked for; a batch of 906 images has 6"]]

@@ -161,7 +161,7 @@ def test_without_effects_few_tables_show_one_and_large_ones_are_found():
 
 
 def written_page(folder, table, confounded=()):
-    effects_page.write(folder / "e.html", "Effects <x>", table, confounded)
+    effects_page.write(folder / "e.html", "Effects <x>", table, confounded, {})
     return (folder / "e.html").read_text(encoding="utf-8")
 
 

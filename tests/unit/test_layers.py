@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from normreg.models.layers import Dropout, GhostBatchNorm2d, usable_splits
+from normreg.models.batches import usable_splits
+from normreg.models.layers import Dropout, GhostBatchNorm2d
 
 CHANNELS = 3
 

@@ -15,8 +15,8 @@ import torch
 from torch import nn
 
 from normreg.config import studies
-from normreg.data.batches import batch_bounds
 from normreg.engines.pytorch import TorchTrainer
+from normreg.models.batches import batch_bounds
 from normreg.models.build import build
 from normreg.models.layers import Dropout, GhostBatchNorm2d
 

@@ -14,9 +14,9 @@ import torch
 from waiting import HANG, wait_until
 
 EPOCHS = 11
-TARGET = "results/digits/tiny/l2-gbn/seed0/predictions.npz"
+TARGET = f"results/digits/tiny-e{EPOCHS}/l2-gbn/seed0/predictions.npz"
 CONFIG = ("dataset=digits", "study=tiny", f"epochs={EPOCHS}")
-LOG = "logs/train/digits/tiny/l2-gbn/seed0.log"
+LOG = f"logs/train/digits/tiny-e{EPOCHS}/l2-gbn/seed0.log"
 
 
 class Interrupted:

@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+import subprocess
 
 import pytest
 import torch
@@ -44,6 +45,53 @@ def test_a_target_that_is_no_run_names_those_at_hand(finished, target, message):
     assert done.returncode != 0
     assert message in done.stdout
     assert "Traceback (most recent call last)" not in done.stdout
+
+
+def test_a_short_run_that_a_study_is_named_after_is_refused(copy):
+    (copy.folder / "config/studies/tiny-e3.yaml").write_text(copy.read("config/studies/tiny.yaml"))
+    done = copy.snakemake("-n", config=("epochs=3",), check=False)
+    assert done.returncode != 0
+    assert "config: key 'epochs': found 3, which puts the results of tiny where those of the study" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+@pytest.mark.parametrize(("target", "missing"), [((), 42), (("training",), 6)])
+def test_a_report_of_another_configuration_than_the_runs_says_so(finished, tmp_path, target, missing):
+    report = tmp_path / "r.html"
+    done = finished.snakemake(*target, "--report", str(report), config=("epochs=3",), check=False)
+    assert done.returncode != 0
+    said = f"--report shows a finished run, but {missing} of its files are missing, such as results/digits/tiny-e3/"
+    assert said in done.stdout
+    assert "give --report the same --config as the run, or make the run first" in done.stdout
+    assert "Begun or finished so far: digits/tiny." in done.stdout
+    assert "Missing metadata" not in done.stdout
+    assert not report.exists()
+
+
+def test_a_batch_larger_than_the_data_says_how_many_ghost_batches_it_has(copy):
+    copy.edit("config/studies/tiny.yaml", "batch_size: 128", "batch_size: 1024")
+    copy.edit("config/studies/tiny.yaml", "num_splits: 2", "num_splits: 16")
+    run = "digits/tiny/l2-gbn/seed0"
+    copy.snakemake(f"results/{run}/checkpoint.pt")
+    said = "tiny l2-gbn seed 0: 16 ghost batches asked for; a batch of 906 images has 6"
+    assert copy.read(f"logs/train/{run}.log").count(said) == 1
+    saved = torch.load(copy.folder / f"results/{run}/checkpoint.pt", weights_only=True)
+    assert saved["splits_used"] == {"full": 6, "last": 6}
+    assert saved["condition"]["num_splits"] == 16
+
+
+def test_make_clean_keeps_downloads_and_kernels(root, tmp_path):
+    """In a folder of its own. What took long to get goes with `make clean-all` alone."""
+    (tmp_path / "Makefile").write_text((root / "Makefile").read_text())
+    kept = ["results/README.md", "resources/download/mnist/a.gz", "resources/engine/kernels/b.nbc"]
+    gone = ["results/digits/x/summary.csv", "logs/x", "resources/digits.npz", "resources/engine/digits/x/n.txt"]
+    for name in [*kept, *gone]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    for command, left in (("clean", kept), ("clean-all", kept[:1])):
+        subprocess.run(["make", command], cwd=tmp_path, check=True, stdout=subprocess.DEVNULL)
+        files = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+        assert files == {"Makefile", *left}
 
 
 def test_divergence_stops_the_run_with_a_message_and_leaves_no_checkpoint(copy):

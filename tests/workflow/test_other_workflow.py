@@ -14,7 +14,7 @@ rule wait:
     output: "results/digits/tiny/summary.csv"
     shell: "read line < pipe; touch {output}"
 """
-TARGET = "results/digits/tiny/none-bn/seed0/checkpoint.pt"
+TARGET = "results/digits/tiny-e10000/none-bn/seed0/checkpoint.pt"
 HANG = 3600  # seconds; far more than any machine needs
 
 

@@ -10,6 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import torch
 from rewriting import rewrite
 
 CONDITIONS = ("none-bn", "l1-bn", "l2-gbn")
@@ -142,9 +143,25 @@ def test_an_override_and_splits_retrain_their_conditions(copy):
     assert copy.stale() == following("none-bn", "l2-gbn") - Counter(["plot_effects"])
 
 
-def test_epochs_retrain_the_study(copy):
+def test_epochs_in_the_study_retrain_it(copy):
     copy.edit(STUDY, "epochs: 1", "epochs: 2")
     assert copy.stale() == following(*CONDITIONS)
+
+
+def test_epochs_and_network_of_the_configuration_are_other_runs_and_leave_the_study_alone(copy):
+    """Also where one condition alone has a network of its own."""
+    copy.edit(STUDY, "{penalty: none, norm: bn}", "{penalty: none, norm: bn, network: ashxjain}")
+    copy.snakemake("--touch", "--forceall", cores=1)
+    kept = {path: path.read_bytes() for path in (copy.folder / "results").rglob("*.pt")}
+    anew = following(*CONDITIONS) + Counter(["list_layers"])
+    assert copy.stale(config=("epochs=2",)) - Counter(["compile_kernels"] * 2) == anew
+    assert copy.stale(config=("network=gilf641",)) - Counter(["compile_kernels"]) == anew
+    run = "results/digits/tiny-gilf641-e2/none-bn/seed0/checkpoint.pt"
+    copy.snakemake(run, config=("network=gilf641", "epochs=2"))
+    assert torch.load(copy.folder / run, weights_only=True)["condition"]["epochs"] == 2
+    assert all(path.read_bytes() == content for path, content in kept.items())
+    assert copy.stale() == Counter()
+    assert copy.stale(run) == Counter()  # the name alone says which run it is
 
 
 def test_a_new_seed_and_a_new_condition_run_alone_with_the_aggregates(copy):

@@ -1,5 +1,6 @@
 # Reads the configuration once and answers what the rules ask of it. No rules here.
 import functools
+import sys
 
 from normreg.analysis.contrasts import find_contrasts
 from normreg.config import identity, studies
@@ -21,6 +22,8 @@ starter.announce()  # jobs look for this process
 KERNELS = "resources/engine/kernels"  # compiled code of the CPU engine
 FIRST_SEED = config["seeds"][0]
 USE_GPU = wants_gpu(config["device"])
+# `--report` makes no file. Snakemake does not tell a workflow of it, so the command line is asked.
+REPORTING = any(word.partition("=")[0] == "--report" for word in sys.argv) and "--report-after-run" not in sys.argv
 SOURCES = Sources(SCRIPTS, data=["normreg/models/networks.py"])  # see network_data
 
 # For the report's overview, which sees nothing but the studies.
@@ -48,9 +51,9 @@ def code(script):
 
 @functools.cache
 def run_named(name):
-    """The run whose name stands in paths as {study}: the configured one, or another study as its file has it."""
+    """The run whose name stands in paths as {study}: the name says study, network and epochs."""
     try:
-        return studies.load_named_run(config, name)
+        return studies.load_named_run(name)
     except ConfigError as error:
         raise WorkflowError(str(error)) from None
 
@@ -154,7 +157,7 @@ def targets(run, *kinds):
     tables = [
         f"{table}.{ending}" for table in ("summary", "layers", "last_five", "effects") for ending in ("csv", "html")
     ]
-    if find_contrasts(run.conditions):
+    if find_contrasts(run.conditions, DATASETS[config["dataset"]].train_images):
         graphs.append("effects")
     if run.published:
         graphs.append("published")
@@ -174,5 +177,27 @@ def everything(run):
     return targets(run, "training", "evaluation", "figures", "tables")
 
 
+def reportable(files):
+    """`files`; for a report only if each is there, because Snakemake would warn of every missing one by itself."""
+    missing = [file for file in files if not Path(file).exists()] if REPORTING else []
+    if missing:
+        made = ", ".join(sorted("/".join(path.parts[1:3]) for path in Path("results").glob("*/*/"))) or "none"
+        raise WorkflowError(
+            f"--report shows a finished run, but {len(missing)} of its files are missing, such as {missing[0]}: give "
+            f"--report the same --config as the run, or make the run first. Begun or finished so far: {made}."
+        )
+    return files
+
+
+def wanted(*kinds):
+    """An input function: the files of the configured run, see `targets`."""
+    return lambda wildcards: reportable(targets(RUN, *kinds))
+
+
 def published_targets(wildcards):
-    return [file for name in studies.published_studies() for file in everything(run_named(name))]
+    """Every study with published results, under the network and epochs of the configuration like any other run."""
+    try:
+        runs = [studies.load_run({**config, "study": name}) for name in studies.published_studies()]
+    except ConfigError as error:
+        raise WorkflowError(str(error)) from None
+    return reportable([file for run in runs for file in everything(run)])

@@ -11,7 +11,7 @@ with jobs.job(snakemake.log[0]):
     from normreg.utils import atomic, devices
 
     config, wildcards, note = snakemake.config, snakemake.wildcards, Path(snakemake.output.note)
-    run = studies.load_named_run(config, wildcards.study)
+    run = studies.load_named_run(wildcards.study)
     conditions = [c for c in run.conditions.values() if c["network"] == wildcards.network]
     data = contract.DataFacts(train_images=DATASETS[wildcards.dataset].train_images)
     device = "cuda" if devices.wants_gpu(config["device"]) else "cpu"

@@ -5,10 +5,14 @@ from normreg.utils import jobs
 with jobs.job(snakemake.log[0]):
     from normreg.analysis import contrasts, effects, summary, tables
     from normreg.config import identity
+    from normreg.config.datasets import DATASETS
     from normreg.pages import effects as page
 
     conditions, runs = snakemake.params.conditions, snakemake.params.runs
-    table = effects.estimate(contrasts.find_contrasts(conditions), summary.read(snakemake.input.summary, runs))
+    images = DATASETS[snakemake.wildcards.dataset].train_images
+    pairs = contrasts.find_contrasts(conditions, images)
+    table = effects.estimate(pairs, summary.read(snakemake.input.summary, runs))
     study = identity.identify_all([run["identity"] for run in runs])
     tables.write_frame(snakemake.output.csv, tables.EFFECTS, table, study)
-    page.write(snakemake.output.page, snakemake.params.title, table, contrasts.find_confounded(conditions))
+    confounded, fewer = contrasts.find_confounded(conditions, images), contrasts.find_fewer_splits(conditions, images)
+    page.write(snakemake.output.page, snakemake.params.title, table, confounded, fewer)

@@ -6,6 +6,7 @@ from normreg.utils import jobs
 
 with jobs.job(snakemake.log[0]) as starter:
     jobs.pin_threads(snakemake.threads)
+    from normreg.config import splits
     from normreg.data import dataset
     from normreg.engines import select
     from normreg.training import checkpoint, history, loop, state
@@ -17,6 +18,9 @@ with jobs.job(snakemake.log[0]) as starter:
     digest = data.digest()
     device = devices.resolve(snakemake.config["device"], snakemake.threads)
     label = f"{wildcards.study} {wildcards.condition} seed {seed}"
+    images = len(data.train_labels)
+    if fewer := splits.fewer_splits(condition, images):
+        jobs.log.warning("%s: %s", label, fewer)
     wanted, kernels = snakemake.config["engine"], Path(snakemake.params.kernels)
     trainer, engine = select.make_trainer(wanted, condition, seed, data, device, kernels)
     key = state.make_key(
@@ -40,6 +44,7 @@ with jobs.job(snakemake.log[0]) as starter:
             "data_digest": digest,
             "device": device.type,
             "engine": engine,
+            "splits_used": splits.splits_used(condition, images),
         }
         checkpoint.save(snakemake.output.checkpoint, trainer.model, condition, provenance)
         history.write(epochs, snakemake.output.metrics, snakemake.params.identity)

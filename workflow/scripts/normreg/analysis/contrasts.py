@@ -3,6 +3,9 @@
 A difference of two conditions is the effect of a factor only if all else is equal. Published studies broke this in
 several ways (another batch size under ghost batch norm, a weight decay of 0 under the name of L2), so pairs are found
 by comparing resolved settings, never names. Two strengths of one factor are not compared.
+
+Of ghost batches the number counts that a batch really has. It can be less than asked for, and depends on how many
+training images there are (`train_images`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,6 +16,7 @@ from typing import Any
 from normreg.analysis.verdicts import Confounding
 from normreg.config.condition import Condition
 from normreg.config.factors import BASELINE, LAMBDAS, PENALTIES, Factor, norm_factor, norm_setting
+from normreg.config.splits import fewer_splits, splits_used
 
 _NORM = "norm"
 # Dotted keys of the factors, in the order of tables, and the value of each where the factor is absent.
@@ -23,8 +27,8 @@ _ABSENT: dict[str, float | str] = {factor.key: factor.absent for factor in LAMBD
 class Contrast:
     """Two conditions that differ in `factor` alone: absent in `without`, present in `with_factor`.
 
-    `factor` is a label of `normreg.config.factors`, `strength` its lambda or number of splits. `context` is all else
-    but the other factors: pairs of one factor, strength and context measure the same thing.
+    `factor` is a label of `normreg.config.factors`, `strength` its lambda or number of splits in use. `context` is all
+    else but the other factors: pairs of one factor, strength and context measure the same thing.
     """
 
     factor: str
@@ -51,11 +55,11 @@ class ConfoundedPair:
         return Confounding.MORE_DIFFERS if self.also else Confounding.SAME
 
 
-def find_contrasts(conditions: Mapping[str, Condition]) -> list[Contrast]:
+def find_contrasts(conditions: Mapping[str, Condition], train_images: int) -> list[Contrast]:
     """All contrasts among resolved conditions, factor by factor; of conditions with equal settings the first counts."""
     settings: dict[str, dict[str, Any]] = {}
     for name, condition in conditions.items():
-        flat = _settings(condition)
+        flat = _settings(condition, train_images)
         if flat not in settings.values():
             settings[name] = flat
     found = []
@@ -63,18 +67,18 @@ def find_contrasts(conditions: Mapping[str, Condition]) -> list[Contrast]:
         for without, with_factor in permutations(settings, 2):
             before, after = settings[without], settings[with_factor]
             if _differing(before, after) == {key} and before[key] == absent:
-                factor, strength = _factor(key, after, conditions[with_factor])
+                factor, strength = _factor(key, after, conditions[with_factor], train_images)
                 found.append(Contrast(factor.label, strength, without, with_factor, _context(key, after)))
     return found
 
 
-def find_confounded(conditions: Mapping[str, Condition]) -> list[ConfoundedPair]:
+def find_confounded(conditions: Mapping[str, Condition], train_images: int) -> list[ConfoundedPair]:
     """Pairs that differ in one factor by the names of penalty and norm, and in none, or in more, by their settings.
 
     A condition that the study compares rightly elsewhere, for that factor, is left out.
     """
-    settings = {name: _settings(condition) for name, condition in conditions.items()}
-    kept = {(contrast.factor, contrast.with_factor) for contrast in find_contrasts(conditions)}
+    settings = {name: _settings(condition, train_images) for name, condition in conditions.items()}
+    kept = {(contrast.factor, contrast.with_factor) for contrast in find_contrasts(conditions, train_images)}
     found = []
     for one, other in combinations(settings, 2):
         promised = _promised(conditions[one]) ^ _promised(conditions[other])
@@ -89,10 +93,16 @@ def find_confounded(conditions: Mapping[str, Condition]) -> list[ConfoundedPair]
     return found
 
 
-def _factor(key: str, settings: Mapping[str, Any], condition: Condition) -> tuple[Factor, float]:
+def find_fewer_splits(conditions: Mapping[str, Condition], train_images: int) -> dict[str, str]:
+    """The conditions with fewer ghost batches than they ask for, and in words how many they have."""
+    found = {name: fewer_splits(condition, train_images) for name, condition in conditions.items()}
+    return {name: said for name, said in found.items() if said is not None}
+
+
+def _factor(key: str, settings: Mapping[str, Any], condition: Condition, train_images: int) -> tuple[Factor, float]:
     """The factor at `key` of a condition that has it, and its strength."""
     if key == _NORM:
-        return norm_factor(condition["norm"]), condition["num_splits"]
+        return norm_factor(condition["norm"]), splits_used(condition, train_images)["full"]
     return next(factor for factor in LAMBDAS.values() if factor.key == key), settings[key]
 
 
@@ -102,16 +112,17 @@ def _promised(condition: Condition) -> set[tuple[Factor, ...]]:
     return groups | ({(norm_factor(condition["norm"]),)} if condition["norm"] != BASELINE else set())
 
 
-def _settings(condition: Condition) -> dict[str, Any]:
+def _settings(condition: Condition, train_images: int) -> dict[str, Any]:
     """What can matter, by dotted key.
 
-    Left out are a scope without a penalty, and the rates that onecycle overrides; of splits see `norm_setting`. Of the
-    schedule, its kind and its arguments are keys of their own.
+    Left out are a scope without a penalty, and the rates that onecycle overrides; of splits see `norm_setting` (those
+    of the last batch follow from these and the batch size). Of the schedule, its kind and its arguments are keys of
+    their own.
     """
     ((kind, arguments),) = condition["schedule"].items()
     plain = {key: value for key, value in condition.items() if key not in ("penalty", "num_splits", "schedule")}
     flat = dict(_flatten({**plain, "schedule": {"kind": kind, **arguments}}))
-    flat[_NORM] = norm_setting(condition["norm"], condition["num_splits"])
+    flat[_NORM] = norm_setting(condition["norm"], splits_used(condition, train_images)["full"])
     if not any(condition["lambdas"].values()):
         del flat["penalty_scope"]
     if kind == "onecycle":

@@ -129,8 +129,10 @@ def _explain_unknown(error: ValidationError, path: str) -> str:
 
 
 def _hint(error: ValidationError) -> str:
-    """What YAML made of a number that was written in another way than meant."""
+    """What YAML made of a number, or of a text without quotes, that was written in another way than meant."""
     found = error.instance
+    if error.validator == "type" and error.validator_value == "string" and not isinstance(found, Mapping | list):
+        return " (to YAML it is no text: put it in quotes)"
     if isinstance(found, float) and found.is_integer() and error.validator in ("type", "oneOf"):
         return f" (write {found:.0f}, without a decimal point)"
     return ""

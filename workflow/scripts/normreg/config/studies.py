@@ -1,27 +1,30 @@
 """Reads and validates the configuration and the study files, and resolves every condition."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from normreg.config.condition import Condition
-from normreg.config.factors import LAMBDAS, NORMS, PENALTIES
+from normreg.config.resolve import resolve
 from normreg.config.schema import read_yaml, validate
 from normreg.errors import ConfigError
+from normreg.models.networks import NETWORKS
 
 STUDIES = Path("config/studies")  # relative to the working directory, like config/config.yaml
 _SEED = re.compile("[0-9]{1,6}")
-_MERGED = ("optimizer", "lambdas")  # overridden key by key; every other setting is replaced as a whole
+# Keys of the configuration that change what a study trains, with what they add to the run's name. In this order.
+_SUFFIXES = {"network": "-{}", "epochs": "-e{}"}
+_EPOCHS = re.compile("(.+)-e([1-9][0-9]{0,3}|10000)")
 
 
 @dataclass(frozen=True)
 class Run:
-    """One study as it will be executed. `name` is the folder under results/{dataset}/.
+    """One study as it will be executed. `name` is the folder under results/{dataset}/; it says all: see `load_run`.
 
-    `published` and `readme` are the study's blocks of published results (None if it has none, or under another network
-    than its own) and of differences between its README and its code ([] likewise).
+    `published` and `readme` are the study's blocks of published results (None if it has none, or if the run is renamed,
+    because it then trains something else) and of differences between its README and its code ([] likewise).
     """
 
     name: str
@@ -52,40 +55,73 @@ def check_config(config: Mapping[str, Any]) -> dict[str, Any]:
 def load_run(config: Mapping[str, Any]) -> Run:
     """The run a checked configuration asks for: its study with the network and epochs of the configuration.
 
+    Its name is `{study}[-{network}][-e{epochs}]`, each suffix only where that key changes some condition. So what is
+    trained in another way never lies in the study's own folder.
+
     Raises:
-        ConfigError: unknown study, or a wrong key in its file.
+        ConfigError: unknown study, a wrong key in its file, or a name that belongs to another study.
     """
-    study, network = config["study"], config["network"]
+    study = config["study"]
     content = read_study(study)
-    overrides = {key: config[key] for key in ("network", "epochs") if config[key] is not None}
-    renamed = network is not None and network != content["network"]
-    where = f"config/studies/{study}.yaml"
-    name = f"{study}-{network}" if renamed else study
-    if renamed and _is_study(name):
-        raise ConfigError(
-            f"config: key 'network': found '{network}', which puts the results of {study} where those of the study "
-            f"{name} belong; rename config/studies/{name}.yaml, or leave network at null."
-        )
+    overrides = {key: config[key] for key in _SUFFIXES if config[key] is not None}
+    plain, conditions = _resolve_all(study, content, {}), _resolve_all(study, content, overrides)
+    changed = [key for key in overrides if _column(key, plain) != _column(key, conditions)]
     return Run(
-        name=name,
-        conditions={
-            name: _resolve(content, own, overrides, f"{where}: conditions.{name}")
-            for name, own in content["conditions"].items()
-        },
+        name=_name(study, {key: overrides[key] for key in changed}),
+        conditions=conditions,
         galleries=tuple(content["galleries"]),
-        published=None if renamed else content.get("published"),
-        readme=[] if renamed else content.get("readme", []),
+        published=None if changed else content.get("published"),
+        readme=[] if changed else content.get("readme", []),
     )
 
 
-def load_named_run(config: Mapping[str, Any], name: str) -> Run:
-    """The run whose name stands in paths as {study}: the configured one, or another study as its file has it.
+def load_named_run(name: str) -> Run:
+    """The run whose name stands in paths as {study}. The name alone says which: no configuration is asked.
 
     Raises:
-        ConfigError: as `load_run`.
+        ConfigError: as `load_run`; or no study gives a run of this name.
     """
-    run = load_run(config)
-    return run if run.name == name else load_run({**config, "study": name, "network": None})
+    for study, network, epochs in _readings(name):
+        if _is_study(study):
+            run = load_run({"study": study, "network": network, "epochs": epochs})
+            if run.name == name:
+                return run
+            break
+    return load_run({"study": name, "network": None, "epochs": None})  # says that there is no such study
+
+
+def _resolve_all(study: str, content: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Condition]:
+    where = f"config/studies/{study}.yaml: conditions"
+    return {name: resolve(content, own, overrides, f"{where}.{name}") for name, own in content["conditions"].items()}
+
+
+def _column(key: str, conditions: Mapping[str, Condition]) -> list[Any]:
+    return [dict(condition)[key] for condition in conditions.values()]
+
+
+def _name(study: str, changed: Mapping[str, Any]) -> str:
+    """The run's name. No part of it may be another study: that study with the keys that follow has the same name."""
+    name = study
+    for key, value in changed.items():
+        name += _SUFFIXES[key].format(value)
+        if _is_study(name):
+            raise ConfigError(
+                f"config: key '{key}': found {value!r}, which puts the results of {study} where those of the study "
+                f"{name} belong; rename config/studies/{name}.yaml, or leave {key} at null."
+            )
+    return name
+
+
+def _readings(name: str) -> Iterator[tuple[str, str | None, int | None]]:
+    """Study, network and epochs that a name may be made of, the longest study first."""
+    yield name, None, None
+    found = _EPOCHS.fullmatch(name)
+    base, epochs = (found[1], int(found[2])) if found else (name, None)
+    if found:
+        yield base, None, epochs
+    for network in NETWORKS:
+        if base.endswith(f"-{network}"):
+            yield base.removesuffix(f"-{network}"), network, epochs
 
 
 def read_study(name: str) -> dict[str, Any]:
@@ -148,46 +184,3 @@ def _as_text(value: Any) -> str:
     if isinstance(value, list):
         return ", then ".join(_as_text(item) for item in value) or "none"
     return str(value)
-
-
-def _resolve(study: Mapping[str, Any], own: Mapping[str, Any], overrides: Mapping[str, Any], where: str) -> Condition:
-    """The study's defaults, then the condition's own settings, then the configuration's."""
-    settings = {key: study[key] for key in study if key not in ("conditions", "galleries")}
-    for key, value in own.items():
-        settings[key] = {**settings[key], **value} if key in _MERGED else value
-    settings |= overrides
-    missing = [key for key in ("lr", "momentum", "nesterov") if key not in settings["optimizer"]]
-    if missing:
-        raise ConfigError(f"{where}: key 'optimizer.{missing[0]}' is missing; set it here or in the study's optimizer.")
-    settings["lambdas"] = _resolve_lambdas(settings["penalty"], settings["lambdas"], where)
-    if not NORMS[settings["norm"]].splits:
-        settings["num_splits"] = 1  # not used; a change of the study's splits must not retrain these conditions
-    _check_splits(settings["batch_size"], settings["num_splits"], where)
-    resolved: Condition = {key: settings[key] for key in Condition.__annotations__}  # type: ignore[assignment]
-    return resolved
-
-
-def _resolve_lambdas(penalty: str, lambdas: Mapping[str, float], where: str) -> dict[str, float]:
-    groups = PENALTIES[penalty].lambdas
-    named = {key for group in groups for key in group}
-    resolved = {key: float(lambdas.get(key, 0.0)) if key in named else 0.0 for key in LAMBDAS}
-    for group in groups:
-        used = [key for key in group if resolved[key]]
-        if len(used) > 1:
-            one, other = used[:2]
-            raise ConfigError(
-                f"{where}: found both lambdas.{one} and lambdas.{other}; {other} stands in for {one}, set one."
-            )
-        if not lambdas.keys() & set(group):
-            raise ConfigError(f"{where}: penalty {penalty} needs lambdas.{' or lambdas.'.join(sorted(group))}.")
-    return resolved
-
-
-def _check_splits(batch_size: int, num_splits: int, where: str) -> None:
-    if batch_size % num_splits:
-        raise ConfigError(f"{where}: batch_size {batch_size} is not divisible by num_splits {num_splits}.")
-    if batch_size // num_splits < 2:
-        raise ConfigError(
-            f"{where}: batch_size {batch_size} over num_splits {num_splits} leaves ghost batches of "
-            f"{batch_size // num_splits} image; expected 2 or more."
-        )

@@ -8,9 +8,10 @@ from torch.nn import functional as F
 
 from normreg.config.condition import Condition
 from normreg.data import augmentation
-from normreg.data.batches import batch_bounds, to_device
+from normreg.data.batches import to_device
 from normreg.data.dataset import Dataset
 from normreg.engines.contract import DataFacts, refuse_unknown
+from normreg.models.batches import batch_bounds
 from normreg.training import draws, penalties
 from normreg.training.evaluation import predict
 from normreg.training.objective import objective

@@ -4,17 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-
-def usable_splits(batch_size: int, num_splits: int) -> int:
-    """The number of ghost batches that a batch of this size is really split into.
-
-    It is the largest s <= num_splits that divides batch_size and leaves at least two samples in each ghost batch. It is
-    1 if there is no such number.
-    """
-    for splits in range(num_splits, 1, -1):
-        if batch_size % splits == 0 and batch_size // splits >= 2:
-            return splits
-    return 1
+from normreg.models.batches import usable_splits
 
 
 class GhostBatchNorm2d(nn.BatchNorm2d):

@@ -1,6 +1,6 @@
 """The effects of a study's factors as a page of the report, and the comparisons the study does not allow."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -12,8 +12,17 @@ from normreg.analysis.verdicts import Confounding, Level
 from normreg.pages import html
 
 
-def write(path: str | Path, title: str, table: pd.DataFrame, confounded: Sequence[ConfoundedPair]) -> None:
-    """Writes the `table` of `effects.estimate`, with a part for each quantity, and then the `confounded` pairs."""
+def write(
+    path: str | Path,
+    title: str,
+    table: pd.DataFrame,
+    confounded: Sequence[ConfoundedPair],
+    fewer_splits: Mapping[str, str],
+) -> None:
+    """Writes the `table` of `effects.estimate`, with a part for each quantity, and what `contrasts` found amiss.
+
+    These are the `confounded` pairs, and conditions with fewer ghost batches than they ask for, with how many.
+    """
     parts = {}
     for key in effects.EFFECT_QUANTITIES if len(table) else ():
         quantity = QUANTITIES[key]
@@ -21,6 +30,10 @@ def write(path: str | Path, title: str, table: pd.DataFrame, confounded: Sequenc
     if confounded:
         parts["What this study cannot compare"] = pd.DataFrame(
             [{"one": pair.one, "other": pair.other, "why": _why(pair)} for pair in confounded]
+        )
+    if fewer_splits:
+        parts["Fewer ghost batches than asked for"] = pd.DataFrame(
+            [{"condition": name, "ghost batches": said} for name, said in fewer_splits.items()]
         )
     html.write_page(path, title, _reading(table), parts)
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from normreg.data.batches import batch_bounds
+from normreg.models.batches import batch_bounds
 from normreg.training.history import Epoch
 from normreg.training.state import StateFile
 from normreg.training.trainer import Trainer

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from normreg.config.condition import Condition
-from normreg.data.batches import batch_bounds, to_device
+from normreg.data.batches import to_device
 from normreg.data.dataset import Dataset
 from normreg.engines.contract import DataFacts
 from normreg.engines.cudagraph.buffers import EpochBuffers
@@ -20,6 +20,7 @@ from normreg.engines.cudagraph.recording import record_steps
 from normreg.engines.cudagraph.sgd import DeviceSGD
 from normreg.engines.cudagraph.steps import Step, Validation, training_step
 from normreg.errors import ConfigError
+from normreg.models.batches import batch_bounds
 from normreg.training import draws, penalties
 from normreg.training.schedule import make_detached_schedule
 from normreg.training.trainer import Trained, Trainer, Validated

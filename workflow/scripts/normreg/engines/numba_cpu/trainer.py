@@ -14,7 +14,6 @@ from torch import nn
 
 from normreg.config.condition import Condition
 from normreg.data import augmentation
-from normreg.data.batches import batch_bounds
 from normreg.data.dataset import Dataset
 from normreg.engines.contract import DataFacts
 from normreg.engines.numba_cpu.augment import augment
@@ -24,7 +23,8 @@ from normreg.engines.numba_cpu.kernels import processor
 from normreg.engines.numba_cpu.network import Batch, EngineNetwork
 from normreg.engines.numba_cpu.stages import make_stages
 from normreg.engines.numba_cpu.tiles import Registers
-from normreg.models.layers import Dropout, usable_splits
+from normreg.models.batches import batch_bounds, usable_splits
+from normreg.models.layers import Dropout
 from normreg.models.networks import NETWORKS
 from normreg.training import draws, penalties
 from normreg.training.schedule import make_detached_schedule

@@ -1,0 +1,102 @@
+"""Fills in every setting of a condition, and refuses settings that contradict each other."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from normreg.config.condition import Condition
+from normreg.config.factors import LAMBDAS, NORMS, PENALTIES
+from normreg.errors import ConfigError
+
+_MERGED = ("optimizer", "lambdas")  # overridden key by key; every other setting is replaced as a whole
+# Of PyTorch's OneCycleLR (a test compares them). Filled in, so that a default spelt out is no other condition.
+ONECYCLE_DEFAULTS: Mapping[str, float] = {
+    "pct_start": 0.3,
+    "div_factor": 25.0,
+    "final_div_factor": 1e4,
+    "base_momentum": 0.85,
+    "max_momentum": 0.95,
+}
+
+
+def resolve(study: Mapping[str, Any], own: Mapping[str, Any], overrides: Mapping[str, Any], where: str) -> Condition:
+    """The study's defaults, then the condition's own settings, then the configuration's.
+
+    Args:
+        study: the validated content of a study file.
+        own: the condition's entry in it.
+        overrides: keys of the configuration that replace those of every condition.
+        where: file and condition, for messages.
+
+    Raises:
+        ConfigError: a setting is missing, or two contradict each other.
+    """
+    settings = {key: study[key] for key in study if key not in ("conditions", "galleries")}
+    for key, value in own.items():
+        settings[key] = {**settings[key], **value} if key in _MERGED else value
+    settings |= overrides
+    missing = [key for key in ("lr", "momentum", "nesterov") if key not in settings["optimizer"]]
+    if missing:
+        raise ConfigError(f"{where}: key 'optimizer.{missing[0]}' is missing; set it here or in the study's optimizer.")
+    settings["schedule"] = _resolve_schedule(settings["schedule"])
+    _check_nesterov(settings["optimizer"], settings["schedule"], where)
+    settings["lambdas"] = _resolve_lambdas(settings["penalty"], settings["lambdas"], where)
+    if not NORMS[settings["norm"]].splits:
+        settings["num_splits"] = 1  # not used; a change of the study's splits must not retrain these conditions
+    _check_splits(settings["batch_size"], settings["num_splits"], where)
+    resolved: Condition = {key: settings[key] for key in Condition.__annotations__}  # type: ignore[assignment]
+    return resolved
+
+
+def _resolve_schedule(schedule: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Of onecycle every argument, as a float and in one order: equal schedules then look equal to Snakemake too."""
+    ((kind, arguments),) = schedule.items()
+    if kind != "onecycle":
+        return {kind: dict(arguments)}
+    filled = {**ONECYCLE_DEFAULTS, **arguments}
+    return {kind: {key: float(filled[key]) for key in ("max_lr", *ONECYCLE_DEFAULTS)}}
+
+
+def _check_nesterov(optimizer: Mapping[str, Any], schedule: Mapping[str, Mapping[str, Any]], where: str) -> None:
+    """PyTorch's SGD wants a momentum for nesterov when it is made, even if onecycle then sets another one.
+
+    Of onecycle's own two momenta it asks nothing. With one of them 0 nesterov still acts; with both it never does.
+    """
+    if not optimizer["nesterov"]:
+        return
+    if not optimizer["momentum"]:
+        raise ConfigError(
+            f"{where}: found optimizer.nesterov true with optimizer.momentum 0; expected a momentum above 0 (PyTorch "
+            "wants it under every schedule), or nesterov false."
+        )
+    cycle = schedule.get("onecycle")
+    if cycle and not cycle["base_momentum"] and not cycle["max_momentum"]:
+        raise ConfigError(
+            f"{where}: found optimizer.nesterov true with schedule.onecycle.base_momentum 0 and max_momentum 0; "
+            "expected one of the two above 0, or nesterov false."
+        )
+
+
+def _resolve_lambdas(penalty: str, lambdas: Mapping[str, float], where: str) -> dict[str, float]:
+    groups = PENALTIES[penalty].lambdas
+    named = {key for group in groups for key in group}
+    resolved = {key: float(lambdas.get(key, 0.0)) if key in named else 0.0 for key in LAMBDAS}
+    for group in groups:
+        used = [key for key in group if resolved[key]]
+        if len(used) > 1:
+            one, other = used[:2]
+            raise ConfigError(
+                f"{where}: found both lambdas.{one} and lambdas.{other}; {other} stands in for {one}, set one."
+            )
+        if not lambdas.keys() & set(group):
+            raise ConfigError(f"{where}: penalty {penalty} needs lambdas.{' or lambdas.'.join(sorted(group))}.")
+    return resolved
+
+
+def _check_splits(batch_size: int, num_splits: int, where: str) -> None:
+    if batch_size % num_splits:
+        raise ConfigError(f"{where}: batch_size {batch_size} is not divisible by num_splits {num_splits}.")
+    if batch_size // num_splits < 2:
+        raise ConfigError(
+            f"{where}: batch_size {batch_size} over num_splits {num_splits} leaves ghost batches of "
+            f"{batch_size // num_splits} image; expected 2 or more."
+        )
