@@ -181,10 +181,10 @@ def reportable(files):
     """`files`; for a report only if each is there, because Snakemake would warn of every missing one by itself."""
     missing = [file for file in files if not Path(file).exists()] if REPORTING else []
     if missing:
-        made = ", ".join(sorted("/".join(path.parts[1:3]) for path in Path("results").glob("*/*/"))) or "none"
+        made = ", ".join(sorted(path.relative_to("results").as_posix() for path in Path("results").glob("*/*/")))
         raise WorkflowError(
             f"--report shows a finished run, but {len(missing)} of its files are missing, such as {missing[0]}: give "
-            f"--report the same --config as the run, or make the run first. Begun or finished so far: {made}."
+            f"--report the same --config as the run, or make the run first. Begun or finished so far: {made or 'none'}."
         )
     return files
 
