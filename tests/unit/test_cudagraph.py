@@ -74,6 +74,15 @@ def test_an_epoch_is_that_of_pytorchs_path(condition, blobs, lambdas, changes):
         torch.testing.assert_close(ours.model.state_dict()[key], value, rtol=1e-4, atol=1e-5)
 
 
+def test_every_epoch_draws_its_own_dropout_masks(condition, blobs):
+    made = GraphTrainer(condition(), 3, blobs, CPU, tape.plain)
+    seeds = []
+    for epoch in (1, 2):
+        made.run_epoch(epoch)
+        seeds.append(torch.initial_seed())  # the last seed given to PyTorch's default generator
+    assert seeds == [streams.stream_seed(3, "dropout", epoch) for epoch in (1, 2)]
+
+
 def test_replays_change_the_same_bits_as_the_steps(run, blobs):
     eager, recorded = GraphTrainer(run, 2, blobs, CPU, tape.plain), GraphTrainer(run, 2, blobs, CPU, tape.record)
     assert rows(eager, [1, 2, 3]) == rows(recorded, [1, 2, 3])
