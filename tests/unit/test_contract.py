@@ -316,7 +316,7 @@ def schema_levels(schema: dict[str, Any], known: Any, path: str = "") -> Iterato
 
 def test_pytorch_implements_what_a_study_may_say(root):
     """Every key and value that the schema of studies allows for a condition is in the reference's contract."""
-    study = yaml.safe_load((root / "workflow/schemas/study.schema.yaml").read_text(encoding="utf-8"))
+    study = yaml.safe_load((root / "workflow/scripts/normreg/config/study.schema.yaml").read_text(encoding="utf-8"))
     allowed = study["properties"]["conditions"]["additionalProperties"]["properties"]
     reference = contract.REFERENCE["properties"]
     assert allowed.keys() == reference.keys()
