@@ -48,9 +48,22 @@ def rows_of(
         for quantity in QUANTITIES:
             loss = quantity == "last5_loss"
             centre, spread = (0.017, 0.001) if loss else (99.45, 0.04)
-            value: Any = "" if name in missing else round(rng.normal(centre, spread), 5)
-            runs = rng.normal((0.4 if loss else 88) if name == bad else centre, spread, seeds)
-            row = [name, penalty, norm, quantity, value, runs.mean(), runs.min(), runs.max(), seeds, "", "", "notebook"]
+            value: Any = "" if name in missing else round(rng.normal(centre, spread), 4)
+            runs = np.round(rng.normal((0.4 if loss else 88) if name == bad else centre, spread, seeds), 4)
+            row = [
+                name,
+                penalty,
+                norm,
+                quantity,
+                value,
+                round(runs.mean(), 4),
+                runs.min(),
+                runs.max(),
+                seeds,
+                "",
+                "",
+                "notebook",
+            ]
             rows.append(dict(zip(COLUMNS.split(), row, strict=True)))
     return rows
 
