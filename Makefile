@@ -58,8 +58,7 @@ lock:
 # What takes long to get again stays: MNIST's download, and minutes of compiling.
 clean:
 	rm -rf logs report.html $(filter-out results/README.md,$(wildcard results/*)) \
-	  $(filter-out resources/download resources/engine,$(wildcard resources/*)) \
-	  $(filter-out resources/engine/kernels,$(wildcard resources/engine/*))
+	  $(filter-out resources/download resources/engine,$(wildcard resources/*))
 
 clean-all: clean
 	rm -rf resources/*

@@ -287,7 +287,6 @@ def test_the_file_of_networks_holds_nothing_but_data(scripts):
 
 
 def test_every_rule_carries_the_digest_of_its_own_script_and_the_networks_it_can_read(root, scripts):
-    """compile_kernels carries neither: its note never makes anything stale."""
     sources = Sources(scripts)
     rules = [rule for file in (root / "workflow/rules").glob("*.smk") for rule in file.read_text().split("\nrule ")]
     seen = set()
@@ -296,11 +295,8 @@ def test_every_rule_carries_the_digest_of_its_own_script_and_the_networks_it_can
             seen.add(script)
             carried = re.findall(r'^        code=code\("(.+)"\),$', rule, re.M)
             networks = re.findall(r"^        networks?=\w+,$", rule, re.M)
-            if script != "compile_kernels.py":
-                assert carried == [script]
-                assert bool(networks) == (DATA in sources.closure(script)), script
-            else:
-                assert carried == networks == []
+            assert carried == [script]
+            assert bool(networks) == (DATA in sources.closure(script)), script
     assert seen == {path.name for path in scripts.glob("*.py")}
 
 

@@ -83,10 +83,6 @@ def all_networks(wildcards):
     return network_data(*sorted({settings["network"] for settings in run_of(wildcards).conditions.values()}))
 
 
-def kernels_note(wildcards):
-    return f"resources/engine/{wildcards.dataset}/{wildcards.study}/{condition(wildcards)['network']}.txt"
-
-
 def run_list(wildcards):
     """What readers of a run's files are told (`identity.RunFacts`), for each run of a study, in order."""
     return [

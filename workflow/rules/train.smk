@@ -2,7 +2,6 @@
 rule train:
     input:
         data="resources/{dataset}.npz",
-        kernels=ancient(kernels_note),
     output:
         checkpoint="results/{dataset}/{study}/{condition}/seed{seed}/checkpoint.pt",
         metrics="results/{dataset}/{study}/{condition}/seed{seed}/metrics.csv",

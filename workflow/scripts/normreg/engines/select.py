@@ -5,7 +5,7 @@ training is long enough to save more than that. CUDA graphs are for those who as
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -36,7 +36,7 @@ class Choice(NamedTuple):
 
 
 def choose(engine: str, condition: Mapping[str, Any], data: DataFacts, device: str) -> Choice:
-    """Which engine trains a run. The rule that compiles kernels and the training job both ask here, and nowhere else.
+    """Which engine trains a run. This is asked here and nowhere else.
 
     Args:
         engine: auto, torch, numba or cudagraph; what the wanted engine cannot do goes to PyTorch.
@@ -77,38 +77,6 @@ _WHY_NOT: dict[str, Callable[[Mapping[str, Any], DataFacts, str], str | None]] =
     "numba": _why_not_numba,
     "cudagraph": _why_not_cudagraph,
 }
-
-
-def compile_kernels(
-    engine: str, conditions: Sequence[Mapping[str, Any]], data: DataFacts, device: str, cache: Path
-) -> str:
-    """Compiles into `cache` what the runs of these conditions will need and is not there; other processes wait.
-
-    Args:
-        engine, data, device: as for `choose`.
-        conditions: of the runs.
-        cache: folder of compiled kernels.
-
-    Returns:
-        A line that says what was done, or why nothing: runs without kernels are no error.
-
-    Raises:
-        ConfigError: as `choose`.
-    """
-    choices = [choose(engine, condition, data, device) for condition in conditions]
-    pairs = zip(conditions, choices, strict=True)
-    networks = sorted({condition["network"] for condition, choice in pairs if choice.engine == "numba"})
-    if not networks:
-        reasons = dict.fromkeys(f" ({choice.reason})" for choice in choices if choice.reason)
-        return f"no kernels: PyTorch trains{''.join(reasons)}"
-    from normreg.engines.numba_cpu import kernels, stages
-    from normreg.models.networks import NETWORKS
-
-    registers = kernels.processor()
-    kernels.load_shared(cache)
-    for network in networks:
-        kernels.load_network(stages.make_stages(NETWORKS[network]), registers, cache)
-    return f"kernels of {', '.join(networks)} for {registers.name} are in {cache}"
 
 
 def make_trainer(
