@@ -1,1 +1,1 @@
-"""What is asked for: the configuration, study files and their schemas, resolved conditions."""
+"""What the user asks for: the configuration, study files and their schemas, resolved conditions."""

@@ -1,10 +1,10 @@
-"""A resolved condition: everything a training run depends on besides its seed and its data."""
+"""A resolved condition: all that a training run depends on, except its seed and its data."""
 
 from typing import Any, TypedDict
 
 
 class Optimizer(TypedDict):
-    """Arguments of PyTorch's SGD; `onecycle` overrides lr and momentum."""
+    """Arguments of PyTorch's SGD. The schedule `onecycle` overrides lr and momentum."""
 
     lr: float
     momentum: float
@@ -12,7 +12,7 @@ class Optimizer(TypedDict):
 
 
 class Lambdas(TypedDict):
-    """Strength of each penalty; 0 where the condition's penalty does not name it."""
+    """Strength of each penalty. It is 0 if the condition's penalty does not use it."""
 
     l1: float
     l2: float
@@ -20,7 +20,7 @@ class Lambdas(TypedDict):
 
 
 class Condition(TypedDict):
-    """One cell of a study with every setting filled in. Plain data: it goes into Snakemake's params and checkpoints."""
+    """One condition of a study with all its settings. Plain data, because Snakemake's params and checkpoints hold it."""
 
     network: str
     penalty: str

@@ -1,20 +1,20 @@
-"""The one table of data sets: what each is called, the shape and number of its images, its classes and its source."""
+"""The one table of data sets: name, shape and number of images, classes and source of each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Sums = tuple[str, str, str, str]  # of train images, train labels, test images and test labels
+Sums = tuple[str, str, str, str]  # checksums of train images, train labels, test images and test labels
 
 
 @dataclass(frozen=True)
 class IdxFiles:
-    """Four gzipped IDX files, as MNIST has them, that torchvision downloads.
+    """Four gzipped IDX files that torchvision downloads. MNIST has this format.
 
     Attributes:
-        downloader: torchvision's class.
-        sha256: sums of the uncompressed contents, in hexadecimal; None: not checked.
-        gzip_md5: sums of the `.gz` files as published, for data whose publisher gives no other. None: not checked.
+        downloader: the name of torchvision's class.
+        sha256: checksums of the uncompressed contents, in hexadecimal. None: not checked.
+        gzip_md5: checksums of the published `.gz` files, for data with no other published sums. None: not checked.
     """
 
     downloader: str
@@ -24,17 +24,17 @@ class IdxFiles:
 
 @dataclass(frozen=True)
 class DatasetSpec:
-    """What is known of a data set before a file of it is read."""
+    """The facts of a data set that are known before any file is read."""
 
-    key: str  # in the configuration and in paths
-    name: str  # in titles
-    shape: tuple[int, int, int]  # of an image: channels, height, width
+    key: str  # its name in the configuration and in paths
+    name: str  # its name in titles
+    shape: tuple[int, int, int]  # channels, height and width of an image
     class_names: tuple[str, ...]
     train_images: int
     test_images: int
     source: IdxFiles | Literal["scikit-learn"]
     digest: str | None = (
-        None  # of the prepared arrays, see `Dataset.digest`; None: the prepared file's own record counts
+        None  # digest of the prepared arrays, see `Dataset.digest`; None: only the digest in the prepared file counts
     )
 
 
@@ -48,7 +48,7 @@ _MNIST_SHA256 = (
     "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 )
-# The MD5 sums are torchvision's (a test compares them), of the files as published.
+# MD5 sums of the published files, copied from torchvision. A test compares them.
 _FASHION_MNIST_MD5 = (
     "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
     "25c81989df183df01b3e8a0aad5dffbe",
@@ -83,7 +83,7 @@ _SPECS = (
         IdxFiles("FashionMNIST", gzip_md5=_FASHION_MNIST_MD5),
     ),
     DatasetSpec("kmnist", "KMNIST", _MNIST_SHAPE, _HIRAGANA, 60_000, 10_000, IdxFiles("KMNIST", gzip_md5=_KMNIST_MD5)),
-    # 906: where the eighth contiguous sheet of digits begins.
+    # The first 906 images are for training: the eighth contiguous sheet of digits begins there.
     DatasetSpec(
         "digits",
         "digits",

@@ -1,7 +1,7 @@
 """The one table of penalties and norms, and of the factors whose effects a study measures.
 
-A condition has one penalty and one norm. Each lambda and each norm but batch norm is a factor: something that a
-condition has, in some strength, or lacks.
+A condition has one penalty and one norm. Each lambda is a factor, and so is each norm except batch norm. A condition
+either lacks a factor or has it with some strength.
 """
 
 from collections.abc import Mapping
@@ -12,14 +12,14 @@ _BLACK, _VERMILION, _BLUE, _PURPLE = "#1a1a1a", "#d55e00", "#0066cc", "#b04c90"
 
 @dataclass(frozen=True)
 class Factor:
-    """What a condition has or lacks.
+    """Something that a condition has or lacks.
 
     Attributes:
         label: its name in tables, figures and the column `factor`.
-        key: the dotted key of a condition's settings that holds it.
-        absent: the value of that key in a condition without it.
-        color: of its rows in the figure of effects.
-        strength: its strength in words, with {} for the number; empty where it has none.
+        key: the dotted key of the setting that holds it.
+        absent: the value of that key in a condition without the factor.
+        color: color of its rows in the figure of effects.
+        strength: the text for its strength, with {} for the number. Empty if it has no strength.
     """
 
     label: str
@@ -39,9 +39,10 @@ class Penalty:
 
     Attributes:
         label: its name in tables and figures.
-        color: of its lines. Okabe-Ito hues, the last two a little darker: text in them has 3.9:1 on white, and any two
-            stay 30 apart (CIE 1976) for readers with protanopia, deuteranopia or tritanopia.
-        lambdas: groups of keys of `LAMBDAS`. A condition sets one of each group; lambdas in no group are 0 there.
+        color: color of its lines. The hues are Okabe and Ito's, and the last two are a little darker. Text in these
+            colors has a contrast of 3.9:1 on white. Any two stay 30 apart (CIE 1976) for readers with protanopia,
+            deuteranopia or tritanopia.
+        lambdas: groups of keys of `LAMBDAS`. A condition sets one lambda of each group. All other lambdas are 0.
     """
 
     label: str
@@ -57,9 +58,9 @@ class Norm:
         label: its short name.
         name: its name in legends.
         line: matplotlib's line style.
-        markers: matplotlib's markers, the first for the first condition of this norm and one penalty.
+        markers: matplotlib's markers. Conditions with this norm and the same penalty take them in this order.
         filled: whether markers are filled.
-        splits: whether it has ghost batches. With one of them it is the baseline.
+        splits: whether it has ghost batches. With a single ghost batch it is the same as the baseline.
     """
 
     label: str
@@ -75,14 +76,14 @@ LAMBDAS: Mapping[str, Factor] = {
     "l2": Factor("L2", "lambdas.l2", 0, _BLUE, " {}"),
     "group_l2": Factor("group L2", "lambdas.group_l2", 0, _BLUE, " {}"),
 }
-_L1, _L2 = ("l1",), ("l2", "group_l2")  # group_l2 stands in for l2
+_L1, _L2 = ("l1",), ("l2", "group_l2")  # group_l2 replaces l2 if a condition sets it
 PENALTIES: Mapping[str, Penalty] = {
     "none": Penalty("none", _BLACK),
     "l1": Penalty("L1", _VERMILION, (_L1,)),
     "l2": Penalty("L2", _BLUE, (_L2,)),
     "l1l2": Penalty("L1+L2", _PURPLE, (_L1, _L2)),
 }
-BASELINE = "bn"  # the norm that conditions "without" a norm's effect have
+BASELINE = "bn"  # a norm's effect is measured against conditions with this norm
 NORMS: Mapping[str, Norm] = {
     BASELINE: Norm("BN", "batch norm (BN)", "-", "o^vPX<", filled=True),
     "gbn": Norm("GBN", "ghost batch norm (GBN)", (0, (4, 1.5)), "sDdph>", filled=False, splits=True),
@@ -90,20 +91,20 @@ NORMS: Mapping[str, Norm] = {
 
 
 def norm_factor(norm: str) -> Factor:
-    """The factor that a norm other than the baseline is. One that the table lacks goes by its key."""
+    """The factor of a norm other than the baseline. If the table lacks the norm, its key is the label."""
     known = NORMS.get(norm)
     splits = known is None or known.splits
     return Factor(known.label if known else norm, "norm", BASELINE, _BLACK, ", {} splits" if splits else "")
 
 
-# By label, in the order of tables.
+# Keys are labels, in the order that tables use.
 FACTORS: Mapping[str, Factor] = {
     factor.label: factor for factor in (*LAMBDAS.values(), *(norm_factor(norm) for norm in NORMS if norm != BASELINE))
 }
 
 
 def norm_setting(norm: str, num_splits: int) -> str:
-    """What the settings of a norm amount to: equal texts train alike. An unknown norm keeps its name and splits."""
+    """The settings of a norm as a text. Norms with equal texts train alike. An unknown norm keeps its name and splits."""
     known = NORMS.get(norm)
     if known and known.splits and num_splits == 1:
         return BASELINE

@@ -1,9 +1,10 @@
-"""Which run a file belongs to: a line of text that every result carries and every reader compares.
+"""The identity of a run: a line of text that says which run a file belongs to.
 
     digits/controlled/l1-bn/seed0 1a2b3c4d5e6f7a8b
 
-First the place below `results/`, for people, then a digest of what the run is: data set, run, condition with all its
-settings, seed. The code that made the file is not part of it, nor the machine.
+Every result carries it, and every reader compares it. The first part is the folder below `results/`, for people. The
+second part is a digest of the data set, the run, the condition with all its settings, and the seed. The identity does
+not depend on the code that made the file, or on the machine.
 """
 
 import csv
@@ -20,7 +21,7 @@ _DIGITS, _SHOWN = 16, 100
 
 
 class RunFacts(TypedDict):
-    """What readers of a run's files are told about it."""
+    """The facts of a run that readers of its files need."""
 
     condition: str
     penalty: str
@@ -31,22 +32,22 @@ class RunFacts(TypedDict):
 
 
 def identify(dataset: str, run: str, name: str, condition: Mapping[str, Any], seed: int) -> str:
-    """The identity of one run: `name` is the condition's, `condition` its resolved settings."""
+    """The identity of one run. `name` is the name of the condition, `condition` has its resolved settings."""
     parts = [dataset, run, name, condition, seed]
     return f"{dataset}/{run}/{name}/seed{seed} {_digest(parts)}"
 
 
 def identify_all(identities: Sequence[str]) -> str:
-    """The identity of a table over several runs of one study, for files such as effects.csv."""
+    """The identity of a table of several runs of one study, such as effects.csv."""
     dataset, run, *_ = identities[0].split("/")
     return f"{dataset}/{run} {_digest(list(identities))}"
 
 
 def check(path: str | Path, found: object, expected: str) -> None:
-    """Compares the identity that a file carries with that of the run it is read for.
+    """Compares the identity in a file with the expected one.
 
     Raises:
-        DataError: they differ; says whose file it is.
+        DataError: they differ. The message says which run the file belongs to.
     """
     if found == expected:
         return
@@ -59,22 +60,22 @@ def check(path: str | Path, found: object, expected: str) -> None:
 
 
 def place_of(identity: str) -> str:
-    """The part for people: data set, run, condition and seed."""
+    """The part of an identity for people: data set, run, condition and seed."""
     return identity.partition(" ")[0][:_SHOWN]
 
 
 def check_first(path: str | Path, expected: str, settings: bool) -> None:
-    """Compares the first row of a `metrics.csv` before any job runs: cheap, and blind to everything else.
+    """Compares the first row of a `metrics.csv` before any job runs. It is quick, but it reads nothing else.
 
-    A file that is absent or cannot be read is left to its readers.
+    If the file is absent or cannot be read, nothing happens here. The jobs that read it will report that.
 
     Args:
         path: the file.
-        expected: the identity of the run whose place it lies in.
-        settings: whether other settings count. They do not where training may be about to replace the file.
+        expected: the identity of the run in whose folder the file is.
+        settings: whether other settings are an error. They are not if training may soon replace the file.
 
     Raises:
-        DataError: as `check`.
+        DataError: see `check`.
     """
     try:
         with open(path, newline="", encoding="utf-8") as file:

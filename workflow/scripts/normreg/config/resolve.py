@@ -7,8 +7,9 @@ from normreg.config.condition import Condition
 from normreg.config.factors import LAMBDAS, NORMS, PENALTIES
 from normreg.errors import ConfigError
 
-_MERGED = ("optimizer", "lambdas")  # overridden key by key; every other setting is replaced as a whole
-# Of PyTorch's OneCycleLR (a test compares them). Filled in, so that a default spelt out is no other condition.
+_MERGED = ("optimizer", "lambdas")  # a condition overrides these key by key, and replaces other settings as a whole
+# The defaults of PyTorch's OneCycleLR. A test compares them. They are filled in so that a condition stays the same if
+# a study file writes a default out.
 ONECYCLE_DEFAULTS: Mapping[str, float] = {
     "pct_start": 0.3,
     "div_factor": 25.0,
@@ -19,13 +20,13 @@ ONECYCLE_DEFAULTS: Mapping[str, float] = {
 
 
 def resolve(study: Mapping[str, Any], own: Mapping[str, Any], overrides: Mapping[str, Any], where: str) -> Condition:
-    """The study's defaults, then the condition's own settings, then the configuration's.
+    """A condition with all its settings: the study's, replaced by the condition's own, replaced by the configuration's.
 
     Args:
         study: the validated content of a study file.
         own: the condition's entry in it.
-        overrides: keys of the configuration that replace those of every condition.
-        where: file and condition, for messages.
+        overrides: keys of the configuration that replace the same keys of every condition.
+        where: the file and the condition, for messages.
 
     Raises:
         ConfigError: a setting is missing, or two contradict each other.
@@ -41,14 +42,14 @@ def resolve(study: Mapping[str, Any], own: Mapping[str, Any], overrides: Mapping
     _check_nesterov(settings["optimizer"], settings["schedule"], where)
     settings["lambdas"] = _resolve_lambdas(settings["penalty"], settings["lambdas"], where)
     if not NORMS[settings["norm"]].splits:
-        settings["num_splits"] = 1  # not used; a change of the study's splits must not retrain these conditions
+        settings["num_splits"] = 1  # not used: otherwise a change of the study's splits would retrain these conditions
     _check_splits(settings["batch_size"], settings["num_splits"], where)
     resolved: Condition = {key: settings[key] for key in Condition.__annotations__}  # type: ignore[assignment]
     return resolved
 
 
 def _resolve_schedule(schedule: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Of onecycle every argument, as a float and in one order: equal schedules then look equal to Snakemake too."""
+    """The schedule. Onecycle gets all arguments, as floats in one order: then Snakemake sees equal schedules as equal."""
     ((kind, arguments),) = schedule.items()
     if kind != "onecycle":
         return {kind: dict(arguments)}
@@ -57,9 +58,10 @@ def _resolve_schedule(schedule: Mapping[str, Mapping[str, Any]]) -> dict[str, di
 
 
 def _check_nesterov(optimizer: Mapping[str, Any], schedule: Mapping[str, Mapping[str, Any]], where: str) -> None:
-    """PyTorch's SGD wants a momentum for nesterov when it is made, even if onecycle then sets another one.
+    """Refuses nesterov without momentum.
 
-    Of onecycle's own two momenta it asks nothing. With one of them 0 nesterov still acts; with both it never does.
+    PyTorch's SGD checks the momentum when it is made, even if onecycle then sets another one. PyTorch does not check
+    the two momenta of onecycle. If one of them is 0, nesterov still has an effect. If both are 0, it has none.
     """
     if not optimizer["nesterov"]:
         return

@@ -1,4 +1,4 @@
-"""Checks YAML content against a schema, and says what is wrong in one sentence for the person who wrote it."""
+"""Checks YAML content against a schema. One sentence tells the person who wrote the file what is wrong."""
 
 import difflib
 import functools
@@ -13,13 +13,14 @@ from jsonschema import Draft202012Validator, ValidationError, validators
 
 from normreg.errors import ConfigError
 
-# Levels and values in a file: a short one can name itself, or a list of lists a billion times. Size of a number.
+# Limits for the levels of a file, its values and the size of a number. Even a short file can need the first two: with
+# YAML's anchors it can contain itself, or a list of lists with a billion values.
 _DEEPEST, _MOST, _LARGEST = 12, 100_000, 1e30
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")  # control characters and halves of a character
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")  # control characters and lone surrogates
 
 
 class _UniqueKeys(yaml.SafeLoader):
-    """A YAML loader that refuses a key given twice; the plain one silently keeps the last."""
+    """A YAML loader that refuses a key given twice. PyYAML's own loader keeps the last one and says nothing."""
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)
@@ -33,7 +34,7 @@ class _UniqueKeys(yaml.SafeLoader):
 
 
 class _Strict(_UniqueKeys):
-    """Numbers as in YAML 1.2: 1e-5 is one. 010 and 1:30 (8 and 90 in YAML 1.1) and dates are texts, not numbers."""
+    """Reads numbers as YAML 1.2 does: 1e-5 is a number. Dates, 010 and 1:30 are texts (YAML 1.1: 8 and 90)."""
 
 
 _INTEGER = re.compile(r"^[-+]?(0|[1-9][0-9_]*|0x[0-9a-fA-F_]+)$")
@@ -49,15 +50,15 @@ _Strict.yaml_implicit_resolvers = {
 
 _TYPES = Draft202012Validator.TYPE_CHECKER.redefine(
     "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
-)  # to JSON Schema 25.0 is an integer, to Python's range it is not
+)  # JSON Schema takes 25.0 as an integer, but Python's range does not
 _Validator = validators.extend(Draft202012Validator, type_checker=_TYPES)
 
 
 def read_yaml(path: Path, strict: bool = True) -> Any:
-    """The content of a YAML file; not `strict`: with the numbers and dates that Snakemake finds in it.
+    """The content of a YAML file. If not `strict`, numbers and dates are read as Snakemake reads them.
 
     Raises:
-        ConfigError: not readable as YAML, or a key stands twice.
+        ConfigError: the file is not readable as YAML, or has a key twice.
     """
     try:
         return yaml.load(path.read_text(encoding="utf-8"), _Strict if strict else _UniqueKeys)
@@ -65,16 +66,16 @@ def read_yaml(path: Path, strict: bool = True) -> Any:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); expected a file this user may read.") from error
     except RecursionError as error:
         raise ConfigError(f"{path}: not readable as YAML: nested too deeply.") from error
-    # Besides its own errors PyYAML raises what a value with a wrong tag, such as `!!int x`, happens to lead to.
+    # A value with a wrong tag, such as `!!int x`, makes PyYAML raise errors of other kinds than its own.
     except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError) as error:
         raise ConfigError(f"{path}: not readable as YAML: {_line(str(error))}") from error
 
 
 def validate(content: Any, schema: str, where: str) -> None:
-    """Checks `content` against a schema that stands beside this module.
+    """Checks `content` against a schema file in the folder of this module.
 
     Raises:
-        ConfigError: one sentence on one wrong key, beginning with `where`.
+        ConfigError: one sentence about one wrong key. It begins with `where`.
     """
     _check_values(content, where)
     for error in _validator(schema).iter_errors(content):
@@ -87,7 +88,7 @@ def _validator(schema: str) -> Any:
 
 
 def _check_values(content: Any, where: str) -> None:
-    """Refuses what a schema cannot: NaN passes every bound, and a structure without end has no end to its check."""
+    """Refuses what a schema cannot refuse. NaN passes every bound, and a structure that contains itself has no end."""
     for count, (path, value) in enumerate(_values(content)):
         key = f"{where}: key '{_dotted(path)}': "
         if len(path) > _DEEPEST or count > _MOST:
@@ -100,7 +101,7 @@ def _check_values(content: Any, where: str) -> None:
 
 
 def _values(content: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
-    """Every value in nested maps and lists with its path, the outer one before what it holds."""
+    """Every value in nested maps and lists, with its path. A map or list comes before its own values."""
     yield path, content
     if isinstance(content, Mapping | list):
         for key, value in content.items() if isinstance(content, Mapping) else enumerate(content):
@@ -129,7 +130,7 @@ def _explain_unknown(error: ValidationError, path: str) -> str:
 
 
 def _hint(error: ValidationError) -> str:
-    """What YAML made of a number, or of a text without quotes, that was written in another way than meant."""
+    """How to write a value that YAML did not read as meant: a text without quotes, or a number with a decimal point."""
     found = error.instance
     if error.validator == "type" and error.validator_value == "string" and not isinstance(found, Mapping | list):
         return " (to YAML it is no text: put it in quotes)"
@@ -139,7 +140,7 @@ def _hint(error: ValidationError) -> str:
 
 
 def _dotted(path: Any) -> str:
-    """A key with its parents, in one line: names are not checked yet, they may hold anything."""
+    """A key with its parents, in one line. Names are shortened, because they are not checked yet."""
     return ".".join(_cut(part if isinstance(part, str) and part.isprintable() else _shorten(part), 60) for part in path)
 
 
@@ -151,7 +152,7 @@ def _shorten(value: Any) -> str:
 
 
 def _line(text: str) -> str:
-    """In one line, with \\x.. in place of what does not print."""
+    """The text in one line, with \\x.. in place of unprintable characters."""
     words = " ".join(text.split())
     return _cut("".join(c if c.isprintable() else ascii(c)[1:-1] for c in words), 240)
 

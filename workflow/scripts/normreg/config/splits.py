@@ -1,4 +1,4 @@
-"""How many ghost batches a condition really has on a data set, which can be fewer than its `num_splits`."""
+"""How many ghost batches a condition really has on a data set. It can have fewer than its `num_splits`."""
 
 from typing import TypedDict
 
@@ -8,9 +8,9 @@ from normreg.models.batches import batch_bounds, usable_splits
 
 
 class SplitsUsed(TypedDict):
-    """Ghost batches in the batches of an epoch: in the `last` one, and in each before it (`full`).
+    """Number of ghost batches in the `last` batch of an epoch, and in each batch before it (`full`).
 
-    Where an epoch is one batch, it is both.
+    If an epoch has only one batch, both numbers are of that batch.
     """
 
     full: int
@@ -18,14 +18,14 @@ class SplitsUsed(TypedDict):
 
 
 def splits_used(condition: Condition, train_images: int) -> SplitsUsed:
-    """What `num_splits` comes to with this many training images; 1 and 1 for a norm without ghost batches."""
+    """How many ghost batches there are with this many training images. A norm without ghost batches has 1 and 1."""
     full, last = _sizes(condition, train_images)
     asked = _asked(condition)
     return {"full": usable_splits(full, asked), "last": usable_splits(last, asked)}
 
 
 def fewer_splits(condition: Condition, train_images: int) -> str | None:
-    """In words, where ghost batches are fewer than asked for; None where they are not."""
+    """Says where ghost batches are fewer than asked for. None if they are not."""
     asked, used = _asked(condition), splits_used(condition, train_images)
     full, last = _sizes(condition, train_images)
     parts = []
@@ -37,13 +37,13 @@ def fewer_splits(condition: Condition, train_images: int) -> str | None:
 
 
 def _asked(condition: Condition) -> int:
-    """A norm that the table lacks has the splits it says."""
+    """The number of ghost batches asked for. For a norm that the table lacks it is `num_splits`."""
     norm = NORMS.get(condition["norm"])
     return condition["num_splits"] if norm is None or norm.splits else 1
 
 
 def _sizes(condition: Condition, train_images: int) -> tuple[int, int]:
-    """Images in an epoch's first batch and in its last."""
+    """Number of images in the first and in the last batch of an epoch."""
     bounds = batch_bounds(train_images, condition["batch_size"])
     (start, stop), (last_start, last_stop) = bounds[0], bounds[-1]
     return stop - start, last_stop - last_start

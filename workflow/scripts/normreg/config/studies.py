@@ -14,17 +14,18 @@ from normreg.models.networks import NETWORKS
 
 STUDIES = Path("config/studies")  # relative to the working directory, like config/config.yaml
 _SEED = re.compile("[0-9]{1,6}")
-# Keys of the configuration that change what a study trains, with what they add to the run's name. In this order.
+# Keys of the configuration that change what a study trains. Each adds a text to the run's name, in this order.
 _SUFFIXES = {"network": "-{}", "epochs": "-e{}"}
 _EPOCHS = re.compile("(.+)-e([1-9][0-9]{0,3}|10000)")
 
 
 @dataclass(frozen=True)
 class Run:
-    """One study as it will be executed. `name` is the folder under results/{dataset}/; it says all: see `load_run`.
+    """One study as it will be executed.
 
-    `published` and `readme` are the study's blocks of published results (None if it has none, or if the run is renamed,
-    because it then trains something else) and of differences between its README and its code ([] likewise).
+    `name` is the folder under results/{dataset}/. It tells study, network and epochs, see `load_run`. `published` is
+    the study's block of published results, `readme` the differences between its README and its code. A study without
+    such a block has None and []. So has a renamed run, because it trains something else than the study.
     """
 
     name: str
@@ -35,16 +36,16 @@ class Run:
 
 
 def check_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration with `seeds` as a list and command-line texts converted.
+    """The configuration with `seeds` as a list. Texts from the command line are converted.
 
     Raises:
-        ConfigError: names the key, what was found and what is allowed.
+        ConfigError: a value is wrong. The message names the key, what was found and what is allowed.
     """
     checked = dict(config)
     for key in ("epochs", "network", "mnist_dir"):
-        if checked.get(key) in ("null", "none", "None", ""):  # what `--config epochs=null` arrives as
+        if checked.get(key) in ("null", "none", "None", ""):  # the value of `--config epochs=null` is a text
             checked[key] = None
-    if isinstance(checked.get("seeds"), list):  # items of a list on the command line arrive as texts
+    if isinstance(checked.get("seeds"), list):  # from the command line, the items of a list are texts
         checked["seeds"] = [int(s) if isinstance(s, str) and _SEED.fullmatch(s) else s for s in checked["seeds"]]
     validate(checked, "config.schema.yaml", "config")
     if isinstance(checked["seeds"], int):
@@ -53,13 +54,13 @@ def check_config(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def load_run(config: Mapping[str, Any]) -> Run:
-    """The run a checked configuration asks for: its study with the network and epochs of the configuration.
+    """The run of a checked configuration: the study with the network and epochs of the configuration.
 
-    Its name is `{study}[-{network}][-e{epochs}]`, each suffix only where that key changes some condition. So what is
-    trained in another way never lies in the study's own folder.
+    Its name is `{study}[-{network}][-e{epochs}]`. A suffix is there only if its key changes some condition. So a run
+    with other settings never uses the study's own folder.
 
     Raises:
-        ConfigError: unknown study, a wrong key in its file, or a name that belongs to another study.
+        ConfigError: the study is unknown, its file has a wrong key, or the name belongs to another study.
     """
     study = config["study"]
     content = read_study(study)
@@ -76,10 +77,10 @@ def load_run(config: Mapping[str, Any]) -> Run:
 
 
 def load_named_run(name: str) -> Run:
-    """The run whose name stands in paths as {study}. The name alone says which: no configuration is asked.
+    """The run that paths name as {study}. The name alone decides, without the configuration.
 
     Raises:
-        ConfigError: as `load_run`; or no study gives a run of this name.
+        ConfigError: see `load_run`; or no study gives a run of this name.
     """
     for study, network, epochs in _readings(name):
         if _is_study(study):
@@ -87,7 +88,7 @@ def load_named_run(name: str) -> Run:
             if run.name == name:
                 return run
             break
-    return load_run({"study": name, "network": None, "epochs": None})  # says that there is no such study
+    return load_run({"study": name, "network": None, "epochs": None})  # raises: there is no such study
 
 
 def _resolve_all(study: str, content: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Condition]:
@@ -100,7 +101,7 @@ def _column(key: str, conditions: Mapping[str, Condition]) -> list[Any]:
 
 
 def _name(study: str, changed: Mapping[str, Any]) -> str:
-    """The run's name. No part of it may be another study: that study with the keys that follow has the same name."""
+    """The run's name. Its beginning must not be the name of another study, which could give a run of the same name."""
     name = study
     for key, value in changed.items():
         name += _SUFFIXES[key].format(value)
@@ -113,7 +114,7 @@ def _name(study: str, changed: Mapping[str, Any]) -> str:
 
 
 def _readings(name: str) -> Iterator[tuple[str, str | None, int | None]]:
-    """Study, network and epochs that a name may be made of, the longest study first."""
+    """All study, network and epochs that a name may consist of, the longest study first."""
     yield name, None, None
     found = _EPOCHS.fullmatch(name)
     base, epochs = (found[1], int(found[2])) if found else (name, None)
@@ -125,10 +126,10 @@ def _readings(name: str) -> Iterator[tuple[str, str | None, int | None]]:
 
 
 def read_study(name: str) -> dict[str, Any]:
-    """A study file's content, validated against the schema.
+    """The content of a study file, validated against the schema.
 
     Raises:
-        ConfigError: no such file, not YAML, or a wrong key.
+        ConfigError: there is no such file, it is not YAML, or it has a wrong key.
     """
     path = STUDIES / f"{name}.yaml"
     if not _is_study(name):
@@ -150,12 +151,12 @@ def read_study(name: str) -> dict[str, Any]:
 def _is_study(name: str) -> bool:
     try:
         return (STUDIES / f"{name}.yaml").is_file()
-    except OSError:  # such as a name too long for a file
+    except OSError:  # for example, the name is too long for a file
         return False
 
 
 def published_studies() -> list[str]:
-    """Sorted names of the studies that have a `published` block; their files are read, not validated.
+    """Sorted names of the studies with a `published` block. Their files are read but not validated.
 
     Raises:
         ConfigError: a study file is not readable as YAML.
@@ -165,7 +166,7 @@ def published_studies() -> list[str]:
 
 
 def resolved_settings(run: Run) -> dict[str, dict[str, str]]:
-    """As text, for the report's overview: `shared`, what all conditions have in common, and what is `own` to each."""
+    """The settings as texts for the report's overview. `shared` are those of all conditions, `own` those of each."""
     first = next(iter(run.conditions.values()))
     conditions: dict[str, dict[str, Any]] = {name: dict(condition) for name, condition in run.conditions.items()}
     shared = {key: value for key, value in first.items() if all(c[key] == value for c in conditions.values())}
@@ -177,7 +178,7 @@ def resolved_settings(run: Run) -> dict[str, dict[str, str]]:
 
 
 def _as_text(value: Any) -> str:
-    """Nested settings in one line: `rotation (degrees 7, fill 1)`."""
+    """Nested settings in one line, such as `rotation (degrees 7, fill 1)`."""
     if isinstance(value, Mapping):
         inner = ((key, _as_text(v), isinstance(v, Mapping | list)) for key, v in value.items())
         return ", ".join(f"{key} ({text})" if nested else f"{key} {text}" for key, text, nested in inner)
