@@ -1,1 +1,1 @@
-"""What files say in numbers: predictions, summaries, paired differences, published values. Imports no PyTorch."""
+"""Numbers from the files of runs: predictions, summaries, paired differences, published values. Imports no PyTorch."""

@@ -1,11 +1,11 @@
-"""Which conditions of a study may be compared: two that differ in one factor, and in nothing else.
+"""Finds the conditions of a study that may be compared: two that differ in one factor, and in nothing else.
 
-A difference of two conditions is the effect of a factor only if all else is equal. Published studies broke this in
-several ways (another batch size under ghost batch norm, a weight decay of 0 under the name of L2), so pairs are found
-by comparing resolved settings, never names. Two strengths of one factor are not compared.
+A difference of two conditions is the effect of a factor only if all else is equal. Published studies broke this rule:
+one used another batch size with ghost batch norm, another had a weight decay of 0 under the name of L2. So pairs are
+found by their resolved settings, never by their names. Two strengths of one factor are not compared.
 
-Of ghost batches the number counts that a batch really has. It can be less than asked for, and depends on how many
-training images there are (`train_images`).
+The number of ghost batches is the number that a batch really has. It can be less than asked for. It depends on how
+many training images there are (`train_images`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,16 +19,16 @@ from normreg.config.factors import BASELINE, LAMBDAS, PENALTIES, Factor, norm_fa
 from normreg.config.splits import fewer_splits, splits_used
 
 _NORM = "norm"
-# Dotted keys of the factors, in the order of tables, and the value of each where the factor is absent.
+# Dotted keys of the factors in the order of tables, and the value of each key if the factor is absent.
 _ABSENT: dict[str, float | str] = {factor.key: factor.absent for factor in LAMBDAS.values()} | {_NORM: BASELINE}
 
 
 @dataclass(frozen=True)
 class Contrast:
-    """Two conditions that differ in `factor` alone: absent in `without`, present in `with_factor`.
+    """Two conditions that differ in one factor alone. `with_factor` has it, `without` does not.
 
-    `factor` is a label of `normreg.config.factors`, `strength` its lambda or number of splits in use. `context` is all
-    else but the other factors: pairs of one factor, strength and context measure the same thing.
+    `factor` is a label of `normreg.config.factors`. `strength` is its lambda or the number of splits in use. `context`
+    has all settings that are no factors. Pairs with the same factor, strength and context measure the same effect.
     """
 
     factor: str
@@ -40,9 +40,9 @@ class Contrast:
 
 @dataclass(frozen=True)
 class ConfoundedPair:
-    """Two conditions whose names promise a comparison of one factor that their settings do not keep.
+    """Two conditions that seem to differ in one factor by their names, but do not by their settings.
 
-    `also` says in what else they differ; empty: they do not differ at all.
+    `also` says in what else they differ. It is empty if they do not differ at all.
     """
 
     one: str
@@ -51,12 +51,12 @@ class ConfoundedPair:
 
     @property
     def kind(self) -> Confounding:
-        """Why the two are no pair."""
+        """Why the two conditions are not a pair."""
         return Confounding.MORE_DIFFERS if self.also else Confounding.SAME
 
 
 def find_contrasts(conditions: Mapping[str, Condition], train_images: int) -> list[Contrast]:
-    """All contrasts among resolved conditions, factor by factor; of conditions with equal settings the first counts."""
+    """All contrasts of resolved conditions, factor by factor. If conditions have equal settings, only the first counts."""
     settings: dict[str, dict[str, Any]] = {}
     for name, condition in conditions.items():
         flat = _settings(condition, train_images)
@@ -73,9 +73,9 @@ def find_contrasts(conditions: Mapping[str, Condition], train_images: int) -> li
 
 
 def find_confounded(conditions: Mapping[str, Condition], train_images: int) -> list[ConfoundedPair]:
-    """Pairs that differ in one factor by the names of penalty and norm, and in none, or in more, by their settings.
+    """Pairs that differ in one factor by the names of penalty and norm, but by their settings in none or in more.
 
-    A condition that the study compares rightly elsewhere, for that factor, is left out.
+    A pair that differs in more is left out if one of its conditions has a right comparison for that factor elsewhere.
     """
     settings = {name: _settings(condition, train_images) for name, condition in conditions.items()}
     kept = {(contrast.factor, contrast.with_factor) for contrast in find_contrasts(conditions, train_images)}
@@ -94,30 +94,30 @@ def find_confounded(conditions: Mapping[str, Condition], train_images: int) -> l
 
 
 def find_fewer_splits(conditions: Mapping[str, Condition], train_images: int) -> dict[str, str]:
-    """The conditions with fewer ghost batches than they ask for, and in words how many they have."""
+    """The conditions with fewer ghost batches than they ask for. A text for each says how many it has."""
     found = {name: fewer_splits(condition, train_images) for name, condition in conditions.items()}
     return {name: said for name, said in found.items() if said is not None}
 
 
 def _factor(key: str, settings: Mapping[str, Any], condition: Condition, train_images: int) -> tuple[Factor, float]:
-    """The factor at `key` of a condition that has it, and its strength."""
+    """The factor with this `key`, and its strength in a condition that has it."""
     if key == _NORM:
         return norm_factor(condition["norm"]), splits_used(condition, train_images)["full"]
     return next(factor for factor in LAMBDAS.values() if factor.key == key), settings[key]
 
 
 def _promised(condition: Condition) -> set[tuple[Factor, ...]]:
-    """What the names of penalty and norm promise: of each tuple one factor."""
+    """The factors that the names of penalty and norm promise: one factor of each tuple."""
     groups = {tuple(LAMBDAS[key] for key in group) for group in PENALTIES[condition["penalty"]].lambdas}
     return groups | ({(norm_factor(condition["norm"]),)} if condition["norm"] != BASELINE else set())
 
 
 def _settings(condition: Condition, train_images: int) -> dict[str, Any]:
-    """What can matter, by dotted key.
+    """The settings that can have an effect, by dotted key.
 
-    Left out are a scope without a penalty, and the rates that onecycle overrides; of splits see `norm_setting` (those
-    of the last batch follow from these and the batch size). Of the schedule, its kind and its arguments are keys of
-    their own.
+    A scope without a penalty is left out, and so are the rates that onecycle overrides. Splits are part of the norm,
+    see `norm_setting`. The splits of the last batch need no key, because they follow from these and the batch size.
+    The kind of the schedule has a key, and so has each of its arguments.
     """
     ((kind, arguments),) = condition["schedule"].items()
     plain = {key: value for key, value in condition.items() if key not in ("penalty", "num_splits", "schedule")}
@@ -139,20 +139,20 @@ def _flatten(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str
 
 
 def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> set[str]:
-    """Keys with unequal values; a scope counts only where both have a penalty."""
+    """Keys with unequal values. The scope counts only if both conditions have a penalty."""
     keys = {key for key in one.keys() | other.keys() if one.get(key) != other.get(key)}
     return keys if "penalty_scope" in one and "penalty_scope" in other else keys - {"penalty_scope"}
 
 
 def _context(key: str, settings: Mapping[str, Any]) -> frozenset[tuple[str, str]]:
-    """All but the factors; the scope belongs to the penalties, and does not matter to what a norm does."""
+    """All settings except the factors. For a norm the scope is left out too, because it concerns only penalties."""
     others = _ABSENT.keys() | ({"penalty_scope"} if key == _NORM else set())
     return frozenset((name, repr(value)) for name, value in settings.items() if name not in others)
 
 
 def _say(keys: set[str], one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
-    """The settings with both values, in one line; of two kinds of schedule only the kinds."""
-    if "schedule.kind" in keys:  # each kind has arguments of its own, and onecycle no rates
+    """The settings with both values, in one line. If the kinds of schedule differ, only the kinds are shown."""
+    if "schedule.kind" in keys:  # each kind has its own arguments, and onecycle has no rates
         keys = keys & one.keys() & other.keys()
     return "; ".join(f"{key} {_value(one.get(key))} and {_value(other.get(key))}" for key in sorted(keys))
 

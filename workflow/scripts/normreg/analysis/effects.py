@@ -1,4 +1,4 @@
-"""How large the effect of a factor is, from differences within seeds. Reads tables; imports no PyTorch."""
+"""Estimates how large the effect of a factor is, from differences within seeds. Reads tables and imports no PyTorch."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,9 +12,9 @@ from normreg.analysis.verdicts import EffectVerdict, Level
 from normreg.config.factors import FACTORS
 
 EFFECT_QUANTITIES = ("last5_accuracy", "last5_loss")  # keys of `quantities.QUANTITIES`
-LEAST_SEEDS = 3  # two differences have a direction and no spread to speak of
+LEAST_SEEDS = 3  # two differences say too little about their spread
 LEVEL = 0.05
-_EQUAL = 1e-5  # of a value: above the rounding of summary.csv, below one image in a mean of five epochs
+_EQUAL = 1e-5  # relative to a value: more than the rounding of summary.csv, less than one image in a five-epoch mean
 COLUMNS = [
     "level",
     "factor",
@@ -36,21 +36,23 @@ COLUMNS = [
 def estimate(contrasts: Sequence[Contrast], summary: pd.DataFrame) -> pd.DataFrame:
     """Effects with their 95 % intervals, from paired seeds.
 
-    Within a seed all conditions of one engine share initial weights, order and draws, so a pair of conditions gives one
-    difference per seed; a seed whose two runs are of different engines does not count. The effect of a factor is, per
-    seed, the mean over its pairs, of equal weight. Intervals and p-values are Student's for the mean of the differences
-    over seeds, as if these were normal. They speak of training again, not of other test images.
+    With the same seed, all conditions of one engine share initial weights, order and draws. So a pair of conditions
+    gives one difference per seed. A seed does not count if different engines trained its two runs. The effect of a
+    factor in a seed is the mean over its pairs, all with equal weight. Intervals and p-values are Student's for the
+    mean of the differences over seeds. They assume normal differences. They tell what to expect if training is
+    repeated, not what to expect with other test images.
 
     Args:
-        contrasts: see `contrasts.find_contrasts`; those of one factor, strength and context are averaged.
+        contrasts: see `contrasts.find_contrasts`. Those with the same factor, strength and context are averaged.
         summary: see `summary.summarise`.
 
     Returns:
-        The columns `COLUMNS`. A row of level "effect" for each factor and quantity, followed by rows of level "pair"
-        where it averages several; `without` and `with` name the conditions of a single pair. `difference` is with minus
-        without. Effects, not pairs, have p, p_adjusted (Holm 1979, over all effects of the table, so that the chance of
-        any false one is at most 5 %) and a verdict: "shown" if p_adjusted is below 0.05, else "not shown". Interval, p
-        and verdict are missing with fewer than three seeds, and where all differences are equal.
+        The columns `COLUMNS`. Each factor and quantity has a row of level "effect". If that averages several pairs,
+        rows of level "pair" follow. `without` and `with` name the conditions of a single pair. `difference` is with
+        minus without. Only effects have p, p_adjusted and a verdict. p_adjusted is Holm's (1979) over all effects of
+        the table, so that the chance of any false one is at most 5 %. The verdict is "shown" if p_adjusted is below
+        0.05, else "not shown". Interval, p and verdict are missing if there are fewer than three seeds, or if all
+        differences are equal.
     """
     engines = summary.pivot(index="seed", columns="condition", values="engine")
     rows: list[dict[str, Any]] = []
@@ -76,7 +78,7 @@ def estimate(contrasts: Sequence[Contrast], summary: pd.DataFrame) -> pd.DataFra
 
 
 def _groups(contrasts: Sequence[Contrast]) -> list[list[Contrast]]:
-    """Contrasts that measure the same thing."""
+    """Groups of contrasts that measure the same effect."""
     groups: dict[Any, list[Contrast]] = {}
     for contrast in contrasts:
         groups.setdefault((contrast.factor, contrast.strength, contrast.context), []).append(contrast)
@@ -84,13 +86,13 @@ def _groups(contrasts: Sequence[Contrast]) -> list[list[Contrast]]:
 
 
 def _difference(contrast: Contrast, values: pd.DataFrame, engines: pd.DataFrame) -> pd.Series:
-    """One value a seed; missing where a run is, or where two engines trained the pair."""
+    """One value a seed. It is missing if a run is missing, or if two engines trained the pair."""
     same = engines[contrast.with_factor] == engines[contrast.without]
     return (values[contrast.with_factor] - values[contrast.without]).where(same)
 
 
 def _interval(differences: pd.Series, noise: float) -> dict[str, Any]:
-    """Mean, 95 % interval and two-sided p; differences equal but for `noise` have no spread to infer from."""
+    """Mean, 95 % interval and two-sided p. Differences that are equal except for `noise` have no interval and no p."""
     known = differences.dropna().to_numpy(float)
     row: dict[str, Any] = {"seeds": len(known), "difference": known.mean() if len(known) else None}
     if len(known) >= LEAST_SEEDS and np.ptp(known) > noise:
@@ -101,12 +103,12 @@ def _interval(differences: pd.Series, noise: float) -> dict[str, Any]:
 
 
 def holm(p: pd.Series) -> pd.Series:
-    """P-values adjusted so that the chance of one false claim among them is at most the level (Holm 1979)."""
+    """Adjusted p-values (Holm 1979): the chance of any false claim among them is at most the level."""
     ranked = p.dropna().sort_values()
     steps = ranked * np.arange(len(ranked), 0, -1)
     return steps.cummax().clip(upper=1.0).reindex(p.index)
 
 
 def name_of(factor: str, strength: float) -> str:
-    """A factor with its lambda or number of splits; one without a row in the table of factors as it is."""
+    """A factor with its lambda or number of splits. A factor that the table lacks is shown by its label."""
     return FACTORS[factor].name(strength) if factor in FACTORS else f"{factor} {strength:g}"

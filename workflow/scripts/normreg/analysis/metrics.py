@@ -11,16 +11,17 @@ from normreg.errors import DataError
 
 
 def read(path: str | Path, columns: Sequence[str], run: str, epochs: int) -> dict[str, np.ndarray]:
-    """`columns` and the epochs of a `metrics.csv`, each float64 (E,) except `epoch`, int64 (E,).
+    """`columns` of a `metrics.csv`, each float64 (E,), and its column `epoch`, int64 (E,).
 
     Args:
         path: the file.
         columns: keys of `quantities.EPOCH_QUANTITIES`.
-        run: the identity of the run it is read for.
-        epochs: how many the run has.
+        run: the expected identity of the run.
+        epochs: how many epochs the run has.
 
     Raises:
-        DataError: unreadable, changed, of another run, or with epochs other than 1, 2, 3, ... to the run's last.
+        DataError: the file is unreadable, was changed, or is of another run; or its epochs are not 1, 2, 3, ... to the
+            run's last.
     """
     table = tables.read(path, tables.METRICS)
     for found in dict.fromkeys(table["run"]):

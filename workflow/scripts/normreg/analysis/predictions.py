@@ -1,4 +1,4 @@
-"""`predictions.npz`: what a saved model says about every validation image. Everything after it needs no model."""
+"""`predictions.npz`: the predictions of a saved model for every validation image. Later steps need no model."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,8 +11,8 @@ from normreg.models.description import CLASSES
 from normreg.utils.atomic import replacing
 from normreg.utils.digests import sha256
 
-# Another engine or device moves logits by less than this (they differ in float32 rounding, of about 1e-5 of a logit),
-# so only images with two classes as near as this can be right under one and wrong under the other.
+# Engines and devices differ in float32 rounding, by about 1e-5 of a logit. This is less than NEAR_TIE. So only an image
+# whose two classes are as near as NEAR_TIE can be right with one engine and wrong with another.
 NEAR_TIE = 0.01
 
 
@@ -20,7 +20,7 @@ NEAR_TIE = 0.01
 class Predictions:
     """Logits float32 (N, classes), true labels int64 (N,) and image indices int64 (N,), in the order of the data set.
 
-    `engine` is what trained the model, "torch" or "numba".
+    `engine` is the name of the engine that trained the model, such as "torch" or "numba".
     """
 
     logits: np.ndarray
@@ -48,7 +48,9 @@ class Predictions:
 
 
 def save(path: str | Path, logits: np.ndarray, labels: np.ndarray, run: str, engine: str) -> None:
-    """Writes the predictions of a whole split, whole or not at all; `run` is the identity of the model's run.
+    """Writes the predictions of a whole split. `run` is the identity of the model's run.
+
+    The file is written completely or not at all.
 
     Raises:
         DataError: a logit is not a finite number.
@@ -74,17 +76,17 @@ def load(path: str | Path, labels: np.ndarray, run: str) -> Predictions:
 
     Args:
         path: the file.
-        labels: (N,), those of the images that were to be predicted.
-        run: the identity of the run it is read for.
+        labels: (N,), the labels of the images that the file should be about.
+        run: the expected identity of the run.
 
     Raises:
-        DataError: missing, damaged, not what `save` writes, of another run, or of other images.
+        DataError: the file is missing, damaged, not written by `save`, of another run, or about other images.
     """
     try:
         with np.load(path, allow_pickle=False) as arrays:
             engine, owner, digest = (_text(arrays[name]) for name in ("engine", "run", "digest"))
             found = Predictions(arrays["logits"], arrays["labels"], arrays["indices"], engine=engine)
-    except Exception as error:  # zip, zlib, numpy and OS errors alike: the file cannot be read
+    except Exception as error:  # zip, zlib, numpy and OS errors all mean: the file cannot be read
         raise DataError(f"{path}: cannot be read as predictions ({_line(error)}). {identity.AGAIN}") from error
     identity.check(path, owner, run)
     count = len(found.labels) if found.labels.ndim else 0
@@ -107,9 +109,9 @@ def load(path: str | Path, labels: np.ndarray, run: str) -> Predictions:
 
 
 def check_accuracy(path: str | Path, found: Predictions, final_accuracy: float) -> None:
-    """Compares the mistakes with the last validation accuracy, in percent, that training has measured.
+    """Compares the mistakes with the last validation accuracy, in percent, that training measured.
 
-    Both are of the same weights and images. Their difference is at most the number of near ties.
+    Both must be of the same weights and images. Then they differ by at most the number of near ties.
 
     Raises:
         DataError: they differ by more.
@@ -135,7 +137,7 @@ def _check_images(path: str | Path, found: Predictions, labels: np.ndarray) -> N
 
 
 def _digest(made: Predictions, run: str) -> str:
-    """SHA-256 of all that is saved, because another logit is still a number."""
+    """SHA-256 of all that is saved. Without it nobody would see a changed logit, because it is still a number."""
     arrays = (np.ascontiguousarray(array).tobytes() for array in (made.logits, made.labels, made.indices))
     return sha256(f"{made.engine} {run}".encode(), *arrays)
 
@@ -147,5 +149,5 @@ def _text(array: np.ndarray) -> str:
 
 
 def _line(error: Exception) -> str:
-    """What an error of a library says, in one line; a part that is absent by its name alone."""
+    """The text of a library's error, in one line. If a part is absent, it is the name of that part."""
     return " ".join(str(error.args[0] if isinstance(error, KeyError) and error.args else error).split())[:200]

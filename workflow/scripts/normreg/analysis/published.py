@@ -1,4 +1,4 @@
-"""Published values of a study beside measured ones: the same quantities, computed in the same way."""
+"""Compares the published values of a study with measured ones: the same quantities, computed in the same way."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,10 +9,11 @@ from scipy import stats
 
 from normreg.analysis.verdicts import PublishedVerdict
 
-LEAST_SEEDS = 3  # fewer cannot tell how far seeds spread
-# Last-five means of two published runs of one configuration: satyajitghana none and l1, ashxjain l1-bn and l1l2-bn.
+LEAST_SEEDS = 3  # with fewer, the spread of seeds is unknown
+# How much the last-five means of two published runs of one configuration differ, in points: satyajitghana none and l1,
+# ashxjain l1-bn and l1l2-bn.
 SAME_CONFIGURATION_DIFFERED = (0.06, 0.10)
-# Columns of summary.csv, and the key of a study's published results that each compares with.
+# Columns of summary.csv. Each is compared with this key of a study's published results.
 _PUBLISHED_AS = {
     "final_accuracy": "final",
     "best_accuracy": "best",
@@ -25,14 +26,14 @@ def compare(published: Mapping[str, Mapping[str, Any]], summary: pd.DataFrame) -
     """A row per condition and quantity: the published value, the measured mean and range over seeds, the difference.
 
     Args:
-        published: per condition the study file's values (`best`, `final`, `last5_accuracy`, `last5_loss`, `from`);
-            `printed_epochs` marks a log that was cut off, whose best and last five are shown but not compared.
+        published: the study file's values per condition (`best`, `final`, `last5_accuracy`, `last5_loss`, `from`).
+            `printed_epochs` is there if a log was cut off. Then best and last five are shown but not compared.
         summary: see `summary.summarise`.
 
     Returns:
         Columns condition, penalty, norm, quantity, published, measured, measured_low, measured_high, seeds, difference
-        (measured minus published), verdict, from, note. Conditions without published values have measured ones alone;
-        a verdict is given from three seeds on.
+        (measured minus published), verdict, from, note. Conditions without published values have only measured ones.
+        A verdict needs at least three seeds.
     """
     rows = []
     for name, runs in summary.groupby("condition", sort=False):
@@ -42,13 +43,13 @@ def compare(published: Mapping[str, Mapping[str, Any]], summary: pd.DataFrame) -
             row = {"condition": name, "penalty": first["penalty"], "norm": first["norm"], "quantity": quantity}
             row |= _compare_one(_published_value(values.get(key)), runs[quantity].to_numpy(float))
             if values.get("printed_epochs") and quantity != "final_accuracy":
-                row |= {"difference": None, "verdict": None}  # a log cut off earlier: not the same epochs
+                row |= {"difference": None, "verdict": None}  # the log was cut off: these are not the same epochs
             rows.append(row | {"from": values.get("from"), "note": values.get("note")})
     return pd.DataFrame(rows)
 
 
 def _published_value(value: float | Sequence[float] | None) -> float | None:
-    """A number as it is, the mean of a list, None where nothing was published."""
+    """A number itself, or the mean of a list. None if nothing was published."""
     if value is None:
         return None
     return float(np.mean(value))
@@ -68,10 +69,10 @@ def _compare_one(value: float | None, measured: np.ndarray) -> dict[str, Any]:
 
 
 def verdict(value: float, measured: np.ndarray) -> PublishedVerdict | None:
-    """Whether `value` could be one more seed: inside the 95 % prediction interval of `measured`; None below 3 seeds.
+    """Whether `value` could be one more seed: is it in the 95 % prediction interval of `measured`? None below 3 seeds.
 
     The interval is mean +- t * s * sqrt(1 + 1/n) for normal values (Hahn and Meeker 1991, "Statistical Intervals"). The
-    test images are the same in all runs, so their sampling error does not enter.
+    test images are the same in all runs, so their sampling error plays no role.
     """
     count = len(measured)
     if count < LEAST_SEEDS:

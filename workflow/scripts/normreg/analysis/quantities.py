@@ -1,6 +1,6 @@
-"""The one table of measured quantities: what the columns of metrics.csv and summary.csv are called and how written.
+"""The one table of measured quantities: the columns of metrics.csv and summary.csv.
 
-Tables and figures choose which quantities they show. Names, units, digits and which way is better stand here alone.
+Tables and figures choose which quantities they show. Names, units, digits and which way is better are only here.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ PERCENT, POINTS, CROSS_ENTROPY = "%", "points", "cross-entropy"
 
 
 class Better(StrEnum):
-    """Which values of a quantity are the better ones."""
+    """Which values of a quantity are better."""
 
     HIGHER = "higher"
     LOWER = "lower"
@@ -25,15 +25,15 @@ class Quantity:
 
     Attributes:
         key: the column's name.
-        name: in tables and on axes.
-        unit: of its values.
-        better: which way is better.
-        digits: after the point.
-        difference_digits: after the point, of a difference of two conditions.
-        flags: "+" for values that always have a sign, "," for groups of thousands.
-        heading: over a table or panel of differences.
-        phrase: over a panel of values.
-        course: the column of metrics.csv that a column of summary.csv is taken from.
+        name: its name in tables and on axes.
+        unit: the unit of its values.
+        better: which values are better.
+        digits: digits after the point.
+        difference_digits: digits after the point of a difference of two conditions.
+        flags: "+" shows the sign of every value, "," groups thousands.
+        heading: the heading of a table or panel of differences.
+        phrase: the heading of a panel of values.
+        course: the column of metrics.csv from which a column of summary.csv is computed.
     """
 
     key: str
@@ -49,12 +49,12 @@ class Quantity:
 
     @property
     def label(self) -> str:
-        """As heading of a column: "final accuracy %"."""
+        """Its name as the heading of a column: "final accuracy %"."""
         return f"{self.name} %" if self.percent else self.name
 
     @property
     def title(self) -> str:
-        """As label of an axis: "validation loss (cross-entropy)"."""
+        """Its name as the label of an axis: "validation loss (cross-entropy)"."""
         return f"{self.name} ({self.unit})"
 
     @property
@@ -72,7 +72,7 @@ class Quantity:
         return f"{value:{self.flags}.{self.digits}f}"
 
     def write_difference(self, value: float) -> str:
-        """A difference with its sign, with a minus as long as a plus."""
+        """A difference with its sign. The minus is as wide as a plus."""
         return f"{value:+.{self.difference_digits}f}".replace("-", "−")
 
 

@@ -1,4 +1,4 @@
-"""What a run's files say, in numbers. Reads files, never models; imports no PyTorch."""
+"""Summarises runs as tables of numbers. Reads their files, never models, and imports no PyTorch."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from normreg.config import identity
 from normreg.config.identity import RunFacts
 from normreg.errors import DataError
 
-TARGET_ACCURACY = 99.4  # percent; what the published studies aimed at
+TARGET_ACCURACY = 99.4  # percent; the aim of the published studies
 LAST = 5  # epochs in the "last five" means
 _COLUMNS = ("train_accuracy", "validation_accuracy", "validation_loss", "seconds")
 
@@ -21,14 +21,15 @@ def run_summary(run: RunFacts, files: Mapping[str, str], train_images: int, labe
     """One row of `summary.csv`: a condition with a seed.
 
     Args:
-        run: whose files they are.
+        run: the run whose files they are.
         files: paths of `metrics`, `predictions` and `weights`.
         train_images: images in an epoch.
-        labels: of the validation images, (N,).
+        labels: the labels of the validation images, (N,).
 
     Returns:
-        Accuracies in percent, losses as mean cross-entropy. `final` is the last epoch, `best` the maximum over epochs
-        (optimistic: chosen on the validation split). `generalization_gap` is final training minus validation accuracy.
+        Accuracies in percent, losses as mean cross-entropy. `final` is the last epoch, `best` the best epoch. `best` is
+        optimistic, because it is chosen on the validation split. `generalization_gap` is the final training accuracy
+        minus the final validation accuracy.
 
     Raises:
         DataError: a file cannot be read, is of another run, or disagrees with the others.
@@ -61,10 +62,10 @@ def run_summary(run: RunFacts, files: Mapping[str, str], train_images: int, labe
 
 
 def count_parameters(path: str | Path, run: str) -> int:
-    """The number of a model's parameters, by the `weights.csv` of the run `run`.
+    """The number of a model's parameters, from the `weights.csv` of the run with the identity `run`.
 
     Raises:
-        DataError: unreadable, changed, or of another run.
+        DataError: the file is unreadable, was changed, or is of another run.
     """
     table = tables.read(path, tables.WEIGHTS)
     for found in dict.fromkeys(table["run"]):
@@ -73,7 +74,7 @@ def count_parameters(path: str | Path, run: str) -> int:
 
 
 def by_condition(summary: pd.DataFrame) -> pd.DataFrame:
-    """Mean over seeds per condition, with the range of the final accuracy; conditions keep their order."""
+    """Mean over seeds per condition, with the range of the final accuracy. Conditions keep their order."""
     groups = summary.groupby("condition", sort=False)
     means = groups[["final_accuracy", "best_accuracy", "last5_accuracy", "final_loss", "train_accuracy"]].mean()
     means.insert(1, "final_minimum", groups["final_accuracy"].min())
@@ -97,10 +98,10 @@ def summarise(
 
 
 def read(path: str | Path, runs: Sequence[RunFacts]) -> pd.DataFrame:
-    """Reads what `summarise` made of `runs`.
+    """Reads the table that `summarise` made of `runs`.
 
     Raises:
-        DataError: unreadable, changed, or of other runs.
+        DataError: the file is unreadable, was changed, or is of other runs.
     """
     table = tables.read_frame(path, tables.SUMMARY)
     if len(table) != len(runs):

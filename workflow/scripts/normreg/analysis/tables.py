@@ -1,8 +1,9 @@
-"""Every CSV of the workflow: its columns, what a cell of each holds, and the one way to write and to read it.
+"""Declares the columns of every CSV of the workflow, and writes and reads these files.
 
-A cell is a text, a whole number or a number, as declared; nothing is guessed from its letters, so that a condition may
-be called `null` or `001`. Only cells of columns named in `may_be_empty` are ever empty. Tables that jobs read end with
-a column `digest`, the same in every row: a digest of all other cells, because a changed digit is still a number.
+Each column is declared to hold texts, whole numbers or numbers. The type is never guessed from a cell, so that a
+condition may be called `null` or `001`. Only cells of columns in `may_be_empty` may be empty. Tables that jobs read
+have a last column `digest`, the same in every row. It is a digest of all other cells. Without it nobody would see a
+changed digit, because it is still a number.
 """
 
 import csv
@@ -30,11 +31,11 @@ class Table:
     """A kind of CSV.
 
     Attributes:
-        name: in messages.
-        columns: by name and in order, `str`, `int` or `float`. A column `run` holds identities.
-        may_be_empty: columns with cells for what is unknown.
-        digits: significant ones of a float; None: all.
-        sealed: whether it has the column `digest`.
+        name: its name in messages.
+        columns: the type of each column, in order: `str`, `int` or `float`. A column `run` holds identities.
+        may_be_empty: columns whose cells are empty if a value is unknown.
+        digits: significant digits of a float. None: all.
+        sealed: whether the table has the column `digest`.
     """
 
     name: str
@@ -115,10 +116,10 @@ LAYERS = Table(
 
 
 def write(path: str | Path, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Writes `rows`, which have the table's columns and no others, whole or not at all.
+    """Writes `rows`, which have exactly the table's columns. The file is written completely or not at all.
 
     Raises:
-        ValueError: other columns, or a cell that is missing or not finite where it must not: an error of ours.
+        ValueError: a row has other columns, or a value is missing or not finite where it must not be. This is a bug.
     """
     cells = [list(table.columns)]
     for row in rows:
@@ -133,7 +134,7 @@ def write(path: str | Path, table: Table, rows: Iterable[Mapping[str, Any]]) -> 
 
 
 def write_frame(path: str | Path, table: Table, frame: "pd.DataFrame", run: str | None = None) -> None:
-    """`write` for a data frame, with `run` as its column `run` if it is given."""
+    """Writes a data frame, see `write`. If `run` is given, it becomes the column `run`."""
     columns = frame.astype(object).where(frame.notna(), None).to_dict("list")
     if run is not None:
         columns["run"] = [run] * len(frame)
@@ -142,11 +143,11 @@ def write_frame(path: str | Path, table: Table, frame: "pd.DataFrame", run: str 
 
 
 def read(path: str | Path, table: Table) -> dict[str, list[Any]]:
-    """The columns of a file that `write` has written; None in empty cells.
+    """The columns of a file that `write` has written. Empty cells are None.
 
     Raises:
-        DataError: unreadable, other columns, no row, a cell that is not what its column holds, or a content that was
-            changed after it was written.
+        DataError: the file is unreadable, has other columns or no row, has a cell of a wrong type, or was changed after
+            it was written.
     """
     try:
         with open(path, newline="", encoding="utf-8") as file:
@@ -171,7 +172,7 @@ def read(path: str | Path, table: Table) -> dict[str, list[Any]]:
 
 
 def read_frame(path: str | Path, table: Table) -> "pd.DataFrame":
-    """`read` as a data frame: text as objects, whole numbers as int64 (Int64 where empty ones are allowed)."""
+    """Reads a data frame, see `read`. Texts are objects, whole numbers int64, or Int64 if cells may be empty."""
     import pandas as pd
 
     columns = {}
@@ -213,7 +214,7 @@ def _read_cell(path: str | Path, table: Table, name: str, cell: str) -> str | in
 
 
 def _seal(rows: Sequence[Sequence[str]]) -> str:
-    """A digest of all cells, wherever their quotes and line ends."""
+    """A digest of all cells. Quotes and line ends of the file do not change it."""
     return sha256(json.dumps([list(row) for row in rows]).encode())[:_DIGITS]
 
 

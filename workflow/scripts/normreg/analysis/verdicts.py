@@ -1,17 +1,17 @@
-"""The words of tables that code decides by. Files hold the texts; code compares members, never parts of a text."""
+"""The words in tables on which code depends. Files hold the texts. Code compares members, never parts of a text."""
 
 from enum import StrEnum
 
 
 class Level(StrEnum):
-    """What a row of `effects.csv` is: a factor's effect, or one of the pairs of conditions it is the mean of."""
+    """The kind of a row of `effects.csv`: the effect of a factor, or one of the pairs that this effect averages."""
 
     EFFECT = "effect"
     PAIR = "pair"
 
 
 class EffectVerdict(StrEnum):
-    """Whether the seeds tell an effect from chance."""
+    """Whether the seeds show that an effect is more than chance."""
 
     SHOWN = "shown"
     NOT_SHOWN = "not shown"
@@ -25,14 +25,14 @@ class PublishedVerdict(StrEnum):
 
 
 class Origin(StrEnum):
-    """Where a published value was read: in the output of a notebook, or in a README alone."""
+    """The source of a published value: the output of a notebook, or only a README."""
 
     NOTEBOOK = "notebook"
     README = "readme"
 
 
 class Confounding(StrEnum):
-    """Why two conditions whose names promise a comparison do not allow it."""
+    """Why two conditions cannot be compared although their names suggest it."""
 
     SAME = "the same experiment"
     MORE_DIFFERS = "differ also in"
