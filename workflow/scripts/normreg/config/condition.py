@@ -20,7 +20,7 @@ class Lambdas(TypedDict):
 
 
 class Condition(TypedDict):
-    """One condition of a study with all its settings. Plain data, because Snakemake's params and checkpoints hold it."""
+    """One condition of a study with all its settings. Plain data: it goes into params and checkpoints."""
 
     network: str
     penalty: str

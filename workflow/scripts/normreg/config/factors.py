@@ -104,7 +104,7 @@ FACTORS: Mapping[str, Factor] = {
 
 
 def norm_setting(norm: str, num_splits: int) -> str:
-    """The settings of a norm as a text. Norms with equal texts train alike. An unknown norm keeps its name and splits."""
+    """The settings of a norm as a text. Equal texts train alike. The text of an unknown norm is its name and splits."""
     known = NORMS.get(norm)
     if known and known.splits and num_splits == 1:
         return BASELINE

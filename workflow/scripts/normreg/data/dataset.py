@@ -1,4 +1,4 @@
-"""A data set as arrays in one `.npz` file, with a digest of them. `sources` makes it."""
+"""Saves and loads a data set: one `.npz` file with its arrays and their digest. The module `sources` makes it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -15,7 +15,7 @@ from normreg.utils.digests import sha256
 
 @dataclass(frozen=True)
 class Dataset:
-    """Images uint8 (N, height, width) and labels uint8 (N,), in the order of their source; a name for each class."""
+    """Images uint8 (N, height, width) and labels uint8 (N,) in the order of their source, and a name for each class."""
 
     train_images: np.ndarray
     train_labels: np.ndarray
@@ -24,30 +24,30 @@ class Dataset:
     class_names: np.ndarray
 
     def digest(self) -> str:
-        """SHA-256 over the content of all arrays: the identity of the data, whatever file they came from."""
+        """SHA-256 over the content of all arrays. It identifies the data, and does not depend on their file."""
         arrays = {field.name: np.ascontiguousarray(getattr(self, field.name)) for field in fields(self)}
         named = ((f"{name} {array.dtype} {array.shape}".encode(), array.tobytes()) for name, array in arrays.items())
         return sha256(*(chunk for pair in named for chunk in pair))
 
 
 def save(dataset: Dataset, path: str | Path) -> None:
-    """Writes `dataset` and its digest to a compressed `.npz`, whole or not at all."""
+    """Writes `dataset` and its digest to a compressed `.npz`. The file is written completely or not at all."""
     arrays = {f.name: getattr(dataset, f.name) for f in fields(dataset)}
     with replacing(path) as temporary:
         np.savez_compressed(temporary, **arrays, digest=np.array(dataset.digest()))
 
 
 def load(path: str | Path, name: str | None = None, specs: Mapping[str, DatasetSpec] = DATASETS) -> Dataset:
-    """Reads what `save` wrote, and compares its content with the digest in it.
+    """Reads a file that `save` wrote, and compares its content with its digest.
 
     Args:
         path: the file.
-        name: a key of `specs`: the content is that data set's, where its digest is known. None: any data set.
-        specs: the data sets by name; the published ones, except in tests.
+        name: a key of `specs`. If the digest of that data set is known, the content must have it. None: any data set.
+        specs: the data sets by name. These are the published ones, except in tests.
 
     Raises:
-        DataError: the file is missing, damaged or lacks an array, an array is not as `Dataset` says, or the content
-            was changed after it was prepared or is another data set's.
+        DataError: the file is missing or damaged, lacks an array, or has an array of another type or shape than
+            `Dataset` says; or the content was changed after it was prepared, or is another data set.
     """
     again = "Delete it and run the same command again, which prepares it anew."
     height, width = IMAGE_SHAPE[1:]
@@ -55,7 +55,7 @@ def load(path: str | Path, name: str | None = None, specs: Mapping[str, DatasetS
         with np.load(path, allow_pickle=False) as arrays:
             dataset = Dataset(**{f.name: arrays[f.name] for f in fields(Dataset)})
             recorded = str(arrays["digest"])
-    except Exception as error:  # zip, zlib, numpy and OS errors alike: the file cannot be read
+    except Exception as error:  # zip, zlib, numpy and OS errors all mean: the file cannot be read
         raise DataError(f"{path}: cannot be read as a prepared data set ({error}). {again}") from error
     for split in ("train", "test"):
         images, labels = getattr(dataset, f"{split}_images"), getattr(dataset, f"{split}_labels")

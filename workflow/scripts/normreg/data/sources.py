@@ -1,6 +1,6 @@
-"""Where the data sets come from: a folder of IDX files, torchvision's downloader, or scikit-learn's digits.
+"""Gets the data sets from a folder of IDX files, from torchvision's downloader, or from scikit-learn's digits.
 
-Every file is checked against published sums before use, and no data set ever stands in for another.
+Every IDX file is checked against published sums before use. No data set is ever used in place of another.
 """
 
 import contextlib
@@ -19,12 +19,12 @@ from normreg.data.dataset import Dataset
 from normreg.errors import DataError
 from normreg.utils.jobs import log
 
-_TIMEOUT = 20.0  # seconds without a byte before the downloader gives up; it has no limit of its own
+_TIMEOUT = 20.0  # seconds without a byte until the download fails; without this the downloader would wait for ever
 _FILE_NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 
 
 def idx_files(spec: DatasetSpec, source: IdxFiles) -> list[idx.Spec]:
-    """What each of the four files has to hold: train images, train labels, test images, test labels."""
+    """The expected content of the four files: train images, train labels, test images, test labels."""
     _, *side = spec.shape
     shapes = ((spec.train_images, *side), (spec.train_images,), (spec.test_images, *side), (spec.test_images,))
     largest = len(spec.class_names) - 1
@@ -41,13 +41,13 @@ def idx_files(spec: DatasetSpec, source: IdxFiles) -> list[idx.Spec]:
 
 
 def prepare(name: str, mnist_dir: str | None, cache: Path, specs: Mapping[str, DatasetSpec] = DATASETS) -> Dataset:
-    """The data set `name`, checked, and one line in the log about where it came from.
+    """The data set `name`, checked. Logs one line that says where it came from.
 
     Args:
         name: a key of `specs`.
-        mnist_dir: a folder with MNIST's four files, `~` allowed; read for mnist only. None or "": use `cache`.
-        cache: folder for downloaded files; those already there are used without network. Not used for digits.
-        specs: the data sets by name; the published ones, except in tests.
+        mnist_dir: a folder with MNIST's four files. `~` is allowed. Used only for mnist. None or "": use `cache`.
+        cache: folder for downloaded files. Files that are already there need no network. Not used for digits.
+        specs: the data sets by name. These are the published ones, except in tests.
 
     Raises:
         DataError: one paragraph that names the file, what was found, what was expected and what to do.
@@ -79,10 +79,10 @@ def prepare(name: str, mnist_dir: str | None, cache: Path, specs: Mapping[str, D
 
 
 def _read_folder(spec: DatasetSpec, source: IdxFiles, folder: Path, remedy: str) -> Dataset:
-    """The four files in `folder`, under any of the accepted names.
+    """Reads the four files in `folder`. Each may have any of the accepted names.
 
     Raises:
-        DataError: a file is missing, cannot be read or is not the published one; `remedy` ends the message.
+        DataError: a file is missing, cannot be read or is not the published one. The message ends with `remedy`.
     """
     a, b, c, d = (_read(file, folder, remedy) for file in idx_files(spec, source))
     return Dataset(a, b, c, d, np.array(spec.class_names))
@@ -107,7 +107,7 @@ def _find(spec: idx.Spec, folder: Path) -> Path | None:
 
 def _user_folder(mnist_dir: str) -> Path:
     folder = Path(mnist_dir)
-    with contextlib.suppress(RuntimeError):  # ~someone who does not exist: stays as it is and is not found
+    with contextlib.suppress(RuntimeError):  # ~name of an unknown user stays as it is, and is then not found
         folder = folder.expanduser()
     folder = folder.absolute()
     try:
@@ -123,7 +123,10 @@ def _user_folder(mnist_dir: str) -> Path:
 
 
 def _complete(data: DatasetSpec, source: IdxFiles, folder: Path) -> None:
-    """Downloads the files that `folder` lacks. An interrupted download leaves at most a folder the next run removes."""
+    """Downloads the files that `folder` lacks.
+
+    An interrupted download leaves at most the folder `partial`. The next download removes it.
+    """
     missing = [file for file in idx_files(data, source) if _find(file, folder) is None]
     if not missing:
         return
@@ -133,13 +136,13 @@ def _complete(data: DatasetSpec, source: IdxFiles, folder: Path) -> None:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         with _quiet_with_timeout():
-            from torchvision import datasets  # takes seconds, and is not needed for local files
+            from torchvision import datasets  # imported here: it takes seconds, and local files do not need it
 
             getattr(datasets, source.downloader)(partial, download=True)
         for file in missing:
             file_name = f"{file.name}.gz"
             (partial / source.downloader / "raw" / file_name).replace(folder / file_name)
-    # What urllib, http and torchvision raise for a bad connection, address, proxy or file; or a disk that is full.
+    # urllib, http and torchvision raise these for a bad connection, address, proxy or file. So does a full disk.
     except (OSError, RuntimeError, ValueError, ImportError, http.client.HTTPException) as error:
         raise DataError(_ways_on(data.key, folder, missing, error)) from error
     finally:
@@ -148,7 +151,7 @@ def _complete(data: DatasetSpec, source: IdxFiles, folder: Path) -> None:
 
 @contextlib.contextmanager
 def _quiet_with_timeout() -> Iterator[None]:
-    """Hides torchvision's progress bars, which fill a log, and limits every wait for the network."""
+    """Hides torchvision's progress bars, because they would fill the log, and limits every wait for the network."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(_TIMEOUT)
     try:

@@ -1,8 +1,9 @@
-"""What an engine implements of a condition, and whether a condition asks for more.
+"""Contracts of engines: a contract lists the settings of a condition that an engine implements.
 
-Every engine has a contract: an allow-list over all keys of a condition and their values, at every level, written as a
-JSON Schema. What it does not name goes to PyTorch; what PyTorch's, `REFERENCE`, does not name is an error. So a setting
-that an engine does not know can never be ignored. No import here needs PyTorch or numba.
+A contract is a JSON Schema. It lists all keys and values that are allowed in a condition, at every level. If a
+condition has any other key or value, PyTorch trains it instead. PyTorch has a contract too, `REFERENCE`. If a condition
+has a key or value outside of that one, it is an error. So no engine ever ignores a setting that it does not know. No
+import here needs PyTorch or numba.
 """
 
 import math
@@ -19,7 +20,7 @@ Contract = Mapping[str, Any]
 
 
 class DataFacts(NamedTuple):
-    """What the choice of an engine depends on of a data set; known before its files are there.
+    """The facts of a data set on which the choice of an engine depends. They are known before its files are there.
 
     Attributes:
         train_images: images of the training split.
@@ -38,13 +39,13 @@ class DataFacts(NamedTuple):
 
 
 def keys(known: Mapping[str, Contract], optional: tuple[str, ...] = ()) -> Contract:
-    """A mapping with exactly these keys; the `optional` ones may be missing."""
+    """A mapping with exactly these keys. The `optional` ones may be missing."""
     required = [key for key in known if key not in optional]
     return {"type": "object", "additionalProperties": False, "properties": known, "required": required}
 
 
 def one_key(known: Mapping[str, Contract]) -> Contract:
-    """A mapping with one of these keys."""
+    """A mapping with exactly one of these keys."""
     return {
         "type": "object",
         "additionalProperties": False,
@@ -55,7 +56,7 @@ def one_key(known: Mapping[str, Contract]) -> Contract:
 
 
 def list_of(item: Contract, **bounds: int) -> Contract:
-    """A list; `bounds` are minItems and maxItems."""
+    """A list of such items. `bounds` are minItems and maxItems."""
     return {"type": "array", "items": item, **bounds}
 
 
@@ -65,16 +66,16 @@ def one_of(*values: str | bool) -> Contract:
 
 
 def number(**bounds: float) -> Contract:
-    """A finite number; `bounds` are minimum, maximum, exclusiveMinimum and exclusiveMaximum."""
+    """A finite number. `bounds` are minimum, maximum, exclusiveMinimum and exclusiveMaximum."""
     return {"type": "number", **bounds}
 
 
 def whole(**bounds: int) -> Contract:
-    """A whole number; `bounds` as for `number`."""
+    """A whole number. `bounds` are those of `number`."""
     return {"type": "integer", **bounds}
 
 
-# All engines take learning rate and momentum from `training.schedule`, and their draws from `training.draws`.
+# All engines take learning rate and momentum from `training.schedule`, and random draws from `training.draws`.
 SCHEDULE = one_key(
     {
         "constant": keys({}),
@@ -93,7 +94,7 @@ SCHEDULE = one_key(
     }
 )
 _DEGREES, _FILL = number(minimum=0, maximum=180), whole(minimum=0, maximum=255)
-# Larger factors of an inverse map leave the 16.16 fixed-point numbers that images are moved by.
+# Images are moved with 16.16 fixed-point numbers. An inverse map with other factors would overflow them.
 _SCALE = list_of(number(minimum=0.01, maximum=100), minItems=2, maxItems=2)
 ROTATION = keys({"degrees": _DEGREES, "fill": _FILL})
 AFFINE = keys({"degrees": _DEGREES, "translate": number(minimum=0, maximum=1), "scale": _SCALE, "fill": _FILL})
@@ -124,7 +125,7 @@ REFERENCE = keys(
 
 
 def supports(condition: Mapping[str, Any], data: DataFacts) -> str | None:
-    """Why the PyTorch path, the reference, cannot train this; None if it can."""
+    """Why the PyTorch path, the reference, cannot train this condition on such data. None if it can."""
     reason = unknown(condition, REFERENCE) or unfit(data)
     if reason is None and condition["optimizer"]["nesterov"] and not condition["optimizer"]["momentum"]:
         return "key 'optimizer.nesterov': true needs an optimizer.momentum above 0"
@@ -132,10 +133,10 @@ def supports(condition: Mapping[str, Any], data: DataFacts) -> str | None:
 
 
 def refuse_unknown(condition: Mapping[str, Any], data: DataFacts) -> None:
-    """Raises what a person is told who asks for something that no engine can train.
+    """Refuses a condition that no engine can train.
 
     Raises:
-        ConfigError: the message names the key.
+        ConfigError: no engine can train the condition. The message names the key.
     """
     reason = supports(condition, data)
     if reason is not None:
@@ -143,7 +144,7 @@ def refuse_unknown(condition: Mapping[str, Any], data: DataFacts) -> None:
 
 
 def unfit(data: DataFacts) -> str | None:
-    """Why the networks at hand cannot be trained on such data; None if they can."""
+    """Why the networks cannot be trained on such data. None if they can."""
     if data.train_images < 1:
         return "there is no training image"
     if data.shape != IMAGE_SHAPE[1:]:
@@ -155,7 +156,7 @@ def unfit(data: DataFacts) -> str | None:
 
 
 def unknown(condition: Mapping[str, Any], contract: Contract) -> str | None:
-    """The first key or value of a condition that the contract does not name, in words; None if it names all."""
+    """Says which key or value of a condition is not in the contract, the first one. None if all are in it."""
     error = next(_Validator(contract).iter_errors(condition), None)
     return None if error is None else _in_words(error)
 
@@ -165,7 +166,7 @@ def _is_finite_number(_: Any, value: Any) -> bool:
 
 
 def _is_whole_number(_: Any, value: Any) -> bool:
-    """To JSON Schema 25.0 is one, to Python's range it is not."""
+    """JSON Schema takes 25.0 as a whole number, but Python's range does not."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 

@@ -1,7 +1,8 @@
-"""Which engine trains a run: PyTorch, the CPU engine in numba, or CUDA graphs. Imports none before it is needed.
+"""Chooses the engine that trains a run: PyTorch, the CPU engine in numba, or CUDA graphs.
 
-The numba engine is several times as fast on a CPU, but its kernels take seconds to compile: `auto` chooses it where
-training is long enough to save more than that. CUDA graphs are for those who ask for them: no GPU has run them yet.
+An engine is imported only when it is needed. The numba engine is several times as fast on a CPU, but its kernels take
+seconds to compile. So `auto` chooses it if training is long enough to save more than that. `auto` never chooses CUDA
+graphs, because no GPU has run them yet.
 """
 
 import logging
@@ -23,29 +24,29 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("normreg")
 
-# Images trained on in one run (training images times epochs) from which on `auto` takes the numba engine. It saves some
-# 0.3 ms an image, 15 s on this many: what the kernels of a network take to compile.
+# `auto` takes the numba engine if a run trains on this many images (training images times epochs) or more. The engine
+# saves some 0.3 ms an image, so it saves 15 s on this many. The kernels of a network take as long to compile.
 WORTH_COMPILING = 50_000
 
 
 class Choice(NamedTuple):
-    """The engine that trains (torch, numba or cudagraph), and why it is not the one meant; empty if it is."""
+    """The engine that trains (torch, numba or cudagraph). `reason` says why it is not the wanted one, or is empty."""
 
     engine: str
     reason: str = ""
 
 
 def choose(engine: str, condition: Mapping[str, Any], data: DataFacts, device: str) -> Choice:
-    """Which engine trains a run. This is asked here and nowhere else.
+    """Chooses the engine that trains a run. No other code decides this.
 
     Args:
-        engine: auto, torch, numba or cudagraph; what the wanted engine cannot do goes to PyTorch.
-        condition: of the run, with its own epochs.
+        engine: auto, torch, numba or cudagraph. If that engine cannot train the condition, PyTorch does.
+        condition: the condition of the run, with its own epochs.
         data: facts of the data set.
-        device: the kind of the device the run uses, cpu or cuda.
+        device: the kind of device that the run uses, cpu or cuda.
 
     Raises:
-        ConfigError: `engine` is none of these, or no engine can train the condition; the message names the key.
+        ConfigError: `engine` is none of these, or no engine can train the condition. The message names the key.
     """
     refuse_unknown(condition, data)
     if engine == "auto":
@@ -82,16 +83,16 @@ _WHY_NOT: dict[str, Callable[[Mapping[str, Any], DataFacts, str], str | None]] =
 def make_trainer(
     engine: str, condition: Condition, seed: int, data: "Dataset", device: "torch.device", cache: Path
 ) -> tuple["Trainer", str]:
-    """A fresh trainer and the name of its engine: torch, numba or cudagraph. Logs a line that says which and why.
+    """A new trainer and the name of its engine: torch, numba or cudagraph. Logs a line that says which engine and why.
 
     Args:
         engine: auto, torch, numba or cudagraph, see `choose`.
-        condition, seed, data, device: of the run.
-        cache: folder of compiled kernels; what is missing is compiled into it.
+        condition, seed, data, device: those of the run.
+        cache: folder of compiled kernels. Missing kernels are compiled into it.
 
     Raises:
-        ConfigError: no engine can train the condition; the message names the key.
-        NormregError: this GPU does not capture or replay the training step as it should.
+        ConfigError: no engine can train the condition. The message names the key.
+        NormregError: this GPU cannot capture the training step, or its replay is wrong.
     """
     choice = choose(engine, condition, DataFacts.of(data), device.type)
     if choice.engine == "numba":

@@ -1,4 +1,4 @@
-"""Checkpoints: the weights of the last epoch with everything needed to know where they come from."""
+"""Checkpoints: the weights of the last epoch, and all that says where they come from."""
 
 import io
 import json
@@ -19,7 +19,7 @@ from normreg.models.build import build
 from normreg.utils.atomic import replacing
 
 _AGAIN = "Delete it and run the same command again: that run is trained anew."
-# What a checkpoint has to hold besides versions and whatever else its writer knows.
+# The parts that every checkpoint must have. It also has versions, and may have more.
 _PARTS: dict[str, type] = {
     "state_dict": dict,
     "condition": dict,
@@ -31,10 +31,11 @@ _PARTS: dict[str, type] = {
 
 
 def save(path: str | Path, model: nn.Module, condition: Condition, provenance: Mapping[str, Any]) -> None:
-    """Writes state dict (on the CPU), resolved condition, versions and `provenance`, plain data.
+    """Writes state dict (on the CPU), resolved condition, versions and `provenance`.
 
-    `load` asks for `data_digest`, `seed`, `engine` and `run`, the run's identity, in the provenance. BN and GBN
-    checkpoints of one network have the same keys and shapes; plain data only, so that `weights_only` loads.
+    `provenance` must be plain data, because PyTorch's `weights_only` loads nothing else. `load` needs `data_digest`,
+    `seed`, `engine` and `run` in it; `run` is the run's identity. BN and GBN checkpoints of one network have the same
+    keys and shapes.
     """
     content = {
         "state_dict": {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()},
@@ -46,7 +47,8 @@ def save(path: str | Path, model: nn.Module, condition: Condition, provenance: M
         },
         **provenance,
     }
-    # Given a path, PyTorch reports a full disk without its name and writes the temporary file's name into the file.
+    # PyTorch gets a buffer and no path. With a path, its error for a full disk does not name the file, and it writes
+    # the name of the temporary file into the checkpoint.
     buffer = io.BytesIO()
     torch.save(content, buffer)
     with replacing(path) as temporary:
@@ -54,15 +56,15 @@ def save(path: str | Path, model: nn.Module, condition: Condition, provenance: M
 
 
 def load(path: str | Path) -> dict[str, Any]:
-    """The content of a checkpoint; never runs code from the file.
+    """The content of a checkpoint. Never runs code from the file.
 
     Raises:
-        DataError: missing, damaged in any byte that is read, or not a checkpoint of this project.
+        DataError: the file is missing, has a damaged byte that is read, or is not a checkpoint of this project.
     """
     try:
         _check_sums(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # zip, pickle and OS errors alike: the file cannot be read
+    except Exception as error:  # zip, pickle and OS errors all mean: the file cannot be read
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(f"{path}: cannot be read as a checkpoint ({reason}). {_AGAIN}") from error
     _check_parts(path, content)
@@ -72,11 +74,11 @@ def load(path: str | Path) -> dict[str, Any]:
 def restore(
     path: str | Path, condition: Condition, data_digest: str, seed: int, run: str | None = None
 ) -> nn.Sequential:
-    """The saved model, built as its condition says, in evaluation mode; `run`, if given, is the identity it must have.
+    """The saved model in evaluation mode, built as its condition says. `run` is the expected identity, if given.
 
     Raises:
-        DataError: the checkpoint is of another condition or seed, or was trained on other data than `data_digest`
-            names, or its weights are not those of its network.
+        DataError: the checkpoint is of another condition, seed or run, or was trained on data with another digest than
+            `data_digest`, or its weights do not fit its network.
     """
     content = load(path)
     if run is not None and identity.place_of(content["run"]) != identity.place_of(run):
@@ -101,7 +103,10 @@ def restore(
 
 
 def _check_parts(path: str | Path, content: object) -> None:
-    """Refuses what is no checkpoint of this project before anything in it is compared: `==` of tensors is a tensor."""
+    """Refuses a content that is not a checkpoint of this project.
+
+    This comes before any comparison, because `==` of tensors gives a tensor and no truth value.
+    """
     if not isinstance(content, dict):
         raise DataError(f"{path}: found {type(content).__name__}, expected the parts {', '.join(_PARTS)}. {_AGAIN}")
     for name, kind in _PARTS.items():
@@ -115,7 +120,7 @@ def _check_parts(path: str | Path, content: object) -> None:
 
 
 def _check_sums(path: str | Path) -> None:
-    """Compares every part of the file with its CRC-32, which PyTorch's reader does not, and unpacks nothing."""
+    """Compares every part of the file with its CRC-32. PyTorch's reader does not do that. Refuses compressed parts."""
     with zipfile.ZipFile(path) as parts:
         if any(part.compress_type != zipfile.ZIP_STORED for part in parts.infolist()):
             raise zipfile.BadZipFile("its parts are compressed, which those of a checkpoint never are")

@@ -1,4 +1,4 @@
-"""What a trained model says about the validation split, and how large its weights are."""
+"""Predictions of a trained model for the validation split, and the size of its weights."""
 
 from pathlib import Path
 
@@ -9,12 +9,12 @@ from torch import Tensor, nn
 from normreg.analysis import tables
 from normreg.data.augmentation import normalise
 
-BATCH = 250  # measured: larger batches fall out of the processor's cache
+BATCH = 250  # measured: larger batches do not fit in the processor's cache
 THRESHOLDS = (1e-4, 1e-3, 1e-2)
 
 
 def predict(model: nn.Module, images: Tensor) -> Tensor:
-    """Logits (N, 10) of uint8 `images` (N, 28, 28) in evaluation mode; the model's mode is put back."""
+    """Logits (N, 10) of uint8 `images` (N, 28, 28) in evaluation mode. Afterwards the model has its old mode again."""
     training = model.training
     model.eval()
     with torch.inference_mode():
@@ -24,20 +24,20 @@ def predict(model: nn.Module, images: Tensor) -> Tensor:
 
 
 def logits(model: nn.Module, images: np.ndarray) -> np.ndarray:
-    """`predict` for arrays: uint8 (N, 28, 28) to float32 (N, 10), on the device of the model."""
+    """Logits of arrays, see `predict`: uint8 (N, 28, 28) to float32 (N, 10), on the device of the model."""
     device = next(model.parameters()).device
     return predict(model, torch.as_tensor(images).to(device)).cpu().numpy()
 
 
 def write_weights(model: nn.Module, path: str | Path, run: str) -> None:
-    """Writes `weight_rows` of a model of the run with the identity `run`."""
+    """Writes `weight_rows` of a model. `run` is the identity of its run."""
     tables.write(path, tables.WEIGHTS, ({**row, "run": run} for row in weight_rows(model)))
 
 
 def weight_rows(model: nn.Module) -> list[dict[str, str | int | float]]:
     """Per parameter tensor: elements, L1 norm, squared L2 norm, and the share of elements with |w| below `THRESHOLDS`.
 
-    L1 by subgradient descent rarely gives exact zeros, so sparsity is reported as shares below thresholds.
+    L1 by subgradient descent rarely gives exact zeros. So sparsity is given as shares below thresholds.
     """
     rows: list[dict[str, str | int | float]] = []
     for name, parameter in model.named_parameters():

@@ -1,4 +1,4 @@
-"""The course of a training run: one row an epoch, written as `metrics.csv`."""
+"""The history of a training run: one row per epoch, written as `metrics.csv`."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -9,10 +9,11 @@ from normreg.analysis import tables
 
 @dataclass(frozen=True)
 class Epoch:
-    """One epoch. Accuracies in percent; losses are mean cross-entropy per image; training figures are running ones.
+    """One epoch. Accuracies are in percent, losses are mean cross-entropy per image.
 
-    `train_objective` is what backward() was called on: the loss plus the L1 and group-L2 terms. `learning_rate` is that
-    of the epoch's first batch. `seconds` covers training and validation.
+    Training figures are measured during the epoch, while the weights change. `train_objective` is the loss plus the L1
+    and group-L2 terms, on which backward() is called. `learning_rate` is that of the epoch's first batch. `seconds` is
+    the time of training and validation together.
     """
 
     epoch: int
@@ -26,5 +27,8 @@ class Epoch:
 
 
 def write(epochs: Sequence[Epoch], path: str | Path, run: str) -> None:
-    """Writes `epochs` of the run with the identity `run`, whole or not at all; eight significant digits."""
+    """Writes `epochs` of the run with the identity `run`, with eight significant digits.
+
+    The file is written completely or not at all.
+    """
     tables.write(path, tables.METRICS, ({**asdict(epoch), "run": run} for epoch in epochs))

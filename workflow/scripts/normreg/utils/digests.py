@@ -4,7 +4,7 @@ import hashlib
 
 
 def sha256(*chunks: bytes) -> str:
-    """Of all chunks, one after another, in hexadecimal."""
+    """The digest of all chunks, one after another, in hexadecimal."""
     sha = hashlib.sha256()
     for chunk in chunks:
         sha.update(chunk)

@@ -1,8 +1,8 @@
 """After a SIGKILL of Snakemake the same command goes on, without --unlock.
 
-Snakemake's lock files outlive it and do not say whose they are. So each Snakemake of this workflow notes which of them
-are its own, and holds a lock on the note for as long as it lives. Only lock files on the note of a dead process are
-removed; those of another workflow in this folder, of another machine, or of a living process never are.
+A killed Snakemake leaves its lock files behind, and they do not say whose they are. So each Snakemake of this workflow
+writes a note that lists its lock files. It holds a lock on the note as long as it lives. Only lock files in the note of
+a dead process are removed. Those of another workflow in this folder, of another machine, or of a living process stay.
 """
 
 import contextlib
@@ -26,10 +26,10 @@ _held: list[FileLock] = []  # until this process ends
 
 
 def claim(lock_files: Iterable[str | Path], home: Path = HOME) -> None:
-    """Notes that these files in `home`/locks are this process's. Without a lock to hold, nothing is noted."""
+    """Writes the note that these files in `home`/locks belong to this process. Without a lock there is no note."""
     path = home / _NOTES / f"{socket.gethostname()}.{os.getpid()}"
     lock = file_lock(path)
-    # No locks on this file system, or no room: then lock files stay until --unlock, as in any other workflow.
+    # The file system may have no locks or no room. Then lock files stay until --unlock, as in any other workflow.
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire(blocking=False)
@@ -38,12 +38,12 @@ def claim(lock_files: Iterable[str | Path], home: Path = HOME) -> None:
 
 
 def release_dead(home: Path = HOME) -> None:
-    """Removes the lock files that dead processes of this machine have noted as theirs, as `--unlock` would."""
+    """Removes the lock files in the notes of dead processes of this machine, as `--unlock` would."""
     for path in (home / _NOTES).glob(f"{glob.escape(socket.gethostname())}.*"):
         lock = file_lock(path)
         try:
             lock.acquire(blocking=False)
-        except OSError:  # a Timeout: its process lives; or no locks here
+        except OSError:  # Timeout: its process lives. Other errors: this file system has no locks
             continue
         try:
             for name, identity in _read(path).items():
@@ -54,7 +54,7 @@ def release_dead(home: Path = HOME) -> None:
 
 
 def _identity(file: Path) -> list[int]:
-    """What a later file of the same name does not have."""
+    """Numbers that tell a file from a later one with the same name."""
     found = file.stat()
     return [found.st_ino, found.st_mtime_ns]
 
@@ -62,7 +62,7 @@ def _identity(file: Path) -> list[int]:
 def _read(note: Path) -> dict[str, list[int]]:
     try:
         content: dict[str, list[int]] = json.loads(note.read_text(encoding="utf-8"))
-    except ValueError:  # its process died while it wrote
+    except ValueError:  # the process died while it wrote the note
         return {}
     return content
 

@@ -1,25 +1,26 @@
-"""Whether the Snakemake that started a job still lives.
+"""Tells whether the Snakemake that started a job still lives.
 
-The parent's number alone does not tell: a job whose Snakemake died before the job's first line has another parent from
-the start. So the Snakefile leaves the process that reads it in the environment, which jobs inherit, and a job looks for
-it among the processes above its own, which Linux shows in /proc. A process above may well be a shell.
+The number of the parent process is not enough. If Snakemake dies before the first line of the job, the job has another
+parent from the start. So the process that reads the Snakefile writes its own number into the environment. Jobs inherit
+the environment, and look for this process among the processes above them. Linux shows these in /proc. There may be
+shells between the job and Snakemake.
 
-Linux can also send a signal when the parent dies (PR_SET_PDEATHSIG). It is of no use here: it comes when the *thread*
-that started the job ends, and Snakemake starts jobs from the threads of a pool.
+Linux can also send a signal when the parent dies (PR_SET_PDEATHSIG). It does not help here: the signal comes when the
+*thread* that started the job ends, and Snakemake starts jobs from the threads of a pool.
 """
 
 import os
 from pathlib import Path
 
-VARIABLE = "NORMREG_SNAKEMAKE"  # the PID namespace, then one or more processes as "number:start"
+VARIABLE = "NORMREG_SNAKEMAKE"  # holds the PID namespace, then one or more processes as "number:start time"
 PROC = Path("/proc")
 
 
 def announce() -> None:
-    """Leaves this process in the environment for the jobs it will start; called where the Snakefile is read.
+    """Writes this process into the environment, for the jobs that it will start. The Snakefile calls it.
 
-    A Snakemake that runs a group of jobs for another one adds itself; a job of Slurm is not below the Snakemake that
-    submitted it, and forgets that one.
+    If a Snakemake runs a group of jobs for another Snakemake, it adds itself. A job of Slurm is not below the Snakemake
+    that submitted it, so that Snakemake is removed.
     """
     line = _line()
     if line is None:
@@ -30,19 +31,19 @@ def announce() -> None:
 
 
 class Starter:
-    """The processes that wait for this job. Made as the job's first act, before any import that takes long."""
+    """The processes that wait for this job. A job makes it first, before any import that takes long."""
 
     def __init__(self) -> None:
         self.waiting, self.parent = set(_announced()), os.getppid()
 
     def gone(self) -> bool:
-        """Whether one of them has ended. Without their names, or without /proc: whether the parent changed."""
+        """Whether one of them has ended. If they or /proc are unknown: whether the parent has changed."""
         line = _line() if self.waiting else None
         return os.getppid() != self.parent if line is None else not self.waiting <= set(line)
 
 
 def _announced() -> list[str]:
-    """Processes in the environment; none if their numbers mean nothing here, as inside some containers."""
+    """The processes in the environment. None if this process is in another PID namespace, as in some containers."""
     namespace, *processes = os.environ.get(VARIABLE, "").split() or [""]
     return processes if namespace == _namespace() else []
 
@@ -55,17 +56,17 @@ def _namespace() -> str:
 
 
 def _line() -> list[str] | None:
-    """This process and all above it, as "number:start"; None where /proc is missing or hides one of them."""
-    for _ in range(5):  # again if one of them ended meanwhile
+    """This process and all above it, as "number:start time". None if /proc is missing or hides one of them."""
+    for _ in range(5):  # tries again if one of them has just ended
         line, pid = [], os.getpid()
         try:
             while pid:
                 stat = (PROC / f"{pid}/stat").read_bytes()
-                fields = stat.rpartition(b")")[2].split()  # what is in brackets, the command, may hold anything
+                fields = stat.rpartition(b")")[2].split()  # the command in brackets comes before and may hold anything
                 line.append(f"{pid}:{int(fields[19])}")
                 pid = int(fields[1])
             return line
         except (OSError, IndexError):
-            if pid == 1:  # hidden from other users; nothing is above it
+            if pid == 1:  # may be hidden from other users, and no process is above it
                 return line
     return None
