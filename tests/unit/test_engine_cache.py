@@ -257,7 +257,7 @@ def test_of_two_processes_that_find_damage_one_compiles(small, start, tmp_path):
     small.path.write_bytes(one_bit(small.path.read_bytes()))
     with exclusive(tmp_path / f".{small.path.stem}.lock", "the test"):
         processes = [start(USE, tmp_path, DOUBLED) for _ in range(2)]
-        assert all("compilation of the kernels is in the hands of" in p.stderr.readline() for p in processes)
+        assert all("compilation of the kernels is locked by" in p.stderr.readline() for p in processes)
     results = [process.communicate() for process in processes]
     assert [(process.returncode, found) for process, (found, _) in zip(processes, results, strict=True)] == [
         (0, "42\n"),

@@ -53,7 +53,7 @@ def test_the_second_waits_says_for_whom_and_goes_on_when_the_first_is_killed(sta
     second = start(HOLD, lock)
     second.stdin.close()  # with the lock it ends at once
     said = second.stderr.readline()
-    assert said.startswith(f"it is in the hands of process {first.pid} on {socket.gethostname()} ({lock}). Waiting")
+    assert said.startswith(f"it is locked by process {first.pid} on {socket.gethostname()} ({lock}). Waiting")
     assert second.poll() is None
     kill(first)
     assert (second.stdout.read(), second.stderr.read(), second.wait()) == ("held\n", "", 0)
@@ -128,7 +128,7 @@ def test_two_writers_of_one_file_come_one_after_the_other(start, tmp_path):
     temporary = first.stdout.readline()
     second = start(WRITE, tmp_path / "x.csv")
     second.stdin.close()  # with the lock it goes on to its end
-    assert f"{tmp_path / 'x.csv'} is in the hands of process {first.pid}" in second.stderr.readline()
+    assert f"{tmp_path / 'x.csv'} is locked by process {first.pid}" in second.stderr.readline()
     assert not (tmp_path / "x.csv").exists()
     first.communicate("\n")
     assert (second.stdout.read(), second.wait(), first.returncode) == (temporary, 0, 0)

@@ -87,7 +87,7 @@ def test_a_second_job_waits_for_the_first_and_goes_on_from_its_state(make_job):
     first = job.start(("write", 2), signal.SIGSTOP)  # so that it surely lives while the second starts
     wait_until((job.folder / "state.pt").exists)
     second = job.start()
-    wait_until(lambda: f"in the hands of process {first.pid} " in job.log(), job.log)
+    wait_until(lambda: f"locked by process {first.pid} " in job.log(), job.log)
     assert second.is_alive()
     first.kill()
     second.join(HANG)
@@ -103,11 +103,11 @@ def test_a_second_job_that_waited_for_a_finished_one_takes_its_results(make_job)
     first = job.start(("replace", 4), signal.SIGSTOP)  # before its metrics take their place
     wait_until((job.folder / "checkpoint.pt").exists)
     second = job.start()
-    wait_until(lambda: f"in the hands of process {first.pid} " in job.log(), job.log)
+    wait_until(lambda: f"locked by process {first.pid} " in job.log(), job.log)
     os.kill(first.pid, signal.SIGCONT)
     for process in (first, second):
         process.join(HANG)
     assert (first.exitcode, second.exitcode) == (0, 0)
     assert "all 2 epochs are trained already" in job.log()
-    assert ": epoch " not in job.log().partition("in the hands of")[2]
+    assert ": epoch " not in job.log().partition("locked by")[2]
     assert job.files() == FILES
