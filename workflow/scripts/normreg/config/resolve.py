@@ -49,7 +49,7 @@ def resolve(study: Mapping[str, Any], own: Mapping[str, Any], overrides: Mapping
 
 
 def _resolve_schedule(schedule: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """The schedule. Onecycle gets all arguments as floats in one order. Then Snakemake sees that schedules are equal."""
+    """The schedule. Onecycle gets all arguments as floats in one order, so that Snakemake sees equal schedules."""
     ((kind, arguments),) = schedule.items()
     if kind != "onecycle":
         return {kind: dict(arguments)}

@@ -1,4 +1,4 @@
-"""The CPU engine: training of these networks in numba, 16 images to a vector. docs/engine.md explains it.
+"""The CPU engine: trains these networks in numba, with 16 images in a vector. docs/engine.md explains it.
 
-Nothing here imports PyTorch's network modules at run time but `trainer`, and nothing outside imports numba.
+Only `trainer` imports PyTorch's network modules at run time. No module outside of this package imports numba.
 """

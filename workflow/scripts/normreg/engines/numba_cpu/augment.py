@@ -1,4 +1,4 @@
-"""Augmentation for the engine: the bits of `data.augmentation.apply`, with a kernel for rotations and shifts."""
+"""Augmentation for the engine. It gives the same bits as `data.augmentation.apply`; a kernel rotates and shifts."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from normreg.engines.numba_cpu.stages import IMAGE_SIZE
 def augment(
     spec: augmentation.Spec, draws: Sequence[Mapping[str, Tensor]], images: Tensor, warp: Callable[..., None]
 ) -> Any:
-    """The steps of `spec` in order.
+    """Applies the steps of `spec` in order.
 
     Args:
         spec, draws, images: as for `normreg.data.augmentation.apply`; uint8 (count, 28, 28).

@@ -1,7 +1,7 @@
-"""Memory for the kernels: one piece, cut into aligned arrays with a guard zone on either side of each.
+"""Memory for the kernels: one piece that holds all arrays, with a guard zone on both sides of each array.
 
-Kernels do not check bounds. The guards hold a bit pattern that is NaN when read as float32, so that a wrong position
-poisons results or shows in `damaged`, and tests can tell.
+Kernels do not check bounds. A guard zone holds a bit pattern that is NaN as float32. So if a kernel reads there, its
+results become NaN. If it writes there, `damaged` names the array. So tests can notice both.
 """
 
 from collections.abc import Mapping
@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 
 GUARD = 256  # bytes; a multiple of a cache line
-_PATTERN = 0xFF  # four of them are a NaN
-_STAGGER = 192  # bytes by which arrays' addresses differ beyond whole pages, so that they do not compete in the cache
+_PATTERN = 0xFF  # four such bytes are a NaN
+_STAGGER = 192  # bytes between the places of arrays within their pages, so that they do not compete in the cache
 _PAGE = 4096
 
 
 class Arena:
-    """Named arrays, zero at first. `arrays[name]` is a flat numpy array."""
+    """Named arrays, filled with 0 at first. `arrays[name]` is a flat numpy array."""
 
     def __init__(self, requests: Mapping[str, tuple[int, Any]]) -> None:
-        """`requests` gives the number of elements and the dtype of each array."""
+        """`requests` has the number of elements and the dtype of each array."""
         places, end = {}, 0
         for index, (name, (count, kind)) in enumerate(requests.items()):
             start = -(-end // _PAGE) * _PAGE + (index * _STAGGER + GUARD) % _PAGE
@@ -37,7 +37,7 @@ class Arena:
             self.arrays[name][:] = 0
 
     def damaged(self) -> list[str]:
-        """Names of the arrays next to which something was written."""
+        """Names of the arrays whose guard zones were overwritten."""
         names = []
         for name, (start, size) in self._places.items():
             before, after = self._memory[start - GUARD : start], self._memory[start + size : start + size + GUARD]

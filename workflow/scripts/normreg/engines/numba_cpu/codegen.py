@@ -1,8 +1,8 @@
-"""The source of a network's kernels. It is a file because numba keeps compiled code only for functions from files.
+"""Writes the source of a network's kernels. It becomes a file, because numba caches only functions from files.
 
-A kernel runs through the blocks of a batch and takes each block through a whole stage, so that a block stays in the
-processor's cache. Sizes are literal numbers in the source; the number of blocks is not, so that any batch size is
-served by the same code.
+A kernel does a whole stage for one block of the batch, and then for the next block. So a block stays in the processor's
+cache. Sizes are literal numbers in the source. The number of blocks is an argument, so that the same code works for any
+batch size.
 """
 
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ def gradient(inputs, outputs, kernel, size, halo):
     return weight_gradient.make_weight_gradient(shape, tiles.gradient_tiles(outputs, inputs, kernel, REGISTERS))
 '''
 
-# The arrays between two convolutions, and the sums over what lies there; see normreg.engines.numba_cpu.transfer.
+# The arrays between two convolutions, see normreg.engines.numba_cpu.transfer.
 _LINK = "output, masks, scale, shift, choice, drop"
 _LINK_TYPES = "F, M, F, F, F, B"
 _BEFORE = ", ".join(f"before_{name}" for name in _LINK.split(", "))
@@ -65,7 +65,7 @@ def _kernel(name: str, arguments: str, types: str, body: Sequence[str], result: 
 
 
 def _link(stage: Stage, names: str) -> str:
-    """The first two arguments of the functions in `transfer`."""
+    """The first two arguments of `transfer.transfer` and of the functions in `gradients` that take a block."""
     return f"Link({names}), Sizes({stage.outputs}, {stage.size}, {stage.pool}, {stage.window}, {stage.rectified})"
 
 
@@ -172,7 +172,7 @@ _SHARED_KERNELS = {  # module and name: arguments, types
 
 
 def shared_source() -> str:
-    """Python source of the kernels that every network uses."""
+    """Python source of the kernels that all networks use."""
     parts = [_SHARED]
     for name, (arguments, kinds) in _SHARED_KERNELS.items():
         passed = arguments

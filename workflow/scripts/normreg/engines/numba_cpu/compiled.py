@@ -1,7 +1,7 @@
-"""One file a module of compiled kernels, which is read only if it holds, byte for byte, what was written.
+"""Reads and writes files of compiled kernels, one for each module. A file is used only if no byte of it was changed.
 
-Its content is numba's: pickles and machine code, which run when they are loaded. The digest in front of it protects
-from accidents, not from a person who can write to the folder: see docs/engine.md.
+The content comes from numba: pickles and machine code, which run when they are loaded. The file begins with a digest of
+it. The digest protects from accidents, but not from a person who can write to the folder: see docs/engine.md.
 """
 
 import io
@@ -16,7 +16,7 @@ _DIGEST = 32  # bytes
 
 
 def write(path: Path, files: Mapping[str, bytes]) -> None:
-    """Replaces `path` by these files, by their names, whole or not at all."""
+    """Replaces `path` by an archive of `files`, whose keys are file names. It is written completely or not at all."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in files.items():
@@ -27,10 +27,10 @@ def write(path: Path, files: Mapping[str, bytes]) -> None:
 
 
 def read(path: Path) -> dict[str, bytes] | None:
-    """The files in `path`, by their names; None if there is no such file, or if its content is not what was written.
+    """The files in the archive `path`, by their names. None if `path` does not exist, or if its content was changed.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
     try:
         stored = path.read_bytes()
@@ -44,5 +44,5 @@ def read(path: Path) -> dict[str, bytes] | None:
 
 
 def _digest(path: Path, payload: bytes) -> bytes:
-    """Of the name as well: a file renamed to another's name is as wrong as a damaged one."""
+    """A digest of the content and of the file's name, because a file with the name of another one is wrong too."""
     return bytes.fromhex(sha256(path.name.encode(), b"\0", payload))

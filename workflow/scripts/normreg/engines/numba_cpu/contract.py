@@ -1,4 +1,4 @@
-"""What the engine implements. Imports no numba, so that the question can be asked before anything is compiled."""
+"""Says what the engine implements. Imports no numba, so that the choice of an engine stays quick."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -23,11 +23,11 @@ from normreg.engines.numba_cpu.tiles import LANES
 from normreg.models.description import CLASSES
 from normreg.models.networks import NETWORKS
 
-MASK_NUMBERS = 2**32  # the counter of dropout masks is a word of 32 bits
+MASK_NUMBERS = 2**32  # the counter of dropout masks has 32 bits
 
 CONTRACT = keys(
     {
-        "network": one_of(*NETWORKS),  # and `make_stages` must know its layers
+        "network": one_of(*NETWORKS),  # `supports` also asks whether `make_stages` knows its layers
         "penalty": one_of("none", "l1", "l2", "l1l2"),
         "norm": one_of("bn", "gbn"),
         "num_splits": whole(minimum=1),
@@ -50,7 +50,7 @@ CONTRACT = keys(
 
 
 def supports(condition: Mapping[str, Any], data: DataFacts) -> str | None:
-    """Why the engine cannot train this condition on such data; None if it can, on a processor that it can use."""
+    """Why the engine cannot train this condition on such data. None if it can, provided `lacking` returns None too."""
     reason = unknown(condition, CONTRACT) or _unfit(data)
     if reason is not None:
         return reason
@@ -72,16 +72,16 @@ def _unfit(data: DataFacts) -> str | None:
 
 
 def mask_numbers(stages: Sequence[Stage], images: int, batch_size: int) -> int:
-    """How many numbers of the counter of dropout masks an epoch takes, at most.
+    """How many numbers of the counter of dropout masks an epoch needs at most.
 
-    A block of 16 images has masks for all of them, however few images are in it.
+    A block has masks for 16 images, even if fewer images are in it.
     """
     steps, blocks = -(-images // batch_size), -(-batch_size // LANES)
     return steps * sum(stage.mask_words(blocks) * LANES for stage in stages if stage.dropout)
 
 
 def lacking() -> str | None:
-    """What this machine lacks that the engine needs: numba, or instructions of its processor; None if nothing."""
+    """Says what the engine needs and this machine lacks: numba or processor instructions. None if it lacks nothing."""
     try:
         from normreg.engines.numba_cpu.kernels import processor
 

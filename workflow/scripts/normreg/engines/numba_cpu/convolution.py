@@ -1,11 +1,11 @@
-"""Convolutions of one block of 16 images, forward and with respect to the input, as LLVM instructions per shape.
+"""Convolutions of one block of 16 images and their input gradients, as LLVM instructions for each shape.
 
-Arrays are [channel][row][column][16 images]. Both directions are one and the same sum, output[o][y][x] +=
-weight[o][i][p][q] * input[i][y + p][x + q], over an input that has its zero padding in memory; the input gradient reads
-the weights with channels exchanged and the kernel turned by 180 degrees.
+Arrays are [channel][row][column][16 images]. Both directions compute the same sum, output[o][y][x] +=
+weight[o][i][p][q] * input[i][y + p][x + q]. The zero padding of the input is in memory. The input gradient reads the
+weights in another order: input and output channels are exchanged, and the kernel is turned by 180 degrees.
 
-Instructions are emitted by Python loops, so a tile's loops over channels and columns are unrolled here and its sums
-become registers; loops over rows, tiles, input channels and kernel rows stay loops.
+Python loops emit the instructions. So the loops over the channels and columns of a tile are unrolled, and the sums of
+the tile are in registers. Loops over rows, tiles, input channels and kernel rows are loops in the machine code.
 """
 
 from collections.abc import Iterator
@@ -42,14 +42,14 @@ def integer(value: int) -> Any:
 
 @dataclass(frozen=True)
 class Shape:
-    """A convolution's sizes; images and kernels are square.
+    """The sizes of a convolution. Images and kernels are square.
 
     Attributes:
-        inputs, outputs: channels.
+        inputs, outputs: number of channels.
         kernel: rows of the kernel.
-        size: rows of the output; the input in memory has `size + kernel - 1`.
-        halo: rows of zeros at each edge of the input; they are skipped.
-        turned: for the input gradient, whose weights are those of the forward convolution from `outputs` to `inputs`.
+        size: rows of the output. The input in memory has `size + kernel - 1` rows.
+        halo: rows of zeros at each edge of the input. They are skipped.
+        turned: True for an input gradient. Its weights are those of the forward convolution from `outputs` to `inputs`.
     """
 
     inputs: int
@@ -66,7 +66,7 @@ class Shape:
 
     @property
     def steps(self) -> tuple[int, int]:
-        """Distance in the weights between output channels and between input channels."""
+        """Distance between two output channels in the weights, and between two input channels."""
         area = self.kernel**2
         return (area, self.outputs * area) if self.turned else (self.inputs * area, area)
 
@@ -102,7 +102,7 @@ class _Kernel:
                                 self._finish(rows.index, builder.add(channel, integer(k)), column, values)
 
     def _kernel_rows(self, row: Any) -> tuple[Any, Any]:
-        """The kernel rows that meet no row of zeros."""
+        """The first and last kernel row (exclusive) for an output row. Other kernel rows would meet only zeros."""
         b, shape = self.builder, self.shape
         above = b.sub(integer(shape.halo), row)
         below = b.sub(integer(shape.side - shape.halo), row)
@@ -111,7 +111,7 @@ class _Kernel:
         return first, last
 
     def _tile(self, row: Any, channel: Any, column: Any, high: int, wide: int) -> list[list[Any]]:
-        """The sums of a tile, by channel and column."""
+        """The sums of a tile for each channel and column."""
         b, shape = self.builder, self.shape
         variables = [[cgutils.alloca_once(b, VECTOR) for _ in range(wide)] for _ in range(high)]
         for variable in (v for line in variables for v in line):
@@ -128,7 +128,7 @@ class _Kernel:
         return [[b.load(variable) for variable in line] for line in variables]
 
     def _accumulate(self, variables: list[list[Any]], inputs: list[Any], source: Any, row: Any, channel: Any) -> None:
-        """Adds one row of the kernel of one input channel."""
+        """Adds the products of one kernel row and one input channel to the sums."""
         b, shape = self.builder, self.shape
         output_step, input_step = shape.steps
         base = b.add(b.mul(channel, integer(output_step)), b.mul(source, integer(input_step)))
@@ -140,7 +140,7 @@ class _Kernel:
                     b.store(multiply_add(b, weight, inputs[column + place], b.load(variable)), variable)
 
     def _finish(self, row: Any, channel: Any, column: Any, values: list[Any]) -> None:
-        """Stores a line of a tile and adds it to the channel's sums over the image."""
+        """Stores one channel of a tile, and adds it to the channel's sums over the image."""
         b, size = self.builder, self.shape.size
         if self.relu:
             values = [rectify(b, value) for value in values]
@@ -161,9 +161,9 @@ class _Kernel:
 def make_convolution(shape: Shape, tiles: Tiles, relu: bool, sums: bool) -> Any:
     """A function (input, input_start, weight, output, output_start, totals, squares, sums_start) for numba code.
 
-    It convolves one block. Starts are the positions of the block in its array, counted in floats; `weight` is laid out
-    as PyTorch's. With `relu` the output is rectified; with `sums` the sum and the sum of squares of each output channel
-    over the image, a vector each, are added to `totals` and `squares`.
+    It convolves one block. Starts are the positions of the block in its array, counted in floats. `weight` has the same
+    layout as in PyTorch. With `relu` the output is rectified. With `sums` two vectors are computed for each output
+    channel: the sum over the image and the sum of squares. They are added to `totals` and `squares`.
     """
 
     def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:

@@ -1,5 +1,5 @@
-"""What the engine raises."""
+"""The error of the engine."""
 
 
 class UnsupportedError(Exception):
-    """The engine cannot train this; the message says what and names no key. The PyTorch path can."""
+    """The engine cannot train this condition, but PyTorch can. The message says why. It names no key."""

@@ -1,6 +1,6 @@
-"""The gradient's way back from the input of one convolution to the output of the one before. Numba code.
+"""Computes the gradient of one convolution's output from that of the next convolution's input. Numba code.
 
-Everything between the two is described in `transfer`, whose tuples are used here; these functions are inlined likewise.
+`transfer` describes the layers between two convolutions. Its tuples are used here, and these functions are inlined too.
 """
 
 from typing import Any, NamedTuple
@@ -24,7 +24,7 @@ from normreg.engines.numba_cpu.vectors import (
 
 
 class Slopes(NamedTuple):
-    """The normalisation's input gradient is slope * part + pull * input + offset; vectors [block][channel][image]."""
+    """Vectors [block][channel][image]. The norm's input gradient is slope * part + pull * input + offset."""
 
     slope: Any
     pull: Any
@@ -33,9 +33,9 @@ class Slopes(NamedTuple):
 
 @inlined
 def part_at(value: Any, above: Any, masks: Any, pixel: int, scale: Any, shift: Any, rectified: bool, drop: bool) -> Any:
-    """The gradient at the normalisation's output, given the one `above` dropout; `value` is the convolution's output.
+    """The gradient at the norm's output, computed from the gradient `above` at dropout's output.
 
-    Constant factors (of dropout and averaging) are left to `normalisation`.
+    `value` is the convolution's output. `normalisation` multiplies by the constant factors of dropout and averaging.
     """
     if drop:
         above = keep(masks, pixel, above)
@@ -46,7 +46,7 @@ def part_at(value: Any, above: Any, masks: Any, pixel: int, scale: Any, shift: A
 
 @inlined
 def chosen(above: Any, choice: Any, k: int, place: int, pool: int) -> Any:
-    """The gradient for pixel `k` of the window at `place`, given the one after pooling."""
+    """The gradient for pixel `k` of the window at `place`, computed from the gradient `above` after pooling."""
     if pool == MAX_POOL:
         above = where_equal(load(choice, place), splat(np.float32(k)), above)
     return above
@@ -54,9 +54,10 @@ def chosen(above: Any, choice: Any, k: int, place: int, pool: int) -> Any:
 
 @inlined
 def sum_gradients(link: Link, sizes: Sizes, gradient: Any, totals: Any, products: Any, block: int) -> None:
-    """Per channel and image, over pixels: the sum of the normalisation's output gradient, and of it times its input.
+    """Sums over the pixels of each channel and image.
 
-    `gradient` is with respect to what comes out of pooling, without padding.
+    `totals` gets the sum of the norm's output gradient. `products` gets the sum of that gradient times the norm's
+    input. `gradient` is the gradient at the output of pooling, without padding.
     """
     output, masks, choice, drop = link.output, link.masks, link.choice, link.drop
     scales, shifts, window, size = link.scale, link.shift, sizes.window, sizes.size
@@ -66,7 +67,7 @@ def sum_gradients(link: Link, sizes: Sizes, gradient: Any, totals: Any, products
         scale, shift = load(scales, plane * LANES), load(shifts, plane * LANES)
         total, product = zero(), zero()
         for row in range(pooled):
-            row_total, row_product = zero(), zero()  # sums of sums round less
+            row_total, row_product = zero(), zero()  # sums of rows first, because they round less
             for column in range(pooled):
                 place = ((plane * pooled + row) * pooled + column) * LANES
                 above = load(gradient, place)
@@ -82,7 +83,10 @@ def sum_gradients(link: Link, sizes: Sizes, gradient: Any, totals: Any, products
 
 @inlined
 def through_norm(part: Any, value: Any, slope: Any, pull: Any, offset: Any, rectified_first: bool) -> Any:
-    """Through normalisation and the ReLU before it: slope * part + pull * value + offset where `value` is positive."""
+    """The gradient at the norm's input, or at the input of a ReLU before it.
+
+    It is slope * part + pull * value + offset. With a ReLU it is 0 unless `value` is positive.
+    """
     result = fma(slope, part, fma(pull, value, offset))
     if rectified_first:
         result = where_positive(value, result)
@@ -93,7 +97,7 @@ def through_norm(part: Any, value: Any, slope: Any, pull: Any, offset: Any, rect
 def output_gradient(
     link: Link, sizes: Sizes, gradient: Any, slopes: Slopes, target: Any, block: int, halo: int, rectified_first: bool
 ) -> None:
-    """Fills `target`, one block with `halo` zeros around each image: the gradient of the convolution's output."""
+    """Writes the gradient of the convolution's output to `target`: one block with `halo` zeros around each image."""
     output, masks, choice, drop = link.output, link.masks, link.choice, link.drop
     scales, shifts, slope, pull, offset = link.scale, link.shift, slopes.slope, slopes.pull, slopes.offset
     size, window = sizes.size, sizes.window
@@ -113,7 +117,7 @@ def output_gradient(
                     part = part_at(value, part, masks, pixel, scale, shift, sizes.rectified, drop)
                     result = through_norm(part, value, a, b, c, rectified_first)
                     store(target, ((channel * width + y + halo) * width + x + halo) * LANES, result)
-        # Pixels that pooling left out still count in the normalisation's statistics.
+        # Pooling leaves some pixels out. They have a gradient all the same, because the norm's statistics contain them.
         for y in range(size):
             for x in range(pooled * window if y < pooled * window else 0, size):
                 value = load(output, ((plane * size + y) * size + x) * LANES)

@@ -1,4 +1,4 @@
-"""Images into the engine's layout, and dropout masks. Numba code."""
+"""Writes images in the engine's layout, and draws dropout masks. Numba code."""
 
 from typing import Any
 
@@ -14,9 +14,9 @@ compiled = njit(error_model="numpy")
 
 @compiled
 def load_images(images: Any, pixels: Any, target: Any, size: int, padding: int) -> None:
-    """uint8 `images` (count, size * size) through the table `pixels` (256,) into blocks with padding.
+    """Writes uint8 `images` (count, size * size) to the blocks of `target`, with padding.
 
-    Images that only fill the last block are cleared.
+    The table `pixels` (256,) gives the float for each gray value. Unused images of the last block are set to 0.
     """
     count, side = len(images), size + 2 * padding
     for block in range((count + LANES - 1) // LANES):
@@ -32,7 +32,10 @@ def load_images(images: Any, pixels: Any, target: Any, size: int, padding: int) 
 
 @compiled
 def warp(images: Any, matrix: Any, fill: int, target: Any, size: int) -> None:
-    """`normreg.data.augmentation.warp` for uint8 (count, size * size) and int32 (count, 6) of its `fixed_point`."""
+    """Does the same as `normreg.data.augmentation.warp`, for uint8 `images` (count, size * size).
+
+    `matrix`, int32 (count, 6), is made by `normreg.data.augmentation.fixed_point`.
+    """
     for image in range(len(images)):
         a, b, c = matrix[image, 0], matrix[image, 1], matrix[image, 2]
         d, e, f = matrix[image, 3], matrix[image, 4], matrix[image, 5]
@@ -45,9 +48,10 @@ def warp(images: Any, matrix: Any, fill: int, target: Any, size: int) -> None:
 
 @intrinsic
 def _two_masks(_: Any, counter: Any, first_key: Any, second_key: Any, threshold: Any) -> Any:
-    """32 bits, each set with probability 1 - threshold / 65536: a hash of 16 counters gives 32 numbers of 16 bits.
+    """32 random bits. Each is set with probability 1 - threshold / 65536.
 
-    The hash is C. Wellons' "triple32" (three rounds of shift and multiply) with keys before the first two rounds.
+    A hash of 16 counters gives 32 numbers of 16 bits, and each number is compared with the threshold. The hash is
+    C. Wellons' "triple32" (three rounds of shift and multiply). A key goes in before each of the first two rounds.
     """
 
     def emit(_context: Any, b: Any, _signature: Any, values: Any) -> Any:
@@ -69,7 +73,10 @@ def _two_masks(_: Any, counter: Any, first_key: Any, second_key: Any, threshold:
 
 @compiled
 def draw_masks(masks: Any, counter: int, first_key: int, second_key: int, threshold: int) -> None:
-    """Fills uint32 `masks`, two vectors each, from the numbers after `counter`; deterministic in all arguments."""
+    """Fills uint32 `masks`. Each word has the masks of two vectors. `counter` is the first number that is hashed.
+
+    Equal arguments give equal masks.
+    """
     for k in range(len(masks)):
         masks[k] = _two_masks(
             types.uint32(counter + k * LANES),

@@ -1,8 +1,8 @@
-"""Compiled kernels from the cache, or into it.
+"""Loads compiled kernels from the cache, and compiles missing ones into it.
 
-The cache is a folder with one file a generated module, see `compiled`. The file's name holds a digest of all that the
-machine code in it depends on: source, engine, compiler and processor. So nothing outdated and nothing of another
-processor is ever loaded.
+The cache is a folder with one file for each generated module, see `compiled`. The file's name has a digest of all that
+its machine code depends on: source, engine, compiler and processor. So outdated kernels and those of another processor
+are never loaded.
 """
 
 import logging
@@ -39,7 +39,8 @@ from normreg.utils.locks import exclusive
 
 log = logging.getLogger("normreg")
 
-# Imported here for the digest, and so that training has them among its inputs: only generated code calls them.
+# Only generated code calls these modules. They are imported here for the digest of the kernels, and so that the digest
+# of the training script covers them.
 _COMPILED = (
     codegen,
     convolution,
@@ -52,26 +53,26 @@ _COMPILED = (
     vectors,
     weight_gradient,
 )
-_SOURCE_TIME = 1_000_000_000  # seconds; some versions of numba discard code whose source has another time
-_imported: dict[Path, ModuleType] = {}  # by the path of its compiled code
+_SOURCE_TIME = 1_000_000_000  # seconds; always the same, because some versions of numba discard code if it changes
+_imported: dict[Path, ModuleType] = {}  # modules by the path of their compiled code
 
 
 def processor() -> Registers:
-    """What this processor has room for.
+    """The registers of this processor.
 
     Raises:
-        UnsupportedError: it lacks the instructions.
+        UnsupportedError: the processor lacks the instructions that the kernels need.
     """
     return choose_registers(dict(llvmlite.binding.get_host_cpu_features()))
 
 
 def load_shared(cache: Path) -> ModuleType:
-    """The kernels that every network uses; compiles them if the cache does not have them."""
+    """The kernels that all networks use. Compiles them if the cache does not have them."""
     return _module("shared", codegen.shared_source(), cache)
 
 
 def load_network(stages: Sequence[Stage], registers: Registers, cache: Path) -> ModuleType:
-    """The kernels of a network; compiles them if the cache does not have them."""
+    """The kernels of a network. Compiles them if the cache does not have them."""
     return _module("network", codegen.network_source(stages, registers), cache)
 
 
@@ -99,10 +100,10 @@ def _make(path: Path, source: str) -> ModuleType:
 
 
 def _import(name: str, source: str, files: Mapping[str, bytes]) -> tuple[ModuleType, dict[str, bytes]]:
-    """Runs the module's source with numba's `files` beside it, which compiles each kernel that numba does not find.
+    """Runs the module's source in a folder with numba's `files`. Numba compiles each kernel that they lack.
 
-    This happens in a new folder, so that numba opens no file but those given, and of no other process. It loads all
-    kernels now, because their types are declared. Returns the module, and all files that numba has then.
+    The folder is new, so that numba opens only the given files and none of another process. All kernels are loaded now,
+    because their types are declared. Returns the module, and all files that numba then has.
     """
     with TemporaryDirectory(prefix="normreg-kernels-") as folder:
         path, beside = Path(folder, f"{name}.py"), Path(folder, "__pycache__")
@@ -112,7 +113,7 @@ def _import(name: str, source: str, files: Mapping[str, bytes]) -> tuple[ModuleT
         for file, content in files.items():
             (beside / file).write_bytes(content)
         module = ModuleType(name)
-        sys.modules[name] = module  # numba looks a function's module up by its name
+        sys.modules[name] = module  # numba finds the module of a function by its name
         with _cache_beside_the_source():
             exec(compile(source, str(path), "exec"), module.__dict__)
         return module, {file.name: file.read_bytes() for file in sorted(beside.iterdir())}
@@ -120,7 +121,7 @@ def _import(name: str, source: str, files: Mapping[str, bytes]) -> tuple[ModuleT
 
 @contextmanager
 def _cache_beside_the_source() -> Iterator[None]:
-    """Without the folder that NUMBA_CACHE_DIR names: what lies there is not verified."""
+    """Makes numba ignore the folder NUMBA_CACHE_DIR, because files in it are not verified."""
     chosen, numba.config.CACHE_DIR = numba.config.CACHE_DIR, ""
     try:
         yield
@@ -129,10 +130,10 @@ def _cache_beside_the_source() -> Iterator[None]:
 
 
 def _digest(source: str) -> str:
-    """Of all that the machine code depends on.
+    """A digest of all that the machine code depends on.
 
-    That is the generated source, the modules whose code becomes part of the kernels, Python, the compiler, and the
-    processor as numba compiles for it: its name and its features.
+    That is: the generated source, the modules whose code becomes part of the kernels, Python, the compiler, and the
+    name and features of the processor for which numba compiles.
     """
     modules = [Path(str(module.__file__)).read_bytes() for module in _COMPILED]
     tools = (sys.implementation.cache_tag, numba.__version__, llvmlite.__version__)

@@ -14,7 +14,7 @@ _LINK = ("output", "masks", "scale", "shift", "choice")
 
 
 def _requests(stage: Stage, blocks: int, largest: int) -> dict[str, tuple[int, Any]]:
-    """Elements and type of each of a stage's arrays."""
+    """Number of elements and type of each array of a stage."""
     vectors = blocks * LANES
     output, pooled = stage.outputs * stage.size**2, stage.outputs * stage.pooled**2
     weights = stage.outputs * stage.inputs * stage.kernel**2
@@ -41,10 +41,11 @@ class Memory:
 
     Attributes:
         weights, gradients, velocity: all parameters in PyTorch's order, flat float32.
-        bounds: tensor t is bounds[t] to bounds[t + 1] of them.
+        bounds: tensor t of them is bounds[t] to bounds[t + 1].
         logits: [block][class][image].
         scratch: float64 (2, largest).
-        stages: per stage its arrays by name; "link", "slopes" and "norm" are tuples in the order that kernels take.
+        stages: the arrays of each stage by name. "link", "slopes" and "norm" are tuples in the order of the kernels'
+            arguments.
     """
 
     def __init__(self, stages: Sequence[Stage], largest: int, classes: int) -> None:
@@ -68,7 +69,7 @@ class Memory:
             tensor += 3 if stage.norm else 1
 
     def _stage_arrays(self, index: int, stage: Stage, tensor: int) -> dict[str, Any]:
-        """The arrays of a stage, whose first parameter is tensor number `tensor`."""
+        """The arrays of a stage. Its first parameter is tensor number `tensor`."""
         prefix = f"{index}."
         own = {name.removeprefix(prefix): a for name, a in self.arena.arrays.items() if name.startswith(prefix)}
         own["mean"], own["rstd"] = (own[name].reshape(stage.outputs, -1) for name in ("mean", "rstd"))

@@ -1,4 +1,4 @@
-"""One network in the engine: its buffers, and the order in which the kernels work on them."""
+"""One network in the engine: its buffers, and the order of the kernels."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ _WORD = 2**32
 
 @dataclass(frozen=True)
 class Batch:
-    """What a training step needs besides the network.
+    """The input of a training step.
 
     Attributes:
         images: uint8 (count, 784).
         labels: int64 (count,).
-        splits: ghost batches; 1 is batch normalisation.
-        counter: where in the stream of dropout masks the step begins.
+        splits: number of ghost batches. 1 is batch normalisation.
+        counter: the position in the stream of dropout masks at which the step begins.
     """
 
     images: Any
@@ -35,18 +35,18 @@ class Batch:
 
     @property
     def blocks(self) -> int:
-        """Blocks of 16 images, the last one perhaps partly filled."""
+        """Number of blocks of 16 images. The last block may be partly filled."""
         return -(-len(self.labels) // LANES)
 
 
 class EngineNetwork:
-    """Forward and backward passes of one network; batches of up to `largest` images.
+    """Forward and backward passes of one network, for batches of up to `largest` images.
 
     `weights` and `gradients` hold all parameters in PyTorch's order, flat float32.
     """
 
     def __init__(self, stages: Sequence[Stage], largest: int, dropout: int, cache: Path, registers: Registers) -> None:
-        """`dropout` is the probability times 65,536; compiled kernels come from the folder `cache`, or go there."""
+        """`dropout` is the probability times 65,536. `cache` is the folder of compiled kernels."""
         self.stages, self.largest, self.dropout = tuple(stages), largest, dropout
         self.shared = kernels.load_shared(cache)
         module = kernels.load_network(stages, registers, cache)
@@ -67,7 +67,7 @@ class EngineNetwork:
         return stage.dropout and self.dropout > 0
 
     def set_evaluation_constants(self) -> None:
-        """Multiply-adds of evaluation mode, from the weights and running statistics of now."""
+        """Sets the multiply-adds of evaluation mode, from the current weights and running statistics."""
         for stage, own in zip(self.stages, self.buffers, strict=True):
             if stage.norm:
                 self.shared.running_coefficients(*own["norm"], own["scale"], own["shift"], self.largest)
@@ -75,19 +75,25 @@ class EngineNetwork:
                 self.shared.set_constant(own["scale"], stage.outputs, self.largest, 1.0)
 
     def evaluate(self, batch: Batch, totals: Any) -> None:
-        """Adds summed loss and correct predictions to `totals` (2,); after `set_evaluation_constants`."""
+        """Adds the summed loss and the number of correct predictions to `totals` (2,).
+
+        Call `set_evaluation_constants` before.
+        """
         self._load(batch)
         for index, own in enumerate(self.buffers):
             self._forward(index, own, batch.blocks, drop=False)
         self._finish(batch, totals, drop=False)
 
     def train(self, batch: Batch, key: int, totals: Any) -> int:
-        """Gradients of the batch's mean loss; adds to `totals` as `evaluate`; returns the counter after the step.
+        """Computes the gradients of the batch's mean loss, and adds to `totals` as `evaluate` does.
 
         Args:
             batch: up to `largest` images.
             key: 64 bits that choose the stream of dropout masks.
             totals: float64 (2,).
+
+        Returns:
+            The counter of dropout masks after the step.
         """
         self._load(batch)
         counter = batch.counter
@@ -143,7 +149,7 @@ class EngineNetwork:
             self.backward_kernels[index](*arguments)
 
     def _coefficients(self, stage: Stage, own: Mapping[str, Any], batch: Batch) -> None:
-        """What takes a stage's gradient through its normalisation; the factors of dropout and averaging as well."""
+        """Computes the slopes of a stage's normalisation. They include the factors of dropout and averaging."""
         factor, images = self._keep_factor(stage), len(batch.labels)
         if stage.pool == AVERAGE_POOL:
             factor /= stage.window**2

@@ -1,10 +1,10 @@
-"""Batch and ghost batch normalisation between the passes over the pixels. Numba code, in double precision.
+"""Batch and ghost batch normalisation, except the passes over the pixels. Numba code, in double precision.
 
-The convolutions leave sums per channel and image; here they become statistics per ghost batch (image i belongs to ghost
-batch i mod splits) and from these one multiply-add per channel and image. Images that only fill the last block get 0,
-so that whatever lies in their lanes never reaches a result.
+The convolutions give sums for each channel and image. From these the functions here compute statistics for each ghost
+batch; image i belongs to ghost batch i mod splits. From the statistics they compute one multiply-add for each channel
+and image. Unused images of the last block get 0 there, so that their values never reach a result.
 
-Arrays of vectors are flat, [block][channel][image]; statistics are (channels, splits at least).
+Arrays of vectors are flat, [block][channel][image]. Statistics are (channels, at least splits).
 """
 
 import math
@@ -15,12 +15,12 @@ from numba import njit
 from normreg.engines.numba_cpu.gradients import Slopes
 from normreg.engines.numba_cpu.tiles import LANES
 
-EPSILON, MOMENTUM = 1e-5, 0.1  # PyTorch's defaults, as the reference path uses
+EPSILON, MOMENTUM = 1e-5, 0.1  # PyTorch's defaults, which the PyTorch path uses too
 compiled = njit(error_model="numpy")
 
 
 class Norm(NamedTuple):
-    """A normalisation's parameters, running statistics, and the last batch's mean and reciprocal standard deviation."""
+    """Parameters, running statistics, and mean and reciprocal standard deviation (`rstd`) of the last batch."""
 
     weight: Any
     bias: Any
@@ -31,7 +31,7 @@ class Norm(NamedTuple):
 
 
 class Extent(NamedTuple):
-    """What statistics are taken over: images of the batch, ghost batches, and pixels of an image."""
+    """Numbers of images in the batch, of ghost batches, and of pixels in an image."""
 
     images: int
     splits: int
@@ -40,7 +40,7 @@ class Extent(NamedTuple):
 
 @compiled
 def place_of(image: int, channel: int, channels: int) -> int:
-    """Position of an image's number in an array of vectors."""
+    """Position of an image and a channel in an array of vectors."""
     return ((image // LANES) * channels + channel) * LANES + image % LANES
 
 
@@ -54,7 +54,7 @@ def per_split(sums: Any, channel: int, channels: int, extent: Extent, totals: An
 
 @compiled
 def set_constant(array: Any, channels: int, images: int, value: float) -> None:
-    """`value` for real images, 0 for those that fill the last block."""
+    """Sets `array` to `value` for the images of the batch, and to 0 for unused images of the last block."""
     array[:] = 0
     for image in range(images):
         for channel in range(channels):
@@ -65,10 +65,10 @@ def set_constant(array: Any, channels: int, images: int, value: float) -> None:
 def batch_statistics(
     totals: Any, squares: Any, norm: Norm, scale: Any, shift: Any, extent: Extent, factor: float
 ) -> None:
-    """Mean and `rstd` (reciprocal standard deviation) of each ghost batch; running statistics; `scale`, `shift`.
+    """Computes mean and `rstd` of each ghost batch, `scale` and `shift`, and updates the running statistics.
 
-    Running statistics take one update a batch, with the mean over ghost batches of mean and unbiased variance. `scale`
-    and `shift` are those of the norm times `factor`.
+    Running statistics get one update per batch, with the mean and the unbiased variance, both averaged over ghost
+    batches. `scale` and `shift` are those of the norm times `factor`.
     """
     channels, splits = len(norm.weight), extent.splits
     count = extent.images // splits * extent.pixels
@@ -80,7 +80,7 @@ def batch_statistics(
         for s in range(splits):
             mean[s] /= count
             variance = rstd[s] / count - mean[s] * mean[s]
-            if variance < 0:  # rounding; NaN stays
+            if variance < 0:  # from rounding; NaN stays NaN
                 variance = 0.0
             mean_total += mean[s]
             variance_total += variance * count / (count - 1)
@@ -101,7 +101,7 @@ def batch_statistics(
 
 @compiled
 def running_coefficients(norm: Norm, scale: Any, shift: Any, images: int) -> None:
-    """`scale` and `shift` of evaluation mode."""
+    """Computes `scale` and `shift` of evaluation mode, from the running statistics."""
     channels = len(norm.weight)
     scale[:], shift[:] = 0, 0
     for channel in range(channels):
@@ -123,10 +123,10 @@ def gradient_coefficients(
     extent: Extent,
     factor: float,
 ) -> None:
-    """Gradients of weight and bias, (2, channels) in `gradients`, and the vectors that give the input's gradient.
+    """Computes the gradients of weight and bias, (2, channels) in `gradients`, and the slopes of the input gradient.
 
-    `totals` and `products` are the sums of `transfer.sum_gradients`, still to be multiplied by `factor`; `sums` is
-    scratch, (2, splits) at least.
+    `totals` and `products` are the sums of `gradients.sum_gradients`. Here they are multiplied by `factor`. `sums` is
+    memory for intermediate results, (2, at least splits).
     """
     channels, splits = len(norm.weight), extent.splits
     count = extent.images // splits * extent.pixels

@@ -13,12 +13,14 @@ compiled = njit(error_model="numpy")
 
 @compiled
 def cross_entropy(logits: Any, labels: Any, gradient: Any, classes: int, totals: Any) -> None:
-    """Adds the batch's summed loss and number of correct predictions to `totals` (2,); gradient of the mean loss.
+    """Computes the loss of a batch and the gradient of its mean loss.
 
     Args:
-        logits: float32, [block][class][image]; `gradient` likewise, 0 for images that only fill the last block.
+        logits: float32, [block][class][image].
         labels: int64 (images,).
-        totals: float64.
+        gradient: gets the gradient, shaped like `logits`. It is 0 for unused images of the last block.
+        classes: number of classes.
+        totals: float64 (2,). The summed loss and the number of correct predictions are added to it.
     """
     images = len(labels)
     gradient[:] = 0
@@ -42,7 +44,7 @@ def cross_entropy(logits: Any, labels: Any, gradient: Any, classes: int, totals:
 
 @compiled
 def add_lanes(sums: Any, gradient: Any) -> None:
-    """A weight's gradient is the sum of its vector."""
+    """Computes the gradient of each weight: the sum of its vector of 16."""
     for k in range(len(gradient)):
         total = 0.0
         for lane in range(LANES):
@@ -64,11 +66,17 @@ def sgd(
     momentum: float,
     nesterov: bool,
 ) -> float:
-    """One step of PyTorch's SGD on all tensors; returns the penalty that is part of the objective, before the step.
+    """Does one step of PyTorch's SGD on all tensors.
 
     Args:
-        weights, gradients, velocity: float32, all tensors one after the other; tensor t is bounds[t] to bounds[t + 1].
-        penalised: whether a tensor is in the penalty's scope.
+        weights, gradients, velocity: float32, all tensors one after the other.
+        bounds: tensor t is bounds[t] to bounds[t + 1].
+        penalised: whether each tensor is in the penalty's scope.
+        l1, l2, group_l2: the lambdas.
+        lr, momentum, nesterov: as for PyTorch's SGD.
+
+    Returns:
+        The penalty in the objective, with the weights from before the step.
     """
     penalty = 0.0
     for t in range(len(penalised)):

@@ -1,4 +1,4 @@
-"""A network's description as the engine sees it: stages of one convolution and all that follows up to the next."""
+"""Divides a network into stages. A stage is a convolution and all layers before the next convolution."""
 
 from dataclasses import dataclass, fields, replace
 
@@ -7,21 +7,25 @@ from normreg.models.description import DROPOUT, IMAGE_SHAPE, NORM, RELU, AvgPool
 
 NO_POOL, MAX_POOL, AVERAGE_POOL = 0, 1, 2
 IMAGE_SIZE = IMAGE_SHAPE[1]
-# Kinds of layers and their settings: a kind or a setting that is not here has no kernels.
+# Kinds of layers and their settings. There are kernels only for these kinds and settings.
 KNOWN = {Conv: {"channels", "kernel", "padding", "then"}, MaxPool: {"size"}, AvgPool: {"size"}}
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A convolution without bias, then in this order what is set of: ReLU, normalisation, ReLU, dropout, pooling.
+    """A convolution without bias, and the layers after it: ReLU, normalisation, ReLU, dropout, pooling, in this order.
+
+    Each of the layers after the convolution may be missing.
 
     Attributes:
-        inputs, outputs: channels.
-        kernel, padding: of the convolution.
-        input_size, size: rows of its input without padding, and of its output.
-        rectified_first: a ReLU comes before the normalisation (or there is none).
-        rectified: a ReLU comes after the normalisation.
-        pool, window: kind and size of the pooling; `NO_POOL` and 1 without.
+        inputs, outputs: number of channels.
+        kernel, padding: rows of the convolution's kernel, and of its padding at each edge.
+        input_size: rows of the convolution's input without padding.
+        rectified_first: whether a ReLU follows the convolution directly.
+        norm: whether there is a normalisation.
+        rectified: whether a ReLU follows the normalisation.
+        dropout: whether there is dropout.
+        pool, window: kind and size of the pooling. Without pooling they are `NO_POOL` and 1.
     """
 
     inputs: int
@@ -53,19 +57,19 @@ class Stage:
 
     @property
     def halo(self) -> int:
-        """Rows of zeros around the gradient of the convolution's output, from which its input's is computed."""
+        """Rows of zeros around the gradient of the convolution's output. The input gradient needs them."""
         return self.kernel - 1 - self.padding
 
     def mask_words(self, blocks: int) -> int:
-        """Words of 32 bits with the dropout masks of so many blocks, one bit an image and pixel."""
+        """Number of 32-bit words for the dropout masks of `blocks` blocks. A mask has one bit per image and pixel."""
         return -(-blocks * self.outputs * self.size**2 // 2)
 
 
 def make_stages(network: Network) -> tuple[Stage, ...]:
-    """The stages of a network for one channel of 28 x 28.
+    """The stages of a network whose input is one channel of 28 x 28 pixels.
 
     Raises:
-        UnsupportedError: an order of layers that has no kernels.
+        UnsupportedError: the network has a layer, a setting or an order of layers for which there are no kernels.
     """
     stages: list[Stage] = []
     channels, size = 1, IMAGE_SIZE

@@ -1,8 +1,9 @@
-"""How the kernels cut their work so that the sums under way stay in registers.
+"""Divides the work of a kernel into tiles. A tile is so small that its sums stay in registers.
 
-A forward tile is some output channels by some neighbouring columns, a vector of 16 images each: it reads
+A forward tile has some output channels and some neighbouring columns. Each sum is a vector of 16 images. The tile reads
 `columns + kernel - 1` inputs and `channels * kernel` weights for `channels * columns * kernel` multiply-adds. A tile of
-the weight gradient is some output channels by some taps (the columns of a kernel row, or input channels of a 1x1).
+the weight gradient has some output channels and some taps. Taps are the columns of a kernel row. In a 1x1 convolution
+they are input channels.
 """
 
 from dataclasses import dataclass
@@ -10,18 +11,18 @@ from functools import cache
 
 from normreg.engines.numba_cpu.errors import UnsupportedError
 
-LANES = 16  # images of a block, and numbers of a vector
-_OVERHEAD = 6  # cycles of a step of the innermost loop besides its arithmetic; measured, roughly
-_VARIANT = 1.02  # what a second size of tile must gain, for it takes as long to compile as the first
+LANES = 16  # images in a block, and numbers in a vector
+_OVERHEAD = 6  # extra cycles in a step of the innermost loop, besides its arithmetic; roughly measured
+_VARIANT = 1.02  # a second size of tile must be faster by this factor, because it takes as long to compile as the first
 
 
 @dataclass(frozen=True)
 class Registers:
-    """What a kind of processor has room for, in vectors of 16 floats."""
+    """The registers of a kind of processor. Numbers are of vectors of 16 floats."""
 
     name: str
     total: int  # registers
-    sums: int  # of them for sums at most; the rest may come from memory
+    sums: int  # at most so many sums; all other operands may come from memory
     fma_cycles: float  # per vector
     load_cycles: float
 
@@ -31,10 +32,10 @@ AVX2 = Registers("avx2", total=12, sums=6, fma_cycles=1.0, load_cycles=0.7)
 
 
 def choose_registers(features: dict[str, bool]) -> Registers:
-    """By the processor's features as LLVM names them.
+    """The registers of a processor with these features. LLVM gives their names.
 
     Raises:
-        UnsupportedError: without AVX2 and FMA.
+        UnsupportedError: the processor has neither AVX-512 nor AVX2 with FMA.
     """
     if features.get("avx512f"):
         return AVX512
@@ -45,7 +46,7 @@ def choose_registers(features: dict[str, bool]) -> Registers:
 
 @dataclass(frozen=True)
 class Run:
-    """`count` tiles of one size, side by side from `start`."""
+    """`count` tiles of one size, side by side. The first one begins at `start`."""
 
     start: int
     size: int
@@ -53,7 +54,10 @@ class Run:
 
 
 def split(total: int, largest: int) -> tuple[Run, ...]:
-    """`total` in as few parts of at most `largest` as there can be, sizes differing by 1 at most, larger ones first."""
+    """Divides `total` into as few parts as possible. No part is larger than `largest`.
+
+    Sizes differ by at most 1. The larger parts come first.
+    """
     parts = -(-total // largest)
     small, larger = divmod(total, parts)
     runs = [Run(0, small + 1, larger), Run(larger * (small + 1), small, parts - larger)]
@@ -70,7 +74,7 @@ class Tiles:
 
 @cache
 def forward_tiles(channels: int, columns: int, kernel: int, registers: Registers) -> Tiles:
-    """The cheapest tiles for a convolution to `channels` x `columns` x `columns`."""
+    """The fastest tiles for a convolution whose output is `channels` x `columns` x `columns`."""
 
     def cycles(tiles: Tiles) -> float:
         total = 0.0
@@ -92,7 +96,7 @@ def forward_tiles(channels: int, columns: int, kernel: int, registers: Registers
 
 @cache
 def gradient_tiles(channels: int, inputs: int, kernel: int, registers: Registers) -> Tiles:
-    """The cheapest tiles for a weight gradient: taps are the kernel's columns, or input channels of a 1x1."""
+    """The fastest tiles for a weight gradient. Taps are the kernel's columns, or the input channels of a 1x1 kernel."""
 
     def cycles(tiles: Tiles) -> float:
         total = 0.0

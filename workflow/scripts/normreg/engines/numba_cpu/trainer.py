@@ -1,7 +1,7 @@
-"""Trains epoch by epoch with the engine; the same interface, draws and results as `engines.pytorch.TorchTrainer`.
+"""Trains epoch by epoch with the engine. The interface is that of `engines.pytorch.TorchTrainer`.
 
-Initial weights, order of the images, augmentation draws and schedules come from the same PyTorch code under the same
-seeds. Results differ by rounding and by the dropout masks, which come from a hash instead of PyTorch's generator.
+Initial weights, order of the images, augmentation draws and schedules come from the same PyTorch code with the same
+seeds. Results differ by rounding, and by the dropout masks: these come from a hash and not from PyTorch's generator.
 """
 
 from collections.abc import Iterator
@@ -30,21 +30,21 @@ from normreg.training import draws, penalties
 from normreg.training.schedule import make_detached_schedule
 from normreg.training.trainer import Trained, Trainer, Validated
 
-_CHUNK = 512  # images augmented at once, at least: few calls, and what they work on stays in the cache
-_STATISTICS = {"running_mean": "running_mean", "running_var": "running_variance"}  # PyTorch's name, and the engine's
+_CHUNK = 512  # images augmented at once, at least: few calls are faster, and so few images stay in the cache
+_STATISTICS = {"running_mean": "running_mean", "running_var": "running_variance"}  # names in PyTorch, and in the engine
 
 
 class EngineTrainer(Trainer):
-    """One run. Sets PyTorch's default generator for the initial weights; uses one thread."""
+    """One run. Sets PyTorch's default generator for the initial weights. Uses one thread."""
 
     def __init__(
         self, condition: Condition, seed: int, data: Dataset, cache: Path, registers: Registers | None = None
     ) -> None:
-        """`cache` is the folder of compiled kernels; `registers` chooses tiles other than this processor's.
+        """`cache` is the folder of compiled kernels. `registers`, if given, chooses tiles for another processor.
 
         Raises:
-            UnsupportedError: the condition has a key or a value that is unknown here, or the network or the processor
-                has no kernels.
+            UnsupportedError: the engine does not know a key or value of the condition, or has no kernels for the
+                network or the processor.
         """
         reason = supports(condition, DataFacts.of(data))
         if reason is not None:
@@ -72,7 +72,7 @@ class EngineTrainer(Trainer):
 
     @torch.no_grad()
     def _export_model(self) -> None:
-        """Weights and running statistics from the engine's arrays into `model`."""
+        """Copies weights and running statistics from the engine's arrays to `model`."""
         parts = torch.from_numpy(self.network.weights.copy()).split([p.numel() for p in self.model.parameters()])
         for parameter, part in zip(self.model.parameters(), parts, strict=True):
             parameter.copy_(part.view_as(parameter))
@@ -81,7 +81,7 @@ class EngineTrainer(Trainer):
                 norm.get_buffer(name).copy_(torch.from_numpy(own[array].copy()))
 
     def _import_model(self) -> None:
-        """The same the other way."""
+        """Copies weights and running statistics from `model` to the engine's arrays."""
         parameters = [p.detach().reshape(-1) for p in self.model.parameters()]
         self.network.weights[:] = torch.cat(parameters).numpy()
         for norm, own in zip(self._norms, self._norm_arrays(), strict=True):
@@ -103,7 +103,7 @@ class EngineTrainer(Trainer):
             norm.get_buffer("num_batches_tracked").add_(len(self.bounds))
         self._export_model()
         count = len(self.images)
-        loss, correct = totals.tolist()  # plain numbers: the state of a run holds nothing of NumPy
+        loss, correct = totals.tolist()  # plain numbers, because the state of a run must not hold NumPy's types
         return Trained((loss + penalty) / count, loss / count, round(correct))
 
     def _batches(self, epoch: int) -> Iterator[tuple[Any, Any]]:
@@ -121,7 +121,7 @@ class EngineTrainer(Trainer):
                 yield images[low - start : high - start], labels[low - start : high - start]
 
     def _step(self) -> float:
-        """One SGD step with the schedule's numbers for this batch; returns the penalty that is in the objective."""
+        """Does one SGD step with the schedule's numbers for this batch. Returns the penalty in the objective."""
         lambdas, network = self.condition["lambdas"], self.network
         penalty = network.shared.sgd(
             network.weights,
@@ -149,7 +149,7 @@ class EngineTrainer(Trainer):
         return Validated(loss / len(self.test_labels), round(correct))
 
     def state(self) -> dict[str, Any]:
-        """Everything `restore` needs after a finished epoch."""
+        """All that `restore` needs after a finished epoch."""
         return {
             "model": {name: value.clone() for name, value in self.model.state_dict().items()},
             "velocity": torch.from_numpy(self.network.memory.velocity.copy()),
@@ -157,7 +157,7 @@ class EngineTrainer(Trainer):
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Takes over what `state` returned in another process; the next epochs are then bit-identical to its next."""
+        """Goes on from a `state` of another process. The next epochs then give the same bits as in that process."""
         self.model.load_state_dict(state["model"])
         self._import_model()
         self.network.memory.velocity[:] = state["velocity"].numpy()

@@ -1,8 +1,8 @@
-"""From the output of one convolution to the input of the next. Numba code; `gradients` has the way back.
+"""Computes the input of a convolution from the output of the one before. Numba code. `gradients` goes back.
 
-In between may lie, in this order: a ReLU that the convolution has already applied, normalisation as a multiply-add per
-channel and image, a ReLU after it, dropout, and pooling. All functions work on one block of 16 images and are inlined
-into kernels where sizes are constants.
+These layers may be between the two, in this order: a ReLU, normalisation, a ReLU, dropout, and pooling. The convolution
+has already applied the first ReLU. Normalisation is one multiply-add for each channel and image. All functions work on
+one block of 16 images. They are inlined into kernels, in which sizes are constants.
 """
 
 from typing import Any, NamedTuple
@@ -32,10 +32,11 @@ class Link(NamedTuple):
     """The arrays between two convolutions, flat.
 
     Attributes:
-        output: of the convolution, rectified if a ReLU follows at once; [block][channel][row][column][image].
-        masks: dropout, 16 bits for each vector of `output`.
-        scale, shift: the multiply-add's vectors, [block][channel][image]; 0 for images that only fill the last block.
-        choice: for max pooling, which pixel of its window was the largest, counted in reading order from 0.
+        output: the convolution's output, [block][channel][row][column][image]. It is rectified if a ReLU follows it
+            directly.
+        masks: the dropout masks, 16 bits for each vector of `output`.
+        scale, shift: the multiply-add's vectors, [block][channel][image]. 0 for unused images of the last block.
+        choice: for max pooling, the number of the largest pixel in its window. Pixels count from 0 in reading order.
         drop: whether dropout is on.
     """
 
@@ -57,13 +58,13 @@ class Sizes(NamedTuple):
     rectified: bool
 
 
-# The inner functions take arrays one by one: taking an array out of a tuple counts a reference, which costs more than
-# the arithmetic of a pixel.
+# The inner functions take arrays one by one and no tuples. If an array is taken out of a tuple, numba counts a
+# reference, and that takes longer than the arithmetic of a pixel.
 
 
 @inlined
 def activate(output: Any, masks: Any, pixel: int, scale: Any, shift: Any, rectified: bool, drop: bool) -> Any:
-    """The vector at `pixel` (a count of vectors) after normalisation, ReLU and dropout."""
+    """The vector number `pixel` after normalisation, ReLU and dropout."""
     value = fma(load(output, pixel * LANES), scale, shift)
     if rectified:
         value = relu(value)
@@ -74,12 +75,12 @@ def activate(output: Any, masks: Any, pixel: int, scale: Any, shift: Any, rectif
 
 @inlined
 def pool_window(output: Any, masks: Any, sizes: Sizes, pixel: int, scale: Any, shift: Any, drop: bool) -> Any:
-    """Value and choice of the window with its first pixel at `pixel`; without pooling, the pixel itself."""
+    """Value and choice of the window whose first pixel is `pixel`. Without pooling, the value is that of this pixel."""
     value, best = activate(output, masks, pixel, scale, shift, sizes.rectified, drop), zero()
     for k in range(1, sizes.window * sizes.window):
         other = pixel + k // sizes.window * sizes.size + k % sizes.window
         rival = activate(output, masks, other, scale, shift, sizes.rectified, drop)
-        if sizes.pool == MAX_POOL:  # the first of equals stays, as in PyTorch
+        if sizes.pool == MAX_POOL:  # of equal pixels the first is chosen, as in PyTorch
             best = where_greater(rival, value, splat(np.float32(k)), best)
             value = where_greater(rival, value, rival, value)
         else:
@@ -91,7 +92,10 @@ def pool_window(output: Any, masks: Any, sizes: Sizes, pixel: int, scale: Any, s
 
 @inlined
 def transfer(link: Link, sizes: Sizes, target: Any, block: int, padding: int) -> None:
-    """Fills a block of `target`, the next convolution's input with its padding; pooling leaves a remainder out."""
+    """Writes one block of the next convolution's input, with padding, to `target`.
+
+    If `window` does not divide `size`, pooling leaves out the last rows and columns.
+    """
     output, masks, choice, drop = link.output, link.masks, link.choice, link.drop
     scales, shifts = link.scale, link.shift
     pooled = sizes.size // sizes.window

@@ -1,6 +1,6 @@
-"""A numba value type of 16 floats, one per image of a block, and the operations that the kernels need on it.
+"""A numba type for a vector of 16 floats, one per image of a block, and the operations that the kernels need.
 
-A vector becomes one 512-bit register with AVX-512 and two 256-bit registers with AVX2; LLVM splits it.
+A vector is one 512-bit register with AVX-512. With AVX2 LLVM splits it into two 256-bit registers.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,7 +35,7 @@ class _VectorModel(models.PrimitiveModel):
         super().__init__(manager, kind, VECTOR)
 
 
-# --- instructions, also used by the convolutions
+# --- instructions; the convolutions use them too
 
 
 def data_pointer(context: Any, builder: Any, kind: Any, value: Any) -> Any:
@@ -44,7 +44,7 @@ def data_pointer(context: Any, builder: Any, kind: Any, value: Any) -> Any:
 
 
 def load_at(builder: Any, pointer: Any, index: Any, kind: ir.Type = VECTOR) -> Any:
-    """Loads a `kind` from element `index` after `pointer` (a pointer to floats, or to the elements of a mask)."""
+    """Loads a value of type `kind` from element `index` after `pointer`, which points to floats or parts of a mask."""
     return builder.load(builder.bitcast(builder.gep(pointer, [index]), kind.as_pointer()), align=2)
 
 
@@ -61,7 +61,7 @@ def spread(builder: Any, scalar: Any, lanes: int = LANES) -> Any:
 
 
 def call(builder: Any, name: str, result: ir.Type, arguments: Sequence[Any]) -> Any:
-    """Calls one of LLVM's own functions."""
+    """Calls one of LLVM's built-in functions."""
     kind = ir.FunctionType(result, [argument.type for argument in arguments])
     return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), arguments)
 
@@ -72,11 +72,11 @@ def multiply_add(builder: Any, a: Any, b: Any, c: Any) -> Any:
 
 
 def rectify(builder: Any, value: Any) -> Any:
-    """0 where the value is 0 or less; NaN stays NaN."""
+    """0 if the value is 0 or less. NaN stays NaN."""
     return builder.select(builder.fcmp_ordered("<=", value, ZERO), ZERO, value)
 
 
-# --- the same for numba code; positions count floats
+# --- the same operations for numba code; positions are counted in array elements
 
 
 @intrinsic
@@ -102,7 +102,7 @@ def store(_: Any, array: Any, position: Any, value: Any) -> Any:
 
 @intrinsic
 def keep(_: Any, masks: Any, position: Any, value: Any) -> Any:
-    """The lanes whose bit is set in the 16-bit mask at `position`; 0 in the others."""
+    """`value` in lanes whose bit is set in the 16-bit mask at `position`, and 0 in the others."""
 
     def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         pointer = data_pointer(context, builder, signature.args[0], values[0])
@@ -113,7 +113,7 @@ def keep(_: Any, masks: Any, position: Any, value: Any) -> Any:
 
 
 def _operation(count: int, emit: Callable[..., Any]) -> Any:
-    """An intrinsic from `count` vectors to a vector."""
+    """An intrinsic that takes `count` vectors and returns a vector."""
     arguments = (vector,) * count
 
     def code(_context: Any, builder: Any, _signature: Any, values: Any) -> Any:

@@ -1,8 +1,8 @@
-"""The gradient with respect to a convolution's weights, of one block of 16 images.
+"""The gradient of a convolution's weights, for one block of 16 images.
 
-gradient[o][i][p][q] += sum over rows y and columns x of output_gradient[o][y][x] * input[i][y + p][x + q], kept apart
-for the 16 images until the batch is through. A tile holds the sums of some output channels by the taps of one kernel
-row (of one input channel), or by some input channels of a 1x1 convolution.
+gradient[o][i][p][q] += sum over rows y and columns x of output_gradient[o][y][x] * input[i][y + p][x + q]. Each of the
+16 lanes has its own sum until the end of the batch. A tile has the sums of some output channels and some taps. The taps
+are one kernel row of one input channel, or some input channels of a 1x1 convolution.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ from normreg.engines.numba_cpu.convolution import FLOATS, INDEX, Shape, integer,
 from normreg.engines.numba_cpu.tiles import LANES, Run, Tiles
 from normreg.engines.numba_cpu.vectors import VECTOR, data_pointer, load_at, multiply_add, store_at
 
-_NEAR_CACHE = 24_576  # bytes of output gradient that stay in the first-level cache while all inputs pass
+_NEAR_CACHE = 24_576  # bytes of output gradient that stay in the first-level cache while all inputs are read
 
 
 class _Gradient:
@@ -24,7 +24,7 @@ class _Gradient:
     def __init__(self, builder: Any, shape: Shape, pointers: list[Any]) -> None:
         self.builder, self.shape = builder, shape
         self.input, self.output_gradient, self.sums = pointers
-        self.halo = shape.kernel - 1 - shape.halo  # zeros around the output gradient, for the input gradient's sake
+        self.halo = shape.kernel - 1 - shape.halo  # zeros around the output gradient; only the input gradient uses them
         self.width = shape.size + 2 * self.halo
 
     def emit(self, tiles: Tiles) -> None:
@@ -40,7 +40,7 @@ class _Gradient:
                     self._taps(channel, high, tiles.columns, (first, end))
 
     def _taps(self, channel: Any, high: Run, columns: tuple[Run, ...], rows: tuple[Any, Any]) -> None:
-        """All inputs for a tile's output channels."""
+        """Goes through all inputs for the output channels of a tile."""
         b, shape = self.builder, self.shape
         if shape.kernel == 1:
             for run in columns:
@@ -62,7 +62,10 @@ class _Gradient:
                 )
 
     def _tile(self, channel: Any, high: int, taps: int, start: Any, weight: Any, rows: tuple[Any, Any]) -> None:
-        """Adds `rows` to the sums of `high` channels from `channel` by `taps` weights from `weight`."""
+        """Adds `rows` to the sums of one tile.
+
+        The tile has `high` output channels from `channel` on, and `taps` weights from `weight` on.
+        """
         b, shape = self.builder, self.shape
         area = shape.inputs * shape.kernel**2
         base = b.mul(b.add(b.mul(channel, integer(area)), weight), integer(LANES))
@@ -81,7 +84,7 @@ class _Gradient:
             store_at(b, self.sums, place, b.load(variable))
 
     def _accumulate(self, variables: list[list[Any]], source: Any, target: Any) -> None:
-        """One pixel."""
+        """Adds the products of one pixel to the sums."""
         b, shape = self.builder, self.shape
         step = shape.side**2 if shape.kernel == 1 else 1
         inputs = [
@@ -100,10 +103,10 @@ def _flat(lines: list[list[Any]]) -> list[Any]:
 
 
 def make_weight_gradient(shape: Shape, tiles: Tiles) -> Any:
-    """A function (input, input_start, output_gradient, sums) for numba code; `shape` is the forward convolution's.
+    """A function (input, input_start, output_gradient, sums) for numba code. `shape` is that of the convolution.
 
     `output_gradient` holds one block, with `kernel - 1 - halo` zeros around each image. `sums` has a vector for each
-    weight in PyTorch's order; the block is added to it.
+    weight, in PyTorch's order. The function adds the sums of the block to it.
     """
 
     def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
