@@ -1,4 +1,4 @@
-# Reads the configuration once and answers what the rules ask of it. No rules here.
+# Reads the configuration once, and has the functions that the rules use. No rules here.
 import functools
 import sys
 
@@ -22,11 +22,11 @@ starter.announce()  # jobs look for this process
 KERNELS = "resources/engine/kernels"  # compiled code of the CPU engine
 FIRST_SEED = config["seeds"][0]
 USE_GPU = wants_gpu(config["device"])
-# `--report` makes no file. Snakemake does not tell a workflow of it, so the command line is asked.
+# Snakemake does not tell a workflow whether it makes a report. So this looks at the command line.
 REPORTING = any(word.partition("=")[0] == "--report" for word in sys.argv) and "--report-after-run" not in sys.argv
 SOURCES = Sources(SCRIPTS, data=["normreg/models/networks.py"])  # see network_data
 
-# For the report's overview, which sees nothing but the studies.
+# For the report's overview. Its text can use nothing but the configuration.
 config["resolved"] = {"title": f"{RUN.name} on {DATASETS[config['dataset']].name}", **studies.resolved_settings(RUN)}
 
 
@@ -38,7 +38,7 @@ wildcard_constraints:
 
 
 def code(script):
-    """A param: one digest of the script and the modules it can run. Worked out when a job needs it, read once."""
+    """A param: one digest of the script and the modules that it can run. Computed only if a job needs it."""
 
     def digest(wildcards):
         try:
@@ -51,7 +51,7 @@ def code(script):
 
 @functools.cache
 def run_named(name):
-    """The run whose name stands in paths as {study}: the name says study, network and epochs."""
+    """The run that paths name as {study}. The name says study, network and epochs."""
     try:
         return studies.load_named_run(name)
     except ConfigError as error:
@@ -71,7 +71,7 @@ def condition(wildcards):
 
 
 def network_data(*names):
-    """A param: networks as data, because the digest of the code leaves them out."""
+    """A param: networks as data. The digest of the code leaves them out."""
     return {name: as_data(NETWORKS[name]) for name in names}
 
 
@@ -84,7 +84,7 @@ def all_networks(wildcards):
 
 
 def run_list(wildcards):
-    """What readers of a run's files are told (`identity.RunFacts`), for each run of a study, in order."""
+    """The facts of each run of a study (`identity.RunFacts`), in order. Readers of the runs' files need them."""
     return [
         {
             "condition": name,
@@ -100,7 +100,7 @@ def run_list(wildcards):
 
 
 def each_run(file):
-    """An input function: `file` of every condition and seed, in the order of `run_list`."""
+    """An input function: the file `file` of every condition and seed, in the order of `run_list`."""
     return lambda wildcards: [
         f"results/{wildcards.dataset}/{wildcards.study}/{run['condition']}/seed{run['seed']}/{file}"
         for run in run_list(wildcards)
@@ -130,21 +130,22 @@ def shown_first(wildcards):
 
 
 def condition_labels(kind):
-    """The report's labels of a figure of one condition, drawn from the first seed."""
+    """The report's labels for a figure of one condition. The figure shows the first seed."""
     return {"study": "{study}", "condition": "{condition}", "seed": str(FIRST_SEED), "kind": kind}
 
 
 def graph(stem, labels, **marks):
-    """A line graph as svg and png, both in the report; labels that differ in one entry become a switch there."""
+    """A line graph as svg and png, both in the report. The report shows a switch where labels differ in one entry."""
     return {
         ending: report(f"{stem}.{ending}", labels={**labels, "format": ending}, **marks) for ending in ("svg", "png")
     }
 
 
 def targets(run, *kinds):
-    """The files of a run that stand in a target list; `kinds` of "training", "evaluation", "figures", "tables".
+    """The files of a run that are targets. `kinds` are some of "training", "evaluation", "figures", "tables".
 
-    Every checkpoint and metrics file is named: Snakemake ignores a missing file that only later jobs read.
+    The list has every checkpoint and metrics file. Otherwise Snakemake would not make a missing one again, because only
+    later jobs read it.
     """
     folder = f"results/{config['dataset']}/{run.name}"
     seeds = [f"{name}/seed{seed}" for name in run.conditions for seed in config["seeds"]]
@@ -174,7 +175,7 @@ def everything(run):
 
 
 def reportable(files):
-    """`files`; for a report only if each is there, because Snakemake would warn of every missing one by itself."""
+    """Returns `files`. For a report, missing files are one error. Snakemake would give a warning for each of them."""
     missing = [file for file in files if not Path(file).exists()] if REPORTING else []
     if missing:
         made = ", ".join(sorted(path.relative_to("results").as_posix() for path in Path("results").glob("*/*/")))
@@ -186,12 +187,12 @@ def reportable(files):
 
 
 def wanted(*kinds):
-    """An input function: the files of the configured run, see `targets`."""
+    """An input function: the files of the run that is configured, see `targets`."""
     return lambda wildcards: reportable(targets(RUN, *kinds))
 
 
 def published_targets(wildcards):
-    """Every study with published results, under the network and epochs of the configuration like any other run."""
+    """The files of every study with published results. Network and epochs of the configuration apply here too."""
     try:
         runs = [studies.load_run({**config, "study": name}) for name in studies.published_studies()]
     except ConfigError as error:

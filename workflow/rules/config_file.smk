@@ -1,5 +1,5 @@
-# What Snakemake itself would end in a traceback or not see: files in the place of folders, mistakes of YAML and two equal
-# keys in config/config.yaml. No rules here.
+# Reports mistakes that Snakemake does not see or ends with a traceback: files in the place of folders, wrong YAML in
+# config/config.yaml, and a key given twice there. No rules here.
 import sys
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-# Galleries, confusion matrices and curves show the first seed; graphs of all conditions show every seed.
+# Galleries, confusion matrices and curves show the first seed. Graphs of all conditions show every seed.
 FIRST = f"results/{{dataset}}/{{study}}/{{condition}}/seed{FIRST_SEED}"
 
 

@@ -1,15 +1,16 @@
-# Whose results lie in the folder of this run. Every job compares what it reads; here is what no job would see. No rules.
+# Checks that the results in the folder of this run belong to it. Jobs check the files that they read. Here are the
+# checks of files that perhaps no job reads. No rules here.
 from types import SimpleNamespace
 
 from normreg.errors import DataError
 
 
 def own_identity(wildcards):
-    """A param of one run. Under --touch, which believes what it finds, it compares the metrics that lie there."""
+    """A param: the identity of one run. With --touch it checks the metrics file, because --touch checks nothing."""
     settings = condition(wildcards)
     seed = int(wildcards.seed)
     owner = identity.identify(wildcards.dataset, wildcards.study, wildcards.condition, settings, seed)
-    if getattr(workflow, "touch", False):  # not a documented attribute: without it --touch is not guarded
+    if getattr(workflow, "touch", False):  # not a documented attribute: without it, --touch goes unchecked
         check_metrics(
             wildcards.study, {"condition": wildcards.condition, "seed": seed, "identity": owner}, settings=True
         )
@@ -17,7 +18,7 @@ def own_identity(wildcards):
 
 
 def study_identity(wildcards):
-    """A param of tables over all runs of a study."""
+    """A param: the identity of a table of all runs of a study."""
     return identity.identify_all([run["identity"] for run in run_list(wildcards)])
 
 
@@ -29,7 +30,7 @@ def check_metrics(study, run, settings):
         raise WorkflowError(str(error)) from None
 
 
-# A folder copied from another study: Snakemake may find it up to date, and then no job reads a file of it.
+# Somebody may have copied the folder from another study. If Snakemake finds it up to date, no job reads its files.
 if workflow.is_main_process:
     for run in run_list(SimpleNamespace(dataset=config["dataset"], study=RUN.name)):
         check_metrics(RUN.name, run, settings=False)

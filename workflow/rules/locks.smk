@@ -6,6 +6,6 @@ if workflow.is_main_process:
 
 
 onstart:
-    # Not a documented attribute: a Snakemake without it behaves as in any other workflow, and asks for --unlock.
+    # Not a documented attribute. A Snakemake without it asks for --unlock, as in any other workflow.
     if workflow.is_main_process:
         snakemake_locks.claim(getattr(workflow.persistence, "_lockfile", {}).values())

@@ -1,4 +1,4 @@
-# One rule trains every condition and seed. `device` and `engine` are read from the configuration outside of params.
+# One rule trains every condition and seed. `device` and `engine` are no params, so that changing them reruns nothing.
 rule train:
     input:
         data="resources/{dataset}.npz",

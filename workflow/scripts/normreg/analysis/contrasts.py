@@ -56,7 +56,7 @@ class ConfoundedPair:
 
 
 def find_contrasts(conditions: Mapping[str, Condition], train_images: int) -> list[Contrast]:
-    """All contrasts of resolved conditions, factor by factor. If settings are equal, only the first condition counts."""
+    """All contrasts of resolved conditions, factor by factor. If settings are equal, only the first one counts."""
     settings: dict[str, dict[str, Any]] = {}
     for name, condition in conditions.items():
         flat = _settings(condition, train_images)
