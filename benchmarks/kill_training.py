@@ -357,7 +357,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the random moments; odd ones train the other schedule")
     options = parser.parse_args()
     name = list(RUNS)[options.seed % len(RUNS)]
-    condition = RUNS[name] | {"epochs": 3 * options.kills // 2 + 10}
+    condition = RUNS[name] | {"epochs": 3 * options.kills + 10}
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         data = prepare(folder)

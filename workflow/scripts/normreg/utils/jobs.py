@@ -60,7 +60,8 @@ def job(log_path: str | Path) -> Iterator[Starter]:
 
 def _log_to(path: str | Path, keep: bool) -> None:
     if not keep:
-        Path(path).write_bytes(b"")
+        with open(path, "wb"):  # emptied
+            pass
     handlers: list[logging.Handler] = [logging.FileHandler(path), logging.StreamHandler(sys.stderr)]
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=handlers, force=True)
     logging.captureWarnings(True)
