@@ -5,9 +5,9 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
+from waiting import wait_until
 
 OTHER = """
 rule wait:
@@ -15,7 +15,6 @@ rule wait:
     shell: "read line < pipe; touch {output}"
 """
 TARGET = "results/digits/tiny-e10000/none-bn/seed0/checkpoint.pt"
-HANG = 3600  # seconds; far more than any machine needs
 
 
 @pytest.fixture
@@ -43,11 +42,8 @@ def locks(project):
 
 
 def wait_for(process, happened):
-    deadline = time.monotonic() + HANG
-    while not happened():
-        assert process.poll() is None, process.stdout.read()
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(lambda: process.poll() is not None or happened())
+    assert process.poll() is None, process.stdout.read()
 
 
 def test_a_lock_of_another_living_workflow_stays_and_that_of_our_killed_one_goes(start):
