@@ -27,6 +27,7 @@ import torch
 
 from normreg.analysis import metrics, predictions, summary
 from normreg.config.condition import Condition
+from normreg.config.datasets import DATASETS
 from normreg.config.identity import RunFacts, identify
 from normreg.data import dataset
 from normreg.data.dataset import Dataset
@@ -63,13 +64,13 @@ class Finished:
 
     folder: Path
     facts: RunFacts
-    data_name: str | None
+    known: str | None
     data: Dataset
     others: dict[str, Path]
 
     def read(self) -> dict[str, Any]:
         """What the readers of all jobs make of the files; raises their errors."""
-        owner, data = self.facts["identity"], dataset.load(self.folder / "data.npz", self.data_name)
+        owner, data = self.facts["identity"], dataset.load(self.folder / "data.npz", self.known)
         settings = CONDITIONS[self.facts["condition"]]
         model = checkpoint.restore(self.folder / "checkpoint.pt", settings, data.digest(), self.facts["seed"], owner)
         paths = {
@@ -89,8 +90,8 @@ def history_columns() -> list[str]:
     return [name for name in history.Epoch.__annotations__ if name != "epoch"]
 
 
-def make(folder: Path, data: Dataset, name: str | None, epochs: int = 2) -> Finished:
-    """Trains all runs on `data`, which is the data set `name`; the first of them is the one to corrupt."""
+def make(folder: Path, data: Dataset, known: str | None, epochs: int = 2) -> Finished:
+    """Trains all runs on `data`, whose digest is `known` or None; the first of them is the one to corrupt."""
     for settings in CONDITIONS.values():
         settings["epochs"] = epochs
     for study in STUDIES:
@@ -99,7 +100,7 @@ def make(folder: Path, data: Dataset, name: str | None, epochs: int = 2) -> Fini
                 _train(folder / study / condition / str(seed), data, settings, _facts(study, condition, seed))
     others = {"condition": "mine/l2-bn/0", "seed": "mine/none-bn/1", "study": "yours/none-bn/0"}
     places = {kind: folder / place for kind, place in others.items()}
-    return Finished(folder / "mine/none-bn/0", _facts("mine", "none-bn", 0), name, data, places)
+    return Finished(folder / "mine/none-bn/0", _facts("mine", "none-bn", 0), known, data, places)
 
 
 def _facts(study: str, condition: str, seed: int) -> RunFacts:
@@ -285,7 +286,7 @@ def main() -> None:
 
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        run = make(Path(folder), digits.load(), "digits")
+        run = make(Path(folder), digits.load(), DATASETS["digits"].digest)
         started = time.perf_counter()
         counts = fuzz(run, asked.cases, asked.seed)
     print(f"{asked.cases} cases in {time.perf_counter() - started:.0f} s: none accepted, no traceback\n")

@@ -135,7 +135,7 @@ def _run(folder: Path, data: Path, condition: dict[str, Any], engine: str, die: 
     if die:
         _die(*die)
     params = {"condition": condition, "kernels": str(folder.parent / "kernels"), "network": {}, "code": "train.py 0"}
-    params["identity"] = "mine"
+    params |= {"identity": "mine", "data_digest": None}
     job = SimpleNamespace(
         log=[str(folder / "job.log")],
         threads=1,

@@ -7,11 +7,12 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from normreg.analysis import effects, tables
+from normreg.analysis import effects, study_tables
 from normreg.analysis.contrasts import ConfoundedPair, Contrast
 from normreg.errors import DataError
 from normreg.figures import effects as figure
 from normreg.pages import effects as effects_page
+from normreg.utils import tables
 
 STUDY = "digits/x 0123456789abcdef"
 PAIR = Contrast("L1", 1e-5, "none-bn", "l1-bn")
@@ -210,7 +211,7 @@ def written(tmp_path):
 
     def write(found, **values):
         table = effects.estimate(found, make_summary(**values))
-        tables.write_frame(tmp_path / "effects.csv", tables.EFFECTS, table, STUDY)
+        tables.write_frame(tmp_path / "effects.csv", study_tables.EFFECTS, table, STUDY)
         return figure.read(tmp_path / "effects.csv", STUDY)
 
     return write
@@ -279,7 +280,7 @@ def test_no_text_leaves_the_figure(written):
 def test_figure_refuses_what_is_no_table_of_effects(tmp_path, spoil):
     table = effects.estimate([PAIR], make_summary(none_bn=[1, 2, 3], l1_bn=[3.0, 4.25, 5.0]))
     path = tmp_path / "effects.csv"
-    tables.write_frame(path, tables.EFFECTS, table, STUDY)
+    tables.write_frame(path, study_tables.EFFECTS, table, STUDY)
     text = path.read_text()
     figure.read(path, STUDY)
     assert spoil(text) != text
@@ -300,13 +301,13 @@ def test_figure_refuses_what_is_no_table_of_effects(tmp_path, spoil):
 )
 def test_figure_refuses_effects_it_cannot_draw(tmp_path, spoil):
     table = effects.estimate([PAIR], make_summary(none_bn=[1, 2, 3], l1_bn=[3.0, 4.25, 5.0]))
-    tables.write_frame(tmp_path / "effects.csv", tables.EFFECTS, spoil(table), STUDY)
+    tables.write_frame(tmp_path / "effects.csv", study_tables.EFFECTS, spoil(table), STUDY)
     with pytest.raises(DataError, match=r"effects\.csv: .*Delete it and run the same command again\."):
         figure.read(tmp_path / "effects.csv", STUDY)
 
 
 def test_figure_refuses_effects_of_another_study(tmp_path):
     table = effects.estimate([PAIR], make_summary(none_bn=[1, 2, 3], l1_bn=[3.0, 4.25, 5.0]))
-    tables.write_frame(tmp_path / "effects.csv", tables.EFFECTS, table, "digits/other 0123456789abcdef")
+    tables.write_frame(tmp_path / "effects.csv", study_tables.EFFECTS, table, "digits/other 0123456789abcdef")
     with pytest.raises(DataError, match=r"effects\.csv: holds the run digits/other, expected digits/x\."):
         figure.read(tmp_path / "effects.csv", STUDY)

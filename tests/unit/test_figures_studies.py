@@ -23,9 +23,10 @@ from test_figures import (
     write_metrics,
 )
 
-from normreg.analysis import tables
+from normreg.analysis import study_tables
 from normreg.errors import DataError
 from normreg.figures import inputs, published, small_multiples, style
+from normreg.utils import tables
 
 STUDY = "digits/x 0123456789abcdef"
 COLORS = {"none": "#1a1a1a", "l1": "#d55e00", "l2": "#0066cc", "l1l2": "#b04c90"}
@@ -70,7 +71,7 @@ def rows_of(
 
 def write_rows(path: Path, rows: list[dict[str, Any]]) -> Path:
     empty = {"note": None, "run": STUDY}
-    tables.write(path, tables.PUBLISHED, [{k: v or None for k, v in row.items()} | empty for row in rows])
+    tables.write(path, study_tables.PUBLISHED, [{k: v or None for k, v in row.items()} | empty for row in rows])
     return path
 
 

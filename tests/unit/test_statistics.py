@@ -4,11 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from normreg.analysis import predictions, tables
+from normreg.analysis import predictions, run_tables, study_tables
 from normreg.analysis import summary as summaries
 from normreg.analysis.quantities import EPOCH_QUANTITIES, QUANTITIES
 from normreg.errors import DataError
 from normreg.pages import summary as summary_page
+from normreg.utils import tables
 
 IDENTITY = "digits/x/l1-gbn/seed3 0123456789abcdef"
 WHO = {"condition": "l1-gbn", "penalty": "l1", "norm": "gbn", "seed": 3}
@@ -31,19 +32,19 @@ def files(tmp_path):
             "seconds": [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0],
         }
     )
-    tables.write_frame(tmp_path / "metrics.csv", tables.METRICS, metrics, IDENTITY)
+    tables.write_frame(tmp_path / "metrics.csv", run_tables.METRICS, metrics, IDENTITY)
     logits = np.zeros((250, 10))
     logits[:, 2] = 1
     predictions.save(tmp_path / "predictions.npz", logits, LABELS, IDENTITY, "torch")
-    sizes = {name: 0.5 for name in tables.WEIGHTS.columns if name not in ("parameter", "elements", "run")}
+    sizes = {name: 0.5 for name in run_tables.WEIGHTS.columns if name not in ("parameter", "elements", "run")}
     rows = [{"parameter": n, "elements": e, **sizes, "run": IDENTITY} for n, e in (("a", 10), ("null", 32))]
-    tables.write(tmp_path / "weights.csv", tables.WEIGHTS, rows)
+    tables.write(tmp_path / "weights.csv", run_tables.WEIGHTS, rows)
     return {name.split(".")[0]: str(tmp_path / name) for name in ("metrics.csv", "predictions.npz", "weights.csv")}
 
 
 def set_accuracy(path, values):
-    table = tables.read_frame(path, tables.METRICS).assign(validation_accuracy=values)
-    tables.write_frame(path, tables.METRICS, table)
+    table = tables.read_frame(path, run_tables.METRICS).assign(validation_accuracy=values)
+    tables.write_frame(path, run_tables.METRICS, table)
 
 
 def test_run_summary_by_hand(files):
@@ -129,7 +130,7 @@ def test_files_of_another_run_are_refused_by_name(files, kind):
     if kind == "predictions":
         predictions.save(files[kind], np.eye(10)[[2] * 250], LABELS, other, "torch")
     else:
-        table = getattr(tables, kind.upper())
+        table = getattr(run_tables, kind.upper())
         tables.write_frame(files[kind], table, tables.read_frame(files[kind], table).assign(run=other))
     said = rf"{kind}\.\w+: holds the run digits/x/l1-bn/seed3, expected digits/x/l1-gbn/seed3\. Delete it"
     with pytest.raises(DataError, match=said):
@@ -164,7 +165,7 @@ def test_weights_that_are_empty_or_cut_are_one_message(files, tmp_path, keep):
 
 def test_a_summary_of_other_runs_is_refused(files, tmp_path):
     table = summaries.summarise([RUN], [files], 400, LABELS)
-    tables.write_frame(tmp_path / "summary.csv", tables.SUMMARY, table)
+    tables.write_frame(tmp_path / "summary.csv", study_tables.SUMMARY, table)
     assert summaries.read(tmp_path / "summary.csv", [RUN])["final_accuracy"].tolist() == [99.2]
     with pytest.raises(DataError, match="holds 1 runs, expected 2"):
         summaries.read(tmp_path / "summary.csv", [RUN, RUN])

@@ -5,11 +5,12 @@ import io
 import pandas as pd
 import pytest
 
-from normreg.analysis import effects, published, tables
+from normreg.analysis import effects, published, run_tables, study_tables
 from normreg.analysis.contrasts import Contrast
 from normreg.analysis.effects import EFFECT_QUANTITIES
 from normreg.errors import DataError
 from normreg.training import evaluation, history
+from normreg.utils import tables
 
 NAMES = ["null", "nan", "001", "1e5", "true", "none-bn"]
 
@@ -20,7 +21,10 @@ def rows_of(table, names):
     return [{column: values[kind](name) for column, kind in table.columns.items()} for name in names]
 
 
-@pytest.mark.parametrize("table", [tables.METRICS, tables.WEIGHTS, tables.SUMMARY, tables.EFFECTS, tables.PUBLISHED])
+@pytest.mark.parametrize(
+    "table",
+    [run_tables.METRICS, run_tables.WEIGHTS, study_tables.SUMMARY, study_tables.EFFECTS, study_tables.PUBLISHED],
+)
 def test_names_that_look_like_numbers_or_nothing_come_back(tmp_path, table):
     rows = rows_of(table, NAMES)
     tables.write(tmp_path / "t.csv", table, rows)
@@ -36,10 +40,10 @@ def test_names_that_look_like_numbers_reach_effects_and_published_values(tmp_pat
     """From a summary on disk: `null` against `001`, where a guessing reader loses the one and renames the other."""
     rows = [
         row | dict.fromkeys(EFFECT_QUANTITIES, value) | {"seed": 0, "run": "r"}
-        for row, value in zip(rows_of(tables.SUMMARY, ["null", "001"]), (90.0, 92.0), strict=True)
+        for row, value in zip(rows_of(study_tables.SUMMARY, ["null", "001"]), (90.0, 92.0), strict=True)
     ]
-    tables.write(tmp_path / "summary.csv", tables.SUMMARY, [row | {"engine": "torch"} for row in rows])
-    summary = tables.read_frame(tmp_path / "summary.csv", tables.SUMMARY)
+    tables.write(tmp_path / "summary.csv", study_tables.SUMMARY, [row | {"engine": "torch"} for row in rows])
+    summary = tables.read_frame(tmp_path / "summary.csv", study_tables.SUMMARY)
     table = effects.estimate([Contrast("L1", 1e-5, "null", "001")], summary)
     assert table["difference"].tolist() == [2.0, 2.0]
     compared = published.compare({"001": {"from": "readme", "last5_accuracy": 91.0}}, summary)
@@ -47,24 +51,24 @@ def test_names_that_look_like_numbers_reach_effects_and_published_values(tmp_pat
 
 
 def test_what_is_unknown_is_an_empty_cell_and_only_where_it_may_be(tmp_path):
-    (row,) = rows_of(tables.EFFECTS, ["x"])
+    (row,) = rows_of(study_tables.EFFECTS, ["x"])
     unknown = row | {"low": None, "high": float("nan"), "verdict": None}
-    tables.write_frame(tmp_path / "t.csv", tables.EFFECTS, pd.DataFrame([unknown]))
+    tables.write_frame(tmp_path / "t.csv", study_tables.EFFECTS, pd.DataFrame([unknown]))
     plain = pd.read_csv(io.StringIO((tmp_path / "t.csv").read_text()))
     assert plain[["low", "high", "verdict"]].isna().all(axis=None)
-    columns = tables.read(tmp_path / "t.csv", tables.EFFECTS)
+    columns = tables.read(tmp_path / "t.csv", study_tables.EFFECTS)
     assert (columns["low"], columns["high"], columns["verdict"]) == ([None], [None], [None])
     for wrong in ({"strength": None}, {"low": float("inf")}, {"factor": ""}, {"seeds": float("nan")}):
         with pytest.raises(ValueError, match=f"column {next(iter(wrong))} cannot hold"):
-            tables.write(tmp_path / "t.csv", tables.EFFECTS, [row | wrong])
+            tables.write(tmp_path / "t.csv", study_tables.EFFECTS, [row | wrong])
     with pytest.raises(ValueError, match="a row has the columns"):
-        tables.write(tmp_path / "t.csv", tables.EFFECTS, [{"factor": "L1"}])
+        tables.write(tmp_path / "t.csv", study_tables.EFFECTS, [{"factor": "L1"}])
 
 
 def test_texts_may_hold_commas_quotes_and_lines(tmp_path):
-    (row,) = rows_of(tables.PUBLISHED, ['a, "b"\nc; 数'])
-    tables.write(tmp_path / "t.csv", tables.PUBLISHED, [row])
-    assert tables.read(tmp_path / "t.csv", tables.PUBLISHED)["note"] == ['a, "b"\nc; 数']
+    (row,) = rows_of(study_tables.PUBLISHED, ['a, "b"\nc; 数'])
+    tables.write(tmp_path / "t.csv", study_tables.PUBLISHED, [row])
+    assert tables.read(tmp_path / "t.csv", study_tables.PUBLISHED)["note"] == ['a, "b"\nc; 数']
 
 
 def test_a_missing_file_and_one_that_is_no_text_are_one_message(tmp_path):
@@ -72,11 +76,11 @@ def test_a_missing_file_and_one_that_is_no_text_are_one_message(tmp_path):
         if content is not None:
             (tmp_path / "t.csv").write_bytes(content)
         with pytest.raises(DataError, match=rf"t\.csv: cannot be read as metrics: .*({said}).*Delete it and run"):
-            tables.read(tmp_path / "t.csv", tables.METRICS)
+            tables.read(tmp_path / "t.csv", run_tables.METRICS)
 
 
 def test_tables_name_what_training_and_evaluation_write():
-    assert list(tables.METRICS.columns) == [*history.Epoch.__annotations__, "run"]
+    assert list(run_tables.METRICS.columns) == [*history.Epoch.__annotations__, "run"]
     shares = [f"share_below_{threshold:g}" for threshold in evaluation.THRESHOLDS]
-    assert list(tables.WEIGHTS.columns) == ["parameter", "elements", "l1", "l2_squared", *shares, "run"]
-    assert list(tables.EFFECTS.columns) == [*effects.COLUMNS, "run"]
+    assert list(run_tables.WEIGHTS.columns) == ["parameter", "elements", "l1", "l2_squared", *shares, "run"]
+    assert list(study_tables.EFFECTS.columns) == [*effects.COLUMNS, "run"]

@@ -117,10 +117,16 @@ def comparison_figure(wildcards):
     return {"title": heading, "metric": f"validation_{quantity}", "runs": run_list(wildcards)}
 
 
+def known_digest(wildcards):
+    """A param: the digest of a data set whose content is known, else None."""
+    return DATASETS[wildcards.dataset].digest
+
+
 def condition_figure(wildcards):
     settings, heading = condition(wildcards), f"{wildcards.condition}, seed {FIRST_SEED} ({title(wildcards)})"
     owner = identity.identify(wildcards.dataset, wildcards.study, wildcards.condition, settings, FIRST_SEED)
-    return {"title": heading, "epochs": settings["epochs"], "identity": owner}
+    facts = {"title": heading, "epochs": settings["epochs"], "identity": owner}
+    return facts | {"data_digest": known_digest(wildcards)}
 
 
 def shown_first(wildcards):

@@ -13,6 +13,7 @@ rule summarise:
         "../../envs/normreg.yaml"
     params:
         runs=run_list,
+        data_digest=known_digest,
         code=code("summarise.py"),
     script:
         "../scripts/summarise.py"
@@ -36,6 +37,7 @@ rule render_summary:
         "../../envs/normreg.yaml"
     params:
         runs=run_list,
+        data_digest=known_digest,
         title=lambda w: f"Summary: {title(w)}",
         code=code("render_summary.py"),
     script:

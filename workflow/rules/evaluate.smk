@@ -16,6 +16,7 @@ rule evaluate:
     params:
         condition=condition,
         identity=own_identity,
+        data_digest=known_digest,
         network=own_network,
         code=code("evaluate.py"),
     script:

@@ -19,6 +19,7 @@ rule train:
     params:
         condition=condition,
         identity=own_identity,
+        data_digest=known_digest,
         network=own_network,
         kernels=KERNELS,
         code=code("train.py"),

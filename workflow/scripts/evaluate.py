@@ -11,7 +11,7 @@ with jobs.job(snakemake.log[0]):
 
     # The processor is quick enough for 10,000 images, and leaves the GPU to training.
     device = devices.resolve("cpu", snakemake.threads)
-    data = dataset.load(snakemake.input.data, snakemake.wildcards.dataset)
+    data = dataset.load(snakemake.input.data, snakemake.params.data_digest)
     condition, seed, run = snakemake.params.condition, int(snakemake.wildcards.seed), snakemake.params.identity
     model = checkpoint.restore(snakemake.input.checkpoint, condition, data.digest(), seed, run).to(device)
     engine = checkpoint.load(snakemake.input.checkpoint)["engine"]

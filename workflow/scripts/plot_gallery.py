@@ -5,8 +5,8 @@ from normreg.utils import jobs
 with jobs.job(snakemake.log[0]):
     from normreg.figures import gallery, inputs, style
 
-    figure, dataset = snakemake.params.figure, snakemake.wildcards.dataset
+    figure = snakemake.params.figure
     predictions = inputs.read_predictions(
-        snakemake.input.predictions, snakemake.input.data, dataset, figure["identity"]
+        snakemake.input.predictions, snakemake.input.data, figure["data_digest"], figure["identity"]
     )
     style.save(gallery.draw(predictions, figure["title"]), snakemake.output.png)

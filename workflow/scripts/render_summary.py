@@ -7,6 +7,6 @@ with jobs.job(snakemake.log[0]):
     from normreg.data import dataset
     from normreg.pages import summary
 
-    validation_images = len(dataset.load(snakemake.input.data, snakemake.wildcards.dataset).test_labels)
+    validation_images = len(dataset.load(snakemake.input.data, snakemake.params.data_digest).test_labels)
     table = summaries.read(snakemake.input.summary, snakemake.params.runs)
     summary.write(snakemake.output.page, snakemake.params.title, table, validation_images)

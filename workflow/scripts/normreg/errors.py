@@ -1,5 +1,7 @@
 """Errors meant for the person at the keyboard: shown as one paragraph, without a traceback."""
 
+AGAIN = "Delete it and run the same command again."  # what to do about a file that cannot be used
+
 
 class NormregError(Exception):
     """Bad input. The message says which file or key, what was found, what was expected and what to do."""

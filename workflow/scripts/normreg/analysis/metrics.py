@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from normreg.analysis import tables
+from normreg.analysis import run_tables
 from normreg.config import identity
-from normreg.errors import DataError
+from normreg.errors import AGAIN, DataError
+from normreg.utils import tables
 
 
 def read(path: str | Path, columns: Sequence[str], run: str, epochs: int) -> dict[str, np.ndarray]:
@@ -23,10 +24,10 @@ def read(path: str | Path, columns: Sequence[str], run: str, epochs: int) -> dic
         DataError: the file is unreadable, was changed, or is of another run; or its epochs are not 1, 2, 3, ... to the
             run's last.
     """
-    table = tables.read(path, tables.METRICS)
+    table = tables.read(path, run_tables.METRICS)
     for found in dict.fromkeys(table["run"]):
         identity.check(path, found, run)
     if table["epoch"] != list(range(1, epochs + 1)):
-        raise DataError(f"{path}: its epochs are not 1, 2, 3, ... to {epochs}, each once. {identity.AGAIN}")
+        raise DataError(f"{path}: its epochs are not 1, 2, 3, ... to {epochs}, each once. {AGAIN}")
     values = {name: np.array(table[name], dtype=np.float64) for name in columns}
     return {"epoch": np.array(table["epoch"], dtype=np.int64), **values}

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from normreg.config import identity
-from normreg.errors import DataError
+from normreg.errors import AGAIN, DataError
 from normreg.models.description import CLASSES
 from normreg.utils.atomic import replacing
 from normreg.utils.digests import sha256
@@ -87,7 +87,7 @@ def load(path: str | Path, labels: np.ndarray, run: str) -> Predictions:
             engine, owner, digest = (_text(arrays[name]) for name in ("engine", "run", "digest"))
             found = Predictions(arrays["logits"], arrays["labels"], arrays["indices"], engine=engine)
     except Exception as error:  # zip, zlib, numpy and OS errors all mean: the file cannot be read
-        raise DataError(f"{path}: cannot be read as predictions ({_line(error)}). {identity.AGAIN}") from error
+        raise DataError(f"{path}: cannot be read as predictions ({_line(error)}). {AGAIN}") from error
     identity.check(path, owner, run)
     count = len(found.labels) if found.labels.ndim else 0
     for name, array, dtype, shape in (
@@ -97,14 +97,12 @@ def load(path: str | Path, labels: np.ndarray, run: str) -> Predictions:
     ):
         if array.dtype != dtype or array.shape != shape:
             expected = f"{np.dtype(dtype)} {shape}"
-            raise DataError(
-                f"{path}: its {name} are {array.dtype} {array.shape}, expected {expected}. {identity.AGAIN}"
-            )
+            raise DataError(f"{path}: its {name} are {array.dtype} {array.shape}, expected {expected}. {AGAIN}")
     if not np.isfinite(found.logits).all():
-        raise DataError(f"{path}: holds a logit that is not a finite number. {identity.AGAIN}")
+        raise DataError(f"{path}: holds a logit that is not a finite number. {AGAIN}")
     _check_images(path, found, labels)
     if digest != _digest(found, owner):
-        raise DataError(f"{path}: its content was changed after it was written. {identity.AGAIN}")
+        raise DataError(f"{path}: its content was changed after it was written. {AGAIN}")
     return found
 
 
@@ -127,13 +125,11 @@ def check_accuracy(path: str | Path, found: Predictions, final_accuracy: float) 
 
 def _check_images(path: str | Path, found: Predictions, labels: np.ndarray) -> None:
     if len(found.labels) != len(labels):
-        raise DataError(
-            f"{path}: holds predictions of {len(found.labels)} images, expected {len(labels)}. {identity.AGAIN}"
-        )
+        raise DataError(f"{path}: holds predictions of {len(found.labels)} images, expected {len(labels)}. {AGAIN}")
     if not np.array_equal(found.indices, np.arange(len(labels))):
-        raise DataError(f"{path}: its images are not 0, 1, 2, ... to {len(labels) - 1}, each once. {identity.AGAIN}")
+        raise DataError(f"{path}: its images are not 0, 1, 2, ... to {len(labels) - 1}, each once. {AGAIN}")
     if not np.array_equal(found.labels, labels):
-        raise DataError(f"{path}: its labels are not those of the data set's test images. {identity.AGAIN}")
+        raise DataError(f"{path}: its labels are not those of the data set's test images. {AGAIN}")
 
 
 def _digest(made: Predictions, run: str) -> str:

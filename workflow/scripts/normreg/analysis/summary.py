@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from normreg.analysis import metrics, predictions, tables
+from normreg.analysis import metrics, predictions, run_tables, study_tables
 from normreg.config import identity
 from normreg.config.identity import RunFacts
-from normreg.errors import DataError
+from normreg.errors import AGAIN, DataError
+from normreg.utils import tables
 
 TARGET_ACCURACY = 99.4  # percent; the aim of the published studies
 LAST = 5  # epochs in the "last five" means
@@ -67,7 +68,7 @@ def count_parameters(path: str | Path, run: str) -> int:
     Raises:
         DataError: the file is unreadable, was changed, or is of another run.
     """
-    table = tables.read(path, tables.WEIGHTS)
+    table = tables.read(path, run_tables.WEIGHTS)
     for found in dict.fromkeys(table["run"]):
         identity.check(path, found, run)
     return sum(table["elements"])
@@ -103,9 +104,9 @@ def read(path: str | Path, runs: Sequence[RunFacts]) -> pd.DataFrame:
     Raises:
         DataError: the file is unreadable, was changed, or is of other runs.
     """
-    table = tables.read_frame(path, tables.SUMMARY)
+    table = tables.read_frame(path, study_tables.SUMMARY)
     if len(table) != len(runs):
-        raise DataError(f"{path}: holds {len(table)} runs, expected {len(runs)}. {identity.AGAIN}")
+        raise DataError(f"{path}: holds {len(table)} runs, expected {len(runs)}. {AGAIN}")
     for found, run in zip(table["run"], runs, strict=True):
         identity.check(path, found, run["identity"])
     return table

@@ -13,10 +13,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
-from normreg.errors import DataError
+from normreg.errors import AGAIN, DataError
 from normreg.utils.digests import sha256
 
-AGAIN = "Delete it and run the same command again."
 _DIGITS, _SHOWN = 16, 100
 
 

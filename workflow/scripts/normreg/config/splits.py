@@ -3,7 +3,6 @@
 from typing import TypedDict
 
 from normreg.config.condition import Condition
-from normreg.config.factors import NORMS
 from normreg.models.batches import batch_bounds, usable_splits
 
 
@@ -37,9 +36,8 @@ def fewer_splits(condition: Condition, train_images: int) -> str | None:
 
 
 def _asked(condition: Condition) -> int:
-    """The number of ghost batches asked for. For a norm that the table lacks it is `num_splits`."""
-    norm = NORMS.get(condition["norm"])
-    return condition["num_splits"] if norm is None or norm.splits else 1
+    """The number of ghost batches asked for. Batch norm has one, whatever `num_splits` is."""
+    return 1 if condition["norm"] == "bn" else condition["num_splits"]
 
 
 def _sizes(condition: Condition, train_images: int) -> tuple[int, int]:

@@ -1,12 +1,10 @@
 """Saves and loads a data set: one `.npz` file with its arrays and their digest. The module `sources` makes it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
 
-from normreg.config.datasets import DATASETS, DatasetSpec
 from normreg.errors import DataError
 from normreg.models.description import IMAGE_SHAPE
 from normreg.utils.atomic import replacing
@@ -37,13 +35,12 @@ def save(dataset: Dataset, path: str | Path) -> None:
         np.savez_compressed(temporary, **arrays, digest=np.array(dataset.digest()))
 
 
-def load(path: str | Path, name: str | None = None, specs: Mapping[str, DatasetSpec] = DATASETS) -> Dataset:
+def load(path: str | Path, known: str | None = None) -> Dataset:
     """Reads a file that `save` wrote, and compares its content with its digest.
 
     Args:
         path: the file.
-        name: a key of `specs`. If the digest of that data set is known, the content must have it. None: any data set.
-        specs: the data sets by name. These are the published ones, except in tests.
+        known: the digest that the content must have, see `config.datasets`. None: it is not known.
 
     Raises:
         DataError: the file is missing or damaged, lacks an array, or has an array of another type or shape than
@@ -73,9 +70,9 @@ def load(path: str | Path, name: str | None = None, specs: Mapping[str, DatasetS
             f"{path}: its images and labels are not those that were prepared: their digest is {digest[:12]}, the one "
             f"recorded {ascii(recorded)[1:13]}. {again}"
         )
-    known = specs[name].digest if name is not None and name in specs else None
-    if known and known != digest:
+    if known is not None and known != digest:
         raise DataError(
-            f"{path}: its content is not that of {name}: digest {digest[:12]}, expected {known[:12]}. {again}"
+            f"{path}: its content is not that of the published data set: digest {digest[:12]}, expected {known[:12]}. "
+            f"{again}"
         )
     return dataset

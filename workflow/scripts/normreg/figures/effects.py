@@ -11,13 +11,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from normreg.analysis import effects, tables
+from normreg.analysis import effects, study_tables
 from normreg.analysis.quantities import CROSS_ENTROPY, PERCENT, POINTS, QUANTITIES, Quantity
 from normreg.analysis.verdicts import EffectVerdict, Level
 from normreg.config import identity
 from normreg.config.factors import FACTORS
-from normreg.errors import DataError
+from normreg.errors import AGAIN, DataError
 from normreg.figures import style
+from normreg.utils import tables
 
 _LEAST_REACH = {PERCENT: 0.1, CROSS_ENTROPY: 0.001}  # an axis shows at least this much on both sides of 0, by unit
 _ROWS = ["level", "factor", "strength", "without", "with"]  # these columns identify a row; they are equal in all panels
@@ -36,8 +37,8 @@ def read(path: str | Path, study: str) -> pd.DataFrame:
         DataError: the file is unreadable or changed, it belongs to another study, a column or number is missing or
             wrong, the quantities have different rows, or there is no row to draw.
     """
-    again = identity.AGAIN
-    whole = tables.read_frame(path, tables.EFFECTS)
+    again = AGAIN
+    whole = tables.read_frame(path, study_tables.EFFECTS)
     for found in whole["run"].unique():
         identity.check(path, found, study)
     table = whole[effects.COLUMNS].astype(dict.fromkeys(_NUMBERS, float))

@@ -86,19 +86,19 @@ def read_courses(paths: Sequence[str | Path], runs: Sequence[RunFacts], metric: 
     return courses
 
 
-def read_predictions(path: str | Path, data: str | Path, name: str | None, run: str) -> PredictedImages:
+def read_predictions(path: str | Path, data: str | Path, known: str | None, run: str) -> PredictedImages:
     """Reads the `predictions.npz` at `path` and the images in `data` it was made from.
 
     Args:
         path: the predictions.
         data: the prepared data set.
-        name: which it is, see `dataset.load`.
+        known: its digest, see `dataset.load`.
         run: the identity of the run the predictions are read for.
 
     Raises:
         DataError: a file cannot be read, or the predictions are of another run or not of this data.
     """
-    dataset = datasets.load(data, name)
+    dataset = datasets.load(data, known)
     found = predictions.load(path, dataset.test_labels, run)
     names = tuple(str(name) for name in dataset.class_names)
     return PredictedImages(found.logits, found.labels, found.indices, dataset.test_images, names, engine=found.engine)

@@ -12,14 +12,15 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from normreg.analysis import tables
+from normreg.analysis import study_tables
 from normreg.analysis.published import SAME_CONFIGURATION_DIFFERED
 from normreg.analysis.quantities import CROSS_ENTROPY, PERCENT, QUANTITIES, Quantity
 from normreg.analysis.verdicts import Origin, PublishedVerdict
 from normreg.config import identity
 from normreg.config.factors import PENALTIES
-from normreg.errors import DataError
+from normreg.errors import AGAIN, DataError
 from normreg.figures import style
+from normreg.utils import tables
 
 PANELS = ("final_accuracy", "last5_accuracy", "last5_loss")  # keys of `QUANTITIES`
 SIGNS = {"*": "from the README, without a notebook's output", "†": "published value outside the spread of seeds"}
@@ -66,14 +67,14 @@ def read(path: str | Path, study: str) -> list[Pair]:
         DataError: the file is unreadable or changed, it belongs to another study, a penalty, an origin or a verdict is
             unknown, or there is no row to draw.
     """
-    columns = tables.read(path, tables.PUBLISHED)
+    columns = tables.read(path, study_tables.PUBLISHED)
     for found in dict.fromkeys(columns["run"]):
         identity.check(path, found, study)
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     try:
         pairs = [_pair(row) for row in rows if row["quantity"] in PANELS]
     except ValueError as error:
-        raise DataError(f"{path}: cannot be read as published values: {error}. {identity.AGAIN}") from error
+        raise DataError(f"{path}: cannot be read as published values: {error}. {AGAIN}") from error
     if not pairs:
         raise DataError(f"{path}: no row with a quantity among {', '.join(PANELS)}.")
     return pairs

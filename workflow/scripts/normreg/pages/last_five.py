@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from normreg.analysis import metrics, tables
+from normreg.analysis import metrics, study_tables
 from normreg.analysis.quantities import QUANTITIES
 from normreg.analysis.summary import LAST
 from normreg.config.identity import RunFacts
 from normreg.pages import html
+from normreg.utils import tables
 
 COLUMNS = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
 
@@ -27,7 +28,7 @@ def collect(runs: Sequence[RunFacts], files: Sequence[str | Path]) -> pd.DataFra
 
 def write(table: pd.DataFrame, title: str, page: str | Path, csv: str | Path) -> None:
     """Writes the table of `collect` as CSV and as a page."""
-    tables.write_frame(csv, tables.LAST_FIVE, table)
+    tables.write_frame(csv, study_tables.LAST_FIVE, table)
     shown = table[["condition", "seed", "epoch"]].copy()
     for quantity in (QUANTITIES[name] for name in COLUMNS):
         shown[quantity.label] = [quantity.write(value) for value in table[quantity.key]]

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from normreg.analysis import tables
+from normreg.analysis import study_tables
 from normreg.models.build import build, layer_table
 from normreg.pages import html
+from normreg.utils import tables
 
 
 def write(networks: Sequence[str], page: str | Path, csv: str | Path) -> None:
@@ -23,7 +24,7 @@ def write(networks: Sequence[str], page: str | Path, csv: str | Path) -> None:
     text = "Ghost batch normalisation has the same layers, shapes and parameters as batch normalisation (BatchNorm2d)."
     html.write_page(page, "Layers", [text], headings)
     table = pd.concat([frame.assign(network=name) for name, frame in frames.items()])
-    tables.write_frame(csv, tables.LAYERS, table)
+    tables.write_frame(csv, study_tables.LAYERS, table)
 
 
 def _frame(network: str) -> pd.DataFrame:

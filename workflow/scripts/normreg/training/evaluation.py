@@ -6,8 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from normreg.analysis import tables
+from normreg.analysis import run_tables
 from normreg.data.augmentation import normalise
+from normreg.utils import tables
 
 BATCH = 250  # measured: larger batches do not fit in the processor's cache
 THRESHOLDS = (1e-4, 1e-3, 1e-2)
@@ -31,7 +32,7 @@ def logits(model: nn.Module, images: np.ndarray) -> np.ndarray:
 
 def write_weights(model: nn.Module, path: str | Path, run: str) -> None:
     """Writes `weight_rows` of a model. `run` is the identity of its run."""
-    tables.write(path, tables.WEIGHTS, ({**row, "run": run} for row in weight_rows(model)))
+    tables.write(path, run_tables.WEIGHTS, ({**row, "run": run} for row in weight_rows(model)))
 
 
 def weight_rows(model: nn.Module) -> list[dict[str, str | int | float]]:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from normreg.analysis import tables
+from normreg.analysis import run_tables
+from normreg.utils import tables
 
 
 @dataclass(frozen=True)
@@ -31,4 +32,4 @@ def write(epochs: Sequence[Epoch], path: str | Path, run: str) -> None:
 
     The file is written completely or not at all.
     """
-    tables.write(path, tables.METRICS, ({**asdict(epoch), "run": run} for epoch in epochs))
+    tables.write(path, run_tables.METRICS, ({**asdict(epoch), "run": run} for epoch in epochs))

@@ -1,9 +1,9 @@
-"""Declares the columns of every CSV of the workflow, and writes and reads these files.
+"""Writes and reads the CSV files of the workflow.
 
-Each column is declared to hold texts, whole numbers or numbers. The type is never guessed from a cell, so that a
-condition may be called `null` or `001`. Only cells of columns in `may_be_empty` may be empty. Tables that jobs read
-have a last column `digest`, the same in every row. It is a digest of all other cells. Without it nobody would see a
-changed digit, because it is still a number.
+Each column of a `Table` is declared to hold texts, whole numbers or numbers. The type is never guessed from a cell, so
+that a condition may be called `null` or `001`. Only cells of columns in `may_be_empty` may be empty. Tables that jobs
+read have a last column `digest`, the same in every row. It is a digest of all other cells. Without it nobody would see
+a changed digit, because it is still a number.
 """
 
 import csv
@@ -14,9 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from normreg.analysis.quantities import EPOCH_QUANTITIES
-from normreg.config.identity import AGAIN
-from normreg.errors import DataError
+from normreg.errors import AGAIN, DataError
 from normreg.utils.atomic import replacing
 from normreg.utils.digests import sha256
 
@@ -50,69 +48,9 @@ class Table:
         return [*self.columns, *([_DIGEST] if self.sealed else [])]
 
 
-def _of(kind: type, *names: str) -> dict[str, type]:
+def columns_of(kind: type, *names: str) -> dict[str, type]:
+    """Columns of one type."""
     return dict.fromkeys(names, kind)
-
-
-_WHO = _of(str, "condition", "penalty", "norm")
-_SHARES = ("share_below_0.0001", "share_below_0.001", "share_below_0.01")
-_RUN_ACCURACIES = ("final_accuracy", "best_accuracy")
-_RUN_LOSSES = ("final_loss", "best_loss", "last5_loss", "train_accuracy", "generalization_gap")
-_MEASURED = ("published", "measured", "measured_low", "measured_high")
-
-METRICS = Table("metrics", _of(int, "epoch") | _of(float, *EPOCH_QUANTITIES) | _of(str, "run"), digits=8)
-WEIGHTS = Table(
-    "sizes of weights",
-    _of(str, "parameter") | _of(int, "elements") | _of(float, "l1", "l2_squared", *_SHARES) | _of(str, "run"),
-    digits=None,
-)
-SUMMARY = Table(
-    "a summary",
-    _WHO
-    | _of(int, "seed", "parameters", "epochs")
-    | _of(float, *_RUN_ACCURACIES)
-    | _of(int, "best_epoch")
-    | _of(float, "last5_accuracy")
-    | _of(int, "mistakes")
-    | _of(float, *_RUN_LOSSES)
-    | _of(int, "first_epoch_at_99.4")
-    | _of(str, "engine")
-    | _of(float, "seconds", "images_per_second")
-    | _of(str, "run"),
-    may_be_empty=frozenset({"first_epoch_at_99.4"}),
-)
-EFFECTS = Table(
-    "effects",
-    _of(str, "level", "factor")
-    | _of(float, "strength")
-    | _of(int, "pairs")
-    | _of(str, "without", "with", "quantity")
-    | _of(int, "seeds")
-    | _of(float, "difference", "low", "high", "p", "p_adjusted")
-    | _of(str, "verdict", "run"),
-    may_be_empty=frozenset({"without", "with", "difference", "low", "high", "p", "p_adjusted", "verdict"}),
-)
-PUBLISHED = Table(
-    "published values",
-    _WHO
-    | _of(str, "quantity")
-    | _of(float, *_MEASURED)
-    | _of(int, "seeds")
-    | _of(float, "difference")
-    | _of(str, "verdict", "from", "note", "run"),
-    may_be_empty=frozenset({"published", "difference", "verdict", "from", "note"}),
-)
-_LAST_FIVE_QUANTITIES = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
-LAST_FIVE = Table(
-    "last five epochs",
-    _of(str, "condition") | _of(int, "seed", "epoch") | _of(float, *_LAST_FIVE_QUANTITIES),
-    sealed=False,
-)
-LAYERS = Table(
-    "layers",
-    _of(str, "layer", "type", "output shape") | _of(int, "parameters") | _of(str, "network"),
-    sealed=False,
-)
 
 
 def write(path: str | Path, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -1,0 +1,17 @@
+"""The columns of the CSV files of one run. Training writes them, so labels and other tables do not belong here."""
+
+from normreg.utils.tables import Table, columns_of
+
+_SHARES = ("share_below_0.0001", "share_below_0.001", "share_below_0.01")
+_EPOCH = ("learning_rate", "train_objective", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
+METRICS = Table(
+    "metrics", columns_of(int, "epoch") | columns_of(float, *_EPOCH, "seconds") | columns_of(str, "run"), digits=8
+)
+WEIGHTS = Table(
+    "sizes of weights",
+    columns_of(str, "parameter")
+    | columns_of(int, "elements")
+    | columns_of(float, "l1", "l2_squared", *_SHARES)
+    | columns_of(str, "run"),
+    digits=None,
+)

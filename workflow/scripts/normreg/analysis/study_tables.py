@@ -1,0 +1,56 @@
+"""The columns of the CSV files of a study."""
+
+from normreg.utils.tables import Table, columns_of
+
+_WHO = columns_of(str, "condition", "penalty", "norm")
+_RUN_ACCURACIES = ("final_accuracy", "best_accuracy")
+_RUN_LOSSES = ("final_loss", "best_loss", "last5_loss", "train_accuracy", "generalization_gap")
+_MEASURED = ("published", "measured", "measured_low", "measured_high")
+
+SUMMARY = Table(
+    "a summary",
+    _WHO
+    | columns_of(int, "seed", "parameters", "epochs")
+    | columns_of(float, *_RUN_ACCURACIES)
+    | columns_of(int, "best_epoch")
+    | columns_of(float, "last5_accuracy")
+    | columns_of(int, "mistakes")
+    | columns_of(float, *_RUN_LOSSES)
+    | columns_of(int, "first_epoch_at_99.4")
+    | columns_of(str, "engine")
+    | columns_of(float, "seconds", "images_per_second")
+    | columns_of(str, "run"),
+    may_be_empty=frozenset({"first_epoch_at_99.4"}),
+)
+EFFECTS = Table(
+    "effects",
+    columns_of(str, "level", "factor")
+    | columns_of(float, "strength")
+    | columns_of(int, "pairs")
+    | columns_of(str, "without", "with", "quantity")
+    | columns_of(int, "seeds")
+    | columns_of(float, "difference", "low", "high", "p", "p_adjusted")
+    | columns_of(str, "verdict", "run"),
+    may_be_empty=frozenset({"without", "with", "difference", "low", "high", "p", "p_adjusted", "verdict"}),
+)
+PUBLISHED = Table(
+    "published values",
+    _WHO
+    | columns_of(str, "quantity")
+    | columns_of(float, *_MEASURED)
+    | columns_of(int, "seeds")
+    | columns_of(float, "difference")
+    | columns_of(str, "verdict", "from", "note", "run"),
+    may_be_empty=frozenset({"published", "difference", "verdict", "from", "note"}),
+)
+_LAST_FIVE_QUANTITIES = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
+LAST_FIVE = Table(
+    "last five epochs",
+    columns_of(str, "condition") | columns_of(int, "seed", "epoch") | columns_of(float, *_LAST_FIVE_QUANTITIES),
+    sealed=False,
+)
+LAYERS = Table(
+    "layers",
+    columns_of(str, "layer", "type", "output shape") | columns_of(int, "parameters") | columns_of(str, "network"),
+    sealed=False,
+)
