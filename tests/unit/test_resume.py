@@ -33,7 +33,9 @@ def make_job(tmp_path, data):
     return make
 
 
-@pytest.mark.parametrize("run", list(kill_training.RUNS))
+@pytest.mark.parametrize(
+    "run", [run if "step" in run else pytest.param(run, marks=pytest.mark.slow) for run in kill_training.RUNS]
+)
 def test_killed_while_it_writes_it_ends_with_the_same_bits(make_job, run):
     """In the middle of every state, and before each file takes its place; elsewhere the disk does not change."""
     whole, killed = make_job(run, "whole"), make_job(run, "killed")

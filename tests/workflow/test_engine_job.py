@@ -46,6 +46,7 @@ def test_neither_another_engine_nor_lost_kernels_train_again(trained, tmp_path):
     assert not copy.stale(goal, config=("engine=numba",))
 
 
+@pytest.mark.slow  # tests/unit/test_engine_cache.py trains with damaged kernels in the default suite
 def test_a_training_job_compiles_damaged_kernels_again(trained, tmp_path):
     """It says so, once a file, and trains to the same numbers."""
     copy = trained.copy(tmp_path / "copy")
