@@ -136,6 +136,7 @@ def test_a_seed_counts_for_a_mean_only_if_all_its_pairs_have_it():
     assert effects.estimate([PAIR, OTHER], summary.iloc[:-1])["seeds"].tolist() == [3, 4, 3] * 2
 
 
+@pytest.mark.slow
 def test_without_effects_few_tables_show_one_and_large_ones_are_found():
     """Eight conditions with noise alone, in whole images: any false "shown" in a table in at most 5 % of them."""
     names = [f"{penalty}-{norm}" for norm in ("bn", "gbn") for penalty in ("none", "l1", "l2", "l1l2")]

@@ -12,8 +12,8 @@ from normreg.config import studies
 @pytest.mark.parametrize(
     ("cases", "count", "outcome"),
     [
-        (fuzzing.VALID, 2, "accepted"),
-        (fuzzing.mutated(), 4, "refused"),
+        (fuzzing.VALID, 1, "accepted"),
+        (fuzzing.mutated(), 3, "refused"),
         pytest.param(fuzzing.VALID, 12, "accepted", marks=pytest.mark.slow),
         pytest.param(fuzzing.mutated(), 24, "refused", marks=pytest.mark.slow),
     ],
