@@ -43,13 +43,13 @@ def test_success_and_warnings(root, tmp_path):
     assert "careful" in log
 
 
-def test_threads_are_pinned_whatever_the_environment_says(root, tmp_path, threads=2):
+def test_threads_are_pinned_whatever_the_environment_says(root, tmp_path):
     body = (
-        f"jobs.pin_threads({threads}); from normreg.utils import devices; devices.resolve('cpu', {threads}); "
+        "jobs.pin_threads(2); from normreg.utils import devices; devices.resolve('cpu', 2); "
         "import torch, os; jobs.log.info('%d %s', torch.get_num_threads(), os.environ['OMP_NUM_THREADS'])"
     )
     _, log = run(root, tmp_path, body, OMP_NUM_THREADS="7", MKL_NUM_THREADS="5")
-    assert log.splitlines()[-1] == f"{threads} {threads}"
+    assert log.splitlines()[-1] == "2 2"
 
 
 # --- the Snakemake above a job
