@@ -5,9 +5,7 @@ BIN := .venv/bin
 READY := .venv/.ready-$(shell cksum requirements.lock | cut -d' ' -f1)
 SMK := workflow/rules/*.smk Snakefile
 
-# One worker more than cores, because tests wait for Snakemake; at most five, because each imports PyTorch.
-WORKERS := $(shell $(PYTHON) -c 'import os; print(min(5, 1 + (os.cpu_count() or 1)))')
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal
 
 .PHONY: help digits test test-all lint lock clean clean-all
 
