@@ -8,8 +8,8 @@ from torch.nn import functional as F
 
 from normreg.config.condition import Condition
 from normreg.data import augmentation
-from normreg.data.batches import to_device
 from normreg.data.dataset import Dataset
+from normreg.data.tensors import to_device
 from normreg.engines.contract import DataFacts, refuse_unknown
 from normreg.models.batches import batch_bounds
 from normreg.training import draws, penalties

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 
 from normreg.config.condition import Condition
-from normreg.data.batches import to_device
 from normreg.data.dataset import Dataset
+from normreg.data.tensors import to_device
 from normreg.engines.contract import DataFacts
 from normreg.engines.cudagraph.buffers import EpochBuffers
 from normreg.engines.cudagraph.capture import Recorder, cuda_graph
