@@ -55,13 +55,25 @@ class ConfoundedPair:
         return Confounding.MORE_DIFFERS if self.also else Confounding.SAME
 
 
-def find_contrasts(conditions: Mapping[str, Condition], train_images: int) -> list[Contrast]:
-    """All contrasts of resolved conditions, factor by factor. If settings are equal, only the first one counts."""
-    settings: dict[str, dict[str, Any]] = {}
+def find_distinct(conditions: Mapping[str, Condition], train_images: int) -> dict[str, str]:
+    """For each condition the first condition with equal settings, perhaps itself.
+
+    Conditions with equal settings have the same runs, bit for bit. They must not count as two.
+    """
+    firsts: list[tuple[str, dict[str, Any]]] = []
+    found = {}
     for name, condition in conditions.items():
         flat = _settings(condition, train_images)
-        if flat not in settings.values():
-            settings[name] = flat
+        found[name] = next((first for first, settings in firsts if settings == flat), name)
+        if found[name] == name:
+            firsts.append((name, flat))
+    return found
+
+
+def find_contrasts(conditions: Mapping[str, Condition], train_images: int) -> list[Contrast]:
+    """All contrasts of resolved conditions, factor by factor. If settings are equal, only the first one counts."""
+    distinct = find_distinct(conditions, train_images).values()
+    settings = {name: _settings(conditions[name], train_images) for name in dict.fromkeys(distinct)}
     found = []
     for key, absent in _ABSENT.items():
         for without, with_factor in permutations(settings, 2):

@@ -4,17 +4,31 @@ from enum import StrEnum
 
 
 class Level(StrEnum):
-    """The kind of a row of `effects.csv`: the effect of a factor, or one of the pairs that this effect averages."""
+    """The kind of a row of `effects.csv`.
+
+    The effect of a factor, one of the pairs that this effect averages, or an interaction: how much the effect of a
+    factor depends on the norm.
+    """
 
     EFFECT = "effect"
     PAIR = "pair"
+    INTERACTION = "interaction"
 
 
 class EffectVerdict(StrEnum):
-    """Whether the seeds show that an effect is more than chance."""
+    """What the seeds say about a difference. The rules and their order are in `normreg.analysis.judgement`."""
 
-    SHOWN = "shown"
-    NOT_SHOWN = "not shown"
+    TOO_FEW = "too few seeds"
+    SAME = "same experiment"
+    NO_SPREAD = "no spread"
+    BETTER = "better"
+    WORSE = "worse"
+    DIFFERENT = "different"
+    SLIGHTLY_BETTER = "better by less than the margin"
+    SLIGHTLY_WORSE = "worse by less than the margin"
+    SLIGHTLY_DIFFERENT = "different by less than the margin"
+    EQUIVALENT = "equivalent"
+    UNDECIDED = "undecided"
 
 
 class PublishedVerdict(StrEnum):
@@ -22,6 +36,25 @@ class PublishedVerdict(StrEnum):
 
     WITHIN = "within the spread of seeds"
     OUTSIDE = "outside the spread of seeds"
+
+
+class ClaimKind(StrEnum):
+    """What a claim of a published study is about, which says how it is judged."""
+
+    SETTING = "setting"
+    EFFECT = "effect"
+    CURVE = "curve"
+    UNTESTABLE = "untestable"
+
+
+class ClaimVerdict(StrEnum):
+    """What the measured runs, or the settings, say about a claim."""
+
+    SUPPORTED = "supported"
+    CONTRADICTED = "contradicted"
+    NOT_DISTINGUISHABLE = "not distinguishable"
+    NOT_TESTABLE = "not testable"
+    TOO_FEW = "too few seeds"
 
 
 class Origin(StrEnum):

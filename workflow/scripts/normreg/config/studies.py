@@ -13,6 +13,7 @@ from normreg.errors import ConfigError
 from normreg.models.networks import NETWORKS
 
 STUDIES = Path("config/studies")  # relative to the working directory, like config/config.yaml
+MARGIN: Mapping[str, float] = {"accuracy": 0.05, "loss": 0.001}  # if the study does not say; points, nats
 _SEED = re.compile("[0-9]{1,6}")
 # Keys of the configuration that change what a study trains. Each adds a text to the run's name, in this order.
 _SUFFIXES = {"network": "-{}", "epochs": "-e{}"}
@@ -25,7 +26,9 @@ class Run:
 
     `name` is the folder under results/{dataset}/. It tells study, network and epochs, see `load_run`. `published` is
     the study's block of published results, `readme` the differences between its README and its code. A study without
-    such a block has None and []. So has a renamed run, because it trains something else than the study.
+    such a block has None and []. So has a renamed run, because it trains something else than the study. `margin` is the
+    largest difference that counts as none: of an `accuracy` in points, of a `loss` in nats. `planned_seeds` is the
+    number of seeds that was decided before looking, or None.
     """
 
     name: str
@@ -33,6 +36,8 @@ class Run:
     galleries: tuple[str, ...]
     published: dict[str, Any] | None
     readme: list[dict[str, Any]]
+    margin: Mapping[str, float]
+    planned_seeds: int | None
 
 
 def check_config(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -73,6 +78,8 @@ def load_run(config: Mapping[str, Any]) -> Run:
         galleries=tuple(content["galleries"]),
         published=None if changed else content.get("published"),
         readme=[] if changed else content.get("readme", []),
+        margin={**MARGIN, **content.get("margin", {})},
+        planned_seeds=content.get("planned_seeds"),
     )
 
 

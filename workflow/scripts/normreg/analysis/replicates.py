@@ -1,0 +1,33 @@
+"""The values of all runs of a study as a table of seeds and conditions, for statistics over seeds."""
+
+import numpy as np
+import pandas as pd
+
+from normreg.errors import DataError
+
+
+def values(summary: pd.DataFrame, quantity: str) -> pd.DataFrame:
+    """One row a seed and one column a condition, both in the order of `summary`. A run that is absent is NaN.
+
+    Args:
+        summary: see `summary.summarise`.
+        quantity: one of its columns of numbers.
+
+    Raises:
+        DataError: a run is there twice, or a value is infinite.
+    """
+    twice = summary.duplicated(["seed", "condition"])
+    if twice.any():
+        row = summary[twice].iloc[0]
+        raise DataError(f"summary: condition {row['condition']} with seed {row['seed']} is there twice, expected once.")
+    table = summary.pivot(index="seed", columns="condition", values=quantity).astype(float)
+    table = table.reindex(index=summary["seed"].unique(), columns=summary["condition"].unique())
+    if np.isinf(table.to_numpy()).any():
+        raise DataError(f"summary: column {quantity} holds an infinite value, expected numbers.")
+    return table
+
+
+def same_engine(summary: pd.DataFrame, one: str, other: str) -> pd.Series:
+    """For each seed, whether one engine trained both conditions. Engines round differently, so others are no pair."""
+    engines = summary.pivot(index="seed", columns="condition", values="engine").reindex(index=summary["seed"].unique())
+    return engines[one] == engines[other]
