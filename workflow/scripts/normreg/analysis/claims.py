@@ -18,7 +18,7 @@ from normreg.analysis.quantities import QUANTITIES
 from normreg.analysis.verdicts import ClaimKind, ClaimVerdict
 from normreg.config.claims import DATASET, Claim, Comparison, executed
 from normreg.config.condition import Condition
-from normreg.config.datasets import DatasetSpec
+from normreg.config.datasets import DATASETS, DatasetSpec
 
 _EQUAL = 1e-5  # relative to a value: more than the rounding of files
 COURSES = ("train_objective", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
@@ -123,7 +123,7 @@ def _barrier(test: Mapping[str, Any], runs: Measured) -> str | None:
     if test.get("reading") != "recipes" and (confounded := find_confounded(pair, images)):
         return f"{' and '.join(names)} differ also in {confounded[0].also}."
     if runs.dataset.key != DATASET:
-        return f"This run is on {runs.dataset.name}, the claim is about MNIST."
+        return f"This run is on {runs.dataset.name}, the claim is about {DATASETS[DATASET].name}."
     epochs = min(condition["epochs"] for condition in pair.values())
     if test.get("from_epoch", 0) > epochs:
         return f"The run has {epochs} epochs, the claim is about epoch {test['from_epoch']} and later."

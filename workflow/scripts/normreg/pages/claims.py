@@ -13,16 +13,18 @@ from normreg.pages import html
 # Texts wrap, and claims are one below another, so that the page can be read on a narrow screen. The tables of single
 # claims have no line of headings.
 _STYLE = """
-td { white-space: normal; text-align: left; vertical-align: top; overflow-wrap: anywhere; }
-td:first-child { min-width: 6.5em; }
+td { white-space: normal; text-align: left; vertical-align: top; overflow-wrap: break-word; }
+th { text-align: left; }
 h2 ~ table { width: 100%; max-width: 60em; }
 h2 ~ table thead { display: none; }
-h2 ~ table td:first-child { width: 9em; font-weight: 600; overflow-wrap: normal; }
+h2 ~ table td:first-child { width: 9em; font-weight: 600; }
+h2 ~ table td:last-child { overflow-wrap: anywhere; }
+@media (max-width: 40em) { td, th { padding: 0.3em; } h2 ~ table td:first-child { width: 5.5em; } }
 """
 _READINGS = {
     "executed": "as executed",
     "readme": "as the README says",
-    "recipes": "the recipes as they are, with all that differs",
+    "recipes": "as recipes, with all that differs",
 }
 _COMPARED = {"higher": "higher than", "lower": "lower than", "none": "the same as", "near": "near"}
 
@@ -34,16 +36,24 @@ def write(path: str | Path, title: str, source: str | None, table: pd.DataFrame)
         [{"claim": name, "said": rows["text"].iloc[0], "verdict": _verdicts(rows)} for name, rows in claims.items()]
     )
     parts = {"": overview}
-    parts |= {f"{name}: {_verdicts(rows)}": _claim(rows) for name, rows in claims.items()}
+    parts |= {f"{name} ({rows['kind'].iloc[0]})": _claim(rows) for name, rows in claims.items()}
     text = [f"Published in: {source}."] if source else []
     html.write_page(path, title, [*text, *_reading(table)], parts, style=_STYLE)
 
 
 def _verdicts(rows: pd.DataFrame) -> str:
-    """The verdicts of a claim's tests, each once with how often: "contradicted", or "2 supported, 1 not testable"."""
-    counted = Counter(rows["verdict"])
+    """The verdicts of a claim: "supported", or by reading: "as executed: not testable; as the README says: ..."."""
+    readings = {str(name): tests["verdict"] for name, tests in rows.groupby("reading", sort=False, dropna=False)}
+    if len(readings) == 1:
+        return _count(rows["verdict"])
+    return "; ".join(f"{_READINGS[name]}: {_count(verdicts)}" for name, verdicts in readings.items())
+
+
+def _count(verdicts: pd.Series) -> str:
+    """Each verdict once, with how often if there are several."""
+    counted = Counter(verdicts)
     if len(counted) == 1:
-        return str(rows["verdict"].iloc[0])
+        return str(verdicts.iloc[0])
     return ", ".join(f"{count} {verdict}" for verdict, count in counted.items())
 
 
@@ -80,10 +90,9 @@ def _test(row: pd.Series) -> str:
     """Says what a test compares."""
     quantity = QUANTITIES[row["quantity"]].label
     against = row["without"] if pd.isna(row["value"]) else f"{row['value']:g}"
-    text = f"{row['with']} {_COMPARED[row['direction']]} {against}: {quantity}"
     if pd.notna(row["statistic"]):
-        text += f", {row['statistic']}"
-    return f"{text} ({_READINGS[row['reading']]})"
+        quantity += f", {row['statistic']}"
+    return f"{quantity}: {row['with']} {_COMPARED[row['direction']]} {against} ({_READINGS[row['reading']]})"
 
 
 def _measured(row: pd.Series) -> str:
@@ -94,8 +103,9 @@ def _measured(row: pd.Series) -> str:
         kind = "one more run" if row["direction"] == "near" else "interval"
         parts.append(f"{kind} {_number(row, 'low', alone)} to {_number(row, 'high', alone)}")
     parts.append(f"{row['seeds']} seed{'s' if row['seeds'] != 1 else ''}")
-    parts.append(f"margin {row['margin']:g}")
-    for key, name in (("p_adjusted", "adjusted p"), ("p_equivalence", "p of a difference as large as the margin")):
+    if row["direction"] == "near" or pd.notna(row["p_equivalence"]):
+        parts.append(f"margin {row['margin']:g}")
+    for key, name in (("p_adjusted", "adjusted p"), ("p_equivalence", "p of equivalence")):
         if pd.notna(row[key]):
             parts.append(f"{name} {'below 0.001' if row[key] < 0.001 else format(row[key], '.3f')}")
     return "; ".join(parts)
