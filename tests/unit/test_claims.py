@@ -413,10 +413,14 @@ def test_another_data_set_is_not_what_the_claim_is_about(measured):
         ("lowest", 3, 2.0),
         ("drop", 1, 2.0),  # from 5 to 3
         ("drop", 5, 1.0),  # from 4 to 3
+        ("drop", 6, 0.0),
         ("rises", 1, 4.0),  # 1 to 3 and 2 to 4
+        ("rises", 2, 4.0),
         ("rises", 3, 2.0),
         ("largest_rise", 1, 2.0),
-        ("largest_rise", 6, 0.0),
+        ("largest_rise", 4, 2.0),
+        ("largest_rise", 5, 0.0),
+        ("largest_rise", 6, 0.0),  # the last epoch: there is no move after it
         ("fall", 1, 2.0),
         ("fall", 5, 1.0),
     ],

@@ -87,7 +87,7 @@ def test_a_study_without_claims_has_no_page(claimed):
     done = claimed.snakemake("-n", "results/digits/controlled/claims.csv", check=False)
     assert done.returncode != 0
     assert "config/claims.yaml has no claim about the study controlled" in done.stdout
-    assert "Traceback" not in done.stdout
+    assert "Traceback (most recent call last)" not in done.stdout
 
 
 @pytest.mark.slow
