@@ -93,7 +93,18 @@ def simulate(law: Callable, seeds: int, studies: int, random: np.random.Generato
     """Shares over `studies` studies of one cell."""
     detectable = Spread(SD * 0.5**0.5, 7, Method.BLOCKED).detectable(seeds, family=3)
     counts: dict[str, float] = dict.fromkeys(
-        ("cover", "cover blocked", "cover paired", "paired decides", "false", "false crossed", "equivalent", "found"), 0
+        (
+            "cover",
+            "cover L1",
+            "cover blocked",
+            "cover paired",
+            "paired decides",
+            "false",
+            "false crossed",
+            "equivalent",
+            "found",
+        ),
+        0,
     )
     for _ in range(studies):
         noise = 99.5 + random.normal(0, SEED_SD, (seeds, 1)) + SD * law(random, (seeds, 8))
@@ -103,6 +114,7 @@ def simulate(law: Callable, seeds: int, studies: int, random: np.random.Generato
             counts["cover blocked"] += covers(one.blocked or one.deciding) / 3
             counts["cover paired"] += covers(one.paired) / 3
             counts["paired decides"] += (one.method is Method.PAIRED) / 3
+        counts["cover L1"] += covers(found[0].deciding)
         counts["false"] += any_found(found)
         counts["false crossed"] += any_found(judgement.estimate(runs_of(noise), CROSSED))
         (at_margin,) = judgement.estimate(runs_of(noise + MARGIN * DESIGN[:, 0]), EFFECTS[:1])

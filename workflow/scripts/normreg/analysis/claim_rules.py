@@ -28,9 +28,8 @@ a mean, so `near` allows twice the margin: 0.1 points, as two published runs of 
 from collections.abc import Mapping
 from typing import Any
 
+from normreg.analysis.inference import LEAST_SEEDS, LEVEL
 from normreg.analysis.verdicts import ClaimVerdict
-
-LEAST_SEEDS, LEVEL = 3, 0.05
 
 
 def decide(row: Mapping[str, Any]) -> tuple[ClaimVerdict, str]:

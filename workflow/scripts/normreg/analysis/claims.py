@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from normreg.analysis import replicates
-from normreg.analysis.claim_rules import LEAST_SEEDS, LEVEL, decide
+from normreg.analysis import inference, replicates
+from normreg.analysis.claim_rules import decide
 from normreg.analysis.contrasts import find_confounded, find_distinct
-from normreg.analysis.effects import holm
 from normreg.analysis.epoch_statistics import STATISTICS
+from normreg.analysis.inference import LEAST_SEEDS, LEVEL
+from normreg.analysis.judgement import holm
 from normreg.analysis.quantities import QUANTITIES
 from normreg.analysis.verdicts import ClaimKind, ClaimVerdict
 from normreg.config.claims import DATASET, Claim, Comparison, executed
@@ -71,7 +72,7 @@ def judge(claims: Sequence[Claim], runs: Measured) -> pd.DataFrame:
         else:
             rows += [head | _measure(test, runs) for test in claim["tests"]]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
-    table["p_adjusted"] = holm(table["p"].astype(float))
+    table["p_adjusted"] = holm(table["p"].astype(float).tolist())
     decided = [decide(row) if row["verdict"] is None else (row["verdict"], row["why"]) for row in _rows(table)]
     table["verdict"], table["why"] = zip(*decided, strict=True)
     return table.astype({"seeds": "Int64"})
@@ -140,37 +141,31 @@ def _values(test: Mapping[str, Any], runs: Measured) -> pd.DataFrame:
                 statistic(runs.courses[name, seed][test["quantity"]], test["from_epoch"]) for seed in values.index
             ]
     if "value" not in test:
-        values = values.where(replicates.same_engine(runs.summary, test["with"], test["without"]))
+        engines = replicates.engines(runs.summary)
+        values = values.where(engines[test["with"]] == engines[test["without"]])
     return values
 
 
 def _estimate(test: Mapping[str, Any], values: pd.DataFrame, margin: float) -> _Estimate:
     with_, value = values[test["with"]], test.get("value")
     if value is None:
-        pair = pd.concat([with_, values[test["without"]]], axis=1).dropna().to_numpy()
-        return _paired(pair[:, 0] - pair[:, 1], margin, _EQUAL * np.abs(pair).max(initial=0))
-    known = with_.dropna().to_numpy()
-    noise = _EQUAL * np.abs(known).max(initial=0)
+        return _paired(with_, values[test["without"]], margin)
     if test["direction"] == "near":
-        return _one_more(known, value, noise)
-    estimate = _paired(known - value, margin if test["direction"] == "none" else None, noise)
+        known = with_.dropna().to_numpy()
+        return _one_more(known, value, _EQUAL * np.abs(known).max(initial=0))
+    estimate = _paired(with_, with_ * 0 + value, margin if test["direction"] == "none" else None)
     moved = {key: getattr(estimate, key) for key in ("measured", "low", "high")}
     shifted = {key: None if number is None else number + value for key, number in moved.items()}
     return _Estimate(**(vars(estimate) | shifted))
 
 
-def _paired(differences: np.ndarray, margin: float | None, noise: float) -> _Estimate:
-    """Student's interval and p for the mean of the differences, and the p of two one-sided tests at the margin."""
-    mean = float(differences.mean()) if len(differences) else None
-    if len(differences) < LEAST_SEEDS or np.ptp(differences) <= noise:
-        return _Estimate(len(differences), mean)
-    test = stats.ttest_1samp(differences, 0.0)
-    low, high = test.confidence_interval(1 - LEVEL)
-    equivalence = None
-    if margin is not None:
-        above = stats.ttest_1samp(differences, -margin, alternative="greater").pvalue
-        equivalence = float(max(above, stats.ttest_1samp(differences, margin, alternative="less").pvalue))
-    return _Estimate(len(differences), mean, float(low), float(high), float(test.pvalue), equivalence)
+def _paired(one: pd.Series, other: pd.Series, margin: float | None) -> _Estimate:
+    """The mean difference of two columns of values over seeds, with its tests."""
+    found = inference.paired(np.column_stack([one, other]), np.array([1.0, -1.0]))
+    if not found.testable:
+        return _Estimate(found.seeds, found.difference if found.seeds else None)
+    equivalence = None if margin is None else found.p_equivalence(margin)
+    return _Estimate(found.seeds, found.difference, *found.interval(), found.p(), equivalence)
 
 
 def _one_more(measured: np.ndarray, value: float, noise: float) -> _Estimate:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from normreg.analysis.claim_rules import LEAST_SEEDS
+from normreg.analysis.inference import LEAST_SEEDS
 from normreg.analysis.quantities import QUANTITIES
 from normreg.pages import html
 
