@@ -160,6 +160,7 @@ def targets(run, *kinds):
     tables = [
         f"{table}.{ending}" for table in ("summary", "layers", "last_five", "effects") for ending in ("csv", "html")
     ]
+    tables += [f"{table}.{ending}" for table in ("noise", "mcnemar", "agreement") for ending in ("csv", "html")]
     if find_contrasts(run.conditions, DATASETS[config["dataset"]].train_images):
         graphs.append("effects")
     if run.published:
@@ -170,7 +171,8 @@ def targets(run, *kinds):
         "training": [f"{seed}/{file}" for seed in seeds for file in ("checkpoint.pt", "metrics.csv")],
         "evaluation": [f"{seed}/{file}" for seed in seeds for file in ("predictions.npz", "weights.csv")],
         "figures": [f"{name}/{kind}.png" for name in conditions for kind in ("gallery", "confusion")]
-        + [f"{graph}.{ending}" for graph in graphs for ending in ("png", "svg")],
+        + [f"{graph}.{ending}" for graph in graphs for ending in ("png", "svg")]
+        + ["agreement.png", "fixed_and_broken.png"],
         "tables": tables,
     }
     return [f"{folder}/{file}" for kind in kinds for file in files[kind]]

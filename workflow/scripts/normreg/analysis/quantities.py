@@ -124,3 +124,12 @@ _RUN = (  # summary.csv, besides train_accuracy and seconds
 )
 EPOCH_QUANTITIES: Mapping[str, Quantity] = {quantity.key: quantity for quantity in _EPOCH}
 QUANTITIES: Mapping[str, Quantity] = {quantity.key: quantity for quantity in (*_EPOCH, *_RUN)}
+
+
+def effect_quantities(shortest: int) -> tuple[str, str]:
+    """The keys of the accuracy and of the loss on which effects are judged.
+
+    They are means of the last five epochs if the shortest condition of the study has 25 epochs or more, else the values
+    at the last epoch: in a short training, the last five epochs are no plateau.
+    """
+    return ("last5_accuracy", "last5_loss") if shortest >= 25 else ("final_accuracy", "final_loss")
