@@ -17,6 +17,10 @@ MOST = 25  # hardest images
 EACH = 3  # images that a factor fixes, and as many that it breaks
 _COLUMNS = 5
 _HEAD, _EDGE, _GAP = 0.72, 0.2, 0.35  # inches; `_GAP` is between fixed and broken images
+_SUBTITLE = (
+    "the images that each factor fixes (wrong without it, right with it) or breaks (the reverse) most often; "
+    "a factor without effect fixes about as many as it breaks"
+)
 _TITLE = 0.5  # above the row of a factor
 
 
@@ -75,7 +79,7 @@ def draw_changes(changes: Sequence[Flips], table: pd.DataFrame, data: Dataset, t
     tall = _TITLE + TILE[1]
     width, height = 2 * EACH * TILE[0] + _GAP + 0.3, max(len(changes), 0.3) * tall + _HEAD
     figure = style.new_figure(width, height)
-    style.heading(figure, title, "the images that each factor fixes or breaks most often, counted over pairs and seeds")
+    style.heading(figure, title, _SUBTITLE)
     sides = ("fixed", _EDGE), ("broken", _EDGE + EACH * TILE[0] + _GAP)
     names, known = _names(data), table.set_index("image")
     for row, change in enumerate(changes):

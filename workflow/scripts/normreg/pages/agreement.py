@@ -92,7 +92,7 @@ def _changes(changes: Sequence[Flips], repeats: float | None) -> pd.DataFrame:
                 "comparisons": str(change.comparisons),
                 "fixed": f"{fixed:.1f}",
                 "broken": f"{broken:.1f}",
-                "fixed minus broken": f"{fixed - broken:+.1f}".replace("-", "−"),
+                "fixed minus broken": _signed(fixed - broken),
                 "fixed by all": str(change.always_fixed),
                 "broken by all": str(change.always_broken),
                 "each by chance": f"{change.by_chance:.1f}",
@@ -102,6 +102,11 @@ def _changes(changes: Sequence[Flips], repeats: float | None) -> pd.DataFrame:
         count = f"{repeats:.1f}"
         rows.append({"factor": "another seed, for comparison", "fixed": count, "broken": count})
     return pd.DataFrame(rows).fillna("")
+
+
+def _signed(value: float) -> str:
+    text = f"{value:+.1f}".replace("-", "−")
+    return "0.0" if text[1:] == "0.0" else text
 
 
 def _images(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:

@@ -30,7 +30,8 @@ def write(path: str | Path, title: str, table: pd.DataFrame) -> None:
     """Writes the table of `noise.describe`: what it says in sentences, then all numbers."""
     first = table.iloc[0]
     texts = [*_repeats(first), *_seeds(first), *_sampling(table), _counts(first)]
-    html.write_page(path, title, texts, {"": _format(table)})
+    shown = _format(table)
+    html.write_page(path, title, texts, {} if shown.empty else {"": shown})
 
 
 def _repeats(row: pd.Series) -> list[str]:
@@ -105,19 +106,20 @@ def _counts(row: pd.Series) -> str:
 
 
 def _format(table: pd.DataFrame) -> pd.DataFrame:
-    """A row for each measure and a column for each quantity."""
-    columns = {"": list(_ROWS.values())}
+    """A row for each measure and a column for each quantity. Those without any number are left out."""
+    columns = {}
     for _, row in table.iterrows():
         quantity = QUANTITIES[row["quantity"]]
         unit = f" ({POINTS})" if quantity.percent else ""
         columns[f"{quantity.name}{unit}"] = [_cell(row, key, quantity) for key in _ROWS]
-    return pd.DataFrame(columns)
+    shown = pd.DataFrame(columns, index=list(_ROWS.values())).dropna(axis=0, how="all").dropna(axis=1, how="all")
+    return shown.reset_index(names="")
 
 
-def _cell(row: pd.Series, key: str, quantity: Quantity) -> str:
+def _cell(row: pd.Series, key: str, quantity: Quantity) -> str | None:
     value = row[key]
     if pd.isna(value):
-        return "–"
+        return None
     if key == "test_set_share":
         return _share(value)
     write: Callable[[float], str] = "{:.2f}".format if key in _PARTS else _number(quantity)
@@ -128,7 +130,7 @@ def _cell(row: pd.Series, key: str, quantity: Quantity) -> str:
 
 
 def _share(value: float) -> str:
-    return f"{100 * value:.0f} %" if value >= 0.005 else "Less than 1 %"
+    return f"{100 * value:.0f} %" if value >= 0.005 else "< 1 %"
 
 
 def _number(quantity: Quantity) -> Callable[[float], str]:
