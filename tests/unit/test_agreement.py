@@ -76,7 +76,7 @@ def test_mcnemar_as_published():
     assert mcnemar.exact(150, 86) == mcnemar.exact(86, 150) == pytest.approx(3.716e-05, rel=1e-4)
 
 
-@pytest.mark.parametrize(("one", "other"), [(10, 2), (1, 9), (13, 14), (5, 5), (0, 6)])
+@pytest.mark.parametrize(("one", "other"), [(10, 2), (1, 9), (13, 14), (5, 5), (0, 6), (2, 0), (0, 1)])
 def test_mcnemar_is_twice_the_binomial_tail(one, other):
     n = one + other
     tail = sum(math.comb(n, k) for k in range(min(one, other) + 1)) / 2**n
