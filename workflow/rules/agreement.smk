@@ -1,13 +1,4 @@
 # How much runs differ by chance, and on which images. These rules read the saved predictions of all runs.
-def first_seed_runs(wildcards):
-    """As `run_list`, of the first seed alone."""
-    return [run for run in run_list(wildcards) if run["seed"] == FIRST_SEED]
-
-
-def study_conditions(wildcards):
-    return run_of(wildcards).conditions
-
-
 rule describe_noise:
     input:
         summary="results/{dataset}/{study}/summary.csv",

@@ -99,6 +99,15 @@ def run_list(wildcards):
     ]
 
 
+def first_seed_runs(wildcards):
+    """As `run_list`, of the first seed alone."""
+    return [run for run in run_list(wildcards) if run["seed"] == FIRST_SEED]
+
+
+def study_conditions(wildcards):
+    return run_of(wildcards).conditions
+
+
 def each_run(file):
     """An input function: the file `file` of every condition and seed, in the order of `run_list`."""
     return lambda wildcards: [
