@@ -205,7 +205,7 @@ def test_the_page_says_what_the_numbers_are(tmp_path, html_tables):
     assert "saved 71 % of the variance of a difference (95 % interval 34 to 95)" in found
     assert "Noise &lt;x&gt;" in found
     (rows,) = html_tables(found)
-    assert rows[0] == ["", "last-five accuracy (points)", "last-five loss", "final accuracy (points)"]
+    assert rows[0] == ["", "last-five accuracy (points)", "last-five loss (nats)", "final accuracy (points)"]
     cells = {row[0]: row[1:] for row in rows[1:]}
     assert cells["correlation of the seeds across conditions (95 % interval)"][0] == "0.71 (0.34 to 0.95)"
 

@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from normreg.analysis import effects
+from normreg.analysis import families
 from normreg.analysis.classes import Classes
 from normreg.analysis.contrasts import Contrast
 
@@ -45,7 +45,7 @@ def flips(contrasts: Sequence[Contrast], classes: Classes) -> list[Flips]:
     """
     groups: dict[str, list[tuple[int, int]]] = {}
     for contrast in contrasts:
-        pairs = groups.setdefault(effects.name_of(contrast.factor, contrast.strength), [])
+        pairs = groups.setdefault(families.name_of(contrast.factor, contrast.strength), [])
         for seed in dict.fromkeys(classes.seeds):
             pair = classes.pair(contrast.without, contrast.with_factor, seed)
             if pair and classes.engines[pair[0]] == classes.engines[pair[1]]:

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 from scipy import stats
 
-from normreg.analysis import effects
+from normreg.analysis import judgement
 from normreg.analysis.classes import Classes
 from normreg.analysis.contrasts import Contrast
 from normreg.errors import AGAIN, DataError
@@ -69,5 +69,5 @@ def compare(contrasts: Sequence[Contrast], classes: Classes, seed: int) -> pd.Da
         row |= {name: int(images.sum()) for name, images in counts.items()}
         rows.append(row | {"p": exact(row["only_with"], row["only_without"])})
     table = pd.DataFrame(rows, columns=COLUMNS)
-    table["p_adjusted"] = effects.holm(table["p"].astype(float))
+    table["p_adjusted"] = judgement.holm(table["p"].tolist())
     return table

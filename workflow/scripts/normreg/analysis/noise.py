@@ -11,11 +11,10 @@ from scipy import stats
 
 from normreg.analysis import replicates
 from normreg.analysis.classes import Classes
+from normreg.analysis.inference import LEAST_SEEDS, LEVEL
 from normreg.analysis.quantities import effect_quantities
 
-LEAST_SEEDS = 3  # two seeds say too little about their spread
 SAMPLING_QUANTITY = "final_accuracy"  # predictions.npz is of the saved model, which is that of the last epoch
-_LEVEL = 0.05
 _EQUAL = 1e-5  # relative to a value: differences up to this are rounding of summary.csv
 
 
@@ -70,10 +69,8 @@ def describe(summary: pd.DataFrame, classes: Classes, shortest: int) -> pd.DataF
     rows = []
     for quantity in dict.fromkeys([*effect_quantities(shortest), SAMPLING_QUANTITY]):
         values = replicates.values(own, quantity)[conditions]
-        complete = values.notna().all(axis=1)
-        for name in conditions:
-            complete &= replicates.same_engine(own, conditions[0], name)
-        kept = values[complete]
+        one_engine = replicates.engines(own)[conditions].nunique(axis=1) == 1
+        kept = values[values.notna().all(axis=1) & one_engine]
         engines = own.loc[own["seed"].isin(kept.index), "engine"]
         heads: dict[str, Any] = {"quantity": quantity, "conditions": len(conditions), "seeds": len(kept)}
         heads |= {"left_out": len(values) - len(kept), "engines": " and ".join(sorted(set(engines))) or None}
@@ -109,8 +106,8 @@ def spread(values: np.ndarray) -> Spread:
     freedom = (seeds - 1) * (conditions - 1)
     residual = float(((values - of_seed - values.mean(axis=0) + values.mean()) ** 2).sum()) / freedom
     between = conditions * float(of_seed.var(ddof=1))
-    low, high = (freedom * residual / stats.chi2.isf([_LEVEL / 2, 1 - _LEVEL / 2], freedom)) ** 0.5
-    reach = float(stats.t.isf(_LEVEL / 2, freedom)) * (2 * residual / seeds) ** 0.5
+    low, high = (freedom * residual / stats.chi2.isf([LEVEL / 2, 1 - LEVEL / 2], freedom)) ** 0.5
+    reach = float(stats.t.isf(LEVEL / 2, freedom)) * (2 * residual / seeds) ** 0.5
     correlations = _correlation(between, residual, seeds, conditions)
     doubled = (2 * residual) ** 0.5, (2 * within) ** 0.5
     return Spread(residual**0.5, float(low), float(high), within**0.5, *correlations, *doubled, reach)
@@ -122,7 +119,7 @@ def _correlation(between: float, residual: float, seeds: int, conditions: int) -
         return 1.0, 1.0, 1.0
     more, ratio = conditions - 1, between / residual
     freedom = seeds - 1, (seeds - 1) * more
-    low, high = ratio / stats.f.isf(_LEVEL / 2, *freedom), ratio * stats.f.isf(_LEVEL / 2, *reversed(freedom))
+    low, high = ratio / stats.f.isf(LEVEL / 2, *freedom), ratio * stats.f.isf(LEVEL / 2, *reversed(freedom))
     value, bottom, top = ((f - 1) / (f + more) for f in (ratio, low, high))
     return float(value), float(bottom), float(top)
 

@@ -7,6 +7,8 @@ from normreg.utils.tables import Table, columns_of
 _WHO = columns_of(str, "condition", "penalty", "norm")
 _RUN_ACCURACIES = ("final_accuracy", "best_accuracy")
 _RUN_LOSSES = ("final_loss", "best_loss", "last5_loss", "train_accuracy", "generalization_gap")
+_TEST = ("low", "high", "p", "p_adjusted", "p_equivalence")
+_BOTH_WAYS = ("paired_low", "paired_high", "paired_p", "blocked_low", "blocked_high", "blocked_p")
 _MEASURED = ("published", "measured", "measured_low", "measured_high")
 
 SUMMARY = Table(
@@ -28,12 +30,24 @@ EFFECTS = Table(
     "effects",
     columns_of(str, "level", "factor")
     | columns_of(float, "strength")
+    | columns_of(str, "other")
     | columns_of(int, "pairs")
     | columns_of(str, "without", "with", "quantity")
+    | columns_of(float, "margin")
     | columns_of(int, "seeds")
-    | columns_of(float, "difference", "low", "high", "p", "p_adjusted")
-    | columns_of(str, "verdict", "run"),
-    may_be_empty=frozenset({"without", "with", "difference", "low", "high", "p", "p_adjusted", "verdict"}),
+    | columns_of(float, "difference", *_TEST)
+    | columns_of(str, "verdict", "method", "objection")
+    | columns_of(float, "error")
+    | columns_of(int, "freedom")
+    | columns_of(float, *_BOTH_WAYS)
+    | columns_of(int, "runs", "collapses")
+    | columns_of(float, "detectable")
+    | columns_of(int, "seeds_for_margin", "seeds_for_equivalence")
+    | columns_of(str, "run"),
+    may_be_empty=frozenset(
+        {"other", "without", "with", "difference", *_TEST, "verdict", "objection", "error", "freedom"}
+    )
+    | {*_BOTH_WAYS, "runs", "collapses", "detectable", "seeds_for_margin", "seeds_for_equivalence"},
 )
 PUBLISHED = Table(
     "published values",

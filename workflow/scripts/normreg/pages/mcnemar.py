@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from normreg.analysis import effects
+from normreg.analysis import families
+from normreg.analysis.inference import LEVEL
 from normreg.pages import html
 
 
@@ -27,7 +28,7 @@ def _reading(table: pd.DataFrame) -> list[str]:
         "models are equally good on images of this kind, both numbers are about equal. p is the chance of numbers at "
         f"least so unequal. Adjusted p (Holm) allows for all {len(table)} comparisons of this page.",
     ]
-    low = int((table["p_adjusted"] < effects.LEVEL).sum())
+    low = int((table["p_adjusted"] < LEVEL).sum())
     if low:
         texts.append(f"{low} of {len(table)} pairs of models differ by more than chance (adjusted p below 0.05).")
     else:
@@ -45,7 +46,7 @@ def _format(table: pd.DataFrame) -> pd.DataFrame:
 
     return pd.DataFrame(
         {
-            "factor": [effects.name_of(f, s) for f, s in zip(table["factor"], table["strength"], strict=True)],
+            "factor": [families.name_of(f, s) for f, s in zip(table["factor"], table["strength"], strict=True)],
             "with": table["with"],
             "without": table["without"],
             "both right": table["both_right"],

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from normreg.analysis.noise import LEAST_SEEDS
-from normreg.analysis.quantities import POINTS, QUANTITIES, Quantity
+from normreg.analysis.inference import LEAST_SEEDS
+from normreg.analysis.quantities import QUANTITIES, Quantity
 from normreg.pages import html
 
 _ROWS = {  # the column of noise.csv, and the beginning of its row on the page
@@ -110,8 +110,7 @@ def _format(table: pd.DataFrame) -> pd.DataFrame:
     columns = {}
     for _, row in table.iterrows():
         quantity = QUANTITIES[row["quantity"]]
-        unit = f" ({POINTS})" if quantity.percent else ""
-        columns[f"{quantity.name}{unit}"] = [_cell(row, key, quantity) for key in _ROWS]
+        columns[f"{quantity.name} ({quantity.difference_unit})"] = [_cell(row, key, quantity) for key in _ROWS]
     shown = pd.DataFrame(columns, index=list(_ROWS.values())).dropna(axis=0, how="all").dropna(axis=1, how="all")
     return shown.reset_index(names="")
 
@@ -140,4 +139,4 @@ def _number(quantity: Quantity) -> Callable[[float], str]:
 
 def _in_unit(quantity: Quantity) -> Callable[[float], str]:
     number = _number(quantity)
-    return lambda value: f"{number(value)} {POINTS}" if quantity.percent else number(value)
+    return lambda value: f"{number(value)} {quantity.difference_unit}"
