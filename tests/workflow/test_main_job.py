@@ -50,6 +50,27 @@ def test_metrics_checkpoint_and_predictions_of_a_condition(results, name):
     assert float(rows[-1]["validation_accuracy"]) == pytest.approx(accuracy, abs=1e-5)
 
 
+def test_noise_two_models_and_agreement_are_those_of_the_predictions(results):
+    wrong = {}
+    for name in CONDITIONS:
+        with np.load(results / name / "seed0/predictions.npz") as saved:
+            wrong[name] = saved["logits"].argmax(axis=1) != saved["labels"]
+    noise = pd.read_csv(results / "noise.csv").set_index("quantity")
+    assert list(noise.index) == ["final_accuracy", "final_loss"]  # a short study
+    assert (noise.loc["final_accuracy", "test_runs"], noise["seeds"].tolist()) == (3, [1, 1])
+    (pair,) = pd.read_csv(results / "mcnemar.csv").to_dict("records")
+    assert (pair["without"], pair["with"]) == ("none-bn", "l1-bn")
+    assert pair["only_with"] == (wrong["none-bn"] & ~wrong["l1-bn"]).sum()
+    assert pair["only_without"] == (~wrong["none-bn"] & wrong["l1-bn"]).sum()
+    agreement = pd.read_csv(results / "agreement.csv").set_index("image")
+    missed = sum(errors.astype(int) for errors in wrong.values())
+    assert sorted(agreement.index) == list(np.flatnonzero(missed))
+    assert (agreement["missed"] == missed[agreement.index]).all()
+    assert agreement["fixed by L1 1e-5"].sum() == pair["only_with"]
+    for name in ("noise.html", "mcnemar.html", "agreement.html", "agreement.png", "fixed_and_broken.png"):
+        assert (results / name).stat().st_size > 1000
+
+
 def test_bn_and_gbn_checkpoints_have_the_same_keys_and_shapes(results):
     shapes = [
         {key: tuple(value.shape) for key, value in torch.load(path, weights_only=True)["state_dict"].items()}

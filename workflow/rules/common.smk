@@ -99,6 +99,15 @@ def run_list(wildcards):
     ]
 
 
+def first_seed_runs(wildcards):
+    """As `run_list`, of the first seed alone."""
+    return [run for run in run_list(wildcards) if run["seed"] == FIRST_SEED]
+
+
+def study_conditions(wildcards):
+    return run_of(wildcards).conditions
+
+
 def each_run(file):
     """An input function: the file `file` of every condition and seed, in the order of `run_list`."""
     return lambda wildcards: [
@@ -160,6 +169,7 @@ def targets(run, *kinds):
     tables = [
         f"{table}.{ending}" for table in ("summary", "layers", "last_five", "effects") for ending in ("csv", "html")
     ]
+    tables += [f"{table}.{ending}" for table in ("noise", "mcnemar", "agreement") for ending in ("csv", "html")]
     if find_contrasts(run.conditions, DATASETS[config["dataset"]].train_images):
         graphs.append("effects")
     if run.published:
@@ -172,7 +182,8 @@ def targets(run, *kinds):
         "training": [f"{seed}/{file}" for seed in seeds for file in ("checkpoint.pt", "metrics.csv")],
         "evaluation": [f"{seed}/{file}" for seed in seeds for file in ("predictions.npz", "weights.csv")],
         "figures": [f"{name}/{kind}.png" for name in conditions for kind in ("gallery", "confusion")]
-        + [f"{graph}.{ending}" for graph in graphs for ending in ("png", "svg")],
+        + [f"{graph}.{ending}" for graph in graphs for ending in ("png", "svg")]
+        + ["agreement.png", "fixed_and_broken.png"],
         "tables": tables,
     }
     return [f"{folder}/{file}" for kind in kinds for file in files[kind]]

@@ -1,5 +1,7 @@
 """The columns of the CSV files of a study."""
 
+from collections.abc import Sequence
+
 from normreg.utils.tables import Table, columns_of
 
 _WHO = columns_of(str, "condition", "penalty", "norm")
@@ -80,3 +82,38 @@ LAYERS = Table(
     columns_of(str, "layer", "type", "output shape") | columns_of(int, "parameters") | columns_of(str, "network"),
     sealed=False,
 )
+_SPREAD = (
+    *("residual_sd", "residual_low", "residual_high", "within_sd"),
+    *("correlation", "correlation_low", "correlation_high", "paired_sd", "independent_sd", "least_difference"),
+)
+_REPEATS = ("repeat_median", "repeat_95", "repeat_largest")
+_SAMPLING = ("test_set_share", "test_set_sd", "training_sd")
+NOISE = Table(
+    "the noise floor",
+    columns_of(str, "quantity")
+    | columns_of(int, "conditions", "seeds", "left_out")
+    | columns_of(str, "engines")
+    | columns_of(int, "repeat_pairs")
+    | columns_of(float, *_REPEATS, *_SPREAD)
+    | columns_of(int, "test_runs")
+    | columns_of(float, *_SAMPLING)
+    | columns_of(str, "run"),
+    may_be_empty=frozenset({"engines", *_REPEATS, *_SPREAD, *_SAMPLING}),
+)
+MCNEMAR = Table(
+    "comparisons of two models",
+    columns_of(str, "factor")
+    | columns_of(float, "strength")
+    | columns_of(str, "without", "with")
+    | columns_of(int, "seed")
+    | columns_of(str, "engine")
+    | columns_of(int, "both_right", "only_with", "only_without", "both_wrong")
+    | columns_of(float, "p", "p_adjusted")
+    | columns_of(str, "run"),
+)
+
+
+def agreement(counts: Sequence[str]) -> Table:
+    """The table of images that some run gets wrong. `counts` are its columns for the factors of the study."""
+    names = ("image", "label", "missed", "runs", "predicted", "times", *counts)
+    return Table("images that runs get wrong", columns_of(int, *names) | columns_of(str, "run"))

@@ -4,16 +4,14 @@ from dataclasses import dataclass
 
 import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from normreg.figures import style
+from normreg.figures import style, tiles
 from normreg.figures.inputs import PredictedImages
+from normreg.figures.tiles import TILE, Tile
 
 MOST = 25
 _COLUMNS = 5
-_SIDE = 1.28  # of an image; inches, like `_TILE`
-_TILE = (2.42, 1.44)  # an image and, at its right, its text: so the gallery is wide, and fits a screen
 
 
 @dataclass(frozen=True)
@@ -65,33 +63,23 @@ def draw(predictions: PredictedImages, title: str) -> Figure:
     mistakes = most_confident(predictions)
     rows = -(-len(mistakes) // _COLUMNS) or 0.4
     head = 0.72
-    width, height = _COLUMNS * _TILE[0] + 0.3, rows * _TILE[1] + head + 0.1
+    width, height = _COLUMNS * TILE[0] + 0.3, rows * TILE[1] + head + 0.1
     figure = style.new_figure(width, height)
     style.heading(figure, title, caption(predictions.mistakes, len(predictions.labels)))
     for place, mistake in enumerate(mistakes):
         row, column = divmod(place, _COLUMNS)
-        left = 0.2 + column * _TILE[0]
-        bottom = height - head - (row + 1) * _TILE[1] + 0.1
-        axes = figure.add_axes((left / width, bottom / height, _SIDE / width, _SIDE / height), label=f"mistake {place}")
-        _draw_mistake(axes, predictions, mistake)
+        bottom = height - head - (row + 1) * TILE[1] + 0.1
+        tiles.draw(figure, _tile(predictions, mistake), 0.2 + column * TILE[0], bottom, f"mistake {place}")
     if not mistakes:
         text = "No mistakes: every image is classified correctly."
         figure.text(0.5, 0.3, text, size=13, color=style.GREY, ha="center")
     return figure
 
 
-def _draw_mistake(axes: Axes, predictions: PredictedImages, mistake: Mistake) -> None:
+def _tile(predictions: PredictedImages, mistake: Mistake) -> Tile:
     names = [style.printable(name) for name in predictions.class_names]
-    axes.imshow(predictions.images[mistake.row], cmap="gray_r", vmin=0, vmax=255, interpolation="nearest")
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.grid(False)
-    for spine in axes.spines.values():
-        spine.set(visible=True, color="#c8c8c8")
     text = f"actual\n{names[mistake.actual]}\n→ predicted\n{names[mistake.predicted]}"
-    axes.text(1.06, 0.98, text, size=9.5, ha="left", va="top", transform=axes.transAxes, linespacing=1.2)
-    small = f"{_percent(mistake.confidence)}\nimage {mistake.index}"
-    axes.text(1.06, 0.0, small, size=8.5, color=style.GREY, ha="left", va="bottom", transform=axes.transAxes)
+    return Tile(predictions.images[mistake.row], text, f"{_percent(mistake.confidence)}\nimage {mistake.index}")
 
 
 def _percent(confidence: float) -> str:

@@ -1,0 +1,20 @@
+"""Compares pairs of saved models of one seed by McNemar's test, as CSV and as a page."""
+
+from normreg.utils import jobs
+
+with jobs.job(snakemake.log[0]):
+    from normreg.analysis import classes, contrasts, mcnemar, study_tables
+    from normreg.config import identity
+    from normreg.config.datasets import DATASETS
+    from normreg.data import dataset
+    from normreg.pages import mcnemar as page
+    from normreg.utils import tables
+
+    runs, conditions = snakemake.params.runs, snakemake.params.conditions
+    images = DATASETS[snakemake.wildcards.dataset].train_images
+    labels = dataset.load(snakemake.input.data, snakemake.params.data_digest).test_labels
+    found = classes.read(snakemake.input.predictions, runs, labels, contrasts.find_distinct(conditions, images))
+    table = mcnemar.compare(contrasts.find_contrasts(conditions, images), found, runs[0]["seed"])
+    study = identity.identify_all([run["identity"] for run in runs])
+    tables.write_frame(snakemake.output.csv, study_tables.MCNEMAR, table, study)
+    page.write(snakemake.output.page, snakemake.params.title, table)

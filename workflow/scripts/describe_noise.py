@@ -1,0 +1,21 @@
+"""Measures how much runs of a study differ that have the same settings, as CSV and as a page."""
+
+from normreg.utils import jobs
+
+with jobs.job(snakemake.log[0]):
+    from normreg.analysis import classes, contrasts, noise, study_tables, summary
+    from normreg.config import identity
+    from normreg.config.datasets import DATASETS
+    from normreg.data import dataset
+    from normreg.pages import noise as page
+    from normreg.utils import tables
+
+    runs, conditions = snakemake.params.runs, snakemake.params.conditions
+    labels = dataset.load(snakemake.input.data, snakemake.params.data_digest).test_labels
+    distinct = contrasts.find_distinct(conditions, DATASETS[snakemake.wildcards.dataset].train_images)
+    found = classes.read(snakemake.input.predictions, runs, labels, distinct)
+    shortest = min(settings["epochs"] for settings in conditions.values())
+    table = noise.describe(summary.read(snakemake.input.summary, runs), found, shortest)
+    study = identity.identify_all([run["identity"] for run in runs])
+    tables.write_frame(snakemake.output.csv, study_tables.NOISE, table, study)
+    page.write(snakemake.output.page, snakemake.params.title, table)

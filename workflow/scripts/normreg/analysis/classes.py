@@ -1,0 +1,73 @@
+"""The predicted classes of all runs of a study. Statistics over images need no logits, which would fill the memory."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from normreg.analysis import predictions
+from normreg.config.identity import RunFacts
+
+
+@dataclass(frozen=True)
+class Classes:
+    """What every run takes each of I validation images for. The R runs are in one order everywhere.
+
+    Attributes:
+        labels: the actual classes, uint8 (I,).
+        predicted: the predicted classes, uint8 (R, I).
+        conditions: the condition of each run.
+        seeds: the seed of each run.
+        engines: the engine that trained each run.
+    """
+
+    labels: np.ndarray
+    predicted: np.ndarray
+    conditions: tuple[str, ...]
+    seeds: tuple[int, ...]
+    engines: tuple[str, ...]
+
+    @property
+    def wrong(self) -> np.ndarray:
+        """Whether each run misses each image, bool (R, I)."""
+        wrong: np.ndarray = self.predicted != self.labels
+        return wrong
+
+    def pair(self, one: str, other: str, seed: int) -> tuple[int, int] | None:
+        """The places of two conditions' runs with one seed, or None if a run is absent."""
+        places = {run: row for row, run in enumerate(zip(self.conditions, self.seeds, strict=True))}
+        found = [places[name, seed] for name in (one, other) if (name, seed) in places]
+        return (found[0], found[1]) if len(found) == 2 else None
+
+    def rows_of(self, condition: str) -> list[int]:
+        """The places of all runs of a condition."""
+        return [row for row, name in enumerate(self.conditions) if name == condition]
+
+
+def read(
+    paths: Sequence[str | Path], runs: Sequence[RunFacts], labels: np.ndarray, distinct: Mapping[str, str]
+) -> Classes:
+    """Reads the `predictions.npz` of the runs one by one, and keeps only the classes.
+
+    Args:
+        paths: one file for each run.
+        runs: whose they are, in the same order.
+        labels: (I,), the labels of the validation images.
+        distinct: see `contrasts.find_distinct`. A condition that equals an earlier one has the same runs and is left
+            out.
+
+    Raises:
+        DataError: see `predictions.load`.
+    """
+    kept = [
+        (path, run) for path, run in zip(paths, runs, strict=True) if distinct[run["condition"]] == run["condition"]
+    ]
+    predicted = np.empty((len(kept), len(labels)), np.uint8)
+    engines = []
+    for row, (path, run) in enumerate(kept):
+        found = predictions.load(path, labels, run["identity"])
+        predicted[row] = found.predicted
+        engines.append(found.engine)
+    conditions, seeds = tuple(run["condition"] for _, run in kept), tuple(int(run["seed"]) for _, run in kept)
+    return Classes(labels.astype(np.uint8), predicted, conditions, seeds, tuple(engines))
