@@ -25,7 +25,10 @@ AGGREGATES = {
 }
 STUDY = "config/studies/tiny.yaml"
 CODE = "workflow/scripts/normreg"
-PUBLISHED = "published: {source: a test, conditions: {l1-bn: {from: readme, best: 90, best_epoch: 1, final: 90}}}\n"
+PUBLISHED = """\
+published:
+  {source: a test, dataset: digits, epochs: 1, conditions: {l1-bn: {from: readme, best: 90, best_epoch: 1, final: 90}}}
+"""
 
 
 def following(*conditions: str) -> Counter[str]:

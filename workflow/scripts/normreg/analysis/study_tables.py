@@ -5,7 +5,6 @@ from normreg.utils.tables import Table, columns_of
 _WHO = columns_of(str, "condition", "penalty", "norm")
 _RUN_ACCURACIES = ("final_accuracy", "best_accuracy")
 _RUN_LOSSES = ("final_loss", "best_loss", "last5_loss", "train_accuracy", "generalization_gap")
-_MEASURED = ("published", "measured", "measured_low", "measured_high")
 
 SUMMARY = Table(
     "a summary",
@@ -37,11 +36,15 @@ PUBLISHED = Table(
     "published values",
     _WHO
     | columns_of(str, "quantity")
-    | columns_of(float, *_MEASURED)
+    | columns_of(float, "published")
+    | columns_of(str, "best_epochs")
+    | columns_of(float, "measured", "measured_low", "measured_high")
     | columns_of(int, "seeds")
-    | columns_of(float, "difference")
-    | columns_of(str, "verdict", "from", "note", "run"),
-    may_be_empty=frozenset({"published", "difference", "verdict", "from", "note"}),
+    | columns_of(float, "half_width", "difference")
+    | columns_of(str, "verdict", "no_verdict", "from", "note", "run"),
+    may_be_empty=frozenset(
+        {"published", "best_epochs", "half_width", "difference", "verdict", "no_verdict", "from", "note"}
+    ),
 )
 _LAST_FIVE_QUANTITIES = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
 LAST_FIVE = Table(

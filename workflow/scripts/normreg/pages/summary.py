@@ -33,15 +33,22 @@ _RANGE = {"final_minimum": "lowest", "final_maximum": "highest"}  # of the final
 _SHORT = {"last5_accuracy": "last five epochs %"}
 
 
-def write(path: str | Path, title: str, summary: pd.DataFrame, validation_images: int) -> None:
-    """Writes the table of `summary.summarise` as HTML. With several seeds, means per condition come first."""
+def write(
+    path: str | Path, title: str, summary: pd.DataFrame, validation_images: int, comparison: str | None = None
+) -> None:
+    """Writes the table of `summary.summarise` as HTML. With several seeds, means per condition come first.
+
+    `comparison` is a sentence that says why the run is not compared with published results, or None.
+    """
     seeds = summary["seed"].nunique()
     pages = {"One row per condition and seed" if seeds > 1 else "": _format(summary)}
     if seeds > 1:
         pages = {
             "Mean over seeds, with the range of the final accuracy": _format(summaries.by_condition(summary))
         } | pages
-    html.write_page(path, title, [_reading(summary, validation_images, seeds)], pages)
+    html.write_page(
+        path, title, [_reading(summary, validation_images, seeds), *([comparison] if comparison else [])], pages
+    )
 
 
 def _reading(summary: pd.DataFrame, images: int, seeds: int) -> str:
