@@ -172,6 +172,7 @@ def targets(run, *kinds):
     tables = [
         f"{table}.{ending}" for table in ("summary", "layers", "last_five", "effects") for ending in ("csv", "html")
     ]
+    tables.append("runs.csv")
     if find_contrasts(run.conditions, DATASETS[config["dataset"]].train_images):
         graphs.append("effects")
     if comparability.published_for(run, config["dataset"]):

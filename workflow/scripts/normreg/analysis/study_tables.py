@@ -1,5 +1,7 @@
 """The columns of the CSV files of a study."""
 
+from collections.abc import Mapping
+
 from normreg.utils.tables import Table, columns_of
 
 _WHO = columns_of(str, "condition", "penalty", "norm")
@@ -21,6 +23,24 @@ SUMMARY = Table(
     | columns_of(str, "run"),
     may_be_empty=frozenset({"first_epoch_at_99.4"}),
 )
+# Settings that every `runs` table has, by dotted key. `splits_used` are the ghost batches of a full and the last batch.
+RUN_SETTINGS = (
+    columns_of(float, "lambdas.l1", "lambdas.l2", "lambdas.group_l2")
+    | columns_of(int, "num_splits", "splits_used.full", "splits_used.last", "batch_size", "train_images", "epochs")
+    | columns_of(str, "network")
+    | columns_of(float, "dropout")
+    | columns_of(str, "schedule")
+    | columns_of(float, "optimizer.lr")
+)
+
+
+def runs(varying: Mapping[str, type]) -> Table:
+    """One row per run: its place, the settings that all tables have, those `varying` in its study, its quantities."""
+    who = columns_of(str, "dataset", "study", "name", "condition") | columns_of(int, "seed") | _WHO
+    empty = SUMMARY.may_be_empty | set(varying)
+    return Table("runs", {**who, **RUN_SETTINGS, **varying, **SUMMARY.columns}, may_be_empty=empty)
+
+
 EFFECTS = Table(
     "effects",
     columns_of(str, "level", "factor")
