@@ -172,7 +172,8 @@ def targets(run, *kinds):
     tables = [
         f"{table}.{ending}" for table in ("summary", "layers", "last_five", "effects") for ending in ("csv", "html")
     ]
-    tables.append("runs.csv")
+    tables += ["runs.csv", "weight_sizes.csv", "weight_sizes.html"]
+    graphs.append("weight_sizes")
     if find_contrasts(run.conditions, DATASETS[config["dataset"]].train_images):
         graphs.append("effects")
     if comparability.published_for(run, config["dataset"]):

@@ -77,3 +77,16 @@ LAYERS = Table(
     columns_of(str, "layer", "type", "output shape") | columns_of(int, "parameters") | columns_of(str, "network"),
     sealed=False,
 )
+WEIGHT_SIZES = Table(
+    "sizes of weights of a study",
+    _WHO
+    | columns_of(str, "part")
+    | columns_of(int, "elements")
+    | columns_of(str, "size")
+    | columns_of(float, "mean", "low", "high")
+    | columns_of(int, "seeds")
+    | columns_of(str, "control")
+    | columns_of(float, "ratio")
+    | columns_of(str, "run"),
+    may_be_empty=frozenset({"control", "ratio"}),
+)
