@@ -70,7 +70,7 @@ def rows_of(
 
 
 def write_rows(path: Path, rows: list[dict[str, Any]]) -> Path:
-    empty = dict.fromkeys(("best_epochs", "half_width", "no_verdict", "note")) | {"run": STUDY}
+    empty = dict.fromkeys(("best_epochs", "half_width", "no_verdict", "note")) | {"engines": "torch", "run": STUDY}
     tables.write(
         path, study_tables.PUBLISHED, [{k: None if v == "" else v for k, v in row.items()} | empty for row in rows]
     )

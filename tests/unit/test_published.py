@@ -6,6 +6,7 @@ import pytest
 
 from normreg.analysis import published, study_tables
 from normreg.config import comparability, studies
+from normreg.figures import published as figure
 from normreg.pages import last_five
 from normreg.pages import published as published_page
 from normreg.pages import summary as summary_page
@@ -39,6 +40,7 @@ def summary(*finals, condition="l1-bn", epochs=25):
             "norm": "bn",
             "seed": range(len(finals)),
             "epochs": epochs,
+            "engine": "torch",
             "final_accuracy": finals,
             "best_accuracy": [f + 0.1 for f in finals],
             "last5_accuracy": finals,
@@ -205,6 +207,36 @@ def test_page_says_which_values_have_no_verdict_and_why(tmp_path, html_tables):
         ["condition", "quantities", "because"],
         ["l1-bn", quantities, "the published log ends after epoch 23"],
     ]
+
+
+def test_values_that_are_unknown_do_not_count(tmp_path, html_tables):
+    """A run without last-five values beside three with: its seed is missing there. None at all: a dash."""
+    some = summary(99.3, 99.4, 99.45, 99.5)
+    some.loc[0, "last5_accuracy"] = np.nan
+    none = summary(99.4, 99.5, condition="l2-bn").assign(best_accuracy=np.nan)
+    table = published.compare(PUBLISHED, pd.concat([some, none]))
+    rows = table.set_index(["condition", "quantity"])
+    assert rows.loc["l1-bn", "seeds"].to_dict() == dict(zip(rows.loc["l1-bn"].index, (4, 4, 3, 4), strict=True))
+    assert rows.loc[("l1-bn", "last5_accuracy"), "measured"] == pytest.approx(99.45)
+    assert rows.loc[("l2-bn", "best_accuracy"), "no_verdict"] == "nothing measured"
+    tables.write_frame(tmp_path / "p.csv", study_tables.PUBLISHED, table, "mnist/x 0123456789abcdef")
+    read = figure.read(tmp_path / "p.csv", "mnist/x 0123456789abcdef")
+    assert len(read) == 6  # best accuracy has no panel
+    published_page.write(tmp_path / "p.html", "T", "x", table, [])
+    (shown, why, _) = html_tables((tmp_path / "p.html").read_text())
+    assert shown[6][:5] == ["l2-bn", "best accuracy %", "98.00", "–", "–"]
+    assert why[1] == ["l2-bn", "best accuracy", "nothing measured"]
+    published_page.write(tmp_path / "none.html", "T", "x", table[table["seeds"] == 0], [])
+    assert "0 seeds measured" in (tmp_path / "none.html").read_text()
+
+
+def test_the_page_says_if_different_engines_trained_the_seeds(tmp_path):
+    table = summary(99.4, 99.45, 99.5).assign(engine=["torch", "numba", "numba"])
+    published_page.write(tmp_path / "p.html", "T", "x", published.compare(PUBLISHED, table), [])
+    assert (
+        "Different engines trained the seeds of some conditions (l1-bn: numba, torch)."
+        in (tmp_path / "p.html").read_text()
+    )
 
 
 def test_the_table_is_written_and_read_back(tmp_path):

@@ -11,7 +11,7 @@ from normreg.analysis.verdicts import PublishedVerdict
 
 LEAST_SEEDS = 3  # with fewer, the spread of seeds is unknown
 LEVEL = 0.05  # of a published value that is one more seed, the chance to be outside the interval
-FEW_SEEDS, NO_SPREAD = "too few seeds", "all seeds have the same value"
+FEW_SEEDS, NO_SPREAD, UNKNOWN = "too few seeds", "all seeds have the same value", "nothing measured"
 # How much the last-five means of two published runs of one configuration differ, in points: satyajitghana none and l1,
 # ashxjain l1-bn and l1l2-bn.
 SAME_CONFIGURATION_DIFFERED = (0.06, 0.10)
@@ -22,6 +22,7 @@ _PUBLISHED_AS = {
     "last5_accuracy": "last5_accuracy",
     "last5_loss": "last5_loss",
 }
+_NOTHING = dict.fromkeys(("measured", "measured_low", "measured_high", "half_width", "difference", "verdict"))
 
 
 def compare(block: Mapping[str, Any], summary: pd.DataFrame) -> pd.DataFrame:
@@ -37,8 +38,8 @@ def compare(block: Mapping[str, Any], summary: pd.DataFrame) -> pd.DataFrame:
         Columns condition, penalty, norm, quantity, published, best_epochs (of a published best accuracy: all epochs
         that have it, the first one first), measured, measured_low, measured_high, seeds, half_width (of the 95 %
         prediction interval of one more seed, see `half_width`), difference (measured minus published), verdict,
-        no_verdict (why a published value has none), from, note. Conditions without published values have only measured
-        ones.
+        no_verdict (why a published value has none), engines (that trained the seeds), from, note. Conditions without
+        published values have only measured ones. Seeds whose value is unknown do not count.
     """
     rows = []
     for name, runs in summary.groupby("condition", sort=False):
@@ -49,7 +50,8 @@ def compare(block: Mapping[str, Any], summary: pd.DataFrame) -> pd.DataFrame:
             row["best_epochs"] = _best_epochs(values) if key == "best" else None
             other = _other_epochs(values, quantity, int(first["epochs"]))
             row |= _compare_one(_published_value(values.get(key)), runs[quantity].to_numpy(float), other)
-            rows.append(row | {"from": values.get("from"), "note": values.get("note")})
+            engines = ", ".join(sorted(set(runs["engine"])))
+            rows.append(row | {"engines": engines, "from": values.get("from"), "note": values.get("note")})
     return pd.DataFrame(rows)
 
 
@@ -76,6 +78,9 @@ def _other_epochs(values: Mapping[str, Any], quantity: str, epochs: int) -> str 
 
 
 def _compare_one(value: float | None, measured: np.ndarray, other_epochs: str | None) -> dict[str, Any]:
+    measured = measured[~np.isnan(measured)]
+    if not len(measured):
+        return {"published": value, "seeds": 0, "no_verdict": None if value is None else UNKNOWN} | _NOTHING
     mean, reach = float(measured.mean()), half_width(measured)
     row: dict[str, Any] = {
         "published": value,

@@ -61,9 +61,10 @@ PUBLISHED = Table(
     | columns_of(float, "measured", "measured_low", "measured_high")
     | columns_of(int, "seeds")
     | columns_of(float, "half_width", "difference")
-    | columns_of(str, "verdict", "no_verdict", "from", "note", "run"),
+    | columns_of(str, "verdict", "no_verdict", "engines", "from", "note", "run"),
     may_be_empty=frozenset(
-        {"published", "best_epochs", "half_width", "difference", "verdict", "no_verdict", "from", "note"}
+        {"published", "best_epochs", "measured", "measured_low", "measured_high", "half_width", "difference"}
+        | {"verdict", "no_verdict", "from", "note"}
     ),
 )
 _LAST_FIVE_QUANTITIES = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")

@@ -68,7 +68,7 @@ class Pair:
 def read(path: str | Path, study: str) -> list[Pair]:
     """Reads the table of `normreg.analysis.published.compare`. Keeps the rows whose quantity has a panel, in order.
 
-    `study` is the identity of its runs.
+    What was not measured is left out. `study` is the identity of its runs.
 
     Raises:
         DataError: the file is unreadable or changed, it belongs to another study, a penalty, an origin or a verdict is
@@ -79,7 +79,7 @@ def read(path: str | Path, study: str) -> list[Pair]:
         identity.check(path, found, study)
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     try:
-        pairs = [_pair(row) for row in rows if row["quantity"] in PANELS]
+        pairs = [_pair(row) for row in rows if row["quantity"] in PANELS and row["measured"] is not None]
     except ValueError as error:
         raise DataError(f"{path}: cannot be read as published values: {error}. {AGAIN}") from error
     if not pairs:

@@ -35,16 +35,18 @@ def write(
         parts["Where the README and the executed code differ"] = pd.DataFrame(
             [{key: entry.get(key) for key in ("key", "readme", "executed", "note")} for entry in readme]
         ).map(lambda value: None if value is None else str(value))
-    html.write_page(path, title, [f"Published values: {source}.", *_reading(comparison)], parts)
+    said = [f"Published values: {source}.", *_reading(comparison), *_mixed(comparison)]
+    html.write_page(path, title, said, parts)
 
 
 def _reading(comparison: pd.DataFrame) -> list[str]:
     smaller, larger = published.SAME_CONFIGURATION_DIFFERED
-    seeds = int(comparison["seeds"].min())
+    seeds = min((int(count) for count in comparison["seeds"] if count), default=0)
     if seeds < published.LEAST_SEEDS:
         return [
-            f"{seeds} seed{'s' if seeds > 1 else ''} measured: no verdict. For comparison: in two cases, two published "
-            f"runs had the same configuration. Their last-five means differed by {smaller:.2f} and {larger:.2f} points."
+            f"{seeds} seed{'s' if seeds != 1 else ''} measured: no verdict. For comparison: in two cases, two "
+            "published runs had the same configuration. Their last-five means differed by "
+            f"{smaller:.2f} and {larger:.2f} points."
         ]
     given, outside, expected = published.count_outside(comparison)
     told = [
@@ -59,6 +61,15 @@ def _reading(comparison: pd.DataFrame) -> list[str]:
             "are not independent, so they are often outside together."
         )
     return told
+
+
+def _mixed(comparison: pd.DataFrame) -> list[str]:
+    """A sentence about conditions whose seeds were trained by different engines, if there are any."""
+    several = comparison[comparison["engines"].str.contains(",")].drop_duplicates("condition")
+    if several.empty:
+        return []
+    named = "; ".join(f"{row['condition']}: {row['engines']}" for _, row in several.iterrows())
+    return [f"Different engines trained the seeds of some conditions ({named}). All of them count as seeds here."]
 
 
 def _without_verdict(comparison: pd.DataFrame) -> pd.DataFrame:
@@ -85,7 +96,7 @@ def _format(comparison: pd.DataFrame) -> pd.DataFrame:
             "published best at epoch": "" if row["quantity"] != "best_accuracy" else row["best_epochs"],
         }
         shown["measured"] = text(row, "measured")
-        if row["seeds"] > 1:
+        if row["seeds"] > 1:  # known values, so there are both ends
             shown["range over seeds"] = f"{text(row, 'measured_low')} to {text(row, 'measured_high')}"
         shown["half-width"] = text(row, "half_width", more=1)
         shown["difference"] = text(row, "difference", "+")

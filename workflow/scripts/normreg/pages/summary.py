@@ -53,13 +53,17 @@ def write(
 
 def _reading(summary: pd.DataFrame, images: int, seeds: int) -> str:
     """Says how far a reader may trust the differences."""
-    error = summaries.standard_error(summary["final_accuracy"].median(), images)
     text = (
         "Final is the accuracy after the last epoch, which is that of the saved model. Best is the maximum over the "
-        "epochs. It is picked on the validation split itself, so it is optimistic. On "
-        f"{images:,} images the sampling standard error of one accuracy is about {error:.2f} points "
-        f"({error / 100 * images:.0f} images)."
+        "epochs. It is picked on the validation split itself, so it is optimistic."
     )
+    known = summary["final_accuracy"].dropna()
+    if len(known):
+        error = summaries.standard_error(known.median(), images)
+        text += (
+            f" On {images:,} images the sampling standard error of one accuracy is about {error:.2f} points "
+            f"({error / 100 * images:.0f} images)."
+        )
     if seeds == 1:
         text += " With one seed per condition this table does not tell an effect from noise. "
         text += "Repeat with --config seeds=5."
