@@ -60,6 +60,14 @@ def test_splits_are_those_asked_for_and_those_used(run_of):
     assert set(table["train_images"]) == {906}
 
 
+def test_a_batch_with_all_images_may_use_fewer_splits_than_asked_for(condition):
+    """One batch of 906 images, which 4 does not divide, but 3 does."""
+    conditions = {"a": condition(norm="gbn", num_splits=4, batch_size=1024)}
+    who = {"condition": "a", "penalty": "none", "norm": "gbn", "epochs": 2, "seed": 0, "engine": "torch", "run": "x"}
+    row = runs.tabulate(pd.DataFrame([{**who, **NUMBERS, **COUNTS}]), conditions, "digits", "s", "s").iloc[0]
+    assert row[["num_splits", "splits_used.full", "splits_used.last"]].tolist() == [4, 3, 3]
+
+
 def test_settings_that_vary_in_a_study_are_columns(run_of):
     run = run_of("noopuragr")
     assert runs.varying(run.conditions) == {"optimizer.momentum": float, "schedule.step.step_size": int}
