@@ -7,7 +7,8 @@ import pytest
 
 from normreg.analysis import effects, published, run_tables, study_tables
 from normreg.analysis.contrasts import Contrast
-from normreg.analysis.effects import EFFECT_QUANTITIES
+from normreg.analysis.quantities import effect_quantities
+from normreg.config import studies
 from normreg.errors import DataError
 from normreg.training import evaluation, history
 from normreg.utils import tables
@@ -39,12 +40,12 @@ def test_names_that_look_like_numbers_or_nothing_come_back(tmp_path, table):
 def test_names_that_look_like_numbers_reach_effects_and_published_values(tmp_path):
     """From a summary on disk: `null` against `001`, where a guessing reader loses the one and renames the other."""
     rows = [
-        row | dict.fromkeys(EFFECT_QUANTITIES, value) | {"seed": 0, "run": "r"}
+        row | dict.fromkeys(effect_quantities(25), value) | {"seed": 0, "epochs": 25, "run": "r"}
         for row, value in zip(rows_of(study_tables.SUMMARY, ["null", "001"]), (90.0, 92.0), strict=True)
     ]
     tables.write(tmp_path / "summary.csv", study_tables.SUMMARY, [row | {"engine": "torch"} for row in rows])
     summary = tables.read_frame(tmp_path / "summary.csv", study_tables.SUMMARY)
-    table = effects.estimate([Contrast("L1", 1e-5, "null", "001")], summary)
+    table = effects.estimate([Contrast("L1", 1e-5, "null", "001")], summary, studies.MARGIN, 891)
     assert table["difference"].tolist() == [2.0, 2.0]
     compared = published.compare({"001": {"from": "readme", "last5_accuracy": 91.0}}, summary)
     assert compared.set_index(["condition", "quantity"]).loc[("001", "last5_accuracy"), "difference"] == 1.0

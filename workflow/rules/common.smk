@@ -179,6 +179,8 @@ def targets(run, *kinds):
     if comparability.published_for(run, config["dataset"]):
         graphs.append("published")
         tables += ["published.csv", "published.html"]
+    if claims_of(run.name):
+        tables += ["claims.csv", "claims.html"]
     graphs += [f"{name}/curves" for name in conditions]
     files = {
         "training": [f"{seed}/{file}" for seed in seeds for file in ("checkpoint.pt", "metrics.csv")],

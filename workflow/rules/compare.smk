@@ -135,6 +135,7 @@ rule estimate_effects:
     params:
         runs=run_list,
         conditions=lambda w: run_of(w).conditions,
+        rules=lambda w: {"margin": dict(run_of(w).margin), "planned_seeds": run_of(w).planned_seeds},
         title=lambda w: f"Effects: {title(w)}",
         code=code("estimate_effects.py"),
     script:

@@ -3,17 +3,20 @@
 from normreg.utils import jobs
 
 with jobs.job(snakemake.log[0]):
-    from normreg.analysis import contrasts, effects, study_tables, summary
+    from normreg.analysis import contrasts, effects, plan, study_tables, summary
     from normreg.config import identity
     from normreg.config.datasets import DATASETS
     from normreg.pages import effects as page
     from normreg.utils import tables
 
-    conditions, runs = snakemake.params.conditions, snakemake.params.runs
-    images = DATASETS[snakemake.wildcards.dataset].train_images
-    pairs = contrasts.find_contrasts(conditions, images)
-    table = effects.estimate(pairs, summary.read(snakemake.input.summary, runs))
+    conditions, runs, rules = snakemake.params.conditions, snakemake.params.runs, snakemake.params.rules
+    data = DATASETS[snakemake.wildcards.dataset]
+    found = summary.read(snakemake.input.summary, runs)
+    pairs = contrasts.find_contrasts(conditions, data.train_images)
+    table = effects.estimate(pairs, found, rules["margin"], data.test_images)
     study = identity.identify_all([run["identity"] for run in runs])
     tables.write_frame(snakemake.output.csv, study_tables.EFFECTS, table, study)
-    confounded, fewer = contrasts.find_confounded(conditions, images), contrasts.find_fewer_splits(conditions, images)
-    page.write(snakemake.output.page, snakemake.params.title, table, confounded, fewer)
+    confounded = contrasts.find_confounded(conditions, data.train_images)
+    fewer = contrasts.find_fewer_splits(conditions, data.train_images)
+    notes = plan.notes(rules["planned_seeds"], found["seed"].nunique(), sorted(set(found["engine"])))
+    page.write(snakemake.output.page, snakemake.params.title, table, notes, confounded, fewer)

@@ -1,114 +1,160 @@
-"""Estimates how large the effect of a factor is, from differences within seeds. Reads tables and imports no PyTorch."""
+"""Estimates how large the effects of factors are, and their interactions. Reads tables and imports no PyTorch.
 
-from collections.abc import Sequence
+`families` says what is estimated, `judgement` which verdict it gets.
+"""
+
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
+from normreg.analysis import families, judgement, replicates
 from normreg.analysis.contrasts import Contrast
-from normreg.analysis.verdicts import EffectVerdict, Level
-from normreg.config.factors import FACTORS
+from normreg.analysis.judgement import Estimates, Judged, Runs
+from normreg.analysis.power import Spread
+from normreg.analysis.quantities import QUANTITIES, effect_quantities
+from normreg.analysis.verdicts import Level
 
-EFFECT_QUANTITIES = ("last5_accuracy", "last5_loss")  # keys of `quantities.QUANTITIES`
-LEAST_SEEDS = 3  # two differences say too little about their spread
-LEVEL = 0.05
-_EQUAL = 1e-5  # relative to a value: more than the rounding of summary.csv, less than one image in a five-epoch mean
+COLLAPSE = 5.0  # points of accuracy under the other condition of a pair
 COLUMNS = [
-    "level",
-    "factor",
-    "strength",
-    "pairs",
-    "without",
-    "with",
-    "quantity",
-    "seeds",
-    "difference",
-    "low",
-    "high",
-    "p",
-    "p_adjusted",
-    "verdict",
+    *("level", "factor", "strength", "other", "pairs", "without", "with", "quantity", "margin", "seeds"),
+    *("difference", "low", "high", "p", "p_adjusted", "p_equivalence", "verdict", "method", "objection"),
+    *("error", "freedom", "paired_low", "paired_high", "paired_p", "blocked_low", "blocked_high", "blocked_p"),
+    *("runs", "collapses", "detectable", "seeds_for_margin", "seeds_for_equivalence"),
 ]
 
 
-def estimate(contrasts: Sequence[Contrast], summary: pd.DataFrame) -> pd.DataFrame:
-    """Effects with their 95 % intervals, from paired seeds.
+def estimate(
+    contrasts: Sequence[Contrast], summary: pd.DataFrame, margin: Mapping[str, float], images: int
+) -> pd.DataFrame:
+    """`effects.csv`: effects with their 95 % intervals and verdicts, from paired seeds.
 
     With the same seed, all conditions of one engine share initial weights, order and draws. So a pair of conditions
-    gives one difference per seed. A seed does not count if different engines trained its two runs. The effect of a
-    factor in a seed is the mean over its pairs, all with equal weight. Intervals and p-values are Student's for the
-    mean of the differences over seeds. They assume normal differences. They tell what to expect if training is
-    repeated, not what to expect with other test images.
+    gives one difference per seed. The effect of a factor in a seed is the mean over its pairs, all with equal weight.
+    Intervals and tests tell what to expect if training is repeated, not what to expect with other test images.
 
     Args:
         contrasts: see `contrasts.find_contrasts`. Those with the same factor, strength and context are averaged.
         summary: see `summary.summarise`.
+        margin: see `studies.Run`.
+        images: how many test images there are. A margin below one image allows no "equivalent".
 
     Returns:
-        The columns `COLUMNS`. Each factor and quantity has a row of level "effect". If that averages several pairs,
-        rows of level "pair" follow. `without` and `with` name the conditions of a single pair. `difference` is with
-        minus without. Only effects have p, p_adjusted and a verdict. p_adjusted is Holm's (1979) over all effects of
-        the table, so that the chance of any false one is at most 5 %. The verdict is "shown" if p_adjusted is below
-        0.05, else "not shown". Interval, p and verdict are missing if there are fewer than three seeds, or if all
-        differences are equal.
+        The columns `COLUMNS`; results/README.md explains them. Each quantity has a row of level "effect" for each
+        factor. If that averages several pairs, rows of level "pair" follow. Rows of level "interaction" are last. Only
+        effects and interactions are tested. For each quantity they are two families.
+
+    Raises:
+        DataError: a run is there twice, or a value is infinite.
     """
-    engines = summary.pivot(index="seed", columns="condition", values="engine")
     rows: list[dict[str, Any]] = []
-    for quantity in EFFECT_QUANTITIES:
-        values = summary.pivot(index="seed", columns="condition", values=quantity)
-        for group in _groups(contrasts):
-            head = {"factor": group[0].factor, "strength": group[0].strength, "quantity": quantity}
-            differences = [_difference(c, values, engines) for c in group]
-            pairs = [{"pairs": 1, "without": c.without, "with": c.with_factor} for c in group]
-            names = pairs[0] if len(group) == 1 else {"pairs": len(group)}
-            mean = pd.concat(differences, axis=1).mean(axis=1, skipna=False)
-            noise = _EQUAL * float(values.abs().to_numpy().max())
-            rows.append({"level": Level.EFFECT, **head, **names, **_interval(mean, noise)})
-            if len(group) > 1:
-                for name, difference in zip(pairs, differences, strict=True):
-                    interval = {k: v for k, v in _interval(difference, noise).items() if k != "p"}
-                    rows.append({"level": Level.PAIR, **head, **name, **interval})
-    table = pd.DataFrame(rows, columns=COLUMNS)
-    table["p_adjusted"] = holm(table["p"].astype(float))
-    table["verdict"] = np.where(table["p_adjusted"] < LEVEL, EffectVerdict.SHOWN, EffectVerdict.NOT_SHOWN)
-    table.loc[table["p_adjusted"].isna(), "verdict"] = None
-    return table
+    names = list(dict.fromkeys(name for c in contrasts for name in (c.without, c.with_factor)))
+    if not names:
+        return pd.DataFrame(rows, columns=COLUMNS)
+    accuracy, loss = effect_quantities(int(summary["epochs"].min()))
+    accuracies = replicates.values(summary, accuracy).reindex(columns=names)
+    for quantity in (QUANTITIES[accuracy], QUANTITIES[loss]):
+        limit = margin[quantity.margin]
+        reachable = None if quantity.percent and limit < 100 / images else limit
+        runs = _runs(contrasts, summary, quantity.key, accuracies)
+        for family, better_up in (
+            (families.effects(contrasts), quantity.better_up),
+            (families.interactions(contrasts), None),
+        ):
+            about = {"quantity": quantity.key, "margin": limit}
+            found = _judge_family(family, runs, names, reachable, better_up)
+            counts = [_collapses(row.pairs, accuracies) for row in family]
+            rows += [
+                {**row.about, **about, **cells, **count}
+                for row, cells, count in zip(family, found, counts, strict=True)
+            ]
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _groups(contrasts: Sequence[Contrast]) -> list[list[Contrast]]:
-    """Groups of contrasts that measure the same effect."""
-    groups: dict[Any, list[Contrast]] = {}
-    for contrast in contrasts:
-        groups.setdefault((contrast.factor, contrast.strength, contrast.context), []).append(contrast)
-    return list(groups.values())
+def _judge_family(
+    family: Sequence[families.Row], runs: Runs, names: Sequence[str], margin: float | None, better_up: bool | None
+) -> list[dict[str, Any]]:
+    weights = np.array([[row.weights.get(name, 0.0) for name in names] for row in family]).reshape(-1, len(names))
+    estimates = judgement.estimate(runs, weights)
+    tested = [both for row, both in zip(family, estimates, strict=True) if row.about["level"] != Level.PAIR]
+    verdicts = iter(judgement.judge(tested, margin, better_up))
+    rows = []
+    for row, both in zip(family, estimates, strict=True):
+        cells = _numbers(both)
+        if row.about["level"] != Level.PAIR:
+            cells |= _tests(both, next(verdicts), margin) | _power(both, margin, len(tested))
+        rows.append(cells)
+    return rows
 
 
-def _difference(contrast: Contrast, values: pd.DataFrame, engines: pd.DataFrame) -> pd.Series:
-    """One value a seed. It is missing if a run is missing, or if two engines trained the pair."""
-    same = engines[contrast.with_factor] == engines[contrast.without]
-    return (values[contrast.with_factor] - values[contrast.without]).where(same)
+def _numbers(both: Estimates) -> dict[str, Any]:
+    """The estimate that decides, and both ways beside it. What cannot be known is left out."""
+    test = both.deciding
+    cells: dict[str, Any] = {"seeds": test.seeds, "difference": test.difference if test.seeds else None}
+    cells |= {"method": both.method, "objection": both.objection}
+    if test.testable:
+        low, high = test.interval()
+        cells |= {"low": low, "high": high, "error": test.error, "freedom": test.freedom}
+    for name, one in (("paired", both.paired), ("blocked", both.blocked)):
+        if one is not None and one.testable:
+            low, high = one.interval()
+            cells |= {f"{name}_low": low, f"{name}_high": high, f"{name}_p": one.p()}
+    return cells
 
 
-def _interval(differences: pd.Series, noise: float) -> dict[str, Any]:
-    """Mean, 95 % interval and two-sided p. Differences that are equal except for `noise` have no interval and no p."""
-    known = differences.dropna().to_numpy(float)
-    row: dict[str, Any] = {"seeds": len(known), "difference": known.mean() if len(known) else None}
-    if len(known) >= LEAST_SEEDS and np.ptp(known) > noise:
-        test = stats.ttest_1samp(known, 0.0)
-        low, high = test.confidence_interval(1 - LEVEL)
-        row |= {"low": low, "high": high, "p": test.pvalue}
-    return row
+def _tests(both: Estimates, judged: Judged, margin: float | None) -> dict[str, Any]:
+    test = both.deciding
+    cells: dict[str, Any] = {"verdict": judged.verdict, "p_adjusted": judged.p_adjusted}
+    if test.testable:
+        cells |= {"p": test.p(), "p_equivalence": None if margin is None else test.p_equivalence(margin)}
+    return cells
 
 
-def holm(p: pd.Series) -> pd.Series:
-    """Adjusted p-values (Holm 1979): the chance of any false claim among them is at most the level."""
-    ranked = p.dropna().sort_values()
-    steps = ranked * np.arange(len(ranked), 0, -1)
-    return steps.cummax().clip(upper=1.0).reindex(p.index)
+def _power(both: Estimates, margin: float | None, family: int) -> dict[str, Any]:
+    """What the seeds can show, see `normreg.analysis.power`."""
+    test = both.deciding
+    if not test.testable:
+        return {}
+    about = {"error": test.error, "freedom": test.freedom, "seeds": test.seeds, "method": both.method}
+    spread = Spread.of(about)
+    cells: dict[str, Any] = {"detectable": spread.detectable(test.seeds, family)}
+    if margin is not None:
+        cells["seeds_for_margin"] = spread.seeds_to_find(margin, family)
+        cells["seeds_for_equivalence"] = spread.seeds_for_equivalence(margin)
+    return cells
 
 
-def name_of(factor: str, strength: float) -> str:
-    """A factor with its lambda or number of splits. A factor that the table lacks is shown by its label."""
-    return FACTORS[factor].name(strength) if factor in FACTORS else f"{factor} {strength:g}"
+def _collapses(pairs: Sequence[Contrast], accuracies: pd.DataFrame) -> dict[str, int]:
+    """How many runs with the factor there are, and how many lie far under their control in accuracy."""
+    if not pairs:
+        return {}
+    each = np.concatenate([_difference(pair, accuracies) for pair in pairs])
+    return {"runs": int((~np.isnan(each)).sum()), "collapses": int((each < -COLLAPSE).sum())}
+
+
+def _difference(pair: Contrast, accuracies: pd.DataFrame) -> np.ndarray:
+    difference: np.ndarray = accuracies[pair.with_factor].to_numpy() - accuracies[pair.without].to_numpy()
+    return difference
+
+
+def _runs(contrasts: Sequence[Contrast], summary: pd.DataFrame, quantity: str, accuracies: pd.DataFrame) -> Runs:
+    """The values of a quantity. In a pair, a run far below the other in accuracy has collapsed."""
+    names = list(accuracies)
+    collapsed = np.zeros(len(names), dtype=bool)
+    for pair in contrasts:
+        difference = _difference(pair, accuracies)
+        collapsed[names.index(pair.with_factor)] |= bool((difference < -COLLAPSE).any())
+        collapsed[names.index(pair.without)] |= bool((difference > COLLAPSE).any())
+    values = replicates.values(summary, quantity).reindex(columns=names).to_numpy()
+    engines = replicates.engines(summary).reindex(columns=names).to_numpy()
+    return Runs(values, engines, _pools(contrasts, names), collapsed)
+
+
+def _pools(contrasts: Sequence[Contrast], names: Sequence[str]) -> list[np.ndarray]:
+    """The columns of conditions that are compared with each other, directly or through others."""
+    group = {name: frozenset({name}) for name in names}
+    for pair in contrasts:
+        merged = group[pair.without] | group[pair.with_factor]
+        group |= dict.fromkeys(merged, merged)
+    return [np.array([i for i, name in enumerate(names) if name in each]) for each in dict.fromkeys(group.values())]

@@ -63,6 +63,16 @@ class Quantity:
         return self.unit == PERCENT
 
     @property
+    def margin(self) -> str:
+        """The key of a study's `margin` that applies to a difference."""
+        return "accuracy" if self.percent else "loss"
+
+    @property
+    def difference_unit(self) -> str:
+        """The unit of a difference."""
+        return POINTS if self.percent else "nats"
+
+    @property
     def better_up(self) -> bool:
         """Whether larger is better."""
         return self.better is Better.HIGHER
@@ -95,7 +105,14 @@ _EPOCH = (  # metrics.csv
 )
 _ACCURACY, _LOSS = "validation_accuracy", "validation_loss"
 _RUN = (  # summary.csv, besides train_accuracy and seconds
-    _accuracy("final_accuracy", "final accuracy", phrase="accuracy at the last epoch", course=_ACCURACY),
+    _accuracy(
+        "final_accuracy",
+        "final accuracy",
+        difference_digits=3,
+        heading="accuracy at the last epoch",
+        phrase="accuracy at the last epoch",
+        course=_ACCURACY,
+    ),
     _accuracy("best_accuracy", "best accuracy", course=_ACCURACY),
     Quantity("best_epoch", "at epoch", "epochs", Better.NEITHER, digits=0),
     _accuracy(
@@ -108,7 +125,14 @@ _RUN = (  # summary.csv, besides train_accuracy and seconds
         course=_ACCURACY,
     ),
     Quantity("mistakes", "mistakes", "images", Better.LOWER, digits=0),
-    _loss("final_loss", "final loss", course=_LOSS),
+    _loss(
+        "final_loss",
+        "final loss",
+        difference_digits=5,
+        heading="loss at the last epoch",
+        phrase="loss at the last epoch",
+        course=_LOSS,
+    ),
     _loss("best_loss", "best loss", course=_LOSS),
     _loss(
         "last5_loss",
@@ -124,3 +148,14 @@ _RUN = (  # summary.csv, besides train_accuracy and seconds
 )
 EPOCH_QUANTITIES: Mapping[str, Quantity] = {quantity.key: quantity for quantity in _EPOCH}
 QUANTITIES: Mapping[str, Quantity] = {quantity.key: quantity for quantity in (*_EPOCH, *_RUN)}
+
+_LONG = 25  # epochs; in a shorter run the last five epochs may still be far apart
+
+
+def effect_quantities(shortest: int) -> tuple[str, str]:
+    """The accuracy and the loss whose effects are estimated, if the study's shortest condition has `shortest` epochs.
+
+    The mean of the last five epochs has less noise than the last epoch. But in a short run it also measures how fast a
+    condition learns.
+    """
+    return ("last5_accuracy", "last5_loss") if shortest >= _LONG else ("final_accuracy", "final_loss")

@@ -27,7 +27,7 @@ def values(summary: pd.DataFrame, quantity: str) -> pd.DataFrame:
     return table
 
 
-def same_engine(summary: pd.DataFrame, one: str, other: str) -> pd.Series:
-    """For each seed, whether one engine trained both conditions. Engines round differently, so others are no pair."""
-    engines = summary.pivot(index="seed", columns="condition", values="engine").reindex(index=summary["seed"].unique())
-    return engines[one] == engines[other]
+def engines(summary: pd.DataFrame) -> pd.DataFrame:
+    """The engine that trained each run, in the same form as `values`."""
+    table = summary.pivot(index="seed", columns="condition", values="engine")
+    return table.reindex(index=summary["seed"].unique(), columns=summary["condition"].unique())

@@ -38,6 +38,23 @@ class PublishedVerdict(StrEnum):
     OUTSIDE = "outside the spread of seeds"
 
 
+class Method(StrEnum):
+    """How the standard error of an effect was found, see `normreg.analysis.inference`."""
+
+    BLOCKED = "blocked"
+    PAIRED = "paired"
+
+
+class Objection(StrEnum):
+    """Why an effect is estimated by the paired t-test alone."""
+
+    FEW = "fewer than three conditions to pool"
+    COLLAPSED = "a run collapsed"
+    INCOMPLETE = "seeds are incomplete, or of several engines"
+    VARIES = "it varies over seeds more than the residuals"
+    SPREADS = "the spreads of the conditions differ"
+
+
 class ClaimKind(StrEnum):
     """What a claim of a published study is about, which says how it is judged."""
 

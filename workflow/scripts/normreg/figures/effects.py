@@ -6,13 +6,15 @@ from typing import Any
 import matplotlib
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from normreg.analysis import effects, study_tables
-from normreg.analysis.quantities import CROSS_ENTROPY, PERCENT, POINTS, QUANTITIES, Quantity
+from normreg.analysis import answer, effects, study_tables
+from normreg.analysis.quantities import CROSS_ENTROPY, PERCENT, QUANTITIES, Quantity, effect_quantities
 from normreg.analysis.verdicts import EffectVerdict, Level
 from normreg.config import identity
 from normreg.config.factors import FACTORS
@@ -21,11 +23,25 @@ from normreg.figures import style
 from normreg.utils import tables
 
 _LEAST_REACH = {PERCENT: 0.1, CROSS_ENTROPY: 0.001}  # an axis shows at least this much on both sides of 0, by unit
-_ROWS = ["level", "factor", "strength", "without", "with"]  # these columns identify a row; they are equal in all panels
-_NUMBERS = ["strength", "pairs", "seeds", "difference", "low", "high"]
+_ROWS = [
+    "level",
+    "factor",
+    "strength",
+    "other",
+    "without",
+    "with",
+]  # these columns identify a row; they are equal in all panels
+_NUMBERS = ["strength", "pairs", "margin", "seeds", "difference", "low", "high", "runs", "collapses"]
 _PLOT, _GAP = 2.6, 0.45  # width of a plot, and of the gap right of its numbers; inches
 _ROW, _HEAD, _BOTTOM, _TOP = 0.25, 0.4, 0.95, 0.62  # heights, inches
 _INK = "#333333"
+_ZONE = "#e9efe6"  # differences that count as none
+_FOUND = set(EffectVerdict) - {
+    EffectVerdict.TOO_FEW,
+    EffectVerdict.NO_SPREAD,
+    EffectVerdict.EQUIVALENT,
+    EffectVerdict.UNDECIDED,
+}
 _EFFECT: dict[str, Any] = {"marker": "D", "markersize": 7, "linestyle": "", "zorder": 4}
 _PAIR: dict[str, Any] = {"marker": "o", "markersize": 4, "linestyle": "", "zorder": 4}
 
@@ -42,15 +58,21 @@ def read(path: str | Path, study: str) -> pd.DataFrame:
     for found in whole["run"].unique():
         identity.check(path, found, study)
     table = whole[effects.COLUMNS].astype(dict.fromkeys(_NUMBERS, float))
-    panels = [table[table["quantity"] == quantity] for quantity in effects.EFFECT_QUANTITIES]
+    panels = list(_panels(table).values())
+    if not any(set(table["quantity"]) == set(effect_quantities(epochs)) for epochs in (1, 1000)):
+        raise DataError(f"{path}: its quantities are {', '.join(table['quantity'].unique())}. {again}")
     if panels[0].empty or any(not own[_ROWS].reset_index(drop=True).equals(_first(panels)) for own in panels):
-        raise DataError(f"{path}: expected the same rows for each of {', '.join(effects.EFFECT_QUANTITIES)}. {again}")
+        raise DataError(f"{path}: expected the same rows for each quantity. {again}")
     known = table["factor"].isin(list(FACTORS)) & (table["verdict"].isna() | table["verdict"].isin(list(EffectVerdict)))
     if table["difference"].isna().any():
         raise DataError(f"{path}: a difference is missing. {again}")
     if not known.all():
         raise DataError(f"{path}: holds an unknown factor or verdict. {again}")
     return table
+
+
+def _panels(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    return {quantity: table[table["quantity"] == quantity] for quantity in table["quantity"].unique()}
 
 
 def _first(panels: list[pd.DataFrame]) -> pd.DataFrame:
@@ -60,7 +82,7 @@ def _first(panels: list[pd.DataFrame]) -> pd.DataFrame:
 @matplotlib.rc_context(style.RC)
 def draw(table: pd.DataFrame, title: str) -> Figure:
     """Draws the panels side by side, with the same rows. Panels are labelled with the quantity, points with the row."""
-    panels = {quantity: table[table["quantity"] == quantity] for quantity in effects.EFFECT_QUANTITIES}
+    panels = _panels(table)
     rows = next(iter(panels.values()))
     names, places = [name_of(row) for _, row in rows.iterrows()], _places(rows)
     left = 0.35 + max(style.text_width(name, 9, bold=True) for name in names)
@@ -79,19 +101,23 @@ def draw(table: pd.DataFrame, title: str) -> Figure:
         for up, (_, row) in zip(places, own.iterrows(), strict=True):
             _draw_row(axes, up, row)
     for label, (_, row) in zip(figure.axes[0].get_yticklabels(), rows.iterrows(), strict=True):
-        label.set(color=FACTORS[row["factor"]].color, weight="bold" if row["level"] == Level.EFFECT else "normal")
+        label.set(color=_color(row), weight="normal" if row["level"] == Level.PAIR else "bold")
     _draw_legend(figure, table)
     return figure
 
 
 def name_of(row: pd.Series) -> str:
-    """The name of a row: an effect has the name of its factor, a pair those of its conditions."""
+    """The name of a row: an effect or interaction has the name of its factors, a pair those of its conditions."""
     pair = f"{row['with']} − {row['without']}"
     if row["level"] == Level.PAIR:
         return pair
-    return f"{effects.name_of(row['factor'], row['strength'])}: " + (
-        pair if row["pairs"] == 1 else f"mean of {row['pairs']:.0f} pairs"
-    )
+    if row["level"] == Level.INTERACTION:
+        return answer.name_of(row)
+    return f"{answer.name_of(row)}: " + (pair if row["pairs"] == 1 else f"mean of {row['pairs']:.0f} pairs")
+
+
+def _color(row: pd.Series) -> str:
+    return _INK if row["level"] == Level.INTERACTION else FACTORS[row["factor"]].color
 
 
 def _subtitle(table: pd.DataFrame) -> str:
@@ -103,10 +129,12 @@ def _subtitle(table: pd.DataFrame) -> str:
 
 
 def _places(rows: pd.DataFrame) -> list[float]:
-    """Positions of the rows, in rows from the top. Above an effect there is half a row more space."""
+    """Positions of the rows, in rows from the top. Above an effect and the interactions is half a row more space."""
     places: list[float] = []
-    for _, row in rows.iterrows():
-        gap = 1.5 if row["level"] == Level.EFFECT else 1.0
+    before = None
+    for level in rows["level"]:
+        gap = 1.5 if level == Level.EFFECT or (level == Level.INTERACTION and before != level) else 1.0
+        before = level
         places.append(places[-1] + gap if places else 0.0)
     return places
 
@@ -117,18 +145,21 @@ def _draw_frame(axes: Axes, quantity: Quantity, own: pd.DataFrame) -> None:
     axes.set_xlim(-reach, reach)
     axes.tick_params("y", length=0, pad=8)
     axes.spines["left"].set_visible(False)
+    margin = own["margin"].iloc[0]
+    axes.axvspan(-margin, margin, color=_ZONE, zorder=0.5, label="_margin")
     axes.axvline(0, color=style.GREY, linewidth=1.1, zorder=2)
     axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     axes.ticklabel_format(axis="x", useOffset=False, style="plain")
-    unit = f" in {POINTS}" if quantity.percent else ""
-    axes.set_xlabel(f"difference{unit}, {'right' if quantity.better_up else 'left'} of 0 is better", size=8.5)
+    axes.set_xlabel(
+        f"difference in {quantity.difference_unit}, {'right' if quantity.better_up else 'left'} of 0 is better",
+        size=8.5,
+    )
     axes.set_title(quantity.heading, loc="left", size=9.5, color=style.GREY, pad=7)
 
 
 def _draw_row(axes: Axes, place: float, row: pd.Series) -> None:
-    """Draws the point and its interval, and writes both as numbers. A shown effect is bold and filled."""
-    color = FACTORS[row["factor"]].color
-    effect, shown = row["level"] == Level.EFFECT, row["verdict"] == EffectVerdict.SHOWN
+    """Draws the point and its interval, and writes both as numbers with the verdict. A difference found is filled."""
+    color, effect, shown = _color(row), row["level"] != Level.PAIR, row["verdict"] in _FOUND
     if not np.isnan(row["low"]):
         axes.plot([row["low"], row["high"]], [place, place], color=color, linewidth=2.4 if effect else 1.1)
     look = {**(_EFFECT if effect else _PAIR), "color": color, "markerfacecolor": color if shown else "white"}
@@ -143,16 +174,22 @@ def _draw_row(axes: Axes, place: float, row: pd.Series) -> None:
 def _numbers(row: pd.Series) -> str:
     write = QUANTITIES[row["quantity"]].write_difference
     text = write(row["difference"])
-    return text if np.isnan(row["low"]) else f"{text}  ({write(row['low'])} to {write(row['high'])})"
+    text += "" if np.isnan(row["low"]) else f"  ({write(row['low'])} to {write(row['high'])})"
+    text += f"  {answer.verdict(row)}" if row["level"] != Level.PAIR and row["verdict"] != EffectVerdict.TOO_FEW else ""
+    return f"{text}; {answer.collapses(row)}" if row["collapses"] > 0 else text
 
 
 def _draw_legend(figure: Figure, table: pd.DataFrame) -> None:
-    looks = [(_EFFECT, "white", "effect")]
+    looks = [(_EFFECT, "white", "effect or interaction" if (table["level"] == Level.INTERACTION).any() else "effect")]
     if (table["level"] == Level.PAIR).any():
         looks.append((_PAIR, "white", "one of its pairs of conditions"))
-    if table["verdict"].notna().any():
-        looks.append((_EFFECT, _INK, "filled, bold: shown (p < 0.05, adjusted for the number of effects)"))
-    handles = [Line2D([], [], color=_INK, markerfacecolor=face, label=label, **look) for look, face, label in looks]
+    if table["low"].notna().any():
+        looks.append((_EFFECT, _INK, "filled, bold: a difference (p < 0.05, adjusted for the number of effects)"))
+    handles: list[Artist] = [
+        Line2D([], [], color=_INK, markerfacecolor=face, label=label, **look) for look, face, label in looks
+    ]
     width, height = figure.get_size_inches()
+    zone = Patch(color=_ZONE, label="within the margin that counts as none")
+    handles.append(zone)
     place = (0.2 / width, 0.12 / height)
-    figure.legend(handles=handles, loc="lower left", bbox_to_anchor=place, ncols=3, frameon=False, borderaxespad=0)
+    figure.legend(handles=handles, loc="lower left", bbox_to_anchor=place, ncols=4, frameon=False, borderaxespad=0)

@@ -17,10 +17,13 @@ th.row_heading, td:first-child, th:first-child { text-align: left; }
 """
 
 
-def write_page(path: str | Path, title: str, paragraphs: list[str], tables: dict[str, pd.DataFrame]) -> None:
+def write_page(
+    path: str | Path, title: str, paragraphs: list[str], tables: dict[str, pd.DataFrame], style: str = ""
+) -> None:
     """Writes one page: a title, paragraphs of plain text, then each table under its heading ("" for no heading).
 
     Numbers are shown as they are: round and format the columns before the call. Missing values are shown as a dash.
+    `style` is CSS that this page needs beside that of all pages.
     """
     parts = [f"<h1>{escape(title)}</h1>", *(f"<p>{escape(text)}</p>" for text in paragraphs)]
     for heading, table in tables.items():
@@ -29,6 +32,7 @@ def write_page(path: str | Path, title: str, paragraphs: list[str], tables: dict
         shown = table.astype(object).where(table.notna(), "–")  # `na_rep` of to_html does not replace None
         parts.append(shown.to_html(index=False, border=0, justify="unset"))
     page = f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-    page += f"<style>{_STYLE}</style></head>\n<body>\n" + "\n".join(parts) + "\n</body></html>\n"
+    page += '<meta name="viewport" content="width=device-width">'
+    page += f"<style>{_STYLE}{style}</style></head>\n<body>\n" + "\n".join(parts) + "\n</body></html>\n"
     with replacing(path) as temporary:
         temporary.write_text(page, encoding="utf-8")

@@ -1,0 +1,49 @@
+"""What a study found, in one sentence for each effect. The same words stand in the table and in the figure."""
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from normreg.analysis import families
+from normreg.analysis.quantities import QUANTITIES
+from normreg.analysis.verdicts import EffectVerdict, Level
+
+
+def sentences(table: pd.DataFrame) -> list[str]:
+    """One sentence for each effect of the accuracy, from the table of `effects.estimate`."""
+    effects = table[table["level"] == Level.EFFECT]
+    return [_sentence(row) for row in effects.to_dict("records") if QUANTITIES[row["quantity"]].percent]
+
+
+def _sentence(row: Mapping[Hashable, Any]) -> str:
+    quantity = QUANTITIES[row["quantity"]]
+    seeds = f"{row['seeds']} seed{'' if row['seeds'] == 1 else 's'}"
+    text = f"{name_of(row)}: "
+    if pd.isna(row["difference"]):
+        return f"{text}no seed has all the runs that it needs."
+    text += f"{quantity.write_difference(row['difference'])} {quantity.difference_unit}"
+    if not pd.isna(row["low"]):
+        low, high = (quantity.write_difference(row[key]) for key in ("low", "high"))
+        text += f" (95 % interval {low} to {high})"
+    text += f", {seeds}: {verdict(row)}"
+    return f"{text}; {collapses(row)}." if row["collapses"] else f"{text}."
+
+
+def verdict(row: Mapping[Hashable, Any]) -> str:
+    """The verdict of an effect or an interaction, with its margin where the verdict is about the margin."""
+    margin = f"{row['margin']:g} {QUANTITIES[row['quantity']].difference_unit}"
+    if row["verdict"] == EffectVerdict.EQUIVALENT:
+        return f"{row['verdict']} within {margin}"
+    return str(row["verdict"]).replace("the margin", margin)
+
+
+def collapses(row: Mapping[Hashable, Any]) -> str:
+    """How many of an effect's runs have collapsed."""
+    return f"collapses in {row['collapses']:.0f} of {row['runs']:.0f} runs"
+
+
+def name_of(row: Mapping[Hashable, Any]) -> str:
+    """The name of an effect or an interaction: "L1 1e-5", "L1 1e-5 × GBN, 2 splits"."""
+    name = families.name_of(row["factor"], row["strength"])
+    return f"{name} × {row['other']}" if row["level"] == Level.INTERACTION else name
