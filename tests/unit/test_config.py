@@ -206,7 +206,12 @@ def published_block():
     row = {"from": "notebook", "best": 99.5, "best_epoch": 24, "final": 99.4}
     last5 = {"last5_accuracy": [99.1, 99.2, 99.3, 99.5, 99.4], "last5_loss": [0.02] * 5}
     unpublished = {"from": "readme", "best": 99.5, "best_epoch": None, "final": None, "note": "no log"}
-    return {"source": "a/b", "conditions": {"l1-bn": row | last5, "l2-bn": unpublished}}
+    return {
+        "source": "a/b",
+        "dataset": "mnist",
+        "epochs": 25,
+        "conditions": {"l1-bn": row | last5, "l2-bn": unpublished},
+    }
 
 
 README_ENTRY = {"key": "conditions.l1-bn.lambdas.l1", "readme": 1.0e-4, "executed": 1.0e-5, "note": "ten times"}
@@ -236,6 +241,11 @@ def test_studies_with_published_results_are_listed_by_name(tmp_path, monkeypatch
     [
         ("published.sources", "x", ["unknown key 'published.sources'", "Did you mean 'source'?"]),
         ("published.source", 3, ["key 'published.source'", "found 3", "a text"]),
+        ("published.dataset", "imagenet", ["key 'published.dataset'", "found 'imagenet'", "one of mnist"]),
+        ("published.epochs", 0, ["key 'published.epochs'", "found 0", "the number of epochs of the published runs"]),
+        ("published.conditions.l1-bn.epochs", "15", ["l1-bn.epochs'", "found '15'"]),
+        ("published.conditions.l1-bn.also_best_epochs", [], ["l1-bn.also_best_epochs'", "found []"]),
+        ("published.conditions.l1-bn.also_best_epochs", [0], ["l1-bn.also_best_epochs.0'", "found 0"]),
         ("published.conditions", {}, ["key 'published.conditions'", "found {}"]),
         (
             "published.conditions.l3-bn",

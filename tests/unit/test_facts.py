@@ -56,6 +56,7 @@ ENUMS = {
     "networks of a study": (("study", "properties", "network"), list(NETWORKS)),
     "penalties": ((*CONDITION, "penalty"), list(PENALTIES)),
     "norms": ((*CONDITION, "norm"), list(NORMS)),
+    "data sets of published values": (("study", "properties", "published", "properties", "dataset"), list(DATASETS)),
     "origins of published values": ((*PUBLISHED, "from"), list(Origin)),
 }
 

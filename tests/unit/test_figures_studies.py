@@ -61,7 +61,7 @@ def rows_of(
                 runs.min(),
                 runs.max(),
                 seeds,
-                "",
+                "" if value == "" else round(runs.mean() - value, 4),
                 "",
                 "notebook",
             ]
@@ -70,8 +70,10 @@ def rows_of(
 
 
 def write_rows(path: Path, rows: list[dict[str, Any]]) -> Path:
-    empty = {"note": None, "run": STUDY}
-    tables.write(path, study_tables.PUBLISHED, [{k: v or None for k, v in row.items()} | empty for row in rows])
+    empty = dict.fromkeys(("best_epochs", "half_width", "no_verdict", "note")) | {"engines": "torch", "run": STUDY}
+    tables.write(
+        path, study_tables.PUBLISHED, [{k: None if v == "" else v for k, v in row.items()} | empty for row in rows]
+    )
     return path
 
 
@@ -315,7 +317,26 @@ def test_signs_tell_readme_values_and_verdicts(tmp_path: Path) -> None:
     for axes in figure.axes:
         marked = {name: [t for t in numbers(axes, i) if t in "*†"] for i, (name, _, _) in enumerate(EIGHT)}
         assert {name: signs for name, signs in marked.items() if signs} == {"none-bn": ["*"], "l1-gbn": ["†"]}
-    assert any(text.startswith("* from the README") and "† published value outside" in text for text in texts(figure))
+    assert any(
+        text.startswith("* from the README")
+        and "† outside the spread of seeds: 3 of 24, 1.2 expected by chance" in text
+        for text in texts(figure)
+    )
+    assert_readable(figure)
+
+
+def test_a_value_of_other_epochs_is_marked_and_not_linked(tmp_path: Path) -> None:
+    rows = rows_of(EIGHT)
+    for row in rows:
+        if row["condition"] == "none-bn":
+            row |= {"difference": "", "from": "readme"}
+    figure = drawn(tmp_path, rows)
+    for axes in figure.axes:
+        assert numbers(axes, 0)[1] == "*‡"
+        assert "none-bn published" in lines(axes)
+        assert "none-bn link" not in lines(axes)
+        assert "l1-bn link" in lines(axes)
+    assert "* from the README only      ‡ other epochs, not compared" in texts(figure)
     assert_readable(figure)
 
 

@@ -163,6 +163,25 @@ def test_weights_that_are_empty_or_cut_are_one_message(files, tmp_path, keep):
         summaries.run_summary(RUN, files, 400, LABELS)
 
 
+def test_values_that_are_unknown_are_dashes(files, tmp_path, html_tables):
+    table = summaries.summarise([RUN, RUN | {"seed": 4}], [files, files], 400, LABELS)
+    table.loc[:, ["final_accuracy", "last5_accuracy", "final_loss"]] = np.nan
+    summary_page.write(tmp_path / "s.html", "T", table, 10_000)
+    means, shown = html_tables((tmp_path / "s.html").read_text())
+    for rows in (means, shown):
+        cells = dict(zip(rows[0], rows[1], strict=True))
+        assert cells["final accuracy %"] == cells["last five epochs %"] == "–"
+        assert cells["best accuracy %"] == "99.60"
+    assert "nan" not in (tmp_path / "s.html").read_text()
+
+
+def test_a_run_that_is_there_twice_is_one_message(files, tmp_path):
+    table = summaries.summarise([RUN, RUN], [files, files], 400, LABELS)
+    tables.write_frame(tmp_path / "summary.csv", study_tables.SUMMARY, table)
+    with pytest.raises(DataError, match=r"summary\.csv: condition l1-gbn with seed 3 is there twice, expected once\."):
+        summaries.read(tmp_path / "summary.csv", [RUN, RUN])
+
+
 def test_a_summary_of_other_runs_is_refused(files, tmp_path):
     table = summaries.summarise([RUN], [files], 400, LABELS)
     tables.write_frame(tmp_path / "summary.csv", study_tables.SUMMARY, table)

@@ -25,7 +25,9 @@ def results(run_once):
         targets = [f"results/digits/{study}/{file}" for file in FILES] if study == FIRST else []
 
         def run(project):
-            project.edit(f"config/studies/{study}.yaml", f"\nepochs: {EPOCHS[study]}", "\nepochs: 1")
+            file = f"config/studies/{study}.yaml"
+            project.edit(file, f"\nepochs: {EPOCHS[study]}", "\nepochs: 1")
+            project.edit(file, "dataset: mnist", "dataset: digits")  # else there is no comparison
             project.snakemake(*targets, config=(f"study={study}",))
 
         project = run_once(study, run)
@@ -42,10 +44,35 @@ def conditions(root, monkeypatch):
 
 
 def test_published_names_all_five_and_their_files(new_project, conditions):
-    jobs = new_project().stale("published")
+    jobs = new_project().stale("published", config=("dataset=mnist",))
     trained = sum(count for job, count in jobs.items() if job.startswith("train "))
     assert trained == sum(len(conditions(study)) for study in STUDIES)
     assert jobs["compare_published"] == jobs["plot_published"] == jobs["list_layers"] == 5
+
+
+@pytest.mark.parametrize("config", [(), ("dataset=mnist", "epochs=2")])
+def test_published_trains_other_runs_without_a_comparison_and_says_so(new_project, conditions, config):
+    project = new_project()
+    said = project.snakemake("-n", "published", config=config).stdout
+    jobs = project.stale("published", config=config)
+    assert sum(count for job, count in jobs.items() if job.startswith("train ")) == sum(
+        len(conditions(study)) for study in STUDIES
+    )
+    assert "compare_published" not in jobs
+    assert "plot_published" not in jobs
+    for study in STUDIES:
+        assert said.count(f"is not compared with the published results of {study}: ") == 1
+
+
+def test_a_comparison_that_cannot_be_is_refused_with_its_reason(new_project):
+    """On digits with published values of MNIST; of a study that published nothing."""
+    project = new_project()
+    for study, said in (("ashxjain", "those are on MNIST"), ("tiny", "Study tiny has no published results")):
+        target = f"results/digits/{study}/published.html"
+        done = project.snakemake("-n", target, config=(f"study={study}",), check=False)
+        assert done.returncode
+        assert said in done.stdout
+        assert "Traceback (most recent call last)" not in done.stdout
 
 
 @pytest.mark.parametrize("study", EVERY)

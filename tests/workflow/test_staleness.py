@@ -26,10 +26,16 @@ AGGREGATES = {
     "compare_models": 1,
     "list_agreement": 1,
     "plot_agreement": 1,
+    "tabulate_runs": 1,
+    "summarise_weights": 1,
+    "plot_weights": 1,
 }
 STUDY = "config/studies/tiny.yaml"
 CODE = "workflow/scripts/normreg"
-PUBLISHED = "published: {source: a test, conditions: {l1-bn: {from: readme, best: 90, best_epoch: 1, final: 90}}}\n"
+PUBLISHED = """\
+published:
+  {source: a test, dataset: digits, epochs: 1, conditions: {l1-bn: {from: readme, best: 90, best_epoch: 1, final: 90}}}
+"""
 
 
 def following(*conditions: str) -> Counter[str]:
@@ -116,7 +122,7 @@ def test_code_of_all_figures_and_of_the_summary_reruns_those_and_no_training(cop
     add_statement(copy.folder / CODE / "figures/style.py")
     add_statement(copy.folder / CODE / "analysis/summary.py")
     drawn = Counter(f"plot_{kind} {name}" for name in CONDITIONS for kind in ("gallery", "confusion", "curves"))
-    read_no_summary = Counter(["compare_models", "list_agreement"])
+    read_no_summary = Counter(["compare_models", "list_agreement", "summarise_weights"])
     assert copy.stale() == Counter(AGGREGATES) + drawn - read_no_summary
 
 

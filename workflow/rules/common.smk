@@ -3,7 +3,7 @@ import functools
 import sys
 
 from normreg.analysis.contrasts import find_contrasts
-from normreg.config import identity, studies
+from normreg.config import comparability, identity, studies
 from normreg.config.datasets import DATASETS
 from normreg.errors import ConfigError, NormregError
 from normreg.models.description import as_data
@@ -11,6 +11,7 @@ from normreg.models.networks import NETWORKS
 from normreg.utils import starter
 from normreg.utils.code import Sources
 from normreg.utils.devices import wants_gpu
+from snakemake.logging import logger
 
 try:
     config.update(studies.check_config(config))
@@ -28,6 +29,7 @@ SOURCES = Sources(SCRIPTS, data=["normreg/models/networks.py"])  # see network_d
 
 # For the report's overview. Its text can use nothing but the configuration.
 config["resolved"] = {"title": f"{RUN.name} on {DATASETS[config['dataset']].name}", **studies.resolved_settings(RUN)}
+config["resolved"]["comparison"] = comparability.objection(RUN, config["dataset"])
 
 
 wildcard_constraints:
@@ -138,6 +140,16 @@ def condition_figure(wildcards):
     return facts | {"data_digest": known_digest(wildcards)}
 
 
+def published_results(wildcards):
+    """A param: the published results that a run is compared with."""
+    run = run_of(wildcards)
+    found = comparability.published_for(run, wildcards.dataset)
+    if found is None:
+        why = comparability.objection(run, wildcards.dataset) or f"Study {run.study} has no published results."
+        raise WorkflowError(f"{why} So there are no files called published.")
+    return found
+
+
 def shown_first(wildcards):
     """The report's subcategory of a gallery."""
     first = wildcards.condition in run_of(wildcards).galleries
@@ -170,9 +182,11 @@ def targets(run, *kinds):
         f"{table}.{ending}" for table in ("summary", "layers", "last_five", "effects") for ending in ("csv", "html")
     ]
     tables += [f"{table}.{ending}" for table in ("noise", "mcnemar", "agreement") for ending in ("csv", "html")]
+    tables += ["runs.csv", "weight_sizes.csv", "weight_sizes.html"]
+    graphs.append("weight_sizes")
     if find_contrasts(run.conditions, DATASETS[config["dataset"]].train_images):
         graphs.append("effects")
-    if run.published:
+    if comparability.published_for(run, config["dataset"]):
         graphs.append("published")
         tables += ["published.csv", "published.html"]
     if claims_of(run.name):
@@ -216,4 +230,6 @@ def published_targets(wildcards):
         runs = [studies.load_run({**config, "study": name}) for name in studies.published_studies()]
     except ConfigError as error:
         raise WorkflowError(str(error)) from None
+    for objection in filter(None, (comparability.objection(run, config["dataset"]) for run in runs)):
+        logger.info(objection)
     return reportable([file for run in runs for file in everything(run)])

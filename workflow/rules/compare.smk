@@ -39,6 +39,7 @@ rule render_summary:
         runs=run_list,
         data_digest=known_digest,
         title=lambda w: f"Summary: {title(w)}",
+        comparison=lambda w: comparability.objection(run_of(w), w.dataset),
         code=code("render_summary.py"),
     script:
         "../scripts/render_summary.py"
@@ -107,7 +108,7 @@ rule compare_published:
         "../../envs/normreg.yaml"
     params:
         runs=run_list,
-        published=lambda w: run_of(w).published,
+        published=published_results,
         readme=lambda w: run_of(w).readme,
         title=lambda w: f"Published and measured: {title(w)}",
         code=code("compare_published.py"),

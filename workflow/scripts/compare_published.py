@@ -10,7 +10,7 @@ with jobs.job(snakemake.log[0]):
 
     block = snakemake.params.published
     runs = snakemake.params.runs
-    table = published.compare(block["conditions"], summary.read(snakemake.input.summary, runs))
+    table = published.compare(block, summary.read(snakemake.input.summary, runs))
     study = identity.identify_all([run["identity"] for run in runs])
     tables.write_frame(snakemake.output.csv, study_tables.PUBLISHED, table, study)
     title, readme = snakemake.params.title, snakemake.params.readme

@@ -9,4 +9,5 @@ with jobs.job(snakemake.log[0]):
 
     validation_images = len(dataset.load(snakemake.input.data, snakemake.params.data_digest).test_labels)
     table = summaries.read(snakemake.input.summary, snakemake.params.runs)
-    summary.write(snakemake.output.page, snakemake.params.title, table, validation_images)
+    comparison = snakemake.params.comparison
+    summary.write(snakemake.output.page, snakemake.params.title, table, validation_images, comparison)

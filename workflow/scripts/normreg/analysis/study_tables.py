@@ -1,6 +1,6 @@
 """The columns of the CSV files of a study."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from normreg.utils.tables import Table, columns_of
 
@@ -9,7 +9,6 @@ _RUN_ACCURACIES = ("final_accuracy", "best_accuracy")
 _RUN_LOSSES = ("final_loss", "best_loss", "last5_loss", "train_accuracy", "generalization_gap")
 _TEST = ("low", "high", "p", "p_adjusted", "p_equivalence")
 _BOTH_WAYS = ("paired_low", "paired_high", "paired_p", "blocked_low", "blocked_high", "blocked_p")
-_MEASURED = ("published", "measured", "measured_low", "measured_high")
 
 SUMMARY = Table(
     "a summary",
@@ -26,6 +25,24 @@ SUMMARY = Table(
     | columns_of(str, "run"),
     may_be_empty=frozenset({"first_epoch_at_99.4"}),
 )
+# Settings that every `runs` table has, by dotted key. `splits_used` are the ghost batches of a full and the last batch.
+RUN_SETTINGS = (
+    columns_of(float, "lambdas.l1", "lambdas.l2", "lambdas.group_l2")
+    | columns_of(int, "num_splits", "splits_used.full", "splits_used.last", "batch_size", "train_images", "epochs")
+    | columns_of(str, "network")
+    | columns_of(float, "dropout")
+    | columns_of(str, "schedule")
+    | columns_of(float, "optimizer.lr")
+)
+
+
+def runs(varying: Mapping[str, type]) -> Table:
+    """One row per run: its place, the settings that all tables have, those `varying` in its study, its quantities."""
+    who = columns_of(str, "dataset", "study", "name", "condition") | columns_of(int, "seed") | _WHO
+    empty = SUMMARY.may_be_empty | set(varying)
+    return Table("runs", {**who, **RUN_SETTINGS, **varying, **SUMMARY.columns}, may_be_empty=empty)
+
+
 EFFECTS = Table(
     "effects",
     columns_of(str, "level", "factor")
@@ -53,11 +70,16 @@ PUBLISHED = Table(
     "published values",
     _WHO
     | columns_of(str, "quantity")
-    | columns_of(float, *_MEASURED)
+    | columns_of(float, "published")
+    | columns_of(str, "best_epochs")
+    | columns_of(float, "measured", "measured_low", "measured_high")
     | columns_of(int, "seeds")
-    | columns_of(float, "difference")
-    | columns_of(str, "verdict", "from", "note", "run"),
-    may_be_empty=frozenset({"published", "difference", "verdict", "from", "note"}),
+    | columns_of(float, "half_width", "difference")
+    | columns_of(str, "verdict", "no_verdict", "engines", "from", "note", "run"),
+    may_be_empty=frozenset(
+        {"published", "best_epochs", "measured", "measured_low", "measured_high", "half_width", "difference"}
+        | {"verdict", "no_verdict", "from", "note"}
+    ),
 )
 CLAIMS = Table(
     "claims",
@@ -110,6 +132,19 @@ MCNEMAR = Table(
     | columns_of(int, "both_right", "only_with", "only_without", "both_wrong")
     | columns_of(float, "p", "p_adjusted")
     | columns_of(str, "run"),
+)
+WEIGHT_SIZES = Table(
+    "sizes of weights of a study",
+    _WHO
+    | columns_of(str, "part")
+    | columns_of(int, "elements")
+    | columns_of(str, "size")
+    | columns_of(float, "mean", "low", "high")
+    | columns_of(int, "seeds")
+    | columns_of(str, "control")
+    | columns_of(float, "ratio")
+    | columns_of(str, "run"),
+    may_be_empty=frozenset({"control", "ratio"}),
 )
 
 

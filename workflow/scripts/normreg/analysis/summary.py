@@ -102,11 +102,15 @@ def read(path: str | Path, runs: Sequence[RunFacts]) -> pd.DataFrame:
     """Reads the table that `summarise` made of `runs`.
 
     Raises:
-        DataError: the file is unreadable, was changed, or is of other runs.
+        DataError: the file is unreadable, was changed, is of other runs, or has a run twice.
     """
     table = tables.read_frame(path, study_tables.SUMMARY)
     if len(table) != len(runs):
         raise DataError(f"{path}: holds {len(table)} runs, expected {len(runs)}. {AGAIN}")
     for found, run in zip(table["run"], runs, strict=True):
         identity.check(path, found, run["identity"])
+    twice = table[table.duplicated(["condition", "seed"])]
+    if len(twice):
+        condition, seed = twice.iloc[0][["condition", "seed"]]
+        raise DataError(f"{path}: condition {condition} with seed {seed} is there twice, expected once. {AGAIN}")
     return table

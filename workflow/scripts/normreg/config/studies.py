@@ -32,6 +32,7 @@ class Run:
     """
 
     name: str
+    study: str  # the name of its file
     conditions: dict[str, Condition]
     galleries: tuple[str, ...]
     published: dict[str, Any] | None
@@ -74,6 +75,7 @@ def load_run(config: Mapping[str, Any]) -> Run:
     changed = [key for key in overrides if _column(key, plain) != _column(key, conditions)]
     return Run(
         name=_name(study, {key: overrides[key] for key in changed}),
+        study=study,
         conditions=conditions,
         galleries=tuple(content["galleries"]),
         published=None if changed else content.get("published"),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -11,6 +12,25 @@ from normreg.analysis.predictions import Predictions
 from normreg.config.identity import RunFacts
 from normreg.data import dataset as datasets
 from normreg.errors import DataError
+
+
+class Drawn(Protocol):
+    """What colours, lines and the legend need to know of a condition."""
+
+    @property
+    def condition(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def penalty(self) -> str:
+        """A key of `factors.PENALTIES`."""
+        ...
+
+    @property
+    def norm(self) -> str:
+        """A key of `factors.NORMS`."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from normreg.analysis.quantities import Quantity
 from normreg.config.factors import NORMS, PENALTIES
 from normreg.figures import style
 from normreg.figures.axes import spread_out
-from normreg.figures.inputs import Course
+from normreg.figures.inputs import Course, Drawn
 from normreg.figures.style import Look
 
 ROW = 0.24  # height of a row of the legend; inches, like all lengths here
@@ -96,7 +96,7 @@ def _inches(axes: Axes) -> tuple[float, float]:
     return float(width), float(height)
 
 
-def legend_rows(courses: Sequence[Course]) -> dict[str, int]:
+def legend_rows(courses: Sequence[Drawn]) -> dict[str, int]:
     """How many rows of the legend each norm needs: the number of conditions of its most frequent penalty."""
     rows = {}
     for norm in NORMS:
@@ -106,7 +106,7 @@ def legend_rows(courses: Sequence[Course]) -> dict[str, int]:
     return rows
 
 
-def _columns(courses: Sequence[Course]) -> list[str]:
+def _columns(courses: Sequence[Drawn]) -> list[str]:
     return [penalty for penalty in PENALTIES if any(course.penalty == penalty for course in courses)]
 
 
@@ -114,12 +114,12 @@ def _column_width(looks: dict[str, Look]) -> float:
     return max(1.3, 0.9 + max(style.text_width(look.name, _NAME_SIZE) for look in looks.values()))
 
 
-def legend_width(courses: Sequence[Course], looks: dict[str, Look]) -> float:
+def legend_width(courses: Sequence[Drawn], looks: dict[str, Look]) -> float:
     """The width that `draw_legend` needs."""
     return _HEAD + len(_columns(courses)) * _column_width(looks)
 
 
-def draw_legend(axes: Axes, courses: Sequence[Course], looks: dict[str, Look], rows: dict[str, int]) -> None:
+def draw_legend(axes: Axes, courses: Sequence[Drawn], looks: dict[str, Look], rows: dict[str, int]) -> None:
     """Draws the legend as a grid: one column per penalty, one block of rows per norm."""
     height = _inches(axes)[1]
     columns = _columns(courses)

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from normreg.analysis import study_tables
-from normreg.analysis.published import SAME_CONFIGURATION_DIFFERED
+from normreg.analysis.published import LEVEL, SAME_CONFIGURATION_DIFFERED
 from normreg.analysis.quantities import CROSS_ENTROPY, PERCENT, QUANTITIES, Quantity
 from normreg.analysis.verdicts import Origin, PublishedVerdict
 from normreg.config import identity
@@ -23,10 +23,14 @@ from normreg.figures import style
 from normreg.utils import tables
 
 PANELS = ("final_accuracy", "last5_accuracy", "last5_loss")  # keys of `QUANTITIES`
-SIGNS = {"*": "from the README, without a notebook's output", "†": "published value outside the spread of seeds"}
+SIGNS = {
+    "*": "from the README only",
+    "‡": "other epochs, not compared",
+    "†": "outside the spread of seeds",
+}
 _LEAST_SPAN = {PERCENT: 0.25, CROSS_ENTROPY: 0.004}  # an axis spans at least this: one image more stays small
 _PLOT, _NUMBER, _GAP = 2.2, 0.66, 0.25  # widths: plot, each of two number columns, between panels; inches
-_ROW, _HEAD, _BOTTOM, _TOP = 0.27, 0.78, 1.12, 0.62  # heights, inches
+_ROW, _HEAD, _BOTTOM, _TOP = 0.27, 0.78, 1.34, 0.62  # heights, inches
 _SIZE, _INK = 8.5, "#333333"  # size of text, in points; its colour where it is not that of the penalty
 _OPEN: dict[str, Any] = {"marker": "D", "markersize": 7, "markerfacecolor": "white", "linestyle": "", "zorder": 3}
 _FULL: dict[str, Any] = {"marker": "o", "markersize": 4.5, "linestyle": "", "zorder": 4}
@@ -49,19 +53,22 @@ class Pair:
     high: float
     seeds: int
     origin: Origin | None  # of the published value; None if there is none
-    verdict: PublishedVerdict | None  # None where there are too few seeds
+    compared: bool  # false where nothing was published, or a value of other epochs
+    verdict: PublishedVerdict | None  # None if it is not compared, or if the seeds have no spread or are too few
 
     @property
     def signs(self) -> tuple[str, str]:
-        """The sign after the published number and the sign after the measured one: keys of `SIGNS`, or empty."""
-        readme = self.published is not None and self.origin is Origin.README
-        return "*" if readme else "", "†" if self.verdict is PublishedVerdict.OUTSIDE else ""
+        """The signs after the published number and the sign after the measured one, made of keys of `SIGNS`."""
+        if self.published is None:
+            return "", ""
+        said = ("*" if self.origin is Origin.README else "") + ("" if self.compared else "‡")
+        return said, "†" if self.verdict is PublishedVerdict.OUTSIDE else ""
 
 
 def read(path: str | Path, study: str) -> list[Pair]:
     """Reads the table of `normreg.analysis.published.compare`. Keeps the rows whose quantity has a panel, in order.
 
-    `study` is the identity of its runs.
+    What was not measured is left out. `study` is the identity of its runs.
 
     Raises:
         DataError: the file is unreadable or changed, it belongs to another study, a penalty, an origin or a verdict is
@@ -72,7 +79,7 @@ def read(path: str | Path, study: str) -> list[Pair]:
         identity.check(path, found, study)
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     try:
-        pairs = [_pair(row) for row in rows if row["quantity"] in PANELS]
+        pairs = [_pair(row) for row in rows if row["quantity"] in PANELS and row["measured"] is not None]
     except ValueError as error:
         raise DataError(f"{path}: cannot be read as published values: {error}. {AGAIN}") from error
     if not pairs:
@@ -87,7 +94,9 @@ def _pair(row: dict[str, Any]) -> Pair:
     origin = Origin(row["from"]) if row["from"] else None
     verdict = PublishedVerdict(row["verdict"]) if row["verdict"] else None
     measured, low, high = (row[name] for name in ("measured", "measured_low", "measured_high"))
-    return Pair(*names, row["published"], measured, low, high, row["seeds"], origin, verdict)
+    return Pair(
+        *names, row["published"], measured, low, high, row["seeds"], origin, row["difference"] is not None, verdict
+    )
 
 
 @matplotlib.rc_context(style.RC)
@@ -171,7 +180,8 @@ def _draw_pair(axes: Axes, row: int, pair: Pair) -> None:
     if pair.seeds > 1:
         axes.plot([pair.low, pair.high], [row, row], label=f"{pair.condition} range", color=color, **_BAR)
     if pair.published is not None:
-        axes.plot([pair.published, pair.measured], [row, row], label=f"{pair.condition} link", **_LINK)
+        if pair.compared:
+            axes.plot([pair.published, pair.measured], [row, row], label=f"{pair.condition} link", **_LINK)
         _mark(axes, pair.published, row, f"{pair.condition} published", color=color, **_OPEN)
     _mark(axes, pair.measured, row, f"{pair.condition} measured", color=color, **_FULL)
     look: dict[str, Any] = {"va": "center", "size": _SIZE, "transform": axes.get_yaxis_transform()}
@@ -200,8 +210,12 @@ def _draw_legend(figure: Figure, pairs: Sequence[Pair]) -> None:
     width, height = figure.get_size_inches()
     top = [Line2D([], [], color=_INK, label=label, **look) for label, look in marks.items()]
     low = [Line2D([], [], color=penalty.color, linewidth=4.5, label=penalty.label) for penalty in used]
-    for handles, left, up in ((top, 0.2, 0.38), (low, 0.85, 0.12)):
+    for handles, left, up in ((top, 0.2, 0.60), (low, 0.85, 0.34)):
         figure.legend(handles=handles, bbox_to_anchor=(left / width, up / height), **_LEGEND)
-    figure.text(0.2 / width, 0.145 / height, "penalty", color=style.GREY)
-    signs = [f"{sign} {meaning}" for sign, meaning in SIGNS.items() if any(sign in pair.signs for pair in pairs)]
-    figure.text(1.2 / width + 0.95 * len(low) / width, 0.145 / height, "      ".join(signs), color=style.GREY)
+    figure.text(0.2 / width, 0.365 / height, "penalty", color=style.GREY)
+    signs = [f"{sign} {meaning}" for sign, meaning in SIGNS.items() if any(sign in "".join(p.signs) for p in pairs)]
+    verdicts = [pair.verdict for pair in pairs if pair.verdict]
+    outside, given = verdicts.count(PublishedVerdict.OUTSIDE), len(verdicts)
+    if outside:
+        signs[-1] += f": {outside} of {given}, {LEVEL * given:.1f} expected by chance"
+    figure.text(0.2 / width, 0.13 / height, "      ".join(signs), color=style.GREY)

@@ -19,7 +19,7 @@ from PIL import Image
 
 from normreg.config.factors import NORMS, PENALTIES
 from normreg.errors import ConfigError
-from normreg.figures.inputs import Course
+from normreg.figures.inputs import Drawn
 from normreg.utils.atomic import replacing
 
 DPI = 130
@@ -72,7 +72,7 @@ class Look:
         }
 
 
-def looks(courses: Sequence[Course]) -> dict[str, Look]:
+def looks(courses: Sequence[Drawn]) -> dict[str, Look]:
     """A look for every condition. No two are equal.
 
     Conditions with the same penalty and norm have the same colour and line. They differ in shade and marker, and their
@@ -96,7 +96,7 @@ def looks(courses: Sequence[Course]) -> dict[str, Look]:
     return result
 
 
-def _look(course: Course, variant: int, shared: bool) -> Look:
+def _look(course: Drawn, variant: int, shared: bool) -> Look:
     penalty, norm = PENALTIES[course.penalty], NORMS[course.norm]
     markers, base = norm.markers, penalty.color
     shade = _SHADES[(variant + variant // len(markers)) % len(_SHADES)]  # 18 different pairs of shade and marker

@@ -33,26 +33,37 @@ _RANGE = {"final_minimum": "lowest", "final_maximum": "highest"}  # of the final
 _SHORT = {"last5_accuracy": "last five epochs %"}
 
 
-def write(path: str | Path, title: str, summary: pd.DataFrame, validation_images: int) -> None:
-    """Writes the table of `summary.summarise` as HTML. With several seeds, means per condition come first."""
+def write(
+    path: str | Path, title: str, summary: pd.DataFrame, validation_images: int, comparison: str | None = None
+) -> None:
+    """Writes the table of `summary.summarise` as HTML. With several seeds, means per condition come first.
+
+    `comparison` is a sentence that says why the run is not compared with published results, or None.
+    """
     seeds = summary["seed"].nunique()
     pages = {"One row per condition and seed" if seeds > 1 else "": _format(summary)}
     if seeds > 1:
         pages = {
             "Mean over seeds, with the range of the final accuracy": _format(summaries.by_condition(summary))
         } | pages
-    html.write_page(path, title, [_reading(summary, validation_images, seeds)], pages)
+    html.write_page(
+        path, title, [_reading(summary, validation_images, seeds), *([comparison] if comparison else [])], pages
+    )
 
 
 def _reading(summary: pd.DataFrame, images: int, seeds: int) -> str:
     """Says how far a reader may trust the differences."""
-    error = summaries.standard_error(summary["final_accuracy"].median(), images)
     text = (
         "Final is the accuracy after the last epoch, which is that of the saved model. Best is the maximum over the "
-        "epochs. It is picked on the validation split itself, so it is optimistic. On "
-        f"{images:,} images the sampling standard error of one accuracy is about {error:.2f} points "
-        f"({error / 100 * images:.0f} images)."
+        "epochs. It is picked on the validation split itself, so it is optimistic."
     )
+    known = summary["final_accuracy"].dropna()
+    if len(known):
+        error = summaries.standard_error(known.median(), images)
+        text += (
+            f" On {images:,} images the sampling standard error of one accuracy is about {error:.2f} points "
+            f"({error / 100 * images:.0f} images)."
+        )
     if seeds == 1:
         text += " With one seed per condition this table does not tell an effect from noise. "
         text += "Repeat with --config seeds=5."

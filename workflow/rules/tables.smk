@@ -1,0 +1,65 @@
+# Tables and figures of a study besides the comparisons.
+rule tabulate_runs:
+    input:
+        summary="results/{dataset}/{study}/summary.csv",
+    output:
+        csv="results/{dataset}/{study}/runs.csv",
+    log:
+        "logs/tabulate_runs/{dataset}/{study}.log",
+    localrule: True
+    conda:
+        "../../envs/normreg.yaml"
+    params:
+        runs=run_list,
+        conditions=lambda w: run_of(w).conditions,
+        study=lambda w: run_of(w).study,
+        code=code("tabulate_runs.py"),
+    script:
+        "../scripts/tabulate_runs.py"
+
+
+rule summarise_weights:
+    input:
+        weights=each_run("weights.csv"),
+    output:
+        page=report(
+            "results/{dataset}/{study}/weight_sizes.html",
+            caption="../report/weight_sizes.rst",
+            category="Weights",
+            labels={"study": "{study}", "what": "sizes of the weights", "format": "table"},
+        ),
+        csv="results/{dataset}/{study}/weight_sizes.csv",
+    log:
+        "logs/summarise_weights/{dataset}/{study}.log",
+    localrule: True
+    conda:
+        "../../envs/normreg.yaml"
+    params:
+        runs=run_list,
+        conditions=lambda w: run_of(w).conditions,
+        title=lambda w: f"Sizes of the weights: {title(w)}",
+        code=code("summarise_weights.py"),
+    script:
+        "../scripts/summarise_weights.py"
+
+
+rule plot_weights:
+    input:
+        sizes="results/{dataset}/{study}/weight_sizes.csv",
+    output:
+        **graph(
+            "results/{dataset}/{study}/weight_sizes",
+            caption="../report/weight_sizes.rst",
+            category="Weights",
+            labels={"study": "{study}", "what": "sizes of the weights"},
+        ),
+    log:
+        "logs/plot_weights/{dataset}/{study}.log",
+    localrule: True
+    conda:
+        "../../envs/normreg.yaml"
+    params:
+        figure=lambda w: {"title": f"Sizes of the weights: {title(w)}", "study": study_identity(w)},
+        code=code("plot_weights.py"),
+    script:
+        "../scripts/plot_weights.py"

@@ -1,0 +1,131 @@
+"""Sizes of the trained weights: norms and shares of small weights per condition, beside those without a penalty."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from normreg.analysis import run_tables
+from normreg.config import identity
+from normreg.config.condition import Condition
+from normreg.config.factors import LAMBDAS
+from normreg.config.identity import RunFacts
+from normreg.utils import tables
+
+ALL, WEIGHTS = "all", "weights"  # parts of a model; the other parts are its layers
+KINDS = ("conv", "linear")  # the names of layers with weights begin with these, see `models.build`
+_WEIGHT = rf"({'|'.join(KINDS)})\d+\.weight"
+
+
+@dataclass(frozen=True)
+class Size:
+    """A measure of the weights of a part of a model. A share is of its elements, in percent, below a `threshold`."""
+
+    key: str
+    name: str
+    digits: int
+    threshold: float | None = None
+
+
+L1, L2 = Size("l1_norm", "L1 norm", 1), Size("l2_norm", "L2 norm", 2)
+SHARES = tuple(
+    Size(name, f"% below {name.removeprefix('share_below_')}", 2, float(name.removeprefix("share_below_")))
+    for name in run_tables.WEIGHTS.columns
+    if name.startswith("share_below_")
+)
+SIZES = (L1, L2, *SHARES)
+
+
+def summarise(
+    runs: Sequence[RunFacts], files: Sequence[str | Path], conditions: Mapping[str, Condition]
+) -> pd.DataFrame:
+    """A row per condition, part of the model and measure: mean and range over the seeds, beside the control's mean.
+
+    Args:
+        runs: the runs of the study.
+        files: their `weights.csv`, in the same order.
+        conditions: the resolved conditions of the study.
+
+    Returns:
+        Columns condition, penalty, norm, part (`ALL` parameters, `WEIGHTS` of convolutions and linear layers alone, or
+        one layer), elements, size (a key of `SIZES`), mean, low, high, seeds, control (see `find_controls`; None if
+        there is none) and ratio (mean divided by the control's mean).
+
+    Raises:
+        DataError: a file is unreadable, was changed, or is of another run.
+    """
+    found = pd.DataFrame([row for run, file in zip(runs, files, strict=True) for row in _measure(run, file)])
+    keys = ["condition", "penalty", "norm", "part", "elements", "size"]
+    table = found.groupby(keys, sort=False)["value"].agg(mean="mean", low="min", high="max", seeds="count")
+    table = table.reset_index()
+    table["control"] = table["condition"].map(find_controls(conditions))
+    means = {(row["condition"], row["part"], row["size"]): row["mean"] for row in table.to_dict("records")}
+    controls = [means.get(key, np.nan) for key in zip(table["control"], table["part"], table["size"], strict=True)]
+    table["ratio"] = table["mean"] / pd.Series(controls, dtype=float).replace(0.0, np.nan)
+    return table
+
+
+def _measure(run: RunFacts, file: str | Path) -> Iterator[dict[str, Any]]:
+    """The sizes of each part of one model."""
+    table = tables.read_frame(file, run_tables.WEIGHTS)
+    for owner in table["run"].unique():
+        identity.check(file, owner, run["identity"])
+    layers = table["parameter"].str.rpartition(".")[0]
+    parts = {ALL: table, WEIGHTS: table[table["parameter"].str.fullmatch(_WEIGHT)]}
+    parts |= {str(layer): rows for layer, rows in table.groupby(layers, sort=False)}
+    head = {key: run[key] for key in ("condition", "penalty", "norm")}
+    for part, rows in parts.items():
+        count = int(rows["elements"].sum())
+        values = {L1: rows["l1"].sum(), L2: np.sqrt(rows["l2_squared"].sum())}
+        values |= {share: 100 * (rows[share.key] * rows["elements"]).sum() / count for share in SHARES}
+        for size, value in values.items():
+            yield {**head, "part": part, "elements": count, "size": size.key, "value": float(value)}
+
+
+def find_controls(conditions: Mapping[str, Condition]) -> dict[str, str | None]:
+    """For each condition with a lambda above 0 the first one with all lambdas 0 and otherwise equal settings.
+
+    None if there is no such condition, and for a condition without a penalty.
+    """
+
+    def rest(condition: Condition) -> dict[str, Any]:
+        return {key: value for key, value in condition.items() if key not in ("penalty", "penalty_scope", "lambdas")}
+
+    plain = {name: rest(condition) for name, condition in conditions.items() if not any(condition["lambdas"].values())}
+    return {
+        name: None if name in plain else next((one for one in plain if plain[one] == rest(condition)), None)
+        for name, condition in conditions.items()
+    }
+
+
+def strengths(condition: Condition) -> str:
+    """The penalties in use with their strengths: "L1 1e-5 + L2 1e-4"."""
+    lambdas: Mapping[str, Any] = condition["lambdas"]
+    return " + ".join(factor.name(lambdas[key]) for key, factor in LAMBDAS.items() if lambdas[key])
+
+
+def sentences(table: pd.DataFrame, conditions: Mapping[str, Condition]) -> list[str]:
+    """What the numbers of `summarise` say, one sentence for each condition that has a control."""
+    said = []
+    shown = SHARES[len(SHARES) // 2]
+    whole = table[table["part"] == ALL].set_index(["condition", "size"])
+    for name, control in find_controls(conditions).items():
+        if control is not None:
+            norms = [f"{size.name} {change(whole.loc[(name, size.key), 'ratio'])}" for size in (L1, L2)]
+            shares = [f"{whole.loc[(one, shown.key), 'mean']:.{shown.digits}f} %" for one in (name, control)]
+            said.append(
+                f"{name} ({strengths(conditions[name])}) against {control}: {' and '.join(norms)}; {shares[0]} of the "
+                f"parameters are below {shown.threshold:g}, without the penalty {shares[1]}."
+            )
+    return said
+
+
+def change(ratio: float) -> str:
+    """A ratio to the control as words: "16 % smaller"."""
+    percent = 100 * (ratio - 1)
+    if abs(percent) < 0.05:
+        return "the same to 0.1 %"
+    return f"{abs(percent):.{0 if abs(percent) >= 10 else 1}f} % {'larger' if percent > 0 else 'smaller'}"

@@ -1,0 +1,10 @@
+"""Draws the sizes of the trained weights of a study, as PNG and SVG."""
+
+from normreg.utils import jobs
+
+with jobs.job(snakemake.log[0]):
+    from normreg.figures import style, weights
+
+    figure = snakemake.params.figure
+    drawn = weights.draw(weights.read(snakemake.input.sizes, figure["study"]), figure["title"])
+    style.save(drawn, snakemake.output.png, snakemake.output.svg)
