@@ -11,6 +11,7 @@ configfile: "config/config.yaml"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/report.smk"
 include: "workflow/rules/identity.smk"
 include: "workflow/rules/locks.smk"
 include: "workflow/rules/data.smk"

@@ -5,12 +5,7 @@ rule describe_noise:
         predictions=each_run("predictions.npz"),
         data="resources/{dataset}.npz",
     output:
-        page=report(
-            "results/{dataset}/{study}/noise.html",
-            caption="../report/noise.rst",
-            category="Effects",
-            labels={"study": "{study}", "what": "noise floor", "format": "table"},
-        ),
+        page=page("noise", EFFECTS, "noise floor"),
         csv="results/{dataset}/{study}/noise.csv",
     log:
         "logs/describe_noise/{dataset}/{study}.log",
@@ -35,12 +30,7 @@ rule compare_models:
         ],
         data="resources/{dataset}.npz",
     output:
-        page=report(
-            "results/{dataset}/{study}/mcnemar.html",
-            caption="../report/mcnemar.rst",
-            category="Effects",
-            labels={"study": "{study}", "what": "two saved models (McNemar)", "format": "table"},
-        ),
+        page=page("mcnemar", EFFECTS, "two saved models (McNemar)"),
         csv="results/{dataset}/{study}/mcnemar.csv",
     log:
         "logs/compare_models/{dataset}/{study}.log",
@@ -62,12 +52,7 @@ rule list_agreement:
         predictions=each_run("predictions.npz"),
         data="resources/{dataset}.npz",
     output:
-        page=report(
-            "results/{dataset}/{study}/agreement.html",
-            caption="../report/agreement.rst",
-            category="Agreement",
-            labels={"study": "{study}", "what": "images that runs get wrong", "format": "table"},
-        ),
+        page=page("agreement", MISTAKES, "images that runs get wrong", "Agreement of runs"),
         csv="results/{dataset}/{study}/agreement.csv",
     log:
         "logs/list_agreement/{dataset}/{study}.log",
@@ -89,17 +74,13 @@ rule plot_agreement:
         predictions=each_run("predictions.npz"),
         data="resources/{dataset}.npz",
     output:
-        hardest=report(
-            "results/{dataset}/{study}/agreement.png",
-            caption="../report/agreement.rst",
-            category="Agreement",
-            labels={"study": "{study}", "what": "the hardest images", "format": "png"},
-        ),
-        changes=report(
-            "results/{dataset}/{study}/fixed_and_broken.png",
-            caption="../report/fixed_and_broken.rst",
-            category="Agreement",
-            labels={"study": "{study}", "what": "images that factors fix or break", "format": "png"},
+        hardest=picture("agreement", MISTAKES, "agreement", "Agreement of runs", what="the hardest images"),
+        changes=picture(
+            "fixed_and_broken",
+            MISTAKES,
+            "fixed_and_broken",
+            "Agreement of runs",
+            what="images that factors fix or break",
         ),
     log:
         "logs/plot_agreement/{dataset}/{study}.log",

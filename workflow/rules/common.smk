@@ -3,6 +3,7 @@ import functools
 import sys
 
 from normreg.analysis.contrasts import find_contrasts
+from normreg.config import claims as claims_file
 from normreg.config import comparability, identity, studies
 from normreg.config.datasets import DATASETS
 from normreg.errors import ConfigError, NormregError
@@ -150,22 +151,25 @@ def published_results(wildcards):
     return found
 
 
-def shown_first(wildcards):
-    """The report's subcategory of a gallery."""
-    first = wildcards.condition in run_of(wildcards).galleries
-    return "shown first by the study" if first else "the other conditions"
+@functools.cache
+def claims_of(study):
+    """The claims about a study. A run with other epochs or another network has none."""
+    try:
+        return claims_file.of_study(claims_file.load(), study)
+    except ConfigError as error:
+        raise WorkflowError(str(error)) from None
 
 
-def condition_labels(kind):
-    """The report's labels for a figure of one condition. The figure shows the first seed."""
-    return {"study": "{study}", "condition": "{condition}", "seed": str(FIRST_SEED), "kind": kind}
+def claims(wildcards):
+    if not claims_of(wildcards.study):
+        raise WorkflowError(
+            f"config/claims.yaml has no claim about the study {wildcards.study}, so it has no such page."
+        )
+    return claims_of(wildcards.study)
 
 
-def graph(stem, labels, **marks):
-    """A line graph as svg and png, both in the report. The report shows a switch where labels differ in one entry."""
-    return {
-        ending: report(f"{stem}.{ending}", labels={**labels, "format": ending}, **marks) for ending in ("svg", "png")
-    }
+def claims_source(wildcards):
+    return (run_of(wildcards).published or {}).get("source")
 
 
 def targets(run, *kinds):

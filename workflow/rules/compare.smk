@@ -24,12 +24,7 @@ rule render_summary:
         summary="results/{dataset}/{study}/summary.csv",
         data="resources/{dataset}.npz",
     output:
-        page=report(
-            "results/{dataset}/{study}/summary.html",
-            caption="../report/summary.rst",
-            category="Tables",
-            labels={"study": "{study}", "what": "summary of all conditions", "format": "table"},
-        ),
+        page=page("summary", TABLES, "summary of all conditions"),
     log:
         "logs/render_summary/{dataset}/{study}.log",
     localrule: True
@@ -47,12 +42,7 @@ rule render_summary:
 
 rule list_layers:
     output:
-        page=report(
-            "results/{dataset}/{study}/layers.html",
-            caption="../report/layers.rst",
-            category="Network",
-            labels={"study": "{study}", "what": "layers and parameters", "format": "table"},
-        ),
+        page=page("layers", WEIGHTS, "layers and parameters"),
         csv="results/{dataset}/{study}/layers.csv",
     log:
         "logs/list_layers/{dataset}/{study}.log",
@@ -70,12 +60,7 @@ rule tabulate_last_five:
     input:
         metrics=each_run("metrics.csv"),
     output:
-        page=report(
-            "results/{dataset}/{study}/last_five.html",
-            caption="../report/last_five.rst",
-            category="Tables",
-            labels={"study": "{study}", "what": "last five epochs", "format": "table"},
-        ),
+        page=page("last_five", TABLES, "last five epochs"),
         csv="results/{dataset}/{study}/last_five.csv",
     log:
         "logs/tabulate_last_five/{dataset}/{study}.log",
@@ -94,12 +79,7 @@ rule compare_published:
     input:
         summary="results/{dataset}/{study}/summary.csv",
     output:
-        page=report(
-            "results/{dataset}/{study}/published.html",
-            caption="../report/published.rst",
-            category="Published and measured",
-            labels={"study": "{study}", "what": "published and measured", "format": "table"},
-        ),
+        page=page("published", PUBLISHED, "published and measured"),
         csv="results/{dataset}/{study}/published.csv",
     log:
         "logs/compare_published/{dataset}/{study}.log",
@@ -120,12 +100,7 @@ rule estimate_effects:
     input:
         summary="results/{dataset}/{study}/summary.csv",
     output:
-        page=report(
-            "results/{dataset}/{study}/effects.html",
-            caption="../report/effects.rst",
-            category="Effects",
-            labels={"study": "{study}", "what": "effect of each factor", "format": "table"},
-        ),
+        page=page("effects", EFFECTS, "effect of each factor"),
         csv="results/{dataset}/{study}/effects.csv",
     log:
         "logs/estimate_effects/{dataset}/{study}.log",

@@ -6,12 +6,7 @@ rule plot_comparison:
     input:
         metrics=each_run("metrics.csv"),
     output:
-        **graph(
-            "results/{dataset}/{study}/validation_{quantity}",
-            caption="../report/comparison.rst",
-            category="Comparison",
-            labels={"study": "{study}", "what": "{quantity} of all conditions"},
-        ),
+        **graph("validation_{quantity}", COMPARISON, "{quantity} of all conditions", caption="comparison"),
     log:
         "logs/plot_comparison/{dataset}/{study}/{quantity}.log",
     wildcard_constraints:
@@ -31,10 +26,7 @@ rule plot_small_multiples:
         metrics=each_run("metrics.csv"),
     output:
         **graph(
-            "results/{dataset}/{study}/small_multiples_{quantity}",
-            caption="../report/small_multiples.rst",
-            category="Comparison",
-            labels={"study": "{study}", "what": "{quantity}, a panel per condition"},
+            "small_multiples_{quantity}", COMPARISON, "{quantity}, a panel per condition", caption="small_multiples"
         ),
     log:
         "logs/plot_small_multiples/{dataset}/{study}/{quantity}.log",
@@ -54,12 +46,7 @@ rule plot_effects:
     input:
         effects="results/{dataset}/{study}/effects.csv",
     output:
-        **graph(
-            "results/{dataset}/{study}/effects",
-            caption="../report/effects.rst",
-            category="Effects",
-            labels={"study": "{study}", "what": "effect of each factor"},
-        ),
+        **graph("effects", ANSWER, "effect of each factor"),
     log:
         "logs/plot_effects/{dataset}/{study}.log",
     localrule: True
@@ -76,12 +63,7 @@ rule plot_published:
     input:
         comparison="results/{dataset}/{study}/published.csv",
     output:
-        **graph(
-            "results/{dataset}/{study}/published",
-            caption="../report/published.rst",
-            category="Published and measured",
-            labels={"study": "{study}", "what": "published and measured"},
-        ),
+        **graph("published", PUBLISHED, "published and measured"),
     log:
         "logs/plot_published/{dataset}/{study}.log",
     localrule: True
@@ -99,13 +81,7 @@ rule plot_gallery:
         predictions=f"{FIRST}/predictions.npz",
         data="resources/{dataset}.npz",
     output:
-        png=report(
-            "results/{dataset}/{study}/{condition}/gallery.png",
-            caption="../report/gallery.rst",
-            category="Mistakes",
-            subcategory=shown_first,
-            labels=condition_labels("gallery"),
-        ),
+        png=picture("{condition}/gallery", MISTAKES, "gallery", shown_first, condition="{condition}"),
     log:
         "logs/plot_gallery/{dataset}/{study}/{condition}.log",
     localrule: True
@@ -123,12 +99,7 @@ rule plot_confusion:
         predictions=f"{FIRST}/predictions.npz",
         data="resources/{dataset}.npz",
     output:
-        png=report(
-            "results/{dataset}/{study}/{condition}/confusion.png",
-            caption="../report/confusion.rst",
-            category="Confusion",
-            labels=condition_labels("confusion matrix"),
-        ),
+        png=picture("{condition}/confusion", MISTAKES, "confusion", "Confusion matrices", condition="{condition}"),
     log:
         "logs/plot_confusion/{dataset}/{study}/{condition}.log",
     localrule: True
@@ -145,12 +116,7 @@ rule plot_curves:
     input:
         metrics=f"{FIRST}/metrics.csv",
     output:
-        **graph(
-            "results/{dataset}/{study}/{condition}/curves",
-            caption="../report/curves.rst",
-            category="Curves",
-            labels=condition_labels("training and validation"),
-        ),
+        **graph("{condition}/curves", CURVES, "{condition}", caption="curves"),
     log:
         "logs/plot_curves/{dataset}/{study}/{condition}.log",
     localrule: True

@@ -22,12 +22,7 @@ rule summarise_weights:
     input:
         weights=each_run("weights.csv"),
     output:
-        page=report(
-            "results/{dataset}/{study}/weight_sizes.html",
-            caption="../report/weight_sizes.rst",
-            category="Weights",
-            labels={"study": "{study}", "what": "sizes of the weights", "format": "table"},
-        ),
+        page=page("weight_sizes", WEIGHTS, "sizes of the weights"),
         csv="results/{dataset}/{study}/weight_sizes.csv",
     log:
         "logs/summarise_weights/{dataset}/{study}.log",
@@ -47,12 +42,7 @@ rule plot_weights:
     input:
         sizes="results/{dataset}/{study}/weight_sizes.csv",
     output:
-        **graph(
-            "results/{dataset}/{study}/weight_sizes",
-            caption="../report/weight_sizes.rst",
-            category="Weights",
-            labels={"study": "{study}", "what": "sizes of the weights"},
-        ),
+        **graph("weight_sizes", WEIGHTS, "sizes of the weights"),
     log:
         "logs/plot_weights/{dataset}/{study}.log",
     localrule: True
