@@ -109,7 +109,7 @@ def test_the_results_readme_names_every_file_the_rules_write(root):
     readme = (root / "results/README.md").read_text(encoding="utf-8")
     rules = "".join(file.read_text(encoding="utf-8") for file in (root / "workflow/rules").glob("*.smk"))
     written = set(re.findall(r'"results/\{dataset\}/\{study\}/([^"]+)"', rules))
-    written |= set(re.findall(r'(?:page|graph|picture)\("([^"]+)"', rules))
+    written |= set(re.findall(r'(?:page|graph|picture)\(\s*"([^"]+)"', rules))
     names = {re.split(r"[.{]", path.split("/")[-1])[0] for path in written}
     assert {"summary", "small_multiples_", "curves", "predictions"} <= names
     assert [name for name in sorted(names) if name not in readme] == []

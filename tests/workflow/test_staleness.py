@@ -94,6 +94,14 @@ def test_where_a_run_is_computed_reruns_nothing(copy, arguments, settings):
     assert copy.stale(*arguments, config=settings) == Counter()
 
 
+def test_a_margin_or_a_plan_reruns_the_verdicts_and_no_training(copy):
+    copy.edit(STUDY, "galleries: [none-bn]", "margin: {accuracy: 0.5}\ngalleries: [none-bn]")
+    verdicts = Counter(["estimate_effects", "plot_effects"])
+    assert copy.stale() == verdicts
+    copy.edit(STUDY, "margin: {accuracy: 0.5}", "planned_seeds: 7")
+    assert copy.stale() == verdicts
+
+
 def test_code_restored_with_an_old_modification_time_retrains(copy):
     """As `cp -p`, `tar` and `rsync -a` leave it."""
     penalties = copy.folder / CODE / "training/penalties.py"

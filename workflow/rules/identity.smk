@@ -1,5 +1,5 @@
 # Checks that the results in the folder of this run belong to it. Jobs check the files that they read. Here are the
-# checks of files that perhaps no job reads. No rules here.
+# checks of files that perhaps no job reads, and of the claims before any job. No rules here.
 from types import SimpleNamespace
 
 from normreg.errors import DataError
@@ -34,3 +34,4 @@ def check_metrics(study, run, settings):
 if workflow.is_main_process:
     for run in run_list(SimpleNamespace(dataset=config["dataset"], study=RUN.name)):
         check_metrics(RUN.name, run, settings=False)
+    claims_of(RUN.name)  # says what is wrong with config/claims.yaml before any job starts
