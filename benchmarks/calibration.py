@@ -24,12 +24,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow/scripts")
 import numpy as np
 import pandas as pd
 
-from normreg.analysis import judgement
+from normreg.analysis import claim_rules, judgement, published
 from normreg.analysis.effects import COLLAPSE
 from normreg.analysis.inference import LEVEL, paired
 from normreg.analysis.judgement import Runs
 from normreg.analysis.power import Spread
-from normreg.analysis.verdicts import Method
+from normreg.analysis.verdicts import ClaimVerdict, Method, PublishedVerdict
 
 DESIGN = np.array([[l1, l2, gbn] for gbn in (0, 1) for l1, l2 in ((0, 0), (1, 0), (0, 1), (1, 1))])
 EFFECTS = (2 * DESIGN.T - 1) / 4  # of L1, L2 and GBN, each the mean of four pairs
@@ -148,6 +148,36 @@ def peeking(studies: int, random: np.random.Generator) -> tuple[float, float]:
     return stopped / studies, last / studies
 
 
+def one_more_run(law: Callable, seeds: int, studies: int, random: np.random.Generator) -> float:
+    """How often a run that is one more seed of the same training is called outside of the spread of seeds."""
+    outside = 0
+    for _ in range(studies):
+        *measured, other = law(random, (seeds + 1, 8))[:, 0]
+        reach = published.half_width(np.array(measured))
+        outside += published.verdict(other, float(np.mean(measured)), reach) is PublishedVerdict.OUTSIDE
+    return outside / studies
+
+
+def claims(seeds: int, studies: int, random: np.random.Generator) -> dict[str, float]:
+    """Shares of wrong verdicts on a claim with a known truth, one test a study, normal runs."""
+    wrong = {
+        "higher, truth 0: supported": ("higher", 0.0, ClaimVerdict.SUPPORTED),
+        "higher, truth the margin: contradicted": ("higher", MARGIN, ClaimVerdict.CONTRADICTED),
+        "none, truth 0: contradicted": ("none", 0.0, ClaimVerdict.CONTRADICTED),
+        "none, truth the margin: supported": ("none", MARGIN, ClaimVerdict.SUPPORTED),
+    }
+    shares = {}
+    for name, (direction, truth, verdict) in wrong.items():
+        count = 0
+        for _ in range(studies):
+            test = paired(random.normal(truth, SD * 2**0.5, (seeds, 1)), np.ones(1))
+            row = {"direction": direction, "value": None, "seeds": seeds, "measured": test.difference, "p": test.p()}
+            row |= {"p_adjusted": test.p(), "p_equivalence": test.p_equivalence(MARGIN), "margin": MARGIN}
+            count += claim_rules.decide(row)[0] is verdict
+        shares[name] = count / studies
+    return shares
+
+
 def main() -> None:
     """Simulates every law and number of seeds."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -168,6 +198,13 @@ def main() -> None:
                 flush=True,
             )
     stopped, last = peeking(arguments.normal_studies, random)
+    for seeds in SEEDS:
+        shares = ", ".join(
+            f"{name} {share:.3f}" for name, share in claims(seeds, arguments.normal_studies, random).items()
+        )
+        print(f"claims, {seeds} seeds: {shares}")
+        outside = [f"{law.__name__} {one_more_run(law, seeds, arguments.studies, random):.3f}" for law in LAWS[:3]]
+        print(f"one more run, {seeds} seeds, called outside: {', '.join(outside)}", flush=True)
     print(f"looks at {LOOKS} seeds: {stopped:.3f} false findings; at {LOOKS[-1]} only: {last:.3f}")
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     pd.DataFrame(rows).round(4).to_csv(arguments.out, index=False)

@@ -133,8 +133,8 @@ def _share(value: float) -> str:
 
 
 def _number(quantity: Quantity) -> Callable[[float], str]:
-    """Spreads need a digit more than values."""
-    return f"{{:.{quantity.digits + 1}f}}".format
+    """Spreads are written like differences."""
+    return f"{{:.{quantity.difference_digits}f}}".format
 
 
 def _in_unit(quantity: Quantity) -> Callable[[float], str]:
