@@ -11,8 +11,8 @@ configfile: "config/config.yaml"
 
 
 include: "workflow/rules/common.smk"
-include: "workflow/rules/report.smk"
 include: "workflow/rules/identity.smk"
+include: "workflow/rules/report.smk"
 include: "workflow/rules/locks.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"

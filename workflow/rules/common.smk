@@ -1,5 +1,7 @@
 # Reads the configuration once, and has the functions that the rules use. No rules here.
 import functools
+import itertools
+import shlex
 import sys
 
 from normreg.analysis.contrasts import find_contrasts
@@ -27,10 +29,6 @@ USE_GPU = wants_gpu(config["device"])
 # Snakemake does not tell a workflow whether it makes a report. So this looks at the command line.
 REPORTING = any(word.partition("=")[0] == "--report" for word in sys.argv) and "--report-after-run" not in sys.argv
 SOURCES = Sources(SCRIPTS, data=["normreg/models/networks.py"])  # see network_data
-
-# For the report's overview. Its text can use nothing but the configuration.
-config["resolved"] = {"title": f"{RUN.name} on {DATASETS[config['dataset']].name}", **studies.resolved_settings(RUN)}
-config["resolved"]["comparison"] = comparability.objection(RUN, config["dataset"])
 
 
 wildcard_constraints:
@@ -185,6 +183,7 @@ def targets(run, *kinds):
     tables = [
         f"{table}.{ending}" for table in ("summary", "layers", "last_five", "effects") for ending in ("csv", "html")
     ]
+    tables.append("about.html")
     tables += [f"{table}.{ending}" for table in ("noise", "mcnemar", "agreement") for ending in ("csv", "html")]
     tables += ["runs.csv", "weight_sizes.csv", "weight_sizes.html"]
     graphs.append("weight_sizes")

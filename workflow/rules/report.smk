@@ -1,7 +1,12 @@
-# Where pages and pictures stand in the report, and under which names. No rules here.
+# Where pages and pictures stand in the report, and under which names; what the console says at the end. No rules here.
+from types import SimpleNamespace
+
+from normreg.analysis import answer
+from normreg.errors import DataError
+
 ANSWER, COMPARISON, EFFECTS = "1 Answer", "2 Comparison", "3 Effects"
 MISTAKES, PUBLISHED, WEIGHTS = "4 Mistakes", "5 Published and claims", "6 Weights and network"
-TABLES, CURVES = "7 Tables", "8 Curves"
+TABLES, CURVES, ABOUT = "7 Tables", "8 Curves", "9 About this run"
 FOLDER = "results/{dataset}/{study}"
 # A report of several studies must tell them apart. Only the target `published` makes one.
 OF_STUDY = {"study": "{study}"} if "published" in sys.argv else {}
@@ -31,3 +36,47 @@ def shown_first(wildcards):
     """The report's subcategory of a gallery."""
     first = wildcards.condition in run_of(wildcards).galleries
     return "Galleries shown first by the study" if first else "Galleries of the other conditions"
+
+
+def found():
+    """What came out: a sentence for each effect, or nothing if there is no readable table of effects."""
+    folder = SimpleNamespace(dataset=config["dataset"], study=RUN.name)
+    path = f"results/{folder.dataset}/{folder.study}/effects.csv"
+    try:
+        return answer.read(path, study_identity(folder)) if Path(path).exists() else []
+    except DataError:  # the jobs that read it say what is wrong
+        return []
+
+
+def given():
+    """The words of --config on the command line, for commands that belong to this run."""
+    words = sys.argv[sys.argv.index("--config") + 1 :] if "--config" in sys.argv else []
+    keys = list(itertools.takewhile(lambda word: not word.startswith("-") and "=" in word, words))
+    return f" --config {shlex.join(keys)}" if keys else ""
+
+
+# For the landing page. Its text can use nothing but the configuration.
+config["resolved"] = {
+    "title": f"{RUN.name} on {DATASETS[config['dataset']].name}",
+    "comparison": comparability.objection(RUN, config["dataset"]),
+    "seeds": len(config["seeds"]),
+    "answer": found() if REPORTING else [],
+}
+
+
+onsuccess:
+    if workflow.is_main_process and not REPORTING:
+        config["resolved"]["answer"] = found()  # --report-after-run makes the report next
+        for sentence in config["resolved"]["answer"]:
+            logger.info(sentence)
+        logger.info(
+            f"Results: results/{config['dataset']}/{RUN.name}/. Report: snakemake --report report.html{given()}"
+        )
+
+
+onerror:
+    if workflow.is_main_process:
+        logger.error(
+            "Some jobs failed: their messages stand above, and all logs are in logs/. Finished jobs are kept. When the "
+            "cause is mended, give the same command again: it goes on from there."
+        )

@@ -53,3 +53,23 @@ rule plot_weights:
         code=code("plot_weights.py"),
     script:
         "../scripts/plot_weights.py"
+
+
+rule describe_run:
+    input:
+        checkpoints=each_run("checkpoint.pt"),
+        summary="results/{dataset}/{study}/summary.csv",
+    output:
+        page=page("about", ABOUT, "how the runs were made"),
+    log:
+        "logs/describe_run/{dataset}/{study}.log",
+    localrule: True
+    conda:
+        "../../envs/normreg.yaml"
+    params:
+        runs=run_list,
+        settings=lambda w: studies.resolved_settings(run_of(w)),
+        title=lambda w: f"About this run: {title(w)}",
+        code=code("describe_run.py"),
+    script:
+        "../scripts/describe_run.py"

@@ -1,13 +1,28 @@
 """What a study found, in one sentence for each effect. The same words stand in the table and in the figure."""
 
 from collections.abc import Hashable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from normreg.analysis import families
+from normreg.analysis import families, study_tables
 from normreg.analysis.quantities import QUANTITIES
 from normreg.analysis.verdicts import EffectVerdict, Level
+from normreg.config import identity
+from normreg.utils import tables
+
+
+def read(path: str | Path, study: str) -> list[str]:
+    """The sentences of a finished run, from its `effects.csv`. `study` is the identity of its runs.
+
+    Raises:
+        DataError: the file is unreadable or changed, or belongs to another study.
+    """
+    table = tables.read_frame(path, study_tables.EFFECTS)
+    for found in table["run"].unique():
+        identity.check(path, found, study)
+    return sentences(table)
 
 
 def sentences(table: pd.DataFrame) -> list[str]:
