@@ -7,7 +7,7 @@ SMK := workflow/rules/*.smk Snakefile
 
 PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal
 
-.PHONY: help digits test test-all lint lock clean clean-all
+.PHONY: help digits test test-all lint lock leftovers clean clean-all
 
 help:
 	@echo "make digits   set up .venv, run the eight conditions on scikit-learn's digits, end with report.html"
@@ -15,8 +15,13 @@ help:
 	@echo "make test-all the same and the slow ones: all five published studies, kills at random times, more fuzz"
 	@echo "make lint     formatting, linters, types"
 	@echo "make lock     requirements.lock and envs/normreg.yaml from pyproject.toml (needs uv)"
+	@echo "make leftovers list results that no study makes any more"
 	@echo "make clean    delete results, logs, the prepared data and the report; downloads and compiled kernels stay"
 	@echo "make clean-all the same, and downloads and kernels"
+	@echo
+	@echo "Other runs: .venv/bin/snakemake --cores 4 --resources gpu=1 --config KEY=VALUE ..."
+	@echo "Keys:       dataset study seeds epochs network device engine mnist_dir (config/README.md)"
+	@echo "Read on:    README.md, docs/use.md"
 
 $(READY): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -54,6 +59,9 @@ lock:
 	    'channels: [conda-forge]' 'dependencies:' '  - python=3.12' '  - pip' '  - pip:'; \
 	  sed -nE "s/^([a-z].*)$$/      - \"\1\"/p" requirements.lock; \
 	} > envs/normreg.yaml
+
+leftovers: $(READY)
+	@PYTHONPATH=workflow/scripts $(BIN)/python -m normreg.config.leftovers
 
 # What takes long to get again stays: MNIST's download, and minutes of compiling.
 clean:
