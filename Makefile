@@ -31,8 +31,8 @@ $(READY): requirements.lock
 	@touch $@
 
 digits: $(READY)
-	$(BIN)/snakemake --cores $(CORES) --resources gpu=1 --config dataset=digits
-	$(BIN)/snakemake --report report.html --config dataset=digits
+	$(BIN)/snakemake --cores $(CORES) --resources gpu=1 --quiet rules host reason \
+	  --report report.html --report-after-run --config dataset=digits
 	@echo
 	@echo "Figures:  results/digits/controlled/ (validation_accuracy.png, validation_loss.png, */gallery.png)"
 	@echo "Summary:  results/digits/controlled/summary.csv"

@@ -1,7 +1,6 @@
 # Where pages and pictures stand in the report, and under which names; what the console says at the end. No rules here.
 from types import SimpleNamespace
 
-from normreg.analysis import answer
 from normreg.errors import DataError
 
 ANSWER, COMPARISON, EFFECTS = "1 Answer", "2 Comparison", "3 Effects"
@@ -40,6 +39,8 @@ def shown_first(wildcards):
 
 def found():
     """What came out: a sentence for each effect, or nothing if there is no readable table of effects."""
+    from normreg.analysis import answer  # not above: pandas takes half a second, and most calls need no answer
+
     folder = SimpleNamespace(dataset=config["dataset"], study=RUN.name)
     path = f"results/{folder.dataset}/{folder.study}/effects.csv"
     try:
@@ -60,7 +61,7 @@ config["resolved"] = {
     "title": f"{RUN.name} on {DATASETS[config['dataset']].name}",
     "comparison": comparability.objection(RUN, config["dataset"]),
     "seeds": len(config["seeds"]),
-    "answer": found() if REPORTING else [],
+    "answer": found() if any(word.startswith("--report") for word in sys.argv) else [],
 }
 
 
