@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-_BLACK, _VERMILION, _BLUE, _PURPLE, _PLUM = "#1a1a1a", "#c44f00", "#0066cc", "#b04c90", "#5d0066"
+_BLACK, _VERMILION, _BLUE, _PURPLE, _PLUM = "#1a1a1a", "#c24a00", "#0066cc", "#b04c90", "#5d0066"
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Penalty:
     Attributes:
         label: its name in tables and figures.
         color: color of its lines. The hues are Okabe and Ito's, a little darker: text in these colors has a contrast
-            of 4.5:1 on white. Any two stay 25 apart (CIE 1976) for readers with protanopia, deuteranopia or tritanopia.
+            of 4.5:1 on white. Any two stay 30 apart (CIE 1976) for readers with protanopia, deuteranopia or tritanopia.
         markers: matplotlib's markers. No two penalties share one, so they differ in grey print too. Conditions with the
             same penalty and norm take them in this order.
         lambdas: groups of keys of `LAMBDAS`. A condition sets one lambda of each group. All other lambdas are 0.

@@ -60,8 +60,13 @@ def draw(courses: Sequence[Course], title: str, metric: str) -> Figure:
 
 
 def columns_for(panels: int) -> int:
-    """Number of columns. Up to four panels are in one row. For more, four or three: what leaves fewer empty places."""
-    return panels if panels <= 4 else min((4, 3), key=lambda columns: -panels % columns)
+    """Number of columns. Up to four panels are in one row. For more, four or three: what leaves fewer empty places.
+
+    More than nine panels have four columns in any case: with three, the figure is much taller than a screen.
+    """
+    if panels <= 4:
+        return panels
+    return 4 if panels > 9 else min((4, 3), key=lambda columns: -panels % columns)
 
 
 def _subtitle(courses: Sequence[Course]) -> str:
