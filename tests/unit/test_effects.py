@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from test_figures import TALL, least_text
 
 from normreg.analysis import answer, effects, families, study_tables
 from normreg.analysis.contrasts import ConfoundedPair, Contrast
@@ -264,6 +265,8 @@ def test_page_of_a_study_without_pairs_says_why(tmp_path, html_tables):
 
 # --- the figure
 
+NAMES = {"none-bn": "none · BN", "l1-bn": "L1 · BN", "none-gbn": "none · GBN"}
+
 
 @pytest.fixture
 def written(tmp_path):
@@ -282,28 +285,28 @@ def test_figure_shows_every_effect_at_its_place(written):
         [PAIR, OTHER, GBN], none_bn=[1, 2, 3], l1_bn=[3, 4.1, 5.2], none_gbn=[1.5, 2, 2], l1_gbn=[3.5, 4.1, 4.2]
     )
     assert set(table["verdict"].dropna()) == {"better", "worse", "undecided"}
-    drawn = figure.draw(table, "title")
+    drawn = figure.draw(table, "title", NAMES)
     assert [axes.get_label() for axes in drawn.axes] == ["last5_accuracy", "last5_loss"]
     names = [label.get_text() for label in drawn.axes[0].get_yticklabels()]
-    pairs = ["l1-bn − none-bn", "l1-gbn − none-gbn"]
-    assert names == ["L1 1e-5: mean of 2 pairs", *pairs, "GBN, 2 splits: none-gbn − none-bn"]
+    pairs = ["L1 · BN − none · BN", "l1-gbn − none · GBN"]
+    assert names == ["L1 1e-5: mean of 2 pairs", *pairs, "GBN, 2 splits: none · GBN − none · BN"]
     for axes in drawn.axes:
         points = {line.get_label(): line for line in axes.lines if not line.get_label().startswith("_")}
         own = table[table["quantity"] == axes.get_label()]
         for (_, row), place in zip(own.iterrows(), axes.get_yticks(), strict=True):
-            point = points[figure.name_of(row)]
+            point = points[figure.name_of(row, NAMES)]
             assert (point.get_xdata()[0], point.get_ydata()[0]) == (row["difference"], place)
             assert (point.get_markerfacecolor() != "white") == (row["verdict"] in ("better", "worse"))
         low, high = axes.get_xlim()
-        assert low == -high
-        assert low <= own["low"].min()
-        assert own["high"].max() <= high
+        assert low < min(own["low"].min(), -own["margin"].iloc[0])
+        assert own["high"].max() < high
         assert len(set(np.round(np.diff(axes.get_yticks()), 6))) == 2  # wider between factors
+    assert least_text(drawn) >= 8 / TALL  # digits are 8 pixels tall in the report
     assert "within each of 3 seeds; 95 % intervals" in " ".join(text.get_text() for text in drawn.texts)
 
 
 def test_figure_of_one_seed_has_no_intervals_and_says_so(written):
-    drawn = figure.draw(written([PAIR], none_bn=[1], l1_bn=[3]), "title")
+    drawn = figure.draw(written([PAIR], none_bn=[1], l1_bn=[3]), "title", {})
     for axes in drawn.axes:
         assert {len(line.get_xdata()) for line in axes.lines if not line.get_label().startswith("_")} == {1}
         assert [text.get_text() for text in axes.texts] in (["+2.000"], ["+2.00000"])
@@ -314,13 +317,43 @@ def test_no_text_leaves_the_figure(written):
     """Bold numbers are the widest, and losses have the most digits."""
     table = written([PAIR, GBN], none_bn=[0.1, 0.2, 0.3], l1_bn=[-10.0, -9.8, -9.7], none_gbn=[-10.2, -10.1, -9.99])
     assert set(table["verdict"]) == {"better", "worse"}
-    drawn = figure.draw(table, "title")
+    drawn = figure.draw(table, "title", NAMES)
     drawn.canvas.draw()
     boxes = [text.get_window_extent() for axes in drawn.axes for text in axes.texts]
     assert len(boxes) == 4
     assert max(box.x1 for box in boxes) <= drawn.get_size_inches()[0] * drawn.dpi
-    right = drawn.axes[1].get_window_extent()
-    assert not any(box.x0 < right.x0 < box.x1 for box in boxes)
+    assert least_text(drawn) >= 10
+    plots = [axes.get_window_extent() for axes in drawn.axes]
+    assert not any(box.overlaps(plot) for box in boxes for plot in plots)
+
+
+def gaps_beside(low, high, axes):
+    """The empty shares of an axis left and right of what it has to show."""
+    left, right = axes.get_xlim()
+    return (low - left) / (right - left), (right - high) / (right - left)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_axis_of_one_sided_effects_shows_0_and_the_margin_and_no_more(written, sign):
+    values = {"none_bn": [0, 0, 0], "l1_bn": [sign * 2.1, sign * 2.2, sign * 2.3]}
+    table = written([PAIR], **values)
+    for axes in figure.draw(table, "title", {}).axes:
+        row = table[table["quantity"] == axes.get_label()].iloc[0]
+        low, high = min(row["low"], -row["margin"]), max(row["high"], row["margin"])
+        assert max(gaps_beside(low, high, axes)) == pytest.approx(min(gaps_beside(low, high, axes)))
+        assert 0.02 < max(gaps_beside(low, high, axes)) < 0.06
+
+
+def test_small_effects_beside_a_collapse_say_that_they_cannot_be_seen(written):
+    values = {"none_bn": [99.5, 99.52, 99.51], "l1_bn": [99.55, 99.56, 99.57], "none_gbn": [49.4, 49.6, 49.5]}
+    drawn = figure.draw(written([PAIR, GBN], **values), "title", {})
+    accuracy, loss = drawn.axes
+    assert accuracy.get_xlim()[0] < -50 < 0.05 < accuracy.get_xlim()[1] < 5
+    assert "the margin of ±0.05 is too narrow to see here" in accuracy.get_title(loc="left")
+    assert "the margin of ±0.001 is too narrow to see here" in loss.get_title(loc="left")
+    assert [text.get_text().split("  ")[0] for text in accuracy.texts] == ["+0.050", "−50.010"]
+    near = figure.draw(written([PAIR], none_bn=[1, 1.01, 1.02], l1_bn=[1.02, 1.01, 1.03]), "title", {})
+    assert "too narrow" not in near.axes[0].get_title(loc="left")
 
 
 @pytest.mark.parametrize(

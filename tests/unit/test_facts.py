@@ -7,6 +7,7 @@ import dataclasses
 import re
 import subprocess
 import sys
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -138,7 +139,7 @@ def test_every_norm_of_the_table_is_a_layer_of_its_own(norm):
 
 def test_lines_and_factors_are_told_apart():
     assert len({(str(norm.line), norm.filled) for norm in NORMS.values()}) == len(NORMS)
-    assert all(set(a.markers).isdisjoint(b.markers) for a in NORMS.values() for b in NORMS.values() if a is not b)
+    assert all(set(a.markers).isdisjoint(b.markers) for a, b in combinations(PENALTIES.values(), 2))
     assert len({penalty.label for penalty in PENALTIES.values()}) == len(PENALTIES)
     assert list(FACTORS) == [f.label for f in LAMBDAS.values()] + [norm_factor(n).label for n in NORMS if n != BASELINE]
 

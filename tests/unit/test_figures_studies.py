@@ -29,7 +29,8 @@ from normreg.figures import inputs, published, small_multiples, style
 from normreg.utils import tables
 
 STUDY = "digits/x 0123456789abcdef"
-COLORS = {"none": "#1a1a1a", "l1": "#d55e00", "l2": "#0066cc", "l1l2": "#b04c90"}
+MORE = [(f"l2-bn-{i}", "l2", "bn") for i in range(3)]
+COLORS = {"none": "#1a1a1a", "l1": "#c24a00", "l2": "#0066cc", "l1l2": "#b04c90"}
 COLUMNS = "condition penalty norm quantity published measured measured_low measured_high seeds difference verdict from"
 QUANTITIES = ("final_accuracy", "best_accuracy", "last5_accuracy", "last5_loss")
 
@@ -146,10 +147,12 @@ def test_ticks_are_labelled_once_a_row_and_a_column() -> None:
     assert texts(figure).count("validation accuracy (%)\nerrors on a log scale") == 1
 
 
-@pytest.mark.parametrize(("panels", "columns"), [(1, 1), (3, 3), (4, 4), (5, 3), (6, 3), (8, 4), (9, 3), (12, 4)])
+@pytest.mark.parametrize(
+    ("panels", "columns"), [(1, 1), (3, 3), (4, 4), (5, 3), (6, 3), (8, 4), (9, 3), (12, 4), (15, 4)]
+)
 def test_columns(panels: int, columns: int) -> None:
     assert small_multiples.columns_for(panels) == columns
-    figure = small_multiples.draw(made_up(TWELVE[:panels]), "title", "validation_accuracy")
+    figure = small_multiples.draw(made_up([*TWELVE, *MORE][:panels]), "title", "validation_accuracy")
     lefts = {round(axes.get_position().x0, 6) for axes in figure.axes}
     assert len(lefts) == columns
 
@@ -245,7 +248,7 @@ def test_rows_keep_their_order_from_top_to_bottom(tmp_path: Path) -> None:
     conditions = [EIGHT[5], EIGHT[0], EIGHT[3]]
     figure = drawn(tmp_path, rows_of(conditions))
     labels = figure.axes[0].get_yticklabels()
-    assert [label.get_text() for label in labels] == [name for name, _, _ in conditions]
+    assert [label.get_text() for label in labels] == ["L2 · GBN", "none · BN", "L1 · GBN"]
     assert [to_hex(label.get_color()) for label in labels] == [COLORS[penalty] for _, penalty, _ in conditions]
     heights = [pixel(figure.axes[0], 99.4, row)[1] for row in range(3)]
     assert heights == sorted(heights, reverse=True)
@@ -360,7 +363,8 @@ def test_two_panels_and_a_single_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"penalty": "elastic"}, {"quantity": "speed"}, {"from": "hearsay"}, {"verdict": "perhaps"}]
+    "change",
+    [{"penalty": "elastic"}, {"norm": "layer"}, {"quantity": "speed"}, {"from": "hearsay"}, {"verdict": "perhaps"}],
 )
 def test_a_table_it_cannot_draw_is_refused_by_name(tmp_path: Path, change: dict[str, str]) -> None:
     rows = [row | change for row in rows_of(EIGHT)]

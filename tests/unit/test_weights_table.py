@@ -200,7 +200,7 @@ def test_lines_of_the_figure_are_the_table(tmp_path):
     np.testing.assert_allclose(norms["l1-bn"].get_ydata(), [80, 80])
     np.testing.assert_allclose(norms["l2-bn"].get_ydata(), [100, 100])
     assert [tick.get_text() for tick in named(made, "norms").get_xticklabels()] == ["conv1", "conv2"]
-    assert (to_hex(norms["l1-bn"].get_color()), norms["l1-bn"].get_linestyle()) == ("#d55e00", "-")
+    assert (to_hex(norms["l1-bn"].get_color()), norms["l1-bn"].get_linestyle()) == ("#c24a00", "-")
     assert norms["l1-gbn"].get_linestyle() == "--"
     assert_readable(made)
 

@@ -6,5 +6,6 @@ with jobs.job(snakemake.log[0]):
     from normreg.figures import effects, style
 
     figure = snakemake.params.figure
-    drawn = effects.draw(effects.read(snakemake.input.effects, figure["study"]), figure["title"])
+    table = effects.read(snakemake.input.effects, figure["study"])
+    drawn = effects.draw(table, figure["title"], figure.get("names", {}))
     style.save(drawn, snakemake.output.png, snakemake.output.svg)

@@ -4,10 +4,11 @@ A condition has one penalty and one norm. Each lambda is a factor, and so is eac
 either lacks a factor or has it with some strength.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-_BLACK, _VERMILION, _BLUE, _PURPLE = "#1a1a1a", "#d55e00", "#0066cc", "#b04c90"
+_BLACK, _VERMILION, _BLUE, _PURPLE, _PLUM = "#1a1a1a", "#c24a00", "#0066cc", "#b04c90", "#5d0066"
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Factor:
         label: its name in tables, figures and the column `factor`.
         key: the dotted key of the setting that holds it.
         absent: the value of that key in a condition without the factor.
-        color: color of its rows in the figure of effects.
+        color: color of its rows in the figure of effects. It is the color of a penalty only if the factor is one.
         strength: the text for its strength, with {} for the number. Empty if it has no strength.
     """
 
@@ -39,14 +40,16 @@ class Penalty:
 
     Attributes:
         label: its name in tables and figures.
-        color: color of its lines. The hues are Okabe and Ito's, and the last two are a little darker. Text in these
-            colors has a contrast of 3.9:1 on white. Any two stay 30 apart (CIE 1976) for readers with protanopia,
-            deuteranopia or tritanopia.
+        color: color of its lines. The hues are Okabe and Ito's, a little darker: text in these colors has a contrast
+            of 4.5:1 on white. Any two stay 30 apart (CIE 1976) for readers with protanopia, deuteranopia or tritanopia.
+        markers: matplotlib's markers. No two penalties share one, so they differ in grey print too. Conditions with the
+            same penalty and norm take them in this order.
         lambdas: groups of keys of `LAMBDAS`. A condition sets one lambda of each group. All other lambdas are 0.
     """
 
     label: str
     color: str
+    markers: str
     lambdas: tuple[tuple[str, ...], ...] = ()
 
 
@@ -58,15 +61,13 @@ class Norm:
         label: its short name.
         name: its name in legends.
         line: matplotlib's line style.
-        markers: matplotlib's markers. Conditions with this norm and the same penalty take them in this order.
-        filled: whether markers are filled.
+        filled: whether markers are filled, or open.
         splits: whether it has ghost batches. With a single ghost batch it is the same as the baseline.
     """
 
     label: str
     name: str
     line: str | tuple[int, tuple[float, float]]
-    markers: str
     filled: bool
     splits: bool = False
 
@@ -78,15 +79,15 @@ LAMBDAS: Mapping[str, Factor] = {
 }
 _L1, _L2 = ("l1",), ("l2", "group_l2")  # group_l2 replaces l2 if a condition sets it
 PENALTIES: Mapping[str, Penalty] = {
-    "none": Penalty("none", _BLACK),
-    "l1": Penalty("L1", _VERMILION, (_L1,)),
-    "l2": Penalty("L2", _BLUE, (_L2,)),
-    "l1l2": Penalty("L1+L2", _PURPLE, (_L1, _L2)),
+    "none": Penalty("none", _BLACK, "o8hH"),  # round
+    "l1": Penalty("L1", _VERMILION, "^v<>", (_L1,)),  # triangles
+    "l2": Penalty("L2", _BLUE, "spP", (_L2,)),
+    "l1l2": Penalty("L1+L2", _PURPLE, "DXd*", (_L1, _L2)),
 }
 BASELINE = "bn"  # a norm's effect is measured against conditions with this norm
 NORMS: Mapping[str, Norm] = {
-    BASELINE: Norm("BN", "batch norm (BN)", "-", "o^vPX<", filled=True),
-    "gbn": Norm("GBN", "ghost batch norm (GBN)", (0, (4, 1.5)), "sDdph>", filled=False, splits=True),
+    BASELINE: Norm("BN", "batch norm (BN)", "-", filled=True),
+    "gbn": Norm("GBN", "ghost batch norm (GBN)", (0, (4, 1.5)), filled=False, splits=True),
 }
 
 
@@ -94,7 +95,7 @@ def norm_factor(norm: str) -> Factor:
     """The factor of a norm other than the baseline. If the table lacks the norm, its key is the label."""
     known = NORMS.get(norm)
     splits = known is None or known.splits
-    return Factor(known.label if known else norm, "norm", BASELINE, _BLACK, ", {} splits" if splits else "")
+    return Factor(known.label if known else norm, "norm", BASELINE, _PLUM, ", {} splits" if splits else "")
 
 
 # Keys are labels, in the order that tables use.
@@ -109,3 +110,22 @@ def norm_setting(norm: str, num_splits: int) -> str:
     if known and known.splits and num_splits == 1:
         return BASELINE
     return norm if known and not known.splits else f"{norm}, {num_splits} splits"
+
+
+def condition_labels(conditions: Mapping[str, tuple[str, str]]) -> dict[str, str]:
+    """What figures call conditions: by penalty and norm, "L1 · BN".
+
+    If several conditions have one penalty and norm, only "l1-bn" is called so. The others keep their own names.
+
+    Args:
+        conditions: penalty and norm of each condition of a study or a figure. An unknown key is its own label.
+    """
+    shared = Counter(conditions.values())
+    named = {name: shared[pair] > 1 and name != "-".join(pair) for name, pair in conditions.items()}
+    return {name: name if named[name] else pair_label(*pair) for name, pair in conditions.items()}
+
+
+def pair_label(penalty: str, norm: str) -> str:
+    """A penalty and a norm as one label: "L1 · BN"."""
+    first = PENALTIES[penalty].label if penalty in PENALTIES else penalty
+    return f"{first} · {NORMS[norm].label if norm in NORMS else norm}"

@@ -14,14 +14,13 @@ from normreg.figures import style, tiles
 from normreg.figures.tiles import TILE, Tile
 
 MOST = 25  # hardest images
-EACH = 3  # images that a factor fixes, and as many that it breaks
-_COLUMNS = 5
-_HEAD, _EDGE, _GAP = 0.72, 0.2, 0.35  # inches; `_GAP` is between fixed and broken images
+_COLUMNS = EACH = 5  # images in a row; that a factor fixes, and as many that it breaks
+_HEAD, _EDGE = 0.72, 0.2  # inches
 _SUBTITLE = (
-    "the images that each factor fixes (wrong without it, right with it) or breaks (the reverse) most often; "
-    "a factor without effect fixes about as many as it breaks"
+    "the images that each factor most often fixes (wrong without it, right with it) or breaks (the reverse); "
+    "without effect, it fixes about as many as it breaks"
 )
-_TITLE = 0.5  # above the row of a factor
+_NAME, _LINE = 0.3, 0.24  # heights of the name of a factor and of a line above images
 
 
 @matplotlib.rc_context(style.RC)
@@ -72,31 +71,38 @@ class _Side:
 
 @matplotlib.rc_context(style.RC)
 def draw_changes(changes: Sequence[Flips], table: pd.DataFrame, data: Dataset, title: str) -> Figure:
-    """Draws a row for each factor: the images that it fixes most consistently at the left, those it breaks right.
+    """Draws two rows for each factor: the images that it fixes most consistently, and below those that it breaks.
 
     The `table` of `agreement.tabulate` has the most common wrong class of each image.
     """
-    tall = _TITLE + TILE[1]
-    width, height = 2 * EACH * TILE[0] + _GAP + 0.3, max(len(changes), 0.3) * tall + _HEAD
+    side_tall = _LINE + TILE[1]
+    tall = _NAME + 2 * side_tall + 0.1
+    width, height = EACH * TILE[0] + 0.3, max(len(changes) * tall, 0.5) + _HEAD
     figure = style.new_figure(width, height)
     style.heading(figure, title, _SUBTITLE)
-    sides = ("fixed", _EDGE), ("broken", _EDGE + EACH * TILE[0] + _GAP)
-    names, known = _names(data), table.set_index("image")
+    known = table.set_index("image")
     for row, change in enumerate(changes):
         top = height - _HEAD - row * tall
-        figure.text(_EDGE / width, (top - 0.08) / height, change.name, size=11, weight="bold", va="top")
-        for side, left in sides:
-            shown = _most(change, side)
-            text = f"{side}: {shown.mean:.1f} images, mean of {change.comparisons} comparisons"
-            figure.text(left / width, (top - 0.33) / height, text, size=9.5, color=style.GREY, va="top")
-            for place, (image, small) in enumerate(shown.images.items()):
-                label, predicted = (names[known.loc[image, column]] for column in ("label", "predicted"))
-                tile = Tile(data.test_images[image], f"actual\n{label}\n→ taken for\n{predicted}", small)
-                tiles.draw(figure, tile, left + place * TILE[0], top - tall + 0.1, f"{change.name} {side} {image}")
+        figure.text(_EDGE / width, top / height, change.name, size=11, weight="bold", va="top")
+        for place, side in enumerate(("fixed", "broken")):
+            _draw_side(figure, change, side, top - _NAME - place * side_tall, known, data)
     if not changes:
         text = "This study has no two conditions with and without a factor that are otherwise equal."
         figure.text(0.5, 0.3, text, size=11, color=style.GREY, ha="center")
     return figure
+
+
+def _draw_side(figure: Figure, change: Flips, side: str, top: float, known: pd.DataFrame, data: Dataset) -> None:
+    """Draws the images that a factor fixes or breaks, `top` inches from the bottom. `known` is indexed by image."""
+    width, height = figure.get_size_inches()
+    shown, names = _most(change, side), _names(data)
+    text = f"{side}: {shown.mean:.1f} images, mean of {change.comparisons} comparisons"
+    figure.text(_EDGE / width, (top - 0.07) / height, text, size=9.5, color=style.GREY, va="top")
+    for place, (image, small) in enumerate(shown.images.items()):
+        label, predicted = (names[known.loc[image, column]] for column in ("label", "predicted"))
+        tile = Tile(data.test_images[image], f"actual\n{label}\n→ taken for\n{predicted}", small)
+        left, bottom = _EDGE + place * TILE[0], top - _LINE - TILE[1] + 0.1
+        tiles.draw(figure, tile, left, bottom, f"{change.name} {side} {image}")
 
 
 def _most(change: Flips, side: str) -> _Side:

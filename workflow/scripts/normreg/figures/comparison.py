@@ -15,7 +15,9 @@ from normreg.figures.inputs import Course
 from normreg.figures.labels import ROW, draw_finals, draw_legend, final_labels, finals_width, legend_rows, legend_width
 from normreg.figures.style import Look
 
-_LEAST_WIDTH = 11.0  # inches, like all lengths here
+_WIDTH = 9.6  # inches, like all lengths here; wider figures are shown smaller in the report
+_PANELS = 5.1  # least width of both panels together
+_LEFT, _BETWEEN = 0.72, 0.58  # left of each panel, for its ticks
 
 
 @matplotlib.rc_context(style.RC)
@@ -35,14 +37,14 @@ def draw(courses: Sequence[Course], title: str, metric: str) -> Figure:
     legend_height = ROW * (1 + sum(rows.values())) + 0.1
     labels = final_labels(courses, looks, quantity)
     gutter = finals_width(courses, labels)
-    width, height = max(7.2 + gutter, legend_width(courses, looks) + 0.4, _LEAST_WIDTH), 5.45 + legend_height
+    width = max(_LEFT + _BETWEEN + _PANELS + gutter, legend_width(courses, looks) + 0.4, _WIDTH)
+    height = 5.2 + legend_height
     figure = style.new_figure(width, height)
     style.heading(figure, title, _subtitle(courses))
     bottom, top = legend_height + 0.6, height - 0.95
-    middle = width - gutter - 0.8  # width of the two panels together
-    wide = 0.72 + 0.64 * (middle - 0.72)
-    everything = _place(figure, "all epochs", 0.72, bottom, wide - 0.72, top - bottom)
-    ending = _place(figure, "last epochs", wide + 0.62, bottom, width - gutter - wide - 0.62, top - bottom)
+    panels = width - gutter - _LEFT - _BETWEEN
+    everything = _place(figure, "all epochs", _LEFT, bottom, 0.6 * panels, top - bottom)
+    ending = _place(figure, "last epochs", width - gutter - 0.4 * panels, bottom, 0.4 * panels, top - bottom)
     final = _place(figure, "final values", width - gutter, bottom, gutter, top - bottom)
     legend = _place(figure, "legend", 0.2, 0.08, width - 0.4, legend_height)
     _draw_all(everything, courses, looks, quantity)
@@ -71,14 +73,18 @@ def _subtitle(courses: Sequence[Course]) -> str:
 
 
 def _draw_lines(axes: Axes, courses: Sequence[Course], looks: dict[str, Look], marks: int) -> None:
-    """Draws lines with about `marks` markers each, shifted from line to line, so that no marker hides another."""
+    """Draws lines with about `marks` markers each, shifted from line to line, so that no marker hides another.
+
+    The more bands there are, the paler they are. Otherwise many of them hide the lines.
+    """
+    alpha = 0.5 / max(6, len(courses))
     for number, course in enumerate(courses):
         look = looks[course.condition]
         step = max(1, round(len(course.epochs) / marks))
         shift = number * step // len(courses) % step
         axes.plot(course.epochs, course.middle, label=course.condition, markevery=(shift, step), **look.line())
         if len(course.seeds) > 1:
-            axes.fill_between(course.epochs, course.low, course.high, color=look.color, alpha=0.09, linewidth=0)
+            axes.fill_between(course.epochs, course.low, course.high, color=look.color, alpha=alpha, linewidth=0)
 
 
 def _draw_all(axes: Axes, courses: Sequence[Course], looks: dict[str, Look], quantity: Quantity) -> None:

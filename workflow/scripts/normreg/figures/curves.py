@@ -16,30 +16,30 @@ _VALIDATION = {"color": "#0066cc", "linestyle": "-", "marker": "o"}
 
 @matplotlib.rc_context(style.RC)
 def draw(table: dict[str, np.ndarray], title: str) -> Figure:
-    """Draws accuracy and loss side by side, and the learning rate below each.
+    """Draws accuracy, loss and learning rate below each other, over the same epochs.
 
     The labels of the axes are "accuracy", "loss" and "learning rate".
 
     Args:
         table: `epoch` and `COLUMNS`, each (E,).
     """
-    figure = style.new_figure(11.0, 5.6)
+    figure = style.new_figure(9.6, 7.2)
     style.heading(figure, title, _subtitle(table))
     grid = figure.add_gridspec(
-        2, 2, height_ratios=(5, 1), left=0.06, right=0.985, bottom=0.09, top=0.775, wspace=0.15, hspace=0.24
+        3, 1, height_ratios=(5, 5, 1.6), left=0.072, right=0.985, bottom=0.07, top=0.835, hspace=0.2
     )
-    for column, name in enumerate(("accuracy", "loss")):
-        panel = figure.add_subplot(grid[0, column], label=name)
+    for row, name in enumerate(("accuracy", "loss")):
+        panel = figure.add_subplot(grid[row], label=name)
         _draw_panel(panel, table, name, QUANTITIES[f"validation_{name}"])
-        _draw_rate(figure.add_subplot(grid[1, column], label="learning rate"), table)
+    _draw_rate(figure.add_subplot(grid[2], label="learning rate"), table)
     figure.legend(
         *figure.axes[0].get_legend_handles_labels(),
         loc="upper left",
-        bbox_to_anchor=(0.01, 0.898),
+        bbox_to_anchor=(0.008, 0.918),
         ncols=2,
         frameon=False,
-        handlelength=4,
-        columnspacing=3,
+        handlelength=3.5,
+        columnspacing=2,
     )
     return figure
 
@@ -71,11 +71,16 @@ def _draw_panel(axes: Axes, table: dict[str, np.ndarray], name: str, quantity: Q
 
 
 def _draw_rate(axes: Axes, table: dict[str, np.ndarray]) -> None:
-    axes.plot(table["epoch"], table["learning_rate"], color="#333333", linewidth=1.2, marker=".", markersize=4)
-    highest = float(f"{table['learning_rate'].max():.3g}")
-    axes.set_ylim(0, 1.15 * highest or 1.0)
-    axes.set_yticks([0, highest], ["0", f"{highest:g}"])
-    axes.set_title("learning rate at the start of each epoch", loc="left", size=8.5, color=style.GREY, pad=3)
+    """Draws the learning rate. Its highest value is a tick, and so the only height that is to be read."""
+    rates = table["learning_rate"]
+    axes.plot(table["epoch"], rates, color="#333333", linewidth=1.2, marker=".", markersize=4)
+    peak = int(rates.argmax())
+    axes.set_ylim(0, 1.15 * float(rates[peak]) or 1.0)
+    axes.set_yticks([0, float(rates[peak])], ["0", f"{rates[peak]:.3g}"])
+    flat = bool(np.all(rates == rates[peak]))
+    where = "the same in all epochs" if flat else f"highest in epoch {table['epoch'][peak]}"
+    text = f"learning rate at the start of each epoch, {where}"
+    axes.set_title(text, loc="left", size=9.5, color=style.GREY, pad=4)
     axes.set_xlabel("epoch")
     _epochs(axes, table["epoch"])
 

@@ -1,5 +1,6 @@
 """The effects of a study's factors, with intervals: one row per effect, one panel per quantity."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,20 +23,15 @@ from normreg.errors import AGAIN, DataError
 from normreg.figures import style
 from normreg.utils import tables
 
-_LEAST_REACH = {PERCENT: 0.1, CROSS_ENTROPY: 0.001}  # an axis shows at least this much on both sides of 0, by unit
-_ROWS = [
-    "level",
-    "factor",
-    "strength",
-    "other",
-    "without",
-    "with",
-]  # these columns identify a row; they are equal in all panels
+_LEAST_SPAN = {PERCENT: 0.2, CROSS_ENTROPY: 0.002}  # an axis spans at least this, by unit
+_VISIBLE = 0.02  # share of the axis below which the zone of the margin cannot be seen
+_ROWS = ["level", "factor", "strength", "other", "without", "with"]  # they identify a row, and are equal in all panels
 _NUMBERS = ["strength", "pairs", "margin", "seeds", "difference", "low", "high", "runs", "collapses"]
-_PLOT, _GAP = 2.6, 0.45  # width of a plot, and of the gap right of its numbers; inches
-_ROW, _HEAD, _BOTTOM, _TOP = 0.25, 0.4, 0.95, 0.62  # heights, inches
+_WIDTH, _PLOT = 9.6, 2.3  # the width, if a plot of this least width fits in; inches
+_ROW, _HEAD, _AXIS, _BOTTOM, _TOP = 0.215, 0.42, 0.5, 0.55, 0.62  # heights, inches
+_SIZE = 9.0  # of text, points
 _INK = "#333333"
-_ZONE = "#e9efe6"  # differences that count as none
+_ZONE = "#dde8d7"  # differences that count as none
 _FOUND = set(EffectVerdict) - {
     EffectVerdict.TOO_FEW,
     EffectVerdict.NO_SPREAD,
@@ -80,40 +76,48 @@ def _first(panels: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 @matplotlib.rc_context(style.RC)
-def draw(table: pd.DataFrame, title: str) -> Figure:
-    """Draws the panels side by side, with the same rows. Panels are labelled with the quantity, points with the row."""
+def draw(table: pd.DataFrame, title: str, names: Mapping[str, str]) -> Figure:
+    """Draws the panels, with the same rows, below each other: side by side, text would be too small in the report.
+
+    Panels have their quantity as label, points the name of their row.
+
+    Args:
+        table: see `read`.
+        title: of the figure.
+        names: what the figure calls the conditions. Others have their own name.
+    """
     panels = _panels(table)
-    rows = next(iter(panels.values()))
-    names, places = [name_of(row) for _, row in rows.iterrows()], _places(rows)
-    left = 0.35 + max(style.text_width(name, 9, bold=True) for name in names)
-    numbers = 0.1 + max(style.text_width(_numbers(row), 8, bold=True) for _, row in table.iterrows())
-    tall, step = _ROW * (places[-1] + 1), _PLOT + numbers + _GAP
-    width, height = max(left + step * len(panels), 8.5), _BOTTOM + tall + _HEAD + _TOP
+    rows, places = next(iter(panels.values())), _places(next(iter(panels.values())))
+    labels = [name_of(row, names) for _, row in rows.iterrows()]
+    left = 0.3 + max(style.text_width(label, _SIZE, bold=True) for label in labels)
+    numbers = 0.25 + max(style.text_width(_numbers(row), _SIZE, bold=True) for _, row in table.iterrows())
+    plot = max(_PLOT, _WIDTH - left - numbers)
+    tall = _ROW * (places[-1] + 1)
+    width, height = left + plot + numbers, _TOP + (_HEAD + tall + _AXIS) * len(panels) + _BOTTOM
     figure = style.new_figure(width, height)
     style.heading(figure, title, _subtitle(table))
-    for place, (quantity, own) in enumerate(panels.items()):
-        box = (left + place * step) / width, _BOTTOM / height, _PLOT / width, tall / height
-        axes = figure.add_axes(box, label=quantity)
+    for number, (quantity, own) in enumerate(panels.items(), start=1):
+        bottom = height - _TOP - (_HEAD + tall) * number - _AXIS * (number - 1)
+        axes = figure.add_axes((left / width, bottom / height, plot / width, tall / height), label=quantity)
         _draw_frame(axes, QUANTITIES[quantity], own)
-        axes.set_yticks(places, names)
+        axes.set_yticks(places, labels)
         axes.set_ylim(places[-1] + 0.5, -0.5)
-        axes.tick_params(labelleft=place == 0)
-        for up, (_, row) in zip(places, own.iterrows(), strict=True):
-            _draw_row(axes, up, row)
-    for label, (_, row) in zip(figure.axes[0].get_yticklabels(), rows.iterrows(), strict=True):
-        label.set(color=_color(row), weight="normal" if row["level"] == Level.PAIR else "bold")
+        for place, label, (_, row) in zip(places, labels, own.iterrows(), strict=True):
+            _draw_row(axes, place, row, label, plot)
+        for text, (_, row) in zip(axes.get_yticklabels(), own.iterrows(), strict=True):
+            text.set(color=_color(row), weight="normal" if row["level"] == Level.PAIR else "bold")
     _draw_legend(figure, table)
     return figure
 
 
-def name_of(row: pd.Series) -> str:
+def name_of(row: pd.Series, names: Mapping[str, str]) -> str:
     """The name of a row: an effect or interaction has the name of its factors, a pair those of its conditions."""
-    pair = f"{row['with']} − {row['without']}"
-    if row["level"] == Level.PAIR:
-        return pair
     if row["level"] == Level.INTERACTION:
         return answer.name_of(row)
-    return f"{answer.name_of(row)}: " + (pair if row["pairs"] == 1 else f"mean of {row['pairs']:.0f} pairs")
+    if row["level"] == Level.EFFECT and row["pairs"] > 1:
+        return f"{answer.name_of(row)}: mean of {row['pairs']:.0f} pairs"
+    pair = " − ".join(names.get(row[side], row[side]) for side in ("with", "without"))
+    return pair if row["level"] == Level.PAIR else f"{answer.name_of(row)}: {pair}"
 
 
 def _color(row: pd.Series) -> str:
@@ -139,36 +143,41 @@ def _places(rows: pd.DataFrame) -> list[float]:
     return places
 
 
+def _limits(own: pd.DataFrame, quantity: Quantity) -> tuple[float, float]:
+    """Ends of an axis: it has 0, the zone of the margin and all values, and else no more room than it needs."""
+    margin = own["margin"].iloc[0]
+    values = np.append(own[["difference", "low", "high"]].to_numpy(float).ravel(), [-margin, margin])
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    room = max(0.05 * (high - low), (_LEAST_SPAN[quantity.unit] - (high - low)) / 2)
+    return low - room, high + room
+
+
 def _draw_frame(axes: Axes, quantity: Quantity, own: pd.DataFrame) -> None:
-    values = own[["difference", "low", "high"]].to_numpy(float)
-    reach = max(1.08 * float(np.nanmax(np.abs(values))), _LEAST_REACH[quantity.unit])
-    axes.set_xlim(-reach, reach)
+    low, high = _limits(own, quantity)
+    axes.set_xlim(low, high)
     axes.tick_params("y", length=0, pad=8)
     axes.spines["left"].set_visible(False)
     margin = own["margin"].iloc[0]
     axes.axvspan(-margin, margin, color=_ZONE, zorder=0.5, label="_margin")
     axes.axvline(0, color=style.GREY, linewidth=1.1, zorder=2)
-    axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     axes.ticklabel_format(axis="x", useOffset=False, style="plain")
-    axes.set_xlabel(
-        f"difference in {quantity.difference_unit}, {'right' if quantity.better_up else 'left'} of 0 is better",
-        size=8.5,
-    )
-    axes.set_title(quantity.heading, loc="left", size=9.5, color=style.GREY, pad=7)
+    side = "right" if quantity.better_up else "left"
+    axes.set_xlabel(f"difference in {quantity.difference_unit}, {side} of 0 is better", size=_SIZE)
+    narrow = f"; the margin of ±{margin:g} is too narrow to see here" if 2 * margin < _VISIBLE * (high - low) else ""
+    axes.set_title(quantity.heading + narrow, loc="left", size=9.5, color=style.GREY, pad=7)
 
 
-def _draw_row(axes: Axes, place: float, row: pd.Series) -> None:
+def _draw_row(axes: Axes, place: float, row: pd.Series, label: str, plot: float) -> None:
     """Draws the point and its interval, and writes both as numbers with the verdict. A difference found is filled."""
     color, effect, shown = _color(row), row["level"] != Level.PAIR, row["verdict"] in _FOUND
     if not np.isnan(row["low"]):
         axes.plot([row["low"], row["high"]], [place, place], color=color, linewidth=2.4 if effect else 1.1)
     look = {**(_EFFECT if effect else _PAIR), "color": color, "markerfacecolor": color if shown else "white"}
-    axes.plot([row["difference"]], [place], label=name_of(row), **look)
-    text: dict[str, Any] = {"va": "center", "size": 8, "weight": "bold" if shown else "normal"}
-    right = 1 + 0.1 / _PLOT
-    axes.text(
-        right, place, _numbers(row), color=color if effect else _INK, transform=axes.get_yaxis_transform(), **text
-    )
+    axes.plot([row["difference"]], [place], label=label, **look)
+    text: dict[str, Any] = {"va": "center", "size": _SIZE, "weight": "bold" if shown else "normal"}
+    text |= {"color": color if effect else _INK, "transform": axes.get_yaxis_transform()}
+    axes.text(1 + 0.1 / plot, place, _numbers(row), **text)
 
 
 def _numbers(row: pd.Series) -> str:
@@ -189,7 +198,6 @@ def _draw_legend(figure: Figure, table: pd.DataFrame) -> None:
         Line2D([], [], color=_INK, markerfacecolor=face, label=label, **look) for look, face, label in looks
     ]
     width, height = figure.get_size_inches()
-    zone = Patch(color=_ZONE, label="within the margin that counts as none")
-    handles.append(zone)
-    place = (0.2 / width, 0.12 / height)
-    figure.legend(handles=handles, loc="lower left", bbox_to_anchor=place, ncols=4, frameon=False, borderaxespad=0)
+    handles.append(Patch(color=_ZONE, label="within the margin that counts as none"))
+    place = (0.2 / width, 0.1 / height)
+    figure.legend(handles=handles, loc="lower left", bbox_to_anchor=place, ncols=2, frameon=False, borderaxespad=0)

@@ -59,13 +59,13 @@ def caption(total: int, images: int, most: int = MOST) -> str:
 
 @matplotlib.rc_context(style.RC)
 def draw(predictions: PredictedImages, title: str) -> Figure:
-    """Draws up to `MOST` mistakes, five in a row. The caption says how many there are."""
+    """Draws up to `MOST` mistakes, five in a row. `title` says whose; the caption says how many there are."""
     mistakes = most_confident(predictions)
     rows = -(-len(mistakes) // _COLUMNS) or 0.4
     head = 0.72
     width, height = _COLUMNS * TILE[0] + 0.3, rows * TILE[1] + head + 0.1
     figure = style.new_figure(width, height)
-    style.heading(figure, title, caption(predictions.mistakes, len(predictions.labels)))
+    style.heading(figure, f"Most confident mistakes: {title}", caption(predictions.mistakes, len(predictions.labels)))
     for place, mistake in enumerate(mistakes):
         row, column = divmod(place, _COLUMNS)
         bottom = height - head - (row + 1) * TILE[1] + 0.1

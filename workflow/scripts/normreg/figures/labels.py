@@ -16,16 +16,16 @@ from normreg.figures.style import Look
 
 ROW = 0.24  # height of a row of the legend; inches, like all lengths here
 _SIZE = 9.0  # of labels, points
-_NAME_SIZE = 8.5
-_GAP = 0.175  # between labels
-_LEADER = 0.28  # from the panel to a label's sample of its line
-_SAMPLE = 0.42  # length of the sample of a line
-_HEAD = 1.75  # width of the names of the norms
+_STRIP = 0.1  # between two ranges
+_GAP = 0.18  # between labels
+_LEADER = 0.26  # from the panel to a label's sample of its line
+_SAMPLE = 0.38  # length of the sample of a line
+_LEGEND_SAMPLE = 0.5
 
 
 def finals_width(courses: Sequence[Course], labels: Sequence[str]) -> float:
     """The width that `draw_finals` needs."""
-    return _strip(courses) + _LEADER + _SAMPLE + 0.1 + max(style.text_width(label, _SIZE) for label in labels) + 0.15
+    return _strip(courses) + _LEADER + _SAMPLE + 0.1 + max(style.text_width(label, _SIZE) for label in labels) + 0.12
 
 
 def final_labels(courses: Sequence[Course], looks: dict[str, Look], quantity: Quantity) -> list[str]:
@@ -40,7 +40,7 @@ def final_labels(courses: Sequence[Course], looks: dict[str, Look], quantity: Qu
 
 def _strip(courses: Sequence[Course]) -> float:
     """Width of the ranges at the end. It is 0 if every course has one seed."""
-    return 0.12 * len(courses) + 0.1 if any(len(course.seeds) > 1 for course in courses) else 0.0
+    return _STRIP * len(courses) + 0.1 if any(len(course.seeds) > 1 for course in courses) else 0.0
 
 
 def draw_finals(
@@ -80,7 +80,7 @@ def _draw_ranges(axes: Axes, courses: Sequence[Course], looks: dict[str, Look], 
         if high < 0 or low > height:
             continue
         look = looks[course.condition]
-        x = 0.12 * (number + 1)
+        x = _STRIP * (number + 1)
         axes.plot([x, x], [max(low, 0), min(high, height)], color=look.color, linewidth=2, alpha=0.55)
         if 0 <= middle <= height:
             axes.plot([x], [middle], **look.line())
@@ -111,19 +111,24 @@ def _columns(courses: Sequence[Drawn]) -> list[str]:
 
 
 def _column_width(looks: dict[str, Look]) -> float:
-    return max(1.3, 0.9 + max(style.text_width(look.name, _NAME_SIZE) for look in looks.values()))
+    return max(1.3, _LEGEND_SAMPLE + 0.3 + max(style.text_width(look.name, _SIZE) for look in looks.values()))
+
+
+def _head_width(courses: Sequence[Drawn]) -> float:
+    """Width of the names of the norms."""
+    return 0.25 + max(style.text_width(NORMS[norm].name, _SIZE) for norm in {course.norm for course in courses})
 
 
 def legend_width(courses: Sequence[Drawn], looks: dict[str, Look]) -> float:
     """The width that `draw_legend` needs."""
-    return _HEAD + len(_columns(courses)) * _column_width(looks)
+    return _head_width(courses) + len(_columns(courses)) * _column_width(looks)
 
 
 def draw_legend(axes: Axes, courses: Sequence[Drawn], looks: dict[str, Look], rows: dict[str, int]) -> None:
     """Draws the legend as a grid: one column per penalty, one block of rows per norm."""
     height = _inches(axes)[1]
     columns = _columns(courses)
-    start, step = _HEAD, _column_width(looks)
+    start, step = _head_width(courses), _column_width(looks)
     axes.text(0, height - ROW / 2, "penalty", color=style.GREY, va="center")
     for column, penalty in enumerate(columns):
         look = PENALTIES[penalty]
@@ -140,6 +145,6 @@ def draw_legend(axes: Axes, courses: Sequence[Drawn], looks: dict[str, Look], ro
 
 def _sample(axes: Axes, look: Look, x: float, y: float) -> None:
     """Draws a piece of the line with its marker, and its name if penalty and norm are not enough to identify it."""
-    axes.add_line(Line2D([x, x + 0.3, x + 0.6], [y] * 3, markevery=[1], **look.line()))
+    axes.add_line(Line2D([x, x + _LEGEND_SAMPLE / 2, x + _LEGEND_SAMPLE], [y] * 3, markevery=[1], **look.line()))
     if look.name:
-        axes.text(x + 0.7, y, look.name, color=look.text_color, size=_NAME_SIZE, va="center")
+        axes.text(x + _LEGEND_SAMPLE + 0.1, y, look.name, color=look.text_color, size=_SIZE, va="center")

@@ -17,7 +17,7 @@ from normreg.analysis.published import LEVEL, SAME_CONFIGURATION_DIFFERED
 from normreg.analysis.quantities import CROSS_ENTROPY, PERCENT, QUANTITIES, Quantity
 from normreg.analysis.verdicts import Origin, PublishedVerdict
 from normreg.config import identity
-from normreg.config.factors import PENALTIES
+from normreg.config.factors import NORMS, PENALTIES
 from normreg.errors import AGAIN, DataError
 from normreg.figures import style
 from normreg.utils import tables
@@ -29,7 +29,7 @@ SIGNS = {
     "†": "outside the spread of seeds",
 }
 _LEAST_SPAN = {PERCENT: 0.25, CROSS_ENTROPY: 0.004}  # an axis spans at least this: one image more stays small
-_PLOT, _NUMBER, _GAP = 2.2, 0.66, 0.25  # widths: plot, each of two number columns, between panels; inches
+_PLOT, _NUMBER, _GAP = 1.95, 0.63, 0.18  # widths: plot, each of two number columns, between panels; inches
 _ROW, _HEAD, _BOTTOM, _TOP = 0.27, 0.78, 1.34, 0.62  # heights, inches
 _SIZE, _INK = 8.5, "#333333"  # size of text, in points; its colour where it is not that of the penalty
 _OPEN: dict[str, Any] = {"marker": "D", "markersize": 7, "markerfacecolor": "white", "linestyle": "", "zorder": 3}
@@ -46,6 +46,7 @@ class Pair:
 
     condition: str
     penalty: str
+    norm: str
     quantity: str
     published: float | None
     measured: float  # mean over the seeds
@@ -88,9 +89,9 @@ def read(path: str | Path, study: str) -> list[Pair]:
 
 
 def _pair(row: dict[str, Any]) -> Pair:
-    if row["penalty"] not in PENALTIES:
-        raise ValueError(f"{row['condition']} has a penalty without a colour, {row['penalty']}")
-    names = row["condition"], row["penalty"], row["quantity"]
+    if row["penalty"] not in PENALTIES or row["norm"] not in NORMS:
+        raise ValueError(f"{row['condition']} has an unknown penalty or norm, {row['penalty']} with {row['norm']}")
+    names = row["condition"], row["penalty"], row["norm"], row["quantity"]
     origin = Origin(row["from"]) if row["from"] else None
     verdict = PublishedVerdict(row["verdict"]) if row["verdict"] else None
     measured, low, high = (row[name] for name in ("measured", "measured_low", "measured_high"))
@@ -106,9 +107,10 @@ def draw(pairs: Sequence[Pair], title: str) -> Figure:
     Each panel has its quantity as label. The label of a line is its condition, followed by "published", "measured",
     "range" or "link".
     """
+    labels = style.names(pairs)
     colors = {pair.condition: PENALTIES[pair.penalty].color for pair in pairs}
     quantities = [quantity for quantity in PANELS if any(pair.quantity == quantity for pair in pairs)]
-    left = 0.4 + max(style.text_width(condition, 9) for condition in colors)
+    left = 0.4 + max(style.text_width(label, 9) for label in labels.values())
     step = _PLOT + 2 * _NUMBER + _GAP
     width, height = max(left + step * len(quantities), 7.6), _BOTTOM + _ROW * len(colors) + _HEAD + _TOP
     figure = style.new_figure(width, height)
@@ -117,7 +119,7 @@ def draw(pairs: Sequence[Pair], title: str) -> Figure:
         box = (left + place * step) / width, _BOTTOM / height, _PLOT / width, _ROW * len(colors) / height
         axes = figure.add_axes(box, label=quantity)
         axes.set_xlim(*_limits(pairs, QUANTITIES[quantity]))
-        _draw_frame(axes, list(colors), QUANTITIES[quantity])
+        _draw_frame(axes, [labels[condition] for condition in colors], QUANTITIES[quantity])
         axes.tick_params(labelleft=place == 0)
         for pair in pairs:
             if pair.quantity == quantity:
@@ -147,26 +149,26 @@ def _limits(pairs: Sequence[Pair], quantity: Quantity) -> tuple[float, float]:
     return float(shown.min() - margin), float(shown.max() + margin)
 
 
-def _draw_frame(axes: Axes, conditions: Sequence[str], quantity: Quantity) -> None:
+def _draw_frame(axes: Axes, labels: Sequence[str], quantity: Quantity) -> None:
     """Draws a panel without its values. One panel gets a ruler: how much runs of one configuration differed."""
-    axes.set_ylim(len(conditions) - 0.5, -0.5)
-    axes.set_yticks(range(len(conditions)), conditions)
+    axes.set_ylim(len(labels) - 0.5, -0.5)
+    axes.set_yticks(range(len(labels)), labels)
     axes.tick_params("y", length=0, pad=9)
-    axes.tick_params("x", labelsize=8)
+    axes.tick_params("x", labelsize=_SIZE)
     axes.spines["left"].set_visible(False)
     axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], min_n_ticks=3))
     axes.ticklabel_format(axis="x", useOffset=False, style="plain")
     axes.set_xlabel(f"{QUANTITIES[quantity.course].title}, {quantity.better} is better", size=_SIZE)
     _write(axes, 0, 0.58, quantity.phrase, size=9.5)
     for column, text in enumerate(("published", "measured"), start=1):
-        _write(axes, _PLOT + column * _NUMBER, 0.1, text, size=8, ha="right")
+        _write(axes, _PLOT + column * _NUMBER, 0.1, text, size=_SIZE, ha="right")
     if quantity.key == "last5_accuracy":
         start, end = axes.get_xlim()
         repeats = np.array([0, *SAME_CONFIGURATION_DIFFERED])
-        up = np.full(len(repeats), 1 + 0.39 / (_ROW * len(conditions)))
+        up = np.full(len(repeats), 1 + 0.39 / (_ROW * len(labels)))
         axes.plot(start + repeats, up, transform=axes.get_xaxis_transform(), clip_on=False, label="ruler", **_RULER)
         text = "published runs of one configuration\ndiffered by " + " and ".join(f"{one:.2f}" for one in repeats[1:])
-        _write(axes, _PLOT * repeats.max() / (end - start) + 0.1, 0.39, text, size=8, va="center")
+        _write(axes, _PLOT * repeats.max() / (end - start) + 0.1, 0.39, text, size=_SIZE, va="center")
 
 
 def _write(axes: Axes, right: float, up: float, text: str, **look: Any) -> None:

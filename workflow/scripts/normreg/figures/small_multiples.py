@@ -15,7 +15,7 @@ from normreg.figures.labels import final_labels
 from normreg.figures.style import Look
 
 _OTHERS = "#cdcdcd"
-_WIDTH, _HEIGHT = 2.35, 1.95  # of a panel; inches, like all lengths here
+_WIDTH, _HEIGHT = 2.0, 1.7  # of a panel; inches, like all lengths here
 _GAP = 0.2  # between panels, in addition to the text above each
 _LINE = 0.165  # height of one line of that text
 _LEFT, _BOTTOM, _RIGHT, _TOP = 0.86, 0.52, 0.2, 0.62
@@ -50,7 +50,7 @@ def draw(courses: Sequence[Course], title: str, metric: str) -> Figure:
         _draw_panel(panel, courses, course, looks[course.condition])
         _write_head(panel, course, looks[course.condition], quantity, label)
         lowest = place + columns >= len(courses)
-        panel.tick_params(labelsize=8, labelleft=place % columns == 0, labelbottom=lowest)
+        panel.tick_params(labelsize=8.5, labelleft=place % columns == 0, labelbottom=lowest)
         first = first or panel
     _share_scales(figure.axes[0], courses, quantity)
     scale = f"{quantity.title}\n{scale_name(quantity)}"
@@ -60,8 +60,13 @@ def draw(courses: Sequence[Course], title: str, metric: str) -> Figure:
 
 
 def columns_for(panels: int) -> int:
-    """Number of columns. Up to four panels are in one row. For more, four or three: what leaves fewer empty places."""
-    return panels if panels <= 4 else min((4, 3), key=lambda columns: -panels % columns)
+    """Number of columns. Up to four panels are in one row. For more, four or three: what leaves fewer empty places.
+
+    More than nine panels have four columns in any case: with three, the figure is much taller than a screen.
+    """
+    if panels <= 4:
+        return panels
+    return 4 if panels > 9 else min((4, 3), key=lambda columns: -panels % columns)
 
 
 def _subtitle(courses: Sequence[Course]) -> str:
@@ -82,7 +87,7 @@ def _draw_panel(axes: Axes, courses: Sequence[Course], course: Course, look: Loo
             axes.plot(other.epochs, other.middle, label=other.condition, color=_OTHERS, linewidth=0.9, zorder=1.5)
     color = look.text_color
     face = color if look.marker_face == look.color else look.marker_face
-    strong = {"color": color, "markeredgecolor": color, "markerfacecolor": face, "linewidth": 2.0, "markersize": 4.5}
+    strong = {"color": color, "markeredgecolor": color, "markerfacecolor": face, "linewidth": 2.0}
     last = len(course.epochs) - 1
     step = max(1, round(last / 6))
     marks = (last % step, step)  # the last epoch is one of them
@@ -101,7 +106,7 @@ def _write_head(axes: Axes, course: Course, look: Look, quantity: Quantity, labe
     axes.set_title(label, loc="left", size=size, weight="bold", color=look.text_color, pad=pad)
     if several:
         ends = f"range {quantity.write(course.low[-1])} to {quantity.write(course.high[-1])}"
-        axes.annotate(ends, (0, 1), (0, 4), "axes fraction", "offset points", size=8, color=style.GREY)
+        axes.annotate(ends, (0, 1), (0, 4), "axes fraction", "offset points", size=8.5, color=style.GREY)
 
 
 def _share_scales(axes: Axes, courses: Sequence[Course], quantity: Quantity) -> None:

@@ -1,4 +1,4 @@
-"""How figures look: colour shows the penalty, line and marker show the norm. Saves figures reproducibly."""
+"""How figures look: colour and marker show the penalty, line and filling the norm. Saves figures reproducibly."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from matplotlib.ft2font import FT2Font
 from matplotlib.textpath import TextPath
 from PIL import Image
 
-from normreg.config.factors import NORMS, PENALTIES
+from normreg.config.factors import NORMS, PENALTIES, condition_labels
 from normreg.errors import ConfigError
 from normreg.figures.inputs import Drawn
 from normreg.utils.atomic import replacing
@@ -42,7 +42,19 @@ RC: Any = {  # Any, because matplotlib types the keys one by one
     "svg.hashsalt": "normreg",  # without it, the ids in an SVG change from run to run
 }
 
-_SHADES = (0.0, 0.45, -0.35)  # amounts for `_shade`: as it is, towards white, towards black
+# Amounts for `_shade`, towards white or black. Five, because then no pair of shade and marker repeats among 15.
+_SHADES = (0.0, -0.45, 0.2, -0.25, 0.35)
+_SIZES = {
+    "D": 4.4,
+    "^": 5.6,
+    "v": 5.6,
+    "<": 5.6,
+    ">": 5.6,
+    "P": 5.8,
+    "X": 5.8,
+    "d": 5.8,
+    "*": 7.0,
+}  # look alike in size
 
 
 @dataclass(frozen=True)
@@ -56,6 +68,7 @@ class Look:
     linestyle: Any
     marker: str
     marker_face: str
+    marker_size: float  # points
     width: float  # points
 
     def line(self) -> dict[str, Any]:
@@ -65,7 +78,7 @@ class Look:
             "linestyle": self.linestyle,
             "linewidth": self.width,
             "marker": self.marker,
-            "markersize": 5,
+            "markersize": self.marker_size,
             "markerfacecolor": self.marker_face,
             "markeredgecolor": self.color,
             "markeredgewidth": 1.1,
@@ -73,42 +86,47 @@ class Look:
 
 
 def looks(courses: Sequence[Drawn]) -> dict[str, Look]:
-    """A look for every condition. No two are equal.
+    """A look for every condition. No two are equal, up to 15 with the same penalty and norm.
 
-    Conditions with the same penalty and norm have the same colour and line. They differ in shade and marker, and their
-    labels are their own names.
+    Conditions with the same penalty and norm differ in marker and shade, and the legend names them.
 
     Raises:
         ConfigError: a penalty or norm is unknown.
     """
-    shared = Counter((course.penalty, course.norm) for course in courses)
-    seen: Counter[tuple[str, str]] = Counter()
-    result = {}
     for course in courses:
-        key = (course.penalty, course.norm)
         if course.penalty not in PENALTIES or course.norm not in NORMS:
             raise ConfigError(
                 f"{course.condition}: no colour for penalty {course.penalty!r} with norm {course.norm!r}. "
                 f"Penalties are {', '.join(PENALTIES)}; norms are {', '.join(NORMS)}."
             )
-        result[course.condition] = _look(course, seen[key], shared[key] > 1)
+    labels, shared = names(courses), Counter((course.penalty, course.norm) for course in courses)
+    seen: Counter[tuple[str, str]] = Counter()
+    result = {}
+    for course in courses:
+        key = (course.penalty, course.norm)
+        result[course.condition] = _look(course, seen[key], labels[course.condition], shared[key] > 1)
         seen[key] += 1
     return result
 
 
-def _look(course: Drawn, variant: int, shared: bool) -> Look:
+def names(courses: Sequence[Drawn]) -> dict[str, str]:
+    """What a figure of these conditions calls them."""
+    return condition_labels({course.condition: (course.penalty, course.norm) for course in courses})
+
+
+def _look(course: Drawn, variant: int, label: str, shared: bool) -> Look:
     penalty, norm = PENALTIES[course.penalty], NORMS[course.norm]
-    markers, base = norm.markers, penalty.color
-    shade = _SHADES[(variant + variant // len(markers)) % len(_SHADES)]  # 18 different pairs of shade and marker
-    color = _shade(base, shade)
+    marker = penalty.markers[variant % len(penalty.markers)]
+    color = _shade(penalty.color, _SHADES[variant % len(_SHADES)])
     return Look(
-        label=course.condition if shared else f"{penalty.label} · {norm.label}",
-        name=course.condition if shared else "",
+        label=label,
+        name=label if shared else "",
         color=color,
-        text_color=base,  # a lightened colour is too pale to read
+        text_color=penalty.color,  # a lightened colour is too pale to read
         linestyle=norm.line,
-        marker=markers[variant % len(markers)],
+        marker=marker,
         marker_face=color if norm.filled else "white",
+        marker_size=_SIZES.get(marker, 5.0),
         width=1.5 if penalty.lambdas else 2.1,  # the baseline stands out
     )
 
@@ -116,7 +134,7 @@ def _look(course: Drawn, variant: int, shared: bool) -> Look:
 def _shade(color: str, amount: float) -> str:
     """`color` moved towards white (amount > 0) or black (amount < 0)."""
     if color == PENALTIES["none"].color and amount < 0:
-        amount = 0.7  # the colour is almost black and has no darker shade
+        amount = -amount  # the colour is almost black and has no darker shade
     target = 1.0 if amount > 0 else 0.0
     red, green, blue = (c + (target - c) * abs(amount) for c in to_rgb(color))
     return to_hex((red, green, blue))

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 from normreg.figures import style
 
-SIDE = 1.28  # of an image; inches, like `TILE`
-TILE = (2.42, 1.44)  # width and height of an image with its text: so a gallery is wide, and fits a screen
+SIDE = 1.18  # of an image; inches, like `TILE`
+TILE = (2.2, 1.33)  # width and height of an image with its text: so a gallery is wide, and fits a screen
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,6 @@ def draw(figure: Figure, tile: Tile, left: float, bottom: float, label: str) -> 
     axes.grid(False)
     for spine in axes.spines.values():
         spine.set(visible=True, color="#c8c8c8")
-    axes.text(1.06, 0.98, tile.text, size=9.5, ha="left", va="top", transform=axes.transAxes, linespacing=1.2)
-    axes.text(1.06, 0.0, tile.small, size=8.5, color=style.GREY, ha="left", va="bottom", transform=axes.transAxes)
+    axes.text(1.06, 0.98, tile.text, size=9.5, ha="left", va="top", transform=axes.transAxes, linespacing=1.15)
+    axes.text(1.06, 0.0, tile.small, size=9, color=style.GREY, ha="left", va="bottom", transform=axes.transAxes)
     return axes

@@ -94,7 +94,7 @@ def draw(sizes: Sequence[Sizes], title: str) -> Figure:
     looks, rows = style.looks(sizes), legend_rows(sizes)
     legend_height = ROW * (1 + sum(rows.values())) + 0.1
     layers = list(dict.fromkeys(layer for one in sizes for layer in one.layers))
-    plots = 4.2, max(4.2, 0.55 * len(layers))
+    plots = 3.7, max(3.8, 0.55 * len(layers))
     width = max(_LEFT + plots[0] + _GAP + plots[1] + _RIGHT, legend_width(sizes, looks) + 0.4)
     bottom = legend_height + 0.65
     height = bottom + _TALL + _TOP
