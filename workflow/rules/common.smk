@@ -6,7 +6,7 @@ import sys
 
 from normreg.analysis.contrasts import find_contrasts
 from normreg.config import claims as claims_file
-from normreg.config import comparability, identity, studies
+from normreg.config import comparability, factors, identity, studies
 from normreg.config.datasets import DATASETS
 from normreg.errors import ConfigError, NormregError
 from normreg.models.description import as_data
@@ -121,6 +121,13 @@ def title(wildcards):
     return f"{wildcards.study} on {DATASETS[wildcards.dataset].name}"
 
 
+def condition_names(wildcards):
+    """What figures call the conditions of a study."""
+    return factors.condition_labels(
+        {name: (settings["penalty"], settings["norm"]) for name, settings in study_conditions(wildcards).items()}
+    )
+
+
 def comparison_figure(wildcards):
     quantity = wildcards.quantity
     heading = f"Validation {quantity}: {title(wildcards)}"
@@ -133,7 +140,8 @@ def known_digest(wildcards):
 
 
 def condition_figure(wildcards):
-    settings, heading = condition(wildcards), f"{wildcards.condition}, seed {FIRST_SEED} ({title(wildcards)})"
+    settings = condition(wildcards)
+    heading = f"{condition_names(wildcards)[wildcards.condition]}, seed {FIRST_SEED} ({title(wildcards)})"
     owner = identity.identify(wildcards.dataset, wildcards.study, wildcards.condition, settings, FIRST_SEED)
     facts = {"title": heading, "epochs": settings["epochs"], "identity": owner}
     return facts | {"data_digest": known_digest(wildcards)}

@@ -53,7 +53,11 @@ rule plot_effects:
     conda:
         "../../envs/normreg.yaml"
     params:
-        figure=lambda w: {"title": f"Effects: {title(w)}", "study": study_identity(w)},
+        figure=lambda w: {
+            "title": f"Effects: {title(w)}",
+            "study": study_identity(w),
+            "names": condition_names(w),
+        },
         code=code("plot_effects.py"),
     script:
         "../scripts/plot_effects.py"

@@ -7,5 +7,5 @@ with jobs.job(snakemake.log[0]):
 
     figure = snakemake.params.figure
     table = effects.read(snakemake.input.effects, figure["study"])
-    drawn = effects.draw(table, figure["title"], figure.get("names", {}))
+    drawn = effects.draw(table, figure["title"], figure["names"])
     style.save(drawn, snakemake.output.png, snakemake.output.svg)
