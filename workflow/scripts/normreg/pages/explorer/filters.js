@@ -48,9 +48,8 @@ function changeCounts(value) {
 
 /** The wrong predictions of an image that pass the filters on one run: class and confidence. */
 function passingRuns(image, filters) {
-  return wrongRuns(image).filter(
-    (one) => (filters.taken === "" || one.class === Number(filters.taken)) && one.sure >= 100 * filters.sure,
-  );
+  const taken = (one) => filters.taken === "" || one.class === Number(filters.taken);
+  return wrongRuns(image).filter((one) => taken(one) && one.sure >= 100 * filters.sure);
 }
 
 function passes(image, filters, change) {
@@ -93,7 +92,7 @@ function drawMistakes(touched) {
   say("least", `at least ${filters.least} of ${runs}`);
   say("most", `at most ${filters.most} of ${runs}`);
   say("sure", filters.sure === "0" ? "any" : `${filters.sure} % or more`);
-  say("often", change ? `at least ${filters.often} of ${change.of} comparisons` : filters.often);
+  say("often", change ? `at least ${filters.often} of ${change.of}` : filters.often);
   byId("meaning").textContent = meaningOf(change);
   const all = data.images.map((_, image) => image);
   shown = inOrder(all.filter((image) => passes(image, filters, change)), filters, change);
@@ -118,7 +117,8 @@ function meaningOf(change) {
 
 function resetFilters() {
   const kept = state();
-  for (const name of ["actual", "taken", "change", "order", "least", "most", "sure", "often"]) kept[name] = initial[name];
+  const filters = ["actual", "taken", "change", "order", "least", "most", "sure", "often"];
+  for (const name of filters) kept[name] = initial[name];
   setState(kept);
   update();
 }

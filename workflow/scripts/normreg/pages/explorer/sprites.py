@@ -8,7 +8,7 @@ from typing import TypedDict
 import numpy as np
 from PIL import Image
 
-SIDE = 96  # pixels; a larger image is made smaller
+SIDE = 64  # pixels; a larger image is made smaller
 
 
 class Atlas(TypedDict):
