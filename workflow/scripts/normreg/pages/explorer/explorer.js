@@ -86,9 +86,10 @@ function writeAddress() {
   }
 }
 
-/** Names of conditions that are hidden. */
+/** Names of conditions that are hidden. Those in the address are never decoded: anything may stand there. */
 function hidden() {
-  return new Set(chosen("off").split(",").filter(Boolean).map(decodeURIComponent));
+  const off = new Set(chosen("off").split(","));
+  return new Set(data.conditions.map((one) => one.name).filter((name) => off.has(encodeURIComponent(name))));
 }
 
 function setHidden(names) {
