@@ -113,9 +113,24 @@ def test_predictions_and_confidences_can_be_read_back(described, four):
     assert (hundredths / 10_000 > sure - 0.0001).all()
 
 
-def test_there_are_never_more_images_than_a_browser_can_take(monkeypatch, four):
-    monkeypatch.setattr(content, "MOST", 2)
-    assert content.wrong_images(four).tolist() == [3, 1]
+def test_the_least_missed_images_are_left_out_of_a_page_that_would_be_too_large(monkeypatch):
+    """400 images of noise, the first of them missed by both runs."""
+    random = np.random.default_rng(0)
+    pixels = random.integers(0, 256, (400, 28, 28), dtype=np.uint8)
+    predicted = np.ones((2, 400), np.uint8)
+    predicted[1, 100:] = 0
+    labels = np.zeros(400, np.uint8)
+    found = Classes(labels, predicted, ("a", "b"), (0, 0), ("torch",) * 2)
+    data = Dataset(pixels, labels, pixels, labels, np.array(list("0123456789")))
+    images = content.wrong_images(found)
+    for limit, least, most in ((1_250_000, 400, 400), (200_000, 120, 200)):
+        monkeypatch.setattr(content, "LIMIT", limit)
+        shown = content.describe_mistakes(data, found, images, np.full((2, 400), 0.5), [])
+        assert least <= len(shown["images"]) <= most
+        assert shown["images"] == images[: len(shown["images"])].tolist()
+        assert len(json.dumps(shown)) <= limit
+        assert len(base64.b64decode(shown["confidence"])) == 4 * len(shown["images"])
+        assert shown["wrongImages"] == 400
 
 
 # --- curves

@@ -1,6 +1,7 @@
 """The data of the page: the curves, and every run's prediction for the images that some run gets wrong."""
 
 import base64
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,14 +12,16 @@ from normreg.analysis.classes import Classes
 from normreg.data.dataset import Dataset
 from normreg.pages.explorer import sprites
 
-MOST = 3000  # images; so the page stays below 3 MB for images of 28 x 28 pixels, even if the runs are bad
+# Bytes of the mistakes. The report shows the page in a frame, as a data URI. Chromium opens none above 2 MiB there, which
+# is a page of 1.5 MB. MNIST with 40 runs needs about 0.2 MB.
+LIMIT = 1_250_000
 
 
 def wrong_images(classes: Classes) -> np.ndarray:
-    """Indices of the images that some run gets wrong, the most missed first, ties by index; at most `MOST`."""
+    """Indices of the images that some run gets wrong, the most missed first, ties by index."""
     missed = classes.wrong.sum(axis=0)
     images = np.flatnonzero(missed)
-    return images[np.argsort(-missed[images], kind="stable")][:MOST]
+    return images[np.argsort(-missed[images], kind="stable")]
 
 
 def describe_mistakes(
@@ -36,10 +39,10 @@ def describe_mistakes(
     Returns:
         `predicted` and `confidence` are base64 of (R, M) uint8, and of (R, M) uint16 in little-endian order. The unit
         of the latter is a hundredth of a percent. It is rounded down, so that a comparison with whole percents is
-        exact.
+        exact. Above `LIMIT` the last images, the least missed, are left out. `wrongImages` counts all.
     """
     hundredths = np.floor(confidence * 10_000).astype("<u2")
-    return {
+    found = {
         "testImages": len(classes.labels),
         "wrongImages": int(classes.wrong.any(axis=0).sum()),
         "classes": [str(name) for name in data.class_names],
@@ -51,6 +54,11 @@ def describe_mistakes(
         "changes": [_describe_change(change, images) for change in changes],
         "atlas": sprites.atlas(data.test_images[images]),
     }
+    size = len(json.dumps(found))
+    if size > LIMIT and len(images):
+        keep = int(0.95 * len(images) * LIMIT / size)
+        return describe_mistakes(data, classes, images[:keep], confidence[:, :keep], changes)
+    return found
 
 
 def same_runs(distinct: Mapping[str, str]) -> list[list[str]]:
