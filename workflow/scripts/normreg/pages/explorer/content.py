@@ -12,8 +12,8 @@ from normreg.analysis.classes import Classes
 from normreg.data.dataset import Dataset
 from normreg.pages.explorer import sprites
 
-# Bytes of the mistakes. The report shows the page in a frame, as a data URI. Chromium opens none above 2 MiB there, which
-# is a page of 1.5 MB. MNIST with 40 runs needs about 0.2 MB.
+# Bytes of the mistakes. The report shows the page in a frame, as a data URI. Chromium opens none above 2 MiB there,
+# which is a page of 1.5 MB. MNIST with 40 runs needs about 0.2 MB.
 LIMIT = 1_250_000
 
 
