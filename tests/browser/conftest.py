@@ -21,7 +21,6 @@ _PROJECTS = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(_PROJECTS)
 fill, run_once, STUDY = _PROJECTS.fill, _PROJECTS.run_once, _PROJECTS.STUDY
 
-LOUD = ("error", "warning")  # kinds of messages; Snakemake's report logs its own text, which is neither
 CONFIG = ("seeds=[3, 5]",)
 # The last condition has the settings of the first, so its runs are the same and count once.
 STUDY_FILE = """\
@@ -128,7 +127,7 @@ def visit(browser):
     contexts, noise = [], []
 
     def listen(page: Page) -> None:
-        page.on("console", lambda message: noise.append(message.text) if message.type in LOUD else None)
+        page.on("console", lambda message: noise.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: noise.append(f"error: {error}"))
         page.on("request", lambda request: noise.append(f"request: {request.url[:100]}") if outside(request) else None)
 
