@@ -13,7 +13,7 @@ from normreg.data.dataset import Dataset
 from normreg.pages.explorer import sprites
 
 # Bytes of the mistakes. The report shows the page in a frame, as a data URI. Chromium opens none above 2 MiB there,
-# which is a page of 1.5 MB. MNIST with 40 runs needs about 0.2 MB.
+# which is a page of 1.5 MB. MNIST with 40 runs needs about 0.15 MB.
 LIMIT = 1_250_000
 
 
