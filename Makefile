@@ -7,11 +7,12 @@ SMK := workflow/rules/*.smk Snakefile
 
 PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal
 
-.PHONY: help digits test test-all lint lock leftovers clean clean-all
+.PHONY: help digits test test-browser test-all lint lock leftovers clean clean-all
 
 help:
 	@echo "make digits   set up .venv, run the eight conditions on scikit-learn's digits, end with report.html"
 	@echo "make test     set up .venv, run the tests"
+	@echo "make test-browser test the explorer and the report in Chromium"
 	@echo "make test-all the same and the slow ones: all five published studies, kills at random times, more fuzz"
 	@echo "make lint     formatting, linters, types"
 	@echo "make lock     requirements.lock and envs/normreg.yaml from pyproject.toml (needs uv)"
@@ -40,6 +41,13 @@ digits: $(READY)
 
 test: $(READY)
 	$(PYTEST)
+
+# Debian's Chromium has been tried. Any other: make test-browser CHROMIUM=/usr/bin/google-chrome
+CHROMIUM ?= $(shell command -v chromium)
+test-browser: $(READY)
+	@test -n "$(CHROMIUM)" || { \
+	  echo "No chromium here. Install it (apt-get install chromium), or name one: make test-browser CHROMIUM=..."; exit 1; }
+	CHROMIUM="$(CHROMIUM)" $(BIN)/python -m pytest tests/browser
 
 test-all: $(READY)
 	$(PYTEST) -m "" --hypothesis-profile=thorough

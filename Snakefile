@@ -21,6 +21,7 @@ include: "workflow/rules/compare.smk"
 include: "workflow/rules/agreement.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/tables.smk"
+include: "workflow/rules/explore.smk"
 include: "workflow/rules/claims.smk"
 
 

@@ -12,6 +12,7 @@ import pytest
 from normreg.models.build import build
 from normreg.training import checkpoint
 
+PACKED = (".py", ".yaml", ".html", ".css", ".js")
 # What the workflow has and the library must not need.
 FORBIDDEN = ("snakemake", "matplotlib", "numba", "pandas", "scipy", "sklearn", "torchvision")
 
@@ -36,7 +37,7 @@ def test_the_wheel_has_every_module_and_schema_and_nothing_else(root, wheel):
     with zipfile.ZipFile(wheel) as archive:
         packed = {name for name in archive.namelist() if ".dist-info/" not in name}
     library = root / "workflow/scripts"
-    files = (path for path in (library / "normreg").rglob("*") if path.suffix in (".py", ".yaml"))
+    files = (path for path in (library / "normreg").rglob("*") if path.suffix in PACKED)
     assert packed == {str(path.relative_to(library)) for path in files}
 
 

@@ -25,6 +25,7 @@ AGGREGATES = {
     "describe_noise": 1,
     "compare_models": 1,
     "list_agreement": 1,
+    "explore": 1,
     "plot_agreement": 1,
     "tabulate_runs": 1,
     "summarise_weights": 1,
@@ -121,7 +122,9 @@ def test_code_of_single_figures_and_pages_reruns_them_and_no_training(copy):
     for file in ("figures/comparison", "figures/gallery", "figures/effects", "pages/summary"):
         add_statement(copy.folder / CODE / f"{file}.py")
     add_statement(copy.folder / "workflow/scripts/plot_confusion.py")
-    expected = Counter({"plot_comparison": 2, "plot_effects": 1, "render_summary": 1})
+    with open(copy.folder / CODE / "pages/explorer/curves.js", "a") as script:
+        script.write("// edited\n")
+    expected = Counter({"plot_comparison": 2, "plot_effects": 1, "render_summary": 1, "explore": 1})
     expected += Counter(f"plot_{kind} {name}" for name in CONDITIONS for kind in ("gallery", "confusion"))
     assert copy.stale() == expected
 

@@ -194,6 +194,7 @@ def targets(run, *kinds):
     tables.append("about.html")
     tables += [f"{table}.{ending}" for table in ("noise", "mcnemar", "agreement") for ending in ("csv", "html")]
     tables += ["runs.csv", "weight_sizes.csv", "weight_sizes.html"]
+    tables.append("explorer.html")
     graphs.append("weight_sizes")
     if find_contrasts(run.conditions, DATASETS[config["dataset"]].train_images):
         graphs.append("effects")

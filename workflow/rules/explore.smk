@@ -1,0 +1,25 @@
+# The page on which a reader explores curves and mistakes. Its script and style are data of the page, not code of Python.
+from normreg.pages.explorer import assets
+
+
+rule explore:
+    input:
+        metrics=each_run("metrics.csv"),
+        predictions=each_run("predictions.npz"),
+        data="resources/{dataset}.npz",
+    output:
+        page=page("explorer", ANSWER, "explore curves and mistakes"),
+    log:
+        "logs/explore/{dataset}/{study}.log",
+    localrule: True
+    conda:
+        "../../envs/normreg.yaml"
+    params:
+        runs=run_list,
+        conditions=study_conditions,
+        data_digest=known_digest,
+        title=lambda w: f"Explorer: {title(w)}",
+        files=lambda w: assets.digest(),
+        code=code("build_explorer.py"),
+    script:
+        "../scripts/build_explorer.py"

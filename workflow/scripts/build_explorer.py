@@ -1,0 +1,25 @@
+"""Builds the page on which a reader explores the curves and the mistakes of all runs of a study."""
+
+from normreg.utils import jobs
+
+with jobs.job(snakemake.log[0]):
+    from normreg.analysis import agreement, classes, contrasts, mistakes
+    from normreg.config.datasets import DATASETS
+    from normreg.data import dataset
+    from normreg.pages.explorer import content, curves, page
+
+    paths, runs, conditions = snakemake.input.predictions, snakemake.params.runs, snakemake.params.conditions
+    train_images = DATASETS[snakemake.wildcards.dataset].train_images
+    data = dataset.load(snakemake.input.data, snakemake.params.data_digest)
+    distinct = contrasts.find_distinct(conditions, train_images)
+    found = classes.read(paths, runs, data.test_labels, distinct)
+    changes = agreement.flips(contrasts.find_contrasts(conditions, train_images), found)
+    images = content.wrong_images(found)
+    confidence = mistakes.confidences(paths, runs, data.test_labels, distinct, images)
+    courses = curves.read(snakemake.input.metrics, runs)
+    shown = {
+        **curves.describe(courses, conditions),
+        **content.describe_mistakes(data, found, images, confidence, changes),
+        "same": content.same_runs(distinct),
+    }
+    page.write(snakemake.output.page, snakemake.params.title, shown, courses)

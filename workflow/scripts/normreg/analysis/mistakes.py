@@ -1,0 +1,38 @@
+"""How sure runs are of their predictions, for the images that some run gets wrong."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from normreg.analysis import predictions
+from normreg.config.identity import RunFacts
+
+
+def confidences(
+    paths: Sequence[str | Path],
+    runs: Sequence[RunFacts],
+    labels: np.ndarray,
+    distinct: Mapping[str, str],
+    images: np.ndarray,
+) -> np.ndarray:
+    """The softmax of the predicted class, float64 (R, M), for the R runs that `classes.read` keeps and M `images`.
+
+    Args:
+        paths: one `predictions.npz` for each run.
+        runs: whose they are, in the same order.
+        labels: the labels of the validation images, (I,).
+        distinct: see `contrasts.find_distinct`.
+        images: indices of the images, (M,).
+
+    Raises:
+        DataError: see `predictions.load`.
+    """
+    kept = [
+        (path, run) for path, run in zip(paths, runs, strict=True) if distinct[run["condition"]] == run["condition"]
+    ]
+    found = np.empty((len(kept), len(images)))
+    for row, (path, run) in enumerate(kept):
+        logits = predictions.load(path, labels, run["identity"]).logits[images].astype(np.float64)
+        found[row] = 1 / np.exp(logits - logits.max(axis=1, keepdims=True)).sum(axis=1)
+    return found

@@ -1,0 +1,75 @@
+"""The data of the page: the curves, and every run's prediction for the images that some run gets wrong."""
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from normreg.analysis.agreement import Flips
+from normreg.analysis.classes import Classes
+from normreg.data.dataset import Dataset
+from normreg.pages.explorer import sprites
+
+# Bytes of the mistakes. The report shows the page in a frame, as a data URI. Chromium opens none above 2 MiB there,
+# which is a page of 1.5 MB. MNIST with 40 runs needs about 0.15 MB.
+LIMIT = 1_250_000
+
+
+def wrong_images(classes: Classes) -> np.ndarray:
+    """Indices of the images that some run gets wrong, the most missed first, ties by index."""
+    missed = classes.wrong.sum(axis=0)
+    images = np.flatnonzero(missed)
+    return images[np.argsort(-missed[images], kind="stable")]
+
+
+def describe_mistakes(
+    data: Dataset, classes: Classes, images: np.ndarray, confidence: np.ndarray, changes: Sequence[Flips]
+) -> dict[str, Any]:
+    """The part of the page's data that is about mistakes.
+
+    Args:
+        data: the data set, for the images and the names of the classes.
+        classes: what each of R runs predicts.
+        images: see `wrong_images`, (M,).
+        confidence: of each prediction, 0 to 1, (R, M), see `mistakes.confidences`.
+        changes: what each factor fixes and breaks, see `agreement.flips`.
+
+    Returns:
+        `predicted` and `confidence` are base64 of (R, M) uint8, and of (R, M) uint16 in little-endian order. The unit
+        of the latter is a hundredth of a percent. It is rounded down, so that a comparison with whole percents is
+        exact. Above `LIMIT` the last images, the least missed, are left out. `wrongImages` counts all.
+    """
+    hundredths = np.floor(confidence * 10_000).astype("<u2")
+    found = {
+        "testImages": len(classes.labels),
+        "wrongImages": int(classes.wrong.any(axis=0).sum()),
+        "classes": [str(name) for name in data.class_names],
+        "runs": [list(run) for run in zip(classes.conditions, classes.seeds, strict=True)],
+        "images": images.tolist(),
+        "labels": classes.labels[images].tolist(),
+        "predicted": _text(np.ascontiguousarray(classes.predicted[:, images], np.uint8)),
+        "confidence": _text(hundredths),
+        "changes": [_describe_change(change, images) for change in changes],
+        "atlas": sprites.atlas(data.test_images[images]),
+    }
+    size = len(json.dumps(found))
+    if size > LIMIT and len(images):
+        keep = int(0.95 * len(images) * LIMIT / size)
+        return describe_mistakes(data, classes, images[:keep], confidence[:, :keep], changes)
+    return found
+
+
+def same_runs(distinct: Mapping[str, str]) -> list[list[str]]:
+    """Pairs of a condition and an earlier one with equal settings, whose runs are the same."""
+    return [[name, first] for name, first in distinct.items() if name != first]
+
+
+def _describe_change(change: Flips, images: np.ndarray) -> dict[str, Any]:
+    counts = {"fixed": change.fixed[images].tolist(), "broken": change.broken[images].tolist()}
+    return {"name": change.name, "comparisons": change.comparisons, **counts}
+
+
+def _text(array: np.ndarray) -> str:
+    return base64.b64encode(array.tobytes()).decode()

@@ -1,0 +1,117 @@
+"""What the page needs to draw the curves: the look of each condition, its values, and groups to show or hide."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.markers import MarkerStyle
+
+from normreg.analysis.quantities import EPOCH_QUANTITIES
+from normreg.config.condition import Condition
+from normreg.config.factors import LAMBDAS, NORMS, PENALTIES
+from normreg.config.identity import RunFacts
+from normreg.figures import style
+from normreg.figures.inputs import Course, read_courses
+
+METRICS = ("validation_accuracy", "validation_loss", "train_accuracy", "train_loss")
+_DARK = 0.0091  # luminance of the page's dark background, --back in explorer.css
+_CONTRAST = 5.0  # of a line on it, and of text in the same color
+
+
+def read(paths: Sequence[str | Path], runs: Sequence[RunFacts]) -> dict[str, list[Course]]:
+    """The courses of each of `METRICS`, see `read_courses`."""
+    return {metric: read_courses(paths, runs, metric) for metric in METRICS}
+
+
+def describe(courses: Mapping[str, Sequence[Course]], conditions: Mapping[str, Condition]) -> dict[str, Any]:
+    """The part of the page's data that is about curves. See `describe_condition` for `conditions`.
+
+    `metrics` has, for each of `METRICS`, its name and digits and `values[condition][seed][epoch]`, null if unknown.
+    """
+    first = courses[METRICS[0]]
+    looks = style.looks(first)
+    metrics = {}
+    for key in METRICS:
+        quantity = EPOCH_QUANTITIES[key]
+        values = [[[_short(value) for value in seed] for seed in course.values] for course in courses[key]]
+        facts = {"title": quantity.title, "digits": quantity.digits, "percent": quantity.percent}
+        metrics[key] = {**facts, "values": values}
+    return {
+        "conditions": [describe_condition(course, looks[course.condition]) for course in first],
+        "groups": groups(first, conditions),
+        "metrics": metrics,
+    }
+
+
+def describe_condition(course: Course, look: style.Look) -> dict[str, Any]:
+    """Name, label, seeds, number of epochs and look of one condition. `marker` is the path of an SVG, 10 units wide."""
+    return {
+        "name": course.condition,
+        "label": look.label,
+        "seeds": list(course.seeds),
+        "epochs": len(course.epochs),
+        "light": look.text_color,
+        "dark": for_dark(look.text_color),
+        "line": look.color,
+        "lineDark": for_dark(look.color),
+        "dash": "" if isinstance(look.linestyle, str) else " ".join(f"{1.5 * part:g}" for part in look.linestyle[1]),
+        "marker": _marker(look.marker),
+        "filled": look.marker_face == look.color,
+        "width": look.width,
+    }
+
+
+def groups(courses: Sequence[Course], conditions: Mapping[str, Condition]) -> list[dict[str, Any]]:
+    """Groups of conditions: by penalty, by norm, and with each factor. `members` are places in the list of conditions.
+
+    A group is left out if another one has the same members.
+    """
+    found: dict[tuple[int, ...], str] = {}
+
+    def add(label: str, members: list[int]) -> None:
+        if members:
+            found.setdefault(tuple(members), label)
+
+    for key, penalty in PENALTIES.items():
+        add(f"penalty {penalty.label}", [i for i, course in enumerate(courses) if course.penalty == key])
+    for key, norm in NORMS.items():
+        add(norm.label, [i for i, course in enumerate(courses) if course.norm == key])
+    for key, factor in LAMBDAS.items():
+        strength = [conditions[course.condition]["lambdas"].get(key, 0) for course in courses]
+        add(f"with {factor.label}", [i for i, value in enumerate(strength) if value != factor.absent])
+    return [{"label": label, "members": list(members)} for members, label in found.items()]
+
+
+def for_dark(color: str) -> str:
+    """A color that can be read on the page's dark background: it is mixed with white as far as needed.
+
+    The color of the baseline has no hue. It becomes the opposite gray, because the baseline should stand out there too.
+    The contrast is that of WCAG 2.
+    """
+    rgb = np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)])
+    if len(set(rgb)) == 1:
+        rgb = 255 - rgb
+    for share in np.linspace(0, 1, 41):
+        mixed = np.rint(rgb + (255 - rgb) * share)
+        if (_luminance(mixed) + 0.05) / (_DARK + 0.05) >= _CONTRAST:
+            break
+    return "#" + "".join(f"{int(part):02x}" for part in mixed)
+
+
+def _luminance(rgb: np.ndarray) -> float:
+    """Relative luminance as WCAG 2 defines it, 0 to 1."""
+    parts = rgb / 255
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    return float(linear @ np.array([0.2126, 0.7152, 0.0722]))
+
+
+def _marker(code: str) -> str:
+    marker = MarkerStyle(code)
+    outlines = [np.asarray(o) for o in marker.get_path().transformed(marker.get_transform()).to_polygons()]
+    return "".join("M" + "L".join(f"{10 * x:.2f} {-10 * y:.2f}" for x, y in o[:-1]) + "Z" for o in outlines)
+
+
+def _short(value: float) -> float | None:
+    return float(f"{value:.6g}") if math.isfinite(value) else None

@@ -1,0 +1,71 @@
+"""Puts the page together: the template, its style, its script and the data, all in one file."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from normreg.analysis.quantities import EPOCH_QUANTITIES
+from normreg.figures.inputs import Course
+from normreg.pages.explorer import assets
+from normreg.pages.explorer.curves import METRICS
+from normreg.utils.atomic import replacing
+
+
+def write(path: str | Path, title: str, data: Mapping[str, Any], courses: Mapping[str, Sequence[Course]]) -> None:
+    """Writes the page. It needs no other file and no network.
+
+    Args:
+        path: the file.
+        title: study and data set.
+        data: what `curves.describe`, `content.describe_mistakes` and `content.same_runs` give.
+        courses: for the table of final values, which needs no script.
+    """
+    parts = {
+        "title": escape(title),
+        "facts": escape(facts(data)),
+        "style": assets.read(assets.STYLE),
+        "finals": finals(courses, data).to_html(index=False, border=0, justify="unset"),
+        "data": embedded(data),
+        "script": assets.script(),
+    }
+    # One pass, so that text in the data is never taken for a place in the template.
+    page = re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], assets.read(assets.TEMPLATE))
+    with replacing(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+
+
+def embedded(data: Mapping[str, Any]) -> str:
+    """JSON that can stand inside a script element. There, `<` could begin `</script>` or `<!--`."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c")
+
+
+def facts(data: Mapping[str, Any]) -> str:
+    """One sentence on what the page shows."""
+    conditions, images = data["conditions"], data["testImages"]
+    seeds, runs = {seed for one in conditions for seed in one["seeds"]}, sum(len(one["seeds"]) for one in conditions)
+    kinds = [_count(len(conditions), "condition"), _count(len(seeds), "seed"), _count(runs, "run")]
+    return f"{', '.join(kinds)}. {data['wrongImages']:,} of {images:,} test images are missed by one or more runs."
+
+
+def finals(courses: Mapping[str, Sequence[Course]], data: Mapping[str, Any]) -> pd.DataFrame:
+    """A row for each condition: its last epoch, and the median of each metric there, with the range over the seeds."""
+    rows = []
+    for place, described in enumerate(data["conditions"]):
+        row = {"condition": described["label"], "last epoch": described["epochs"], "seeds": len(described["seeds"])}
+        for key in METRICS:
+            quantity, course = EPOCH_QUANTITIES[key], courses[key][place]
+            low, high = quantity.write(course.low[-1]), quantity.write(course.high[-1])
+            spread = f" ({low} to {high})" if len(course.seeds) > 1 else ""
+            row[quantity.label] = quantity.write(course.final) + spread
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
