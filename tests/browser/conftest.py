@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from looking import SIZES
 from playwright.sync_api import Page, sync_playwright
+from waiting import HANG
 
 # The fixtures of the workflow's tests that make a project and run Snakemake in it once.
 _SPEC = importlib.util.spec_from_file_location("projects", Path(__file__).parents[1] / "workflow/conftest.py")
@@ -138,6 +139,7 @@ def visit(browser):
         size = {"width": width, "height": SIZES[width]}
         context = browser.new_context(viewport=size, color_scheme=scheme, offline=True, **more)
         contexts.append(context)
+        context.set_default_timeout(1000 * HANG)  # a busy machine is no error
         page = context.new_page()
         listen(page)
         page.goto(address)

@@ -34,7 +34,9 @@ function drawDetail() {
   const place = shown.indexOf(image);
   byId("before").disabled = place <= 0;
   byId("after").disabled = place < 0 || place === shown.length - 1;
-  if (!dialog.open) dialog.showModal();
+  if (dialog.open) return;
+  dialog.showModal();
+  byId("close").focus(); // not by the attribute: inside a report the browser blocks that, and logs an error
 }
 
 function changeText(change, image) {
