@@ -69,6 +69,7 @@ rule describe_run:
     params:
         runs=run_list,
         settings=lambda w: studies.resolved_settings(run_of(w)),
+        networks=all_networks,
         title=lambda w: f"About this run: {title(w)}",
         code=code("describe_run.py"),
     script:
