@@ -23,6 +23,7 @@ AGGREGATES = {
     "estimate_effects": 1,
     "plot_effects": 1,
     "describe_noise": 1,
+    "describe_run": 1,
     "compare_models": 1,
     "list_agreement": 1,
     "explore": 1,
