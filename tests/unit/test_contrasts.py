@@ -205,7 +205,7 @@ def test_a_third_norm_has_effects_of_penalties_of_its_own_and_is_confounded_like
 
 
 def test_a_described_norm_without_splits_goes_by_its_label_and_does_not_fall_to_the_baseline(condition, monkeypatch):
-    norm = factors.Norm("IN", "instance norm (IN)", ":", "*", filled=True)
+    norm = factors.Norm("IN", "instance norm (IN)", ":", filled=True)
     monkeypatch.setattr(factors, "NORMS", {**factors.NORMS, "instance": norm})
     (found,) = find_contrasts({"a": condition(), "b": condition(norm="instance", num_splits=1)})
     assert (found.factor, found.without, found.with_factor) == ("IN", "a", "b")

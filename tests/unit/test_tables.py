@@ -47,7 +47,9 @@ def test_names_that_look_like_numbers_reach_effects_and_published_values(tmp_pat
     summary = tables.read_frame(tmp_path / "summary.csv", study_tables.SUMMARY)
     table = effects.estimate([Contrast("L1", 1e-5, "null", "001")], summary, studies.MARGIN, 891)
     assert table["difference"].tolist() == [2.0, 2.0]
-    compared = published.compare({"001": {"from": "readme", "last5_accuracy": 91.0}}, summary)
+    compared = published.compare(
+        {"epochs": 25, "conditions": {"001": {"from": "readme", "last5_accuracy": 91.0}}}, summary
+    )
     assert compared.set_index(["condition", "quantity"]).loc[("001", "last5_accuracy"), "difference"] == 1.0
 
 

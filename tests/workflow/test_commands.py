@@ -11,8 +11,9 @@ from waiting import HANG
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 
-from conftest import PRODUCT
 from test_documents import ROOT, dry_runs
+
+PRODUCT = ("Snakefile", "config", "profiles", "workflow", "envs")
 
 
 @pytest.mark.slow
