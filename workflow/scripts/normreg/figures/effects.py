@@ -160,7 +160,7 @@ def _draw_frame(axes: Axes, quantity: Quantity, own: pd.DataFrame) -> None:
     margin = own["margin"].iloc[0]
     axes.axvspan(-margin, margin, color=_ZONE, zorder=0.5, label="_margin")
     axes.axvline(0, color=style.GREY, linewidth=1.1, zorder=2)
-    axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
     axes.ticklabel_format(axis="x", useOffset=False, style="plain")
     side = "right" if quantity.better_up else "left"
     axes.set_xlabel(f"difference in {quantity.difference_unit}, {side} of 0 is better", size=_SIZE)
