@@ -275,7 +275,7 @@ def test_a_click_shows_every_runs_prediction(explorer, visit, truth):
             percent = cell.locator("small").text_content()
             sure = 100 * truth.sure[row, image]
             assert sure > 99.4 if percent == "> 99 %" else float(percent.split()[0]) == pytest.approx(sure, abs=0.52)
-        assert page.locator("#predictions tbody th").first.text_content() == "none-bn = twin"
+        assert page.locator("#predictions tbody th").first.text_content() == "none · BN = twin"
         page.locator("#close").click()
         assert not page.locator("#detail").is_visible()
 
