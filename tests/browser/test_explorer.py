@@ -23,6 +23,7 @@ def shown(page):
     """Numbers of all images that pass the filters, in order: the table lists them all."""
     if not page.locator("#list").evaluate("list => list.open"):
         page.locator("#list summary").click()
+        page.locator("#list table").wait_for(state="attached")  # a browser says a moment later that it is open
     return [int(text) for text in page.locator("#list tbody td:first-child").all_text_contents()]
 
 
