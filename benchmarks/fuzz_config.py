@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow/scripts")
 import fuzzing
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from normreg.config import studies
+from normreg.config import study_files
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -54,7 +54,7 @@ def main() -> None:
     given_ = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        studies.STUDIES = folder / "studies"
+        study_files.STUDIES = folder / "studies"
         project = fuzzing.copy_project(ROOT, folder / "project")
         for title, cases, check in (
             ("in process", given_.cases, lambda case: fuzzing.check(case, folder / "studies")),

@@ -10,7 +10,7 @@ import yaml
 from torch.optim import SGD
 from torch.optim.lr_scheduler import OneCycleLR
 
-from normreg.config import schema, studies
+from normreg.config import schema, studies, study_files
 from normreg.errors import ConfigError
 
 
@@ -28,7 +28,7 @@ def settings(root):
 def study(root, tmp_path, monkeypatch):
     """A function that writes a changed controlled study as `mine` and loads it."""
     content = yaml.safe_load((root / "config/studies/controlled.yaml").read_text())
-    monkeypatch.setattr(studies, "STUDIES", tmp_path)
+    monkeypatch.setattr(study_files, "STUDIES", tmp_path)
 
     def load(change, **settings):
         changed = copy.deepcopy(content)
@@ -227,13 +227,13 @@ def test_published_results_and_the_readmes_differences_reach_the_run(study):
 
 
 def test_studies_with_published_results_are_listed_by_name(tmp_path, monkeypatch):
-    monkeypatch.setattr(studies, "STUDIES", tmp_path)
+    monkeypatch.setattr(study_files, "STUDIES", tmp_path)
     for name, text in (("b", "published: {}"), ("a", "published: {}"), ("c", "network: x"), ("d", "")):
         (tmp_path / f"{name}.yaml").write_text(text)
-    assert studies.published_studies() == ["a", "b"]
+    assert study_files.published() == ["a", "b"]
     (tmp_path / "e.yaml").write_text("a: [1")
     with pytest.raises(ConfigError, match=r"e\.yaml: not readable"):
-        studies.published_studies()
+        study_files.published()
 
 
 @pytest.mark.parametrize(
@@ -291,18 +291,18 @@ def test_wrong_published_results(study, path, value, fragments):
 
 @pytest.mark.parametrize("text", ["a: [1", "- 1\n- 2", "", "\x00"], ids=repr)
 def test_study_that_is_not_a_yaml_map(tmp_path, monkeypatch, text):
-    monkeypatch.setattr(studies, "STUDIES", tmp_path)
+    monkeypatch.setattr(study_files, "STUDIES", tmp_path)
     (tmp_path / "mine.yaml").write_text(text)
     with pytest.raises(ConfigError, match=r"mine\.yaml: "):
-        studies.read_study("mine")
+        study_files.read("mine")
 
 
 def test_a_key_given_twice_is_refused(tmp_path, monkeypatch, root):
-    monkeypatch.setattr(studies, "STUDIES", tmp_path)
+    monkeypatch.setattr(study_files, "STUDIES", tmp_path)
     text = (root / "config/studies/controlled.yaml").read_text()
     (tmp_path / "mine.yaml").write_text(text.replace("dropout: 0.08", "dropout: 0.08\ndropout: 0.5"))
     with pytest.raises(ConfigError, match=r"mine\.yaml: .*'dropout' stands twice"):
-        studies.read_study("mine")
+        study_files.read("mine")
 
 
 @pytest.mark.parametrize(
@@ -328,12 +328,12 @@ def test_a_key_given_twice_is_refused(tmp_path, monkeypatch, root):
     ids=lambda value: value[:30],
 )
 def test_yaml_that_is_not_what_it_seems(tmp_path, monkeypatch, root, text, fragment):
-    monkeypatch.setattr(studies, "STUDIES", tmp_path)
+    monkeypatch.setattr(study_files, "STUDIES", tmp_path)
     lines = (root / "config/studies/controlled.yaml").read_text().splitlines()
     kept = [line for line in lines if not line.startswith(text.split(":")[0] + ":")]
     (tmp_path / "mine.yaml").write_text("\n".join([*kept, text]))
     with pytest.raises(ConfigError, match=r"mine\.yaml: ") as caught:
-        studies.read_study("mine")
+        study_files.read("mine")
     assert fragment in str(caught.value)
     assert len(str(caught.value)) < 400
     assert str(caught.value).isprintable()
@@ -353,7 +353,7 @@ def test_yaml_that_is_not_what_it_seems(tmp_path, monkeypatch, root, text, fragm
     ],
 )
 def test_a_number_may_be_written_as_in_yaml_1_2(tmp_path, monkeypatch, root, text, number):
-    monkeypatch.setattr(studies, "STUDIES", tmp_path)
+    monkeypatch.setattr(study_files, "STUDIES", tmp_path)
     content = (root / "config/studies/controlled.yaml").read_text()
     (tmp_path / "mine.yaml").write_text(content.replace("l1: 1.0e-5", f"l1: {text}"))
     run = studies.load_run({"study": "mine", "network": None, "epochs": None})
@@ -530,18 +530,18 @@ def test_a_condition_that_takes_the_momentum_from_a_nesterov_study_is_refused(st
     [("null", "None"), ("~", "None"), ("true", "True"), ("1e5", "100000.0"), ("1", "1")],
 )
 def test_a_name_that_yaml_reads_as_something_else_asks_for_quotes(tmp_path, monkeypatch, root, text, found):
-    monkeypatch.setattr(studies, "STUDIES", tmp_path)
+    monkeypatch.setattr(study_files, "STUDIES", tmp_path)
     content = (root / "config/studies/controlled.yaml").read_text()
     (tmp_path / "mine.yaml").write_text(content.replace("none-bn", text))
     with pytest.raises(ConfigError) as caught:
-        studies.read_study("mine")
+        study_files.read("mine")
     assert "key 'conditions': " in str(caught.value)
     assert f"found {found} (to YAML it is no text: put it in quotes)" in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["'null'", "nan", "001", "'1e5'", "'true'"])
 def test_a_name_that_is_a_text_is_a_name_whatever_it_says(tmp_path, monkeypatch, root, text):
-    monkeypatch.setattr(studies, "STUDIES", tmp_path)
+    monkeypatch.setattr(study_files, "STUDIES", tmp_path)
     content = (root / "config/studies/controlled.yaml").read_text()
     (tmp_path / "mine.yaml").write_text(content.replace("none-bn", text))
     assert next(iter(studies.load_named_run("mine").conditions)) == text.strip("'")

@@ -6,7 +6,7 @@ import fuzzing
 import pytest
 from hypothesis import given, settings
 
-from normreg.config import studies as configuration
+from normreg.config import study_files
 
 KINDS = ("misspelt", "value", "lost", "odd key", "yaml", "root")
 THOROUGH = 1000  # examples
@@ -16,7 +16,7 @@ THOROUGH = 1000  # examples
 def folder(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         studies = tmp_path_factory.mktemp("studies")
-        patch.setattr(configuration, "STUDIES", studies)
+        patch.setattr(study_files, "STUDIES", studies)
         yield studies
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from normreg.analysis import published, study_tables
-from normreg.config import comparability, studies
+from normreg.config import comparability, studies, study_files
 from normreg.figures import published as figure
 from normreg.pages import last_five
 from normreg.pages import published as published_page
@@ -120,7 +120,7 @@ def test_ties_of_the_best_epoch_are_told_with_the_best_value():
 
 @pytest.mark.parametrize("study", ["ashxjain", "gilf641", "hardayaleva5", "noopuragr", "satyajitghana"])
 def test_the_study_files_name_every_best_epoch_among_the_last_five(study, in_root):
-    block = studies.read_study(study)["published"]
+    block = study_files.read(study)["published"]
     assert block["dataset"] == "mnist"
     for name, values in block["conditions"].items():
         check_best_epochs(name, {"epochs": block["epochs"]} | values)
@@ -251,7 +251,7 @@ def test_only_the_studys_own_run_on_its_own_data_is_compared(in_root):
     """The five studies published results on MNIST."""
     plain = {"study": "ashxjain", "network": None, "epochs": None}
     run = studies.load_run(plain)
-    assert comparability.published_for(run, "mnist") == studies.read_study("ashxjain")["published"]
+    assert comparability.published_for(run, "mnist") == study_files.read("ashxjain")["published"]
     assert comparability.objection(run, "mnist") is None
     assert comparability.published_for(run, "digits") is None
     assert comparability.objection(run, "digits") == (

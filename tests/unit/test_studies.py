@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import nn
 
-from normreg.config import studies
+from normreg.config import studies, study_files
 from normreg.engines.pytorch import TorchTrainer
 from normreg.models.batches import batch_bounds
 from normreg.models.build import build
@@ -242,7 +242,7 @@ def trainer(run, blobs):
 
 def test_these_studies_have_published_results(root, monkeypatch):
     monkeypatch.chdir(root)
-    assert studies.published_studies() == sorted(STUDIES)
+    assert study_files.published() == sorted(STUDIES)
 
 
 @pytest.mark.parametrize("study", STUDIES)

@@ -6,7 +6,7 @@ import fuzzing
 import pytest
 from hypothesis import Phase, given, settings
 
-from normreg.config import studies
+from normreg.config import study_files
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from normreg.config import studies
 def test_through_snakemake(root, tmp_path, monkeypatch, cases, count, outcome):
     project = fuzzing.copy_project(root, tmp_path / "project")
     scratch = tmp_path / "studies"
-    monkeypatch.setattr(studies, "STUDIES", scratch)
+    monkeypatch.setattr(study_files, "STUDIES", scratch)
     seen = Counter()
 
     @settings(

@@ -239,7 +239,7 @@ def wanted(*kinds):
 def published_targets(wildcards):
     """The files of every study with published results. Network and epochs of the configuration apply here too."""
     try:
-        runs = [studies.load_run({**config, "study": name}) for name in studies.published_studies()]
+        runs = [studies.load_run({**config, "study": name}) for name in study_files.published()]
     except ConfigError as error:
         raise WorkflowError(str(error)) from None
     for objection in filter(None, (comparability.objection(run, config["dataset"]) for run in runs)):

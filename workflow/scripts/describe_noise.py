@@ -14,8 +14,7 @@ with jobs.job(snakemake.log[0]):
     labels = dataset.load(snakemake.input.data, snakemake.params.data_digest).test_labels
     distinct = contrasts.find_distinct(conditions, DATASETS[snakemake.wildcards.dataset].train_images)
     found = classes.read(snakemake.input.predictions, runs, labels, distinct)
-    shortest = min(settings["epochs"] for settings in conditions.values())
-    table = noise.describe(summary.read(snakemake.input.summary, runs), found, shortest)
+    table = noise.describe(summary.read(snakemake.input.summary, runs), found)
     study = identity.identify_all([run["identity"] for run in runs])
     tables.write_frame(snakemake.output.csv, study_tables.NOISE, table, study)
     page.write(snakemake.output.page, snakemake.params.title, table)

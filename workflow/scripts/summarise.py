@@ -8,8 +8,13 @@ with jobs.job(snakemake.log[0]):
     from normreg.data import dataset
     from normreg.utils import tables
 
-    kinds = ("metrics", "predictions", "weights")
+    kinds = [name for name in ("metrics", "predictions", "weights", "holdout") if snakemake.input[name]]
     files = [dict(zip(kinds, paths, strict=True)) for paths in zip(*(snakemake.input[k] for k in kinds), strict=True)]
     data = dataset.load(snakemake.input.data, snakemake.params.data_digest)
-    summary = summaries.summarise(snakemake.params.runs, files, len(data.train_labels), data.test_labels)
+    runs, holdout = snakemake.params.runs, None
+    if snakemake.input.holdout:
+        from normreg.training import subsets  # PyTorch takes seconds, and most studies have no hold-out
+
+        _, holdout = subsets.holdout(data, runs[0]["holdout_images"])
+    summary = summaries.summarise(runs, files, data.test_labels, holdout)
     tables.write_frame(snakemake.output.summary, study_tables.SUMMARY, summary)

@@ -9,7 +9,7 @@ with jobs.job(snakemake.log[0]) as starter:
     from normreg.config import splits
     from normreg.data import dataset
     from normreg.engines import select
-    from normreg.training import checkpoint, history, loop, state
+    from normreg.training import checkpoint, history, loop, state, subsets
     from normreg.utils import devices
 
     wildcards, condition = snakemake.wildcards, snakemake.params.condition
@@ -22,7 +22,8 @@ with jobs.job(snakemake.log[0]) as starter:
     if fewer := splits.fewer_splits(condition, images):
         jobs.log.warning("%s: %s", label, fewer)
     wanted, kernels = snakemake.config["engine"], Path(snakemake.params.kernels)
-    trainer, engine = select.make_trainer(wanted, condition, seed, data, device, kernels)
+    part = subsets.of_run(data, condition, seed)
+    trainer, engine = select.make_trainer(wanted, condition, seed, part, device, kernels)
     key = state.make_key(
         snakemake.params.code,
         device,

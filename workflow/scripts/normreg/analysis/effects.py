@@ -13,7 +13,8 @@ from normreg.analysis import families, judgement, replicates
 from normreg.analysis.contrasts import Contrast
 from normreg.analysis.judgement import Estimates, Judged, Runs
 from normreg.analysis.power import Spread
-from normreg.analysis.quantities import QUANTITIES, effect_quantities
+from normreg.analysis.quantities import QUANTITIES
+from normreg.analysis.summary import effects_of
 from normreg.analysis.verdicts import Level
 
 COLLAPSE = 5.0  # points of accuracy under the other condition of a pair
@@ -52,7 +53,7 @@ def estimate(
     names = list(dict.fromkeys(name for c in contrasts for name in (c.without, c.with_factor)))
     if not names:
         return pd.DataFrame(rows, columns=COLUMNS)
-    accuracy, loss = effect_quantities(int(summary["epochs"].min()))
+    accuracy, loss = effects_of(summary)
     accuracies = replicates.values(summary, accuracy).reindex(columns=names)
     for quantity in (QUANTITIES[accuracy], QUANTITIES[loss]):
         limit = margin[quantity.margin]

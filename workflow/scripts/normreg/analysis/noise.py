@@ -12,9 +12,8 @@ from scipy import stats
 from normreg.analysis import replicates
 from normreg.analysis.classes import Classes
 from normreg.analysis.inference import LEAST_SEEDS, LEVEL
-from normreg.analysis.quantities import effect_quantities
 
-SAMPLING_QUANTITY = "final_accuracy"  # predictions.npz is of the saved model, which is that of the last epoch
+SAMPLING_QUANTITY = "test_accuracy"  # that of predictions.npz
 _EQUAL = 1e-5  # relative to a value: differences up to this are rounding of summary.csv
 
 
@@ -54,7 +53,7 @@ class Sampling:
     training_sd: float | None = None
 
 
-def describe(summary: pd.DataFrame, classes: Classes, shortest: int) -> pd.DataFrame:
+def describe(summary: pd.DataFrame, classes: Classes) -> pd.DataFrame:
     """`noise.csv` without its column `run`: a row for each quantity. Only distinct conditions and complete seeds count.
 
     A seed is complete if all its runs are there and one engine trained them.
@@ -62,12 +61,11 @@ def describe(summary: pd.DataFrame, classes: Classes, shortest: int) -> pd.DataF
     Args:
         summary: see `summary.summarise`.
         classes: the predicted classes of the distinct conditions.
-        shortest: the epochs of the shortest condition.
     """
     conditions = list(dict.fromkeys(classes.conditions))
     own = summary[summary["condition"].isin(conditions)]
     rows = []
-    for quantity in dict.fromkeys([*effect_quantities(shortest), SAMPLING_QUANTITY]):
+    for quantity in dict.fromkeys([*effects_of(summary), SAMPLING_QUANTITY]):
         values = replicates.values(own, quantity)[conditions]
         one_engine = replicates.engines(own)[conditions].nunique(axis=1) == 1
         kept = values[values.notna().all(axis=1) & one_engine]

@@ -1,4 +1,7 @@
-"""`predictions.npz`: the predictions of a saved model for every validation image. Later steps need no model."""
+"""`predictions.npz`: the predictions of a saved model for every test image. Later steps need no model.
+
+`predictions_holdout.npz` is the same for the images of a hold-out.
+"""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,6 +42,18 @@ class Predictions:
         """Whether each image is misclassified, bool (N,)."""
         wrong: np.ndarray = self.predicted != self.labels
         return wrong
+
+    @property
+    def accuracy(self) -> float:
+        """The share of images that are classified rightly, in percent."""
+        return 100 - 100 * float(self.wrong.mean())
+
+    @property
+    def loss(self) -> float:
+        """Mean cross-entropy per image, in nats."""
+        logits = self.logits.astype(np.float64)
+        right = logits[np.arange(len(logits)), self.labels]
+        return float((np.logaddexp.reduce(logits, axis=1) - right).mean())
 
     @property
     def near_ties(self) -> int:
@@ -129,7 +144,7 @@ def _check_images(path: str | Path, found: Predictions, labels: np.ndarray) -> N
     if not np.array_equal(found.indices, np.arange(len(labels))):
         raise DataError(f"{path}: its images are not 0, 1, 2, ... to {len(labels) - 1}, each once. {AGAIN}")
     if not np.array_equal(found.labels, labels):
-        raise DataError(f"{path}: its labels are not those of the data set's test images. {AGAIN}")
+        raise DataError(f"{path}: its labels are not those of the images that it should be about. {AGAIN}")
 
 
 def _digest(made: Predictions, run: str) -> str:

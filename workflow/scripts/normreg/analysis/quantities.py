@@ -125,6 +125,20 @@ _RUN = (  # summary.csv, besides train_accuracy and seconds
         course=_ACCURACY,
     ),
     Quantity("mistakes", "mistakes", "images", Better.LOWER, digits=0),
+    _accuracy(
+        "test_accuracy",
+        "test accuracy",
+        difference_digits=3,
+        heading="accuracy of the saved model on the test split",
+        phrase="accuracy of the saved model on the test split",
+    ),
+    _loss(
+        "test_loss",
+        "test loss",
+        difference_digits=5,
+        heading="loss of the saved model on the test split",
+        phrase="loss of the saved model on the test split",
+    ),
     _loss(
         "final_loss",
         "final loss",
@@ -152,10 +166,20 @@ QUANTITIES: Mapping[str, Quantity] = {quantity.key: quantity for quantity in (*_
 _LONG = 25  # epochs; in a shorter run the last five epochs may still be far apart
 
 
-def effect_quantities(shortest: int) -> tuple[str, str]:
-    """The accuracy and the loss whose effects are estimated, if the study's shortest condition has `shortest` epochs.
+EFFECT_QUANTITIES = (("last5_accuracy", "last5_loss"), ("final_accuracy", "final_loss"), ("test_accuracy", "test_loss"))
+
+
+def effect_quantities(shortest: int, saved: bool = False) -> tuple[str, str]:
+    """The accuracy and the loss whose effects are estimated, one of `EFFECT_QUANTITIES`.
 
     The mean of the last five epochs has less noise than the last epoch. But in a short run it also measures how fast a
     condition learns.
+
+    Args:
+        shortest: the epochs of the study's shortest condition.
+        saved: whether they must be of the saved model on the test split. A hold-out has only those, and so has a study
+            without validation in each of the last five epochs.
     """
-    return ("last5_accuracy", "last5_loss") if shortest >= _LONG else ("final_accuracy", "final_loss")
+    if saved:
+        return EFFECT_QUANTITIES[2]
+    return EFFECT_QUANTITIES[0 if shortest >= _LONG else 1]

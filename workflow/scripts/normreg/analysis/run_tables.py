@@ -3,9 +3,13 @@
 from normreg.utils.tables import Table, columns_of
 
 _SHARES = ("share_below_0.0001", "share_below_0.001", "share_below_0.01")
-_EPOCH = ("learning_rate", "train_objective", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
+_TRAINING = ("learning_rate", "train_objective", "train_loss", "train_accuracy")
+VALIDATION = ("validation_loss", "validation_accuracy")
 METRICS = Table(
-    "metrics", columns_of(int, "epoch") | columns_of(float, *_EPOCH, "seconds") | columns_of(str, "run"), digits=8
+    "metrics",
+    columns_of(int, "epoch") | columns_of(float, *_TRAINING, *VALIDATION, "seconds") | columns_of(str, "run"),
+    may_be_empty=frozenset(VALIDATION),
+    digits=8,
 )
 WEIGHTS = Table(
     "sizes of weights",

@@ -8,6 +8,7 @@ import pandas as pd
 from normreg.analysis import study_tables
 from normreg.config.condition import Condition
 from normreg.config.datasets import DATASETS
+from normreg.config.sizes import trained_images
 from normreg.config.splits import splits_used
 
 Setting = str | int | float
@@ -51,7 +52,7 @@ def varying(conditions: Mapping[str, Condition]) -> dict[str, type]:
 def _settings(condition: Condition, images: int, own: Mapping[str, type]) -> dict[str, Setting | None]:
     flat: dict[str, Any] = dict(_flatten(condition))
     used = splits_used(condition, images)
-    flat |= {"train_images": images, "splits_used.full": used["full"], "splits_used.last": used["last"]}
+    flat |= {"train_images": trained_images(condition, images), "splits_used.full": used["full"], "splits_used.last": used["last"]}
     return {key: flat.get(key) for key in (*study_tables.RUN_SETTINGS, *own)}
 
 

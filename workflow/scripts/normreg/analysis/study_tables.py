@@ -18,17 +18,20 @@ SUMMARY = Table(
     | columns_of(int, "best_epoch")
     | columns_of(float, "last5_accuracy")
     | columns_of(int, "mistakes")
+    | columns_of(float, "test_accuracy", "test_loss")
+    | columns_of(str, "validation")
     | columns_of(float, *_RUN_LOSSES)
     | columns_of(int, "first_epoch_at_99.4")
     | columns_of(str, "engine")
     | columns_of(float, "seconds", "images_per_second")
     | columns_of(str, "run"),
-    may_be_empty=frozenset({"first_epoch_at_99.4"}),
+    may_be_empty=frozenset({"first_epoch_at_99.4", "last5_accuracy", "last5_loss"}),
 )
 # Settings that every `runs` table has, by dotted key. `splits_used` are the ghost batches of a full and the last batch.
 RUN_SETTINGS = (
     columns_of(float, "lambdas.l1", "lambdas.l2", "lambdas.group_l2")
-    | columns_of(int, "num_splits", "splits_used.full", "splits_used.last", "batch_size", "train_images", "epochs")
+    | columns_of(int, "num_splits", "splits_used.full", "splits_used.last", "batch_size", "train_images")
+    | columns_of(int, "holdout_images", "epochs", "validate_every")
     | columns_of(str, "network")
     | columns_of(float, "dropout")
     | columns_of(str, "schedule")
@@ -97,6 +100,7 @@ _LAST_FIVE_QUANTITIES = ("train_loss", "train_accuracy", "validation_loss", "val
 LAST_FIVE = Table(
     "last five epochs",
     columns_of(str, "condition") | columns_of(int, "seed", "epoch") | columns_of(float, *_LAST_FIVE_QUANTITIES),
+    may_be_empty=frozenset({"validation_loss", "validation_accuracy"}),
     sealed=False,
 )
 LAYERS = Table(

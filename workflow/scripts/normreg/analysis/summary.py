@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from normreg.analysis import metrics, predictions, run_tables, study_tables
+from normreg.analysis.quantities import effect_quantities
 from normreg.config import identity
 from normreg.config.identity import RunFacts
 from normreg.errors import AGAIN, DataError
@@ -15,22 +16,26 @@ from normreg.utils import tables
 
 TARGET_ACCURACY = 99.4  # percent; the aim of the published studies
 LAST = 5  # epochs in the "last five" means
+TEST, HOLDOUT = "test", "hold-out"  # the split that validation uses, column `validation`
 _COLUMNS = ("train_accuracy", "validation_accuracy", "validation_loss", "seconds")
 
 
-def run_summary(run: RunFacts, files: Mapping[str, str], train_images: int, labels: np.ndarray) -> dict[str, Any]:
+def run_summary(
+    run: RunFacts, files: Mapping[str, str], labels: np.ndarray, holdout: np.ndarray | None
+) -> dict[str, Any]:
     """One row of `summary.csv`: a condition with a seed.
 
     Args:
         run: the run whose files they are.
-        files: paths of `metrics`, `predictions` and `weights`.
-        train_images: images in an epoch.
-        labels: the labels of the validation images, (N,).
+        files: paths of `metrics`, `predictions` and `weights`, and with a hold-out of `holdout`, its predictions.
+        labels: the labels of the test images, (N,).
+        holdout: the labels of the images of the hold-out, (H,). None: the test images are for validation.
 
     Returns:
         Accuracies in percent, losses as mean cross-entropy. `final` is the last epoch, `best` the best epoch. `best` is
-        optimistic, because it is chosen on the validation split. `generalization_gap` is the final training accuracy
-        minus the final validation accuracy.
+        optimistic, because it is chosen on the validation split. `test` is the saved model on the test images.
+        `last5` is None unless each of the last five epochs has validation. `generalization_gap` is the final training
+        accuracy minus the final validation accuracy.
 
     Raises:
         DataError: a file cannot be read, is of another run, or disagrees with the others.
@@ -38,28 +43,46 @@ def run_summary(run: RunFacts, files: Mapping[str, str], train_images: int, labe
     table = metrics.read(files["metrics"], _COLUMNS, run["identity"], run["epochs"])
     accuracy, loss, seconds = table["validation_accuracy"], table["validation_loss"], table["seconds"].sum()
     predicted = predictions.load(files["predictions"], labels, run["identity"])
-    predictions.check_accuracy(files["predictions"], predicted, accuracy[-1])
+    if holdout is None:
+        validated, path = predicted, files["predictions"]
+    else:
+        validated, path = predictions.load(files["holdout"], holdout, run["identity"]), files["holdout"]
+    predictions.check_accuracy(path, validated, accuracy[-1])
+    last = slice(-LAST, None)
     reached = table["epoch"][accuracy >= TARGET_ACCURACY]
     return {
         **{key: run[key] for key in ("condition", "penalty", "norm", "seed")},
         "parameters": count_parameters(files["weights"], run["identity"]),
         "epochs": len(accuracy),
         "final_accuracy": accuracy[-1],
-        "best_accuracy": accuracy.max(),
-        "best_epoch": int(table["epoch"][accuracy.argmax()]),
-        "last5_accuracy": accuracy[-LAST:].mean(),
+        "best_accuracy": np.nanmax(accuracy),
+        "best_epoch": int(table["epoch"][np.nanargmax(accuracy)]),
+        "last5_accuracy": _known(accuracy[last].mean()),
         "mistakes": int(predicted.wrong.sum()),
+        "test_accuracy": predicted.accuracy,
+        "test_loss": predicted.loss,
+        "validation": TEST if holdout is None else HOLDOUT,
         "final_loss": loss[-1],
-        "best_loss": loss.min(),
-        "last5_loss": loss[-LAST:].mean(),
+        "best_loss": np.nanmin(loss),
+        "last5_loss": _known(loss[last].mean()),
         "train_accuracy": table["train_accuracy"][-1],
         "generalization_gap": table["train_accuracy"][-1] - accuracy[-1],
         "first_epoch_at_99.4": int(reached[0]) if len(reached) else None,
         "engine": predicted.engine,
         "seconds": seconds,
-        "images_per_second": train_images * len(accuracy) / seconds,
+        "images_per_second": run["train_images"] * len(accuracy) / seconds,
         "run": run["identity"],
     }
+
+
+def effects_of(summary: pd.DataFrame) -> tuple[str, str]:
+    """The accuracy and the loss whose effects are estimated, as keys of `quantities.QUANTITIES`."""
+    held_out = bool((summary["validation"] == HOLDOUT).any() or summary["last5_accuracy"].isna().any())
+    return effect_quantities(int(summary["epochs"].min()), held_out)
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
 
 
 def count_parameters(path: str | Path, run: str) -> int:
@@ -91,10 +114,13 @@ def standard_error(accuracy: float, images: int) -> float:
 
 
 def summarise(
-    runs: Sequence[RunFacts], files: Sequence[Mapping[str, str]], train_images: int, labels: np.ndarray
+    runs: Sequence[RunFacts],
+    files: Sequence[Mapping[str, str]],
+    labels: np.ndarray,
+    holdout: np.ndarray | None = None,
 ) -> pd.DataFrame:
     """`summary.csv`: `run_summary` of each run, in order."""
-    rows = [run_summary(run, paths, train_images, labels) for run, paths in zip(runs, files, strict=True)]
+    rows = [run_summary(run, paths, labels, holdout) for run, paths in zip(runs, files, strict=True)]
     return pd.DataFrame(rows).astype({"first_epoch_at_99.4": "Int64"})
 
 

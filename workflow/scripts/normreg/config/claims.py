@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypedDict
 
-from normreg.config import studies
+from normreg.config import studies, study_files
 from normreg.config.condition import Condition
 from normreg.config.schema import read_yaml, validate
 from normreg.errors import ConfigError
@@ -77,7 +77,7 @@ def load() -> list[Claim]:
         return []
     content: dict[str, Any] = read_yaml(CLAIMS)
     validate(content, "claims.schema.yaml", str(CLAIMS))
-    known = sorted(path.stem for path in studies.STUDIES.glob("*.yaml"))
+    known = sorted(path.stem for path in study_files.STUDIES.glob("*.yaml"))
     empty: dict[str, Any] = {"settings": [], "tests": [], "reason": ""}
     claims: list[Claim] = []
     for name, entry in content.items():

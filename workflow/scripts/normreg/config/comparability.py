@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from normreg.config import study_files
 from normreg.config.datasets import DATASETS
-from normreg.config.studies import Run, read_study
+from normreg.config.studies import Run
 
 
 def published_for(run: Run, dataset: str) -> dict[str, Any] | None:
@@ -13,7 +14,7 @@ def published_for(run: Run, dataset: str) -> dict[str, Any] | None:
 
 def objection(run: Run, dataset: str) -> str | None:
     """A sentence: why `run` on `dataset` is not compared. None if it is, or if its study has no published results."""
-    block = read_study(run.study).get("published")
+    block = study_files.read(run.study).get("published")
     if block is None or published_for(run, dataset):
         return None
     if run.published is None:

@@ -20,7 +20,11 @@ class Lambdas(TypedDict):
 
 
 class Condition(TypedDict):
-    """One condition of a study with all its settings. Plain data: it goes into params and checkpoints."""
+    """One condition of a study with all its settings. Plain data: it goes into params and checkpoints.
+
+    `train_images` is None if training has all images. `holdout_images` is the size of the hold-out, or 0 if the
+    official test split is for validation. Validation comes after each `validate_every`-th epoch, and after the last.
+    """
 
     network: str
     penalty: str
@@ -34,3 +38,11 @@ class Condition(TypedDict):
     augmentation: list[dict[str, dict[str, Any]]]
     penalty_scope: str
     lambdas: Lambdas
+    train_images: int | None
+    holdout_images: int
+    validate_every: int
+
+
+def validates(condition: Condition, epoch: int) -> bool:
+    """Whether validation comes after this epoch (numbered from 1)."""
+    return epoch % condition["validate_every"] == 0 or epoch == condition["epochs"]

@@ -20,13 +20,18 @@ _DIGITS, _SHOWN = 16, 100
 
 
 class RunFacts(TypedDict):
-    """The facts of a run that readers of its files need."""
+    """The facts of a run that readers of its files need.
+
+    `train_images` is how many images it trains on. `holdout_images` is 0 if it validates on the official test split.
+    """
 
     condition: str
     penalty: str
     norm: str
     seed: int
     epochs: int
+    train_images: int
+    holdout_images: int
     identity: str
 
 

@@ -7,7 +7,13 @@ from normreg.config.condition import Condition
 from normreg.config.factors import LAMBDAS, NORMS, PENALTIES
 from normreg.errors import ConfigError
 
-_MERGED = ("optimizer", "lambdas")  # a condition overrides these key by key, and replaces other settings as a whole
+MERGED = ("optimizer", "lambdas")  # a condition overrides these key by key, and replaces other settings as a whole
+_DEFAULTS: Mapping[str, Any] = {
+    "train_images": "all",
+    "validation": "test",
+    "holdout_images": 5000,
+    "validate_every": 1,
+}
 # The defaults of PyTorch's OneCycleLR. A test compares them. They are filled in so that a condition stays the same if
 # a study file writes a default out.
 ONECYCLE_DEFAULTS: Mapping[str, float] = {
@@ -31,9 +37,9 @@ def resolve(study: Mapping[str, Any], own: Mapping[str, Any], overrides: Mapping
     Raises:
         ConfigError: a setting is missing, or two contradict each other.
     """
-    settings = {key: study[key] for key in study if key not in ("conditions", "galleries")}
+    settings = {**_DEFAULTS, **{key: study[key] for key in study if key not in ("conditions", "galleries")}}
     for key, value in own.items():
-        settings[key] = {**settings[key], **value} if key in _MERGED else value
+        settings[key] = {**settings[key], **value} if key in MERGED else value
     settings |= overrides
     missing = [key for key in ("lr", "momentum", "nesterov") if key not in settings["optimizer"]]
     if missing:
@@ -44,6 +50,10 @@ def resolve(study: Mapping[str, Any], own: Mapping[str, Any], overrides: Mapping
     if not NORMS[settings["norm"]].splits:
         settings["num_splits"] = 1  # not used: otherwise a change of the study's splits would retrain these conditions
     _check_splits(settings["batch_size"], settings["num_splits"], where)
+    if settings["train_images"] == "all":
+        settings["train_images"] = None
+    if settings["validation"] == "test":
+        settings["holdout_images"] = 0
     resolved: Condition = {key: settings[key] for key in Condition.__annotations__}  # type: ignore[assignment]
     return resolved
 

@@ -3,6 +3,7 @@
 from typing import TypedDict
 
 from normreg.config.condition import Condition
+from normreg.config.sizes import trained_images
 from normreg.models.batches import batch_bounds, usable_splits
 
 
@@ -17,7 +18,10 @@ class SplitsUsed(TypedDict):
 
 
 def splits_used(condition: Condition, train_images: int) -> SplitsUsed:
-    """How many ghost batches there are with this many training images. A norm without ghost batches has 1 and 1."""
+    """How many ghost batches there are, if the training split has `train_images` images.
+
+    A norm without ghost batches has 1 and 1.
+    """
     full, last = _sizes(condition, train_images)
     asked = _asked(condition)
     return {"full": usable_splits(full, asked), "last": usable_splits(last, asked)}
@@ -42,6 +46,6 @@ def _asked(condition: Condition) -> int:
 
 def _sizes(condition: Condition, train_images: int) -> tuple[int, int]:
     """Number of images in the first and in the last batch of an epoch."""
-    bounds = batch_bounds(train_images, condition["batch_size"])
+    bounds = batch_bounds(trained_images(condition, train_images), condition["batch_size"])
     (start, stop), (last_start, last_stop) = bounds[0], bounds[-1]
     return stop - start, last_stop - last_start

@@ -3,16 +3,17 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from normreg.config import study_files, sweeps
 from normreg.config.condition import Condition
+from normreg.config.expand import Expanded
 from normreg.config.resolve import resolve
-from normreg.config.schema import read_yaml, validate
+from normreg.config.schema import validate
+from normreg.config.sweeps import Sweep
 from normreg.errors import ConfigError
 from normreg.models.networks import NETWORKS
 
-STUDIES = Path("config/studies")  # relative to the working directory, like config/config.yaml
 MARGIN: Mapping[str, float] = {"accuracy": 0.05, "loss": 0.001}  # if the study does not say; points, nats
 _SEED = re.compile("[0-9]{1,6}")
 # Keys of the configuration that change what a study trains. Each adds a text to the run's name, in this order.
@@ -24,7 +25,8 @@ _EPOCHS = re.compile("(.+)-e([1-9][0-9]{0,3}|10000)")
 class Run:
     """One study as it will be executed.
 
-    `name` is the folder under results/{dataset}/. It tells study, network and epochs, see `load_run`. `published` is
+    `name` is the folder under results/{dataset}/. It tells study, network and epochs, see `load_run`. `conditions` are
+    those `declared` in the study file and those that its `sweeps` generate. `published` is
     the study's block of published results, `readme` the differences between its README and its code. A study without
     such a block has None and []. So has a renamed run, because it trains something else than the study. `margin` is the
     largest difference that counts as none: of an `accuracy` in points, of a `loss` in nats. `planned_seeds` is the
@@ -34,6 +36,8 @@ class Run:
     name: str
     study: str  # the name of its file
     conditions: dict[str, Condition]
+    declared: tuple[str, ...]
+    sweeps: tuple[Sweep, ...]
     galleries: tuple[str, ...]
     published: dict[str, Any] | None
     readme: list[dict[str, Any]]
@@ -69,14 +73,18 @@ def load_run(config: Mapping[str, Any]) -> Run:
         ConfigError: the study is unknown, its file has a wrong key, or the name belongs to another study.
     """
     study = config["study"]
-    content = read_study(study)
+    content = study_files.read(study)
+    expanded = Expanded(content, str(study_files.path_of(study)))
     overrides = {key: config[key] for key in _SUFFIXES if config[key] is not None}
-    plain, conditions = _resolve_all(study, content, {}), _resolve_all(study, content, overrides)
+    plain, conditions = (_resolve_all(study, content, expanded, each) for each in ({}, overrides))
+    sweeps.check_distinct(expanded.sweeps, conditions)
     changed = [key for key in overrides if _column(key, plain) != _column(key, conditions)]
     return Run(
         name=_name(study, {key: overrides[key] for key in changed}),
         study=study,
         conditions=conditions,
+        declared=tuple(content["conditions"]),
+        sweeps=expanded.sweeps,
         galleries=tuple(content["galleries"]),
         published=None if changed else content.get("published"),
         readme=[] if changed else content.get("readme", []),
@@ -92,7 +100,7 @@ def load_named_run(name: str) -> Run:
         ConfigError: see `load_run`; or no study gives a run of this name.
     """
     for study, network, epochs in _readings(name):
-        if _is_study(study):
+        if study_files.exists(study):
             run = load_run({"study": study, "network": network, "epochs": epochs})
             if run.name == name:
                 return run
@@ -100,9 +108,11 @@ def load_named_run(name: str) -> Run:
     return load_run({"study": name, "network": None, "epochs": None})  # raises: there is no such study
 
 
-def _resolve_all(study: str, content: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Condition]:
-    where = f"config/studies/{study}.yaml: conditions"
-    return {name: resolve(content, own, overrides, f"{where}.{name}") for name, own in content["conditions"].items()}
+def _resolve_all(
+    study: str, content: Mapping[str, Any], expanded: Expanded, overrides: Mapping[str, Any]
+) -> dict[str, Condition]:
+    where = f"{study_files.path_of(study)}: conditions"
+    return {name: resolve(content, own, overrides, f"{where}.{name}") for name, own in expanded.own.items()}
 
 
 def _column(key: str, conditions: Mapping[str, Condition]) -> list[Any]:
@@ -114,7 +124,7 @@ def _name(study: str, changed: Mapping[str, Any]) -> str:
     name = study
     for key, value in changed.items():
         name += _SUFFIXES[key].format(value)
-        if _is_study(name):
+        if study_files.exists(name):
             raise ConfigError(
                 f"config: key '{key}': found {value!r}, which puts the results of {study} where those of the study "
                 f"{name} belong; rename config/studies/{name}.yaml, or leave {key} at null."
@@ -132,46 +142,6 @@ def _readings(name: str) -> Iterator[tuple[str, str | None, int | None]]:
     for network in NETWORKS:
         if base.endswith(f"-{network}"):
             yield base.removesuffix(f"-{network}"), network, epochs
-
-
-def read_study(name: str) -> dict[str, Any]:
-    """The content of a study file, validated against the schema.
-
-    Raises:
-        ConfigError: there is no such file, it is not YAML, or it has a wrong key.
-    """
-    path = STUDIES / f"{name}.yaml"
-    if not _is_study(name):
-        known = ", ".join(sorted(p.stem for p in STUDIES.glob("*.yaml"))) or "none"
-        raise ConfigError(f"config: key 'study': found '{name}', but there is no {path}. Studies at hand: {known}.")
-    content: dict[str, Any] = read_yaml(path)
-    validate(content, "study.schema.yaml", str(path))
-    named = {"galleries": content["galleries"]}
-    if "published" in content:
-        named["published.conditions"] = content["published"]["conditions"]
-    for key, names in named.items():
-        unknown = [name for name in names if name not in content["conditions"]]
-        if unknown:
-            known = ", ".join(content["conditions"])
-            raise ConfigError(f"{path}: key '{key}': found '{unknown[0]}'; expected conditions of this study: {known}.")
-    return content
-
-
-def _is_study(name: str) -> bool:
-    try:
-        return (STUDIES / f"{name}.yaml").is_file()
-    except OSError:  # for example, the name is too long for a file
-        return False
-
-
-def published_studies() -> list[str]:
-    """Sorted names of the studies with a `published` block. Their files are read but not validated.
-
-    Raises:
-        ConfigError: a study file is not readable as YAML.
-    """
-    contents = {path.stem: read_yaml(path) for path in STUDIES.glob("*.yaml")}
-    return sorted(name for name, content in contents.items() if isinstance(content, Mapping) and "published" in content)
 
 
 def resolved_settings(run: Run) -> dict[str, dict[str, str]]:
@@ -193,4 +163,4 @@ def _as_text(value: Any) -> str:
         return ", ".join(f"{key} ({text})" if nested else f"{key} {text}" for key, text, nested in inner)
     if isinstance(value, list):
         return ", then ".join(_as_text(item) for item in value) or "none"
-    return str(value)
+    return "all" if value is None else str(value)  # only train_images can be None

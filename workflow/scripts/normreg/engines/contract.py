@@ -93,6 +93,12 @@ SCHEDULE = one_key(
         ),
     }
 )
+# An engine gets the images that are left after these, see `training.subsets`. The interface of engines validates.
+SIZES: Mapping[str, Contract] = {
+    "train_images": {"type": ["integer", "null"], "minimum": 2},
+    "holdout_images": whole(minimum=0),
+    "validate_every": whole(minimum=1),
+}
 _DEGREES, _FILL = number(minimum=0, maximum=180), whole(minimum=0, maximum=255)
 # Images are moved with 16.16 fixed-point numbers. An inverse map with other factors would overflow them.
 _SCALE = list_of(number(minimum=0.01, maximum=100), minItems=2, maxItems=2)
@@ -120,6 +126,7 @@ REFERENCE = keys(
         "augmentation": list_of(one_key({"rotation": ROTATION, "affine": AFFINE, "jitter": JITTER})),
         "penalty_scope": one_of("all", "weights"),
         "lambdas": keys({"l1": number(minimum=0), "l2": number(minimum=0), "group_l2": number(minimum=0)}),
+        **SIZES,
     }
 )
 

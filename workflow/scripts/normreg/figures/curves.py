@@ -47,7 +47,7 @@ def draw(table: dict[str, np.ndarray], title: str) -> Figure:
 def _subtitle(table: dict[str, np.ndarray]) -> str:
     """Final and best validation accuracy. The best is picked on the validation split, so it is optimistic."""
     accuracy = table["validation_accuracy"]
-    best = int(accuracy.argmax())
+    best = int(np.nanargmax(accuracy))
     final = f"validation accuracy: final {accuracy[-1]:.2f} % (epoch {table['epoch'][-1]})"
     if accuracy[-1] == accuracy[best]:
         return f"{final}, no epoch was better"
@@ -57,13 +57,14 @@ def _subtitle(table: dict[str, np.ndarray]) -> str:
 
 def _draw_panel(axes: Axes, table: dict[str, np.ndarray], name: str, quantity: Quantity) -> None:
     epochs, train, validation = table["epoch"], table[f"train_{name}"], table[f"validation_{name}"]
-    every = max(1, round(len(epochs) / 12))
     for values, look, label in (
         (train, _TRAIN, "training (running over the epoch, with dropout and augmentation on)"),
         (validation, _VALIDATION, "validation (evaluation mode, after the epoch)"),
     ):
-        axes.plot(epochs, values, label=label, linewidth=1.7, markersize=4.5, markevery=every, **look)
-    use_error_scale(axes, quantity, np.concatenate([train, validation]))
+        measured = ~np.isnan(values)
+        points = {"linewidth": 1.7, "markersize": 4.5, "markevery": max(1, round(measured.sum() / 12)), **look}
+        axes.plot(epochs[measured], values[measured], label=label, **points)
+    use_error_scale(axes, quantity, np.concatenate([train, validation[~np.isnan(validation)]]))
     unit = quantity.unit + ("" if quantity.percent else " without penalty")
     axes.set_title(f"{name} ({unit}), {scale_name(quantity)}", loc="left", size=9.5, color=style.GREY)
     _epochs(axes, epochs)

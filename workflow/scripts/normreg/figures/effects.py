@@ -15,7 +15,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from normreg.analysis import answer, effects, study_tables
-from normreg.analysis.quantities import CROSS_ENTROPY, PERCENT, QUANTITIES, Quantity, effect_quantities
+from normreg.analysis.quantities import CROSS_ENTROPY, EFFECT_QUANTITIES, PERCENT, QUANTITIES, Quantity
 from normreg.analysis.verdicts import EffectVerdict, Level
 from normreg.config import identity
 from normreg.config.factors import FACTORS
@@ -55,7 +55,7 @@ def read(path: str | Path, study: str) -> pd.DataFrame:
         identity.check(path, found, study)
     table = whole[effects.COLUMNS].astype(dict.fromkeys(_NUMBERS, float))
     panels = list(_panels(table).values())
-    if not any(set(table["quantity"]) == set(effect_quantities(epochs)) for epochs in (1, 1000)):
+    if not any(set(table["quantity"]) == set(pair) for pair in EFFECT_QUANTITIES):
         raise DataError(f"{path}: its quantities are {', '.join(table['quantity'].unique())}. {again}")
     if panels[0].empty or any(not own[_ROWS].reset_index(drop=True).equals(_first(panels)) for own in panels):
         raise DataError(f"{path}: expected the same rows for each quantity. {again}")

@@ -41,7 +41,7 @@ class Course:
     penalty: str
     norm: str
     seeds: tuple[int, ...]
-    epochs: np.ndarray  # int64 (E,), from 1
+    epochs: np.ndarray  # int64 (E,): those in which it was measured, from 1 on
     values: np.ndarray  # float64 (seeds, E)
 
     @property
@@ -102,7 +102,9 @@ def read_courses(paths: Sequence[str | Path], runs: Sequence[RunFacts], metric: 
         first = found[0][0]
         seeds = tuple(int(run["seed"]) for run, _ in found)
         values = np.stack([table[metric] for _, table in found])
-        courses.append(Course(condition, first["penalty"], first["norm"], seeds, epochs, values))
+        measured = ~np.isnan(values).any(axis=0)
+        course = Course(condition, first["penalty"], first["norm"], seeds, epochs[measured], values[:, measured])
+        courses.append(course)
     return courses
 
 

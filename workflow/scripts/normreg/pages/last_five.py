@@ -31,6 +31,6 @@ def write(table: pd.DataFrame, title: str, page: str | Path, csv: str | Path) ->
     tables.write_frame(csv, study_tables.LAST_FIVE, table)
     shown = table[["condition", "seed", "epoch"]].copy()
     for quantity in (QUANTITIES[name] for name in COLUMNS):
-        shown[quantity.label] = [quantity.write(value) for value in table[quantity.key]]
+        shown[quantity.label] = ["" if pd.isna(value) else quantity.write(value) for value in table[quantity.key]]
     text = "Training figures are running means, with dropout and augmentation on. Losses are without penalty."
     html.write_page(page, title, [text], {"": shown})

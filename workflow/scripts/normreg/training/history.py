@@ -14,7 +14,7 @@ class Epoch:
 
     Training figures are measured during the epoch, while the weights change. `train_objective` is the loss plus the L1
     and group-L2 terms, on which backward() is called. `learning_rate` is that of the epoch's first batch. `seconds` is
-    the time of training and validation together.
+    the time of training and validation together. Validation figures are None after an epoch without validation.
     """
 
     epoch: int
@@ -22,8 +22,8 @@ class Epoch:
     train_objective: float
     train_loss: float
     train_accuracy: float
-    validation_loss: float
-    validation_accuracy: float
+    validation_loss: float | None
+    validation_accuracy: float | None
     seconds: float
 
 

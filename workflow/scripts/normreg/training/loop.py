@@ -37,7 +37,7 @@ def train(trainer: Trainer, label: str, state: StateFile, starter: Starter | Non
     _check_starter(starter, label, len(history))
     for epoch in range(len(history) + 1, epochs + 1):
         row = trainer.run_epoch(epoch)
-        if not (math.isfinite(row.train_objective) and math.isfinite(row.validation_loss)):
+        if not all(math.isfinite(value) for value in (row.train_objective, row.validation_loss) if value is not None):
             raise DivergedError(_divergence(trainer.condition, label, row))
         history.append(row)
         state.save({"trainer": trainer.state(), "history": [asdict(past) for past in history]})
@@ -57,9 +57,11 @@ def _check_starter(starter: Starter | None, label: str, epoch: int) -> None:
 def _progress(label: str, history: list[Epoch], epochs: int) -> str:
     last = history[-1]
     left = sum(row.seconds for row in history) / len(history) * (epochs - last.epoch)
+    validation = ""
+    if last.validation_accuracy is not None:
+        validation = f"validation {last.validation_accuracy:.2f} % (loss {last.validation_loss:.4f}), "
     return (
-        f"{label}: epoch {last.epoch}/{epochs}, training {last.train_accuracy:.2f} %, "
-        f"validation {last.validation_accuracy:.2f} % (loss {last.validation_loss:.4f}), "
+        f"{label}: epoch {last.epoch}/{epochs}, training {last.train_accuracy:.2f} %, {validation}"
         f"{last.seconds:.1f} s, about {left / 60:.1f} min left"
     )
 

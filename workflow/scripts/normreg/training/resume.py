@@ -5,12 +5,13 @@ import logging
 import math
 import warnings
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import asdict
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from normreg.config.condition import Condition, validates
 from normreg.models.batches import batch_bounds
 from normreg.training.history import Epoch
 from normreg.training.state import StateFile
@@ -43,7 +44,7 @@ def resume(trainer: Trainer, label: str, state: StateFile) -> list[Epoch]:
 
 
 def _restore(trainer: Trainer, saved: Mapping[str, Any]) -> list[Epoch]:
-    history, state = _read_history(saved["history"], trainer.condition["epochs"]), saved["trainer"]
+    history, state = _read_history(saved["history"], trainer.condition), saved["trainer"]
     _run_schedule(trainer, len(history))
     expected = copy.deepcopy(trainer.schedule.state())
     buffers = state["schedule"]["optimizer"]["state"]
@@ -57,15 +58,18 @@ def _restore(trainer: Trainer, saved: Mapping[str, Any]) -> list[Epoch]:
     return history
 
 
-def _read_history(rows: list[dict[str, Any]], epochs: int) -> list[Epoch]:
-    history = [Epoch(**row) for row in rows]
-    for field in fields(Epoch):
-        for row in history:
-            value = getattr(row, field.name)
-            if type(value) is not field.type or not math.isfinite(value):
-                raise ValueError(f"{field.name} is {value} in its history")
+def _read_history(rows: list[dict[str, Any]], condition: Condition) -> list[Epoch]:
+    history, epochs = [Epoch(**row) for row in rows], condition["epochs"]
     if [row.epoch for row in history] != list(range(1, len(history) + 1)) or not 1 <= len(history) <= epochs:
         raise ValueError(f"its history is not that of 1 to {epochs} epochs")
+    for row in history:
+        for name, value in asdict(row).items():
+            if name.startswith("validation_") and not validates(condition, row.epoch):
+                right = value is None
+            else:
+                right = type(value) is (int if name == "epoch" else float) and math.isfinite(value)
+            if not right:
+                raise ValueError(f"{name} is {value} in its history")
     return history
 
 

@@ -13,6 +13,8 @@ INIT = "init"
 ORDER = "order"
 AUGMENTATION = "augmentation"
 DROPOUT = "dropout"
+HOLDOUT = "holdout"
+SUBSET = "subset"
 
 
 def stream_seed(seed: int, stream: str, epoch: int = 0) -> int:

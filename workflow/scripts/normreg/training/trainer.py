@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
-from normreg.config.condition import Condition
+from normreg.config.condition import Condition, validates
 from normreg.training.history import Epoch
 from normreg.training.schedule import Schedule
 
@@ -47,11 +47,11 @@ class Trainer(ABC):
     schedule: Schedule
 
     def run_epoch(self, epoch: int) -> Epoch:
-        """Trains for one epoch (numbered from 1), validates, and returns the epoch's row."""
+        """Trains for one epoch (numbered from 1), validates if it is due, and returns the epoch's row."""
         started = time.perf_counter()
         lr = self.schedule.lr
         trained = self._train_epoch(epoch)
-        validated = self._validate()
+        validated = self._validate() if validates(self.condition, epoch) else None
         self.schedule.after_epoch()
         return Epoch(
             epoch=epoch,
@@ -59,8 +59,8 @@ class Trainer(ABC):
             train_objective=trained.objective,
             train_loss=trained.loss,
             train_accuracy=100 * trained.correct / len(self.images),
-            validation_loss=validated.loss,
-            validation_accuracy=100 * validated.correct / len(self.test_labels),
+            validation_loss=validated.loss if validated else None,
+            validation_accuracy=100 * validated.correct / len(self.test_labels) if validated else None,
             seconds=time.perf_counter() - started,
         )
 

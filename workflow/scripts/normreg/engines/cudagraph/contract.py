@@ -8,6 +8,7 @@ from normreg.engines.contract import (
     JITTER,
     ROTATION,
     SCHEDULE,
+    SIZES,
     DataFacts,
     keys,
     list_of,
@@ -42,6 +43,7 @@ CONTRACT = keys(
         "augmentation": list_of(one_key({"rotation": ROTATION, "affine": AFFINE, "jitter": JITTER})),
         "penalty_scope": one_of("all", "weights"),
         "lambdas": keys({"l1": number(minimum=0), "l2": number(minimum=0), "group_l2": number(minimum=0)}),
+        **SIZES,
     }
 )
 

@@ -6,18 +6,10 @@ function strokeOf(one) {
   return isDark() ? one.lineDark : one.line;
 }
 
-/** The path through `points`, each [epoch, value]. A value that is unknown leaves a gap. */
+/** The path through `points`, each [epoch, value]. An epoch without a value is left out. */
 function pathOf(points, { x, y }) {
-  let pen = "M";
-  return points.map(([epoch, value]) => {
-    if (value == null) {
-      pen = "M";
-      return "";
-    }
-    const step = `${pen}${x(epoch).toFixed(1)} ${y(value).toFixed(1)}`;
-    pen = "L";
-    return step;
-  }).join("");
+  const known = points.filter(([, value]) => value != null);
+  return known.map(([epoch, value], i) => `${i ? "L" : "M"}${x(epoch).toFixed(1)} ${y(value).toFixed(1)}`).join("");
 }
 
 function epochsOf(one, from) {

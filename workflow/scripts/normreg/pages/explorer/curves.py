@@ -31,11 +31,12 @@ def describe(courses: Mapping[str, Sequence[Course]], conditions: Mapping[str, C
     `metrics` has, for each of `METRICS`, its name and digits and `values[condition][seed][epoch]`, null if unknown.
     """
     first = courses[METRICS[0]]
+    lengths = [int(course.epochs[-1]) for course in first]
     looks = style.looks(first)
     metrics = {}
     for key in METRICS:
         quantity = EPOCH_QUANTITIES[key]
-        values = [[[_short(value) for value in seed] for seed in course.values] for course in courses[key]]
+        values = [_all_epochs(course, last) for course, last in zip(courses[key], lengths, strict=True)]
         facts = {"title": quantity.title, "digits": quantity.digits, "percent": quantity.percent}
         metrics[key] = {**facts, "values": values}
     return {
@@ -51,7 +52,7 @@ def describe_condition(course: Course, look: style.Look) -> dict[str, Any]:
         "name": course.condition,
         "label": look.label,
         "seeds": list(course.seeds),
-        "epochs": len(course.epochs),
+        "epochs": int(course.epochs[-1]),
         "light": look.text_color,
         "dark": for_dark(look.text_color),
         "line": look.color,
@@ -111,6 +112,13 @@ def _marker(code: str) -> str:
     marker = MarkerStyle(code)
     outlines = [np.asarray(o) for o in marker.get_path().transformed(marker.get_transform()).to_polygons()]
     return "".join("M" + "L".join(f"{10 * x:.2f} {-10 * y:.2f}" for x, y in o[:-1]) + "Z" for o in outlines)
+
+
+def _all_epochs(course: Course, last: int) -> list[list[float | None]]:
+    """The values of each seed in the epochs 1 to `last`, None where the metric was not measured."""
+    values = np.full((len(course.seeds), last), np.nan)
+    values[:, course.epochs - 1] = course.values
+    return [[_short(value) for value in seed] for seed in values]
 
 
 def _short(value: float) -> float | None:

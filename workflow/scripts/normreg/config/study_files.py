@@ -1,0 +1,106 @@
+"""Reads study files: their YAML, the study that one extends, and the check against the schema."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from normreg.config.resolve import MERGED
+from normreg.config.schema import read_yaml, validate
+from normreg.errors import ConfigError
+
+STUDIES = Path("config/studies")  # relative to the working directory, like config/config.yaml
+_NOT_INHERITED = ("extends", "published", "readme", "sweeps")
+
+
+def path_of(study: str) -> Path:
+    """The file of a study."""
+    return STUDIES / f"{study}.yaml"
+
+
+def exists(study: str) -> bool:
+    """Whether there is a study of this name."""
+    try:
+        return path_of(study).is_file()
+    except OSError:  # for example, the name is too long for a file
+        return False
+
+
+def read(name: str) -> dict[str, Any]:
+    """The content of a study file together with what it extends, validated against the schema.
+
+    Raises:
+        ConfigError: there is no such file, it is not YAML, it has a wrong key, or it extends what it must not.
+    """
+    if not exists(name):
+        raise ConfigError(f"config: key 'study': found '{name}', but there is no {path_of(name)}. {_at_hand()}")
+    content = _read(name, ())
+    _check_names(content, str(path_of(name)))
+    if "holdout_images" in content and content.get("validation") != "holdout":
+        raise ConfigError(
+            f"{path_of(name)}: key 'holdout_images' has no effect with validation test; set validation to holdout, or "
+            "leave holdout_images out."
+        )
+    return content
+
+
+def published() -> list[str]:
+    """Sorted names of the studies with a `published` block. Their files are read but not validated.
+
+    Raises:
+        ConfigError: a study file is not readable as YAML.
+    """
+    contents = {path.stem: read_yaml(path) for path in STUDIES.glob("*.yaml")}
+    return sorted(name for name, content in contents.items() if isinstance(content, Mapping) and "published" in content)
+
+
+def _read(name: str, below: tuple[str, ...]) -> dict[str, Any]:
+    """A study's own keys over those of the study that it extends. `below` are the studies that extend it."""
+    path = str(path_of(name))
+    content = read_yaml(path_of(name))
+    above = content.get("extends") if isinstance(content, Mapping) else None
+    if above is not None:
+        content = _merge(_read_above(above, (*below, name), path), content, path)
+    validate(content, "study.schema.yaml", path)
+    merged: dict[str, Any] = content
+    return merged
+
+
+def _read_above(above: Any, below: tuple[str, ...], path: str) -> dict[str, Any]:
+    key = f"{path}: key 'extends': found {above!r}"
+    if not isinstance(above, str):
+        raise ConfigError(f"{key}; expected the name of a study, in quotes if YAML does not read it as a text.")
+    if above in below:
+        raise ConfigError(f"{key}, but {above} extends this study: {' extends '.join((*below, above))}.")
+    if not exists(above):
+        raise ConfigError(f"{key}, but there is no {path_of(above)}. {_at_hand()}")
+    return _read(above, below)
+
+
+def _merge(above: Mapping[str, Any], own: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """The keys of `own` replace those of `above`; in `MERGED`, their keys do."""
+    left_out = (*_NOT_INHERITED, *(["holdout_images"] if own.get("validation") == "test" else []))
+    merged = {key: value for key, value in above.items() if key not in left_out}
+    for key, value in own.items():
+        if key in MERGED and not isinstance(value, Mapping):
+            raise ConfigError(f"{path}: key '{key}': found {value!r}; expected keys such as {', '.join(merged[key])}.")
+        merged[key] = {**merged[key], **value} if key in MERGED else value
+    return merged
+
+
+def _check_names(content: Mapping[str, Any], path: str) -> None:
+    """Checks that conditions which other keys name exist."""
+    named = {"galleries": content["galleries"]}
+    if "published" in content:
+        named["published.conditions"] = content["published"]["conditions"]
+    for name, sweep in content.get("sweeps", {}).items():
+        named[f"sweeps.{name}.conditions"] = sweep["conditions"]
+    for key, names in named.items():
+        unknown = [name for name in names if name not in content["conditions"]]
+        if unknown:
+            known = ", ".join(content["conditions"])
+            raise ConfigError(f"{path}: key '{key}': found '{unknown[0]}'; expected conditions of this study: {known}.")
+
+
+def _at_hand() -> str:
+    known = ", ".join(sorted(path.stem for path in STUDIES.glob("*.yaml"))) or "none"
+    return f"Studies at hand: {known}."
