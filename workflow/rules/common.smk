@@ -1,7 +1,5 @@
 # Reads the configuration once, and has the functions that the rules use. No rules here.
 import functools
-import itertools
-import shlex
 import sys
 
 from normreg.analysis.contrasts import find_contrasts
