@@ -1,4 +1,7 @@
 # How much runs differ by chance, and on which images. These rules read the saved predictions of all runs.
+OF_RUNS = "Agreement of runs"  # subcategory of the report
+
+
 rule describe_noise:
     input:
         summary="results/{dataset}/{study}/summary.csv",
@@ -52,7 +55,7 @@ rule list_agreement:
         predictions=each_run("predictions.npz"),
         data="resources/{dataset}.npz",
     output:
-        page=page("agreement", MISTAKES, "images that runs get wrong", "Agreement of runs"),
+        page=page("agreement", MISTAKES, "images that runs get wrong", OF_RUNS),
         csv="results/{dataset}/{study}/agreement.csv",
     log:
         "logs/list_agreement/{dataset}/{study}.log",
@@ -74,13 +77,9 @@ rule plot_agreement:
         predictions=each_run("predictions.npz"),
         data="resources/{dataset}.npz",
     output:
-        hardest=picture("agreement", MISTAKES, "agreement", "Agreement of runs", what="the hardest images"),
+        hardest=picture("agreement", MISTAKES, "agreement", OF_RUNS, what="the hardest images"),
         changes=picture(
-            "fixed_and_broken",
-            MISTAKES,
-            "fixed_and_broken",
-            "Agreement of runs",
-            what="images that factors fix or break",
+            "fixed_and_broken", MISTAKES, "fixed_and_broken", OF_RUNS, what="images that factors fix or break"
         ),
     log:
         "logs/plot_agreement/{dataset}/{study}.log",

@@ -14,7 +14,7 @@ rule judge_claims:
         "../../envs/normreg.yaml"
     params:
         runs=run_list,
-        conditions=lambda w: run_of(w).conditions,
+        conditions=study_conditions,
         networks=all_networks,
         claims=claims,
         margin=lambda w: run_of(w).margin,

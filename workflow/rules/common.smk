@@ -1,7 +1,5 @@
 # Reads the configuration once, and has the functions that the rules use. No rules here.
 import functools
-import itertools
-import shlex
 import sys
 
 from normreg.analysis.contrasts import find_contrasts
@@ -188,29 +186,23 @@ def targets(run, *kinds):
     seeds = [f"{name}/seed{seed}" for name in run.conditions for seed in config["seeds"]]
     conditions = dict.fromkeys([*run.galleries, *run.conditions])
     graphs = [f"{graph}_{quantity}" for graph in ("validation", "small_multiples") for quantity in ("accuracy", "loss")]
-    tables = [
-        f"{table}.{ending}" for table in ("summary", "layers", "last_five", "effects") for ending in ("csv", "html")
-    ]
-    tables.append("about.html")
-    tables += [f"{table}.{ending}" for table in ("noise", "mcnemar", "agreement") for ending in ("csv", "html")]
-    tables += ["runs.csv", "weight_sizes.csv", "weight_sizes.html"]
-    tables.append("explorer.html")
-    graphs.append("weight_sizes")
+    graphs += ["weight_sizes", *(f"{name}/curves" for name in conditions)]
+    tables = ["summary", "layers", "last_five", "effects", "noise", "mcnemar", "agreement", "weight_sizes"]
     if find_contrasts(run.conditions, DATASETS[config["dataset"]].train_images):
         graphs.append("effects")
     if comparability.published_for(run, config["dataset"]):
         graphs.append("published")
-        tables += ["published.csv", "published.html"]
+        tables.append("published")
     if claims_of(run.name):
-        tables += ["claims.csv", "claims.html"]
-    graphs += [f"{name}/curves" for name in conditions]
+        tables.append("claims")
     files = {
         "training": [f"{seed}/{file}" for seed in seeds for file in ("checkpoint.pt", "metrics.csv")],
         "evaluation": [f"{seed}/{file}" for seed in seeds for file in ("predictions.npz", "weights.csv")],
         "figures": [f"{name}/{kind}.png" for name in conditions for kind in ("gallery", "confusion")]
         + [f"{graph}.{ending}" for graph in graphs for ending in ("png", "svg")]
         + ["agreement.png", "fixed_and_broken.png"],
-        "tables": tables,
+        "tables": [f"{table}.{ending}" for table in tables for ending in ("csv", "html")]
+        + ["runs.csv", "about.html", "explorer.html"],
     }
     return [f"{folder}/{file}" for kind in kinds for file in files[kind]]
 

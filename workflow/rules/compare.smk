@@ -109,7 +109,7 @@ rule estimate_effects:
         "../../envs/normreg.yaml"
     params:
         runs=run_list,
-        conditions=lambda w: run_of(w).conditions,
+        conditions=study_conditions,
         rules=lambda w: {"margin": dict(run_of(w).margin), "planned_seeds": run_of(w).planned_seeds},
         title=lambda w: f"Effects: {title(w)}",
         code=code("estimate_effects.py"),

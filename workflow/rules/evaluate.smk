@@ -9,7 +9,6 @@ rule evaluate:
         "logs/evaluate/{dataset}/{study}/{condition}/seed{seed}.log",
     conda:
         "../../envs/normreg.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=15,

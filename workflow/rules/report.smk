@@ -1,4 +1,6 @@
 # Where pages and pictures stand in the report, and under which names; what the console says at the end. No rules here.
+import argparse
+import shlex
 from types import SimpleNamespace
 
 from normreg.errors import DataError
@@ -50,9 +52,10 @@ def found():
 
 
 def given():
-    """The words of --config on the command line, for commands that belong to this run."""
-    words = sys.argv[sys.argv.index("--config") + 1 :] if "--config" in sys.argv else []
-    keys = list(itertools.takewhile(lambda word: not word.startswith("-") and "=" in word, words))
+    """The words of --config, or -C, on the command line, for commands that belong to this run."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--config", "-C", nargs="*", default=[])
+    keys = parser.parse_known_args(sys.argv[1:])[0].config
     return f" --config {shlex.join(keys)}" if keys else ""
 
 

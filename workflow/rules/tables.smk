@@ -11,7 +11,7 @@ rule tabulate_runs:
         "../../envs/normreg.yaml"
     params:
         runs=run_list,
-        conditions=lambda w: run_of(w).conditions,
+        conditions=study_conditions,
         study=lambda w: run_of(w).study,
         code=code("tabulate_runs.py"),
     script:
@@ -31,7 +31,7 @@ rule summarise_weights:
         "../../envs/normreg.yaml"
     params:
         runs=run_list,
-        conditions=lambda w: run_of(w).conditions,
+        conditions=study_conditions,
         title=lambda w: f"Sizes of the weights: {title(w)}",
         code=code("summarise_weights.py"),
     script:

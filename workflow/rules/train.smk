@@ -11,7 +11,6 @@ rule train:
         "logs/train/{dataset}/{study}/{condition}/seed{seed}.tsv"
     conda:
         "../../envs/normreg.yaml"
-    threads: 1
     resources:
         gpu=int(USE_GPU),
         mem_mb=6000 if USE_GPU else 2000,

@@ -3,7 +3,7 @@
 from normreg.utils import jobs
 
 with jobs.job(snakemake.log[0]):
-    from normreg.analysis import agreement, classes, contrasts, mistakes
+    from normreg.analysis import agreement, contrasts, mistakes
     from normreg.config.datasets import DATASETS
     from normreg.data import dataset
     from normreg.pages.explorer import content, curves, page
@@ -11,10 +11,8 @@ with jobs.job(snakemake.log[0]):
     paths, runs, conditions = snakemake.input.predictions, snakemake.params.runs, snakemake.params.conditions
     train_images = DATASETS[snakemake.wildcards.dataset].train_images
     data = dataset.load(snakemake.input.data, snakemake.params.data_digest)
-    distinct = contrasts.find_distinct(conditions, train_images)
-    found = classes.read(paths, runs, data.test_labels, distinct)
-    changes = agreement.flips(contrasts.find_contrasts(conditions, train_images), found)
-    images = content.wrong_images(found)
+    found, changes = agreement.collect(paths, runs, data.test_labels, conditions, train_images)
+    images, distinct = content.wrong_images(found), contrasts.find_distinct(conditions, train_images)
     confidence = mistakes.confidences(paths, runs, data.test_labels, distinct, images)
     courses = curves.read(snakemake.input.metrics, runs)
     shown = {

@@ -3,19 +3,17 @@
 from normreg.utils import jobs
 
 with jobs.job(snakemake.log[0]):
-    from normreg.analysis import agreement, classes, contrasts, study_tables
+    from normreg.analysis import agreement, study_tables
     from normreg.config import identity
     from normreg.config.datasets import DATASETS
     from normreg.data import dataset
     from normreg.pages import agreement as page
     from normreg.utils import tables
 
-    runs, conditions = snakemake.params.runs, snakemake.params.conditions
-    images = DATASETS[snakemake.wildcards.dataset].train_images
+    paths, runs, conditions = snakemake.input.predictions, snakemake.params.runs, snakemake.params.conditions
+    train_images = DATASETS[snakemake.wildcards.dataset].train_images
     data = dataset.load(snakemake.input.data, snakemake.params.data_digest)
-    distinct = contrasts.find_distinct(conditions, images)
-    found = classes.read(snakemake.input.predictions, runs, data.test_labels, distinct)
-    changes = agreement.flips(contrasts.find_contrasts(conditions, images), found)
+    found, changes = agreement.collect(paths, runs, data.test_labels, conditions, train_images)
     table = agreement.tabulate(found, changes)
     study = identity.identify_all([run["identity"] for run in runs])
     tables.write_frame(snakemake.output.csv, study_tables.agreement(agreement.columns(changes)), table, study)

@@ -3,18 +3,16 @@
 from normreg.utils import jobs
 
 with jobs.job(snakemake.log[0]):
-    from normreg.analysis import agreement, classes, contrasts
+    from normreg.analysis import agreement
     from normreg.config.datasets import DATASETS
     from normreg.data import dataset
     from normreg.figures import agreement as figures
     from normreg.figures import style
 
-    runs, conditions, titles = snakemake.params.runs, snakemake.params.conditions, snakemake.params.titles
-    images = DATASETS[snakemake.wildcards.dataset].train_images
+    paths, runs, conditions = snakemake.input.predictions, snakemake.params.runs, snakemake.params.conditions
+    train_images = DATASETS[snakemake.wildcards.dataset].train_images
     data = dataset.load(snakemake.input.data, snakemake.params.data_digest)
-    distinct = contrasts.find_distinct(conditions, images)
-    found = classes.read(snakemake.input.predictions, runs, data.test_labels, distinct)
-    changes = agreement.flips(contrasts.find_contrasts(conditions, images), found)
-    table = agreement.tabulate(found, changes)
+    found, changes = agreement.collect(paths, runs, data.test_labels, conditions, train_images)
+    table, titles = agreement.tabulate(found, changes), snakemake.params.titles
     style.save(figures.draw_hardest(table, data, titles["hardest"]), snakemake.output.hardest)
     style.save(figures.draw_changes(changes, table, data, titles["changes"]), snakemake.output.changes)

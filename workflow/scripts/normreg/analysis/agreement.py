@@ -1,16 +1,19 @@
 """Which images the runs of a study get wrong together, and which of them a factor fixes or breaks."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from normreg.analysis import families
-from normreg.analysis.classes import Classes
-from normreg.analysis.contrasts import Contrast
+from normreg.analysis.classes import Classes, read
+from normreg.analysis.contrasts import Contrast, find_contrasts, find_distinct
+from normreg.config.condition import Condition
+from normreg.config.identity import RunFacts
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,29 @@ class Flips:
     always_fixed: int
     always_broken: int
     by_chance: float
+
+
+def collect(
+    paths: Sequence[str | Path],
+    runs: Sequence[RunFacts],
+    labels: np.ndarray,
+    conditions: Mapping[str, Condition],
+    train_images: int,
+) -> tuple[Classes, list[Flips]]:
+    """The predicted classes of a study, and what each of its factors changes in them.
+
+    Args:
+        paths: one `predictions.npz` for each run.
+        runs: whose they are, in the same order.
+        labels: the labels of the validation images, (I,).
+        conditions: all resolved conditions of the study.
+        train_images: how many training images there are, see `contrasts`.
+
+    Raises:
+        DataError: see `predictions.load`.
+    """
+    classes = read(paths, runs, labels, find_distinct(conditions, train_images))
+    return classes, flips(find_contrasts(conditions, train_images), classes)
 
 
 def flips(contrasts: Sequence[Contrast], classes: Classes) -> list[Flips]:

@@ -45,6 +45,15 @@ class Classes:
         return [row for row, name in enumerate(self.conditions) if name == condition]
 
 
+def keep_distinct(
+    paths: Sequence[str | Path], runs: Sequence[RunFacts], distinct: Mapping[str, str]
+) -> list[tuple[str | Path, RunFacts]]:
+    """The files whose condition equals no earlier one, each with its run. The arguments are those of `read`."""
+    return [
+        (path, run) for path, run in zip(paths, runs, strict=True) if distinct[run["condition"]] == run["condition"]
+    ]
+
+
 def read(
     paths: Sequence[str | Path], runs: Sequence[RunFacts], labels: np.ndarray, distinct: Mapping[str, str]
 ) -> Classes:
@@ -60,9 +69,7 @@ def read(
     Raises:
         DataError: see `predictions.load`.
     """
-    kept = [
-        (path, run) for path, run in zip(paths, runs, strict=True) if distinct[run["condition"]] == run["condition"]
-    ]
+    kept = keep_distinct(paths, runs, distinct)
     predicted = np.empty((len(kept), len(labels)), np.uint8)
     engines = []
     for row, (path, run) in enumerate(kept):

@@ -10,14 +10,16 @@ many training images there are (`train_images`).
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import combinations, permutations
+from itertools import combinations
 from typing import Any
 
 from normreg.analysis.verdicts import Confounding
 from normreg.config.condition import Condition
 from normreg.config.factors import BASELINE, LAMBDAS, PENALTIES, Factor, norm_factor, norm_setting
+from normreg.config.sizes import trained_images
 from normreg.config.splits import fewer_splits, splits_used
 
+_Settings = frozenset[tuple[str, Any]]
 _NORM = "norm"
 # Dotted keys of the factors in the order of tables, and the value of each key if the factor is absent.
 _ABSENT: dict[str, float | str] = {factor.key: factor.absent for factor in LAMBDAS.values()} | {_NORM: BASELINE}
@@ -60,27 +62,30 @@ def find_distinct(conditions: Mapping[str, Condition], train_images: int) -> dic
 
     Conditions with equal settings have the same runs, bit for bit. They must not count as two.
     """
-    firsts: list[tuple[str, dict[str, Any]]] = []
-    found = {}
-    for name, condition in conditions.items():
-        flat = _settings(condition, train_images)
-        found[name] = next((first for first, settings in firsts if settings == flat), name)
-        if found[name] == name:
-            firsts.append((name, flat))
-    return found
+    firsts: dict[_Settings, str] = {}
+    return {
+        name: firsts.setdefault(_fixed(_settings(condition, train_images)), name)
+        for name, condition in conditions.items()
+    }
 
 
 def find_contrasts(conditions: Mapping[str, Condition], train_images: int) -> list[Contrast]:
     """All contrasts of resolved conditions, factor by factor. If settings are equal, only the first one counts."""
     distinct = find_distinct(conditions, train_images).values()
     settings = {name: _settings(conditions[name], train_images) for name in dict.fromkeys(distinct)}
+    names = {_fixed(each): name for name, each in settings.items()}
+    places = {name: place for place, name in enumerate(settings)}
     found = []
-    for key, absent in _ABSENT.items():
-        for without, with_factor in permutations(settings, 2):
-            before, after = settings[without], settings[with_factor]
-            if _differing(before, after) == {key} and before[key] == absent:
-                factor, strength = _factor(key, after, conditions[with_factor], train_images)
-                found.append(Contrast(factor.label, strength, without, with_factor, _context(key, after)))
+    for key in _ABSENT:
+        pairs = [
+            (names[before], with_factor)
+            for with_factor, after in settings.items()
+            if (before := _fixed(_without(after, key))) in names and names[before] != with_factor
+        ]
+        for without, with_factor in sorted(pairs, key=lambda pair: (places[pair[0]], places[pair[1]])):
+            after = settings[with_factor]
+            factor, strength = _factor(key, after, conditions[with_factor], train_images)
+            found.append(Contrast(factor.label, strength, without, with_factor, _context(key, after)))
     return found
 
 
@@ -90,10 +95,11 @@ def find_confounded(conditions: Mapping[str, Condition], train_images: int) -> l
     A pair that differs in more is left out if one of its conditions has a right comparison for that factor elsewhere.
     """
     settings = {name: _settings(condition, train_images) for name, condition in conditions.items()}
+    promises = {name: _promised(condition) for name, condition in conditions.items()}
     kept = {(contrast.factor, contrast.with_factor) for contrast in find_contrasts(conditions, train_images)}
     found = []
     for one, other in combinations(settings, 2):
-        promised = _promised(conditions[one]) ^ _promised(conditions[other])
+        promised = promises[one] ^ promises[other]
         if len(promised) != 1:
             continue
         (factors,) = promised
@@ -134,12 +140,25 @@ def _settings(condition: Condition, train_images: int) -> dict[str, Any]:
     ((kind, arguments),) = condition["schedule"].items()
     plain = {key: value for key, value in condition.items() if key not in ("penalty", "num_splits", "schedule")}
     flat = dict(_flatten({**plain, "schedule": {"kind": kind, **arguments}}))
+    flat["train_images"] = trained_images(condition, train_images)
     flat[_NORM] = norm_setting(condition["norm"], splits_used(condition, train_images)["full"])
     if not any(condition["lambdas"].values()):
         del flat["penalty_scope"]
     if kind == "onecycle":
         del flat["optimizer.lr"], flat["optimizer.momentum"]
     return flat
+
+
+def _without(settings: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """The settings of a condition that is equal, but lacks a factor."""
+    found = {**settings, key: _ABSENT[key]}
+    if not any(found[factor.key] for factor in LAMBDAS.values()):
+        found.pop("penalty_scope", None)
+    return found
+
+
+def _fixed(settings: Mapping[str, Any]) -> _Settings:
+    return frozenset((key, repr(value) if isinstance(value, list) else value) for key, value in settings.items())
 
 
 def _flatten(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:

@@ -69,7 +69,7 @@ def paired(values: np.ndarray, weights: np.ndarray) -> Estimate:
     seeds = len(each)
     if not seeds:
         return Estimate(0, float("nan"), 0.0, 0)
-    equal = seeds < 2 or np.ptp(each) <= _noise(known)
+    equal = seeds < 2 or np.ptp(each) <= rounding(known)
     error = 0.0 if equal else float(each.std(ddof=1)) / seeds**0.5
     return Estimate(seeds, float(each.mean()), error, seeds - 1)
 
@@ -93,7 +93,7 @@ class Pool:
             return
         rows, columns = self.values.mean(axis=1, keepdims=True), self.values.mean(axis=0)
         self.residuals = self.values - rows - columns + self.values.mean()
-        spread = np.abs(self.residuals).max() > _noise(self.values)
+        spread = np.abs(self.residuals).max() > rounding(self.values)
         self.variance = float((self.residuals**2).sum()) / self.freedom if spread else 0.0
 
     def estimate(self, weights: np.ndarray) -> Estimate:
@@ -126,6 +126,6 @@ class Pool:
         return bool(stats.levene(*self.residuals.T, center="median").pvalue < SPREADS_LEVEL)
 
 
-def _noise(values: np.ndarray) -> float:
-    """Differences up to this are rounding."""
+def rounding(values: np.ndarray) -> float:
+    """Differences of `values` from `summary.csv` up to this are rounding."""
     return _EQUAL * float(np.abs(values).max(initial=0.0))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from normreg.analysis import predictions
+from normreg.analysis import classes, predictions
 from normreg.config.identity import RunFacts
 
 
@@ -28,9 +28,7 @@ def confidences(
     Raises:
         DataError: see `predictions.load`.
     """
-    kept = [
-        (path, run) for path, run in zip(paths, runs, strict=True) if distinct[run["condition"]] == run["condition"]
-    ]
+    kept = classes.keep_distinct(paths, runs, distinct)
     found = np.empty((len(kept), len(images)))
     for row, (path, run) in enumerate(kept):
         logits = predictions.load(path, labels, run["identity"]).logits[images].astype(np.float64)

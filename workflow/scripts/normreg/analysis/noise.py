@@ -11,10 +11,10 @@ from scipy import stats
 
 from normreg.analysis import replicates
 from normreg.analysis.classes import Classes
-from normreg.analysis.inference import LEAST_SEEDS, LEVEL
+from normreg.analysis.inference import LEAST_SEEDS, LEVEL, Pool, rounding
+from normreg.analysis.summary import effects_of
 
 SAMPLING_QUANTITY = "test_accuracy"  # that of predictions.npz
-_EQUAL = 1e-5  # relative to a value: differences up to this are rounding of summary.csv
 
 
 @dataclass(frozen=True)
@@ -98,12 +98,11 @@ def spread(values: np.ndarray) -> Spread:
     if seeds < LEAST_SEEDS:
         return Spread()
     within = float(values.var(axis=0, ddof=1).mean())
-    if conditions < 2 or np.ptp(values, axis=0).max() <= _EQUAL * np.abs(values).max():
+    if conditions < 2 or np.ptp(values, axis=0).max() <= rounding(values):
         return Spread(within_sd=within**0.5)
-    of_seed = values.mean(axis=1, keepdims=True)
-    freedom = (seeds - 1) * (conditions - 1)
-    residual = float(((values - of_seed - values.mean(axis=0) + values.mean()) ** 2).sum()) / freedom
-    between = conditions * float(of_seed.var(ddof=1))
+    pool = Pool(values)
+    residual, freedom = pool.variance, pool.freedom
+    between = conditions * float(values.mean(axis=1).var(ddof=1))
     low, high = (freedom * residual / stats.chi2.isf([LEVEL / 2, 1 - LEVEL / 2], freedom)) ** 0.5
     reach = float(stats.t.isf(LEVEL / 2, freedom)) * (2 * residual / seeds) ** 0.5
     correlations = _correlation(between, residual, seeds, conditions)

@@ -52,7 +52,11 @@ def varying(conditions: Mapping[str, Condition]) -> dict[str, type]:
 def _settings(condition: Condition, images: int, own: Mapping[str, type]) -> dict[str, Setting | None]:
     flat: dict[str, Any] = dict(_flatten(condition))
     used = splits_used(condition, images)
-    flat |= {"train_images": trained_images(condition, images), "splits_used.full": used["full"], "splits_used.last": used["last"]}
+    flat |= {
+        "train_images": trained_images(condition, images),
+        "splits_used.full": used["full"],
+        "splits_used.last": used["last"],
+    }
     return {key: flat.get(key) for key in (*study_tables.RUN_SETTINGS, *own)}
 
 

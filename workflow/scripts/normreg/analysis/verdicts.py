@@ -7,7 +7,7 @@ class Level(StrEnum):
     """The kind of a row of `effects.csv`.
 
     The effect of a factor, one of the pairs that this effect averages, or an interaction: how much the effect of a
-    factor depends on the norm.
+    factor depends on another factor.
     """
 
     EFFECT = "effect"
@@ -19,7 +19,6 @@ class EffectVerdict(StrEnum):
     """What the seeds say about a difference. The rules and their order are in `normreg.analysis.judgement`."""
 
     TOO_FEW = "too few seeds"
-    SAME = "same experiment"
     NO_SPREAD = "no spread"
     BETTER = "better"
     WORSE = "worse"
@@ -84,5 +83,5 @@ class Origin(StrEnum):
 class Confounding(StrEnum):
     """Why two conditions cannot be compared although their names suggest it."""
 
-    SAME = "the same experiment"
+    SAME = "same experiment"
     MORE_DIFFERS = "differ also in"
