@@ -12,6 +12,7 @@ configfile: "config/config.yaml"
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/identity.smk"
+include: "workflow/rules/targets.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/locks.smk"
 include: "workflow/rules/data.smk"
@@ -42,6 +43,11 @@ rule training:
 rule figures:
     input:
         wanted("figures"),
+
+
+rule confirm:
+    input:
+        confirmation,
 
 
 rule published:

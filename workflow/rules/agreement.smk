@@ -28,7 +28,7 @@ rule describe_noise:
 rule compare_models:
     input:
         predictions=lambda w: [
-            f"results/{w.dataset}/{w.study}/{run['condition']}/seed{FIRST_SEED}/predictions.npz"
+            f"results/{w.dataset}/{w.study}/{run['condition']}/seed{run['seed']}/predictions.npz"
             for run in first_seed_runs(w)
         ],
         data="resources/{dataset}.npz",
@@ -44,7 +44,7 @@ rule compare_models:
         runs=first_seed_runs,
         conditions=study_conditions,
         data_digest=known_digest,
-        title=lambda w: f"Two saved models, seed {FIRST_SEED}: {title(w)}",
+        title=lambda w: f"Two saved models, seed {first_seed(w)}: {title(w)}",
         code=code("compare_models.py"),
     script:
         "../scripts/compare_models.py"

@@ -1,10 +1,10 @@
 # Reads the configuration once, and has the functions that the rules use. No rules here.
 import functools
 import sys
+from types import SimpleNamespace
 
-from normreg.analysis.contrasts import find_contrasts
 from normreg.config import claims as claims_file
-from normreg.config import comparability, factors, identity, studies
+from normreg.config import comparability, factors, identity, sizes, studies, study_files
 from normreg.config.datasets import DATASETS
 from normreg.errors import ConfigError, NormregError
 from normreg.models.description import as_data
@@ -17,12 +17,12 @@ from snakemake.logging import logger
 try:
     config.update(studies.check_config(config))
     RUN = studies.load_run(config)
+    sizes.check(RUN.study, RUN.conditions, DATASETS[config["dataset"]])
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
 starter.announce()  # jobs look for this process
 KERNELS = "resources/engine/kernels"  # compiled code of the CPU engine
-FIRST_SEED = config["seeds"][0]
 USE_GPU = wants_gpu(config["device"])
 # Snakemake does not tell a workflow whether it makes a report. So this looks at the command line.
 REPORTING = any(word.partition("=")[0] == "--report" for word in sys.argv) and "--report-after-run" not in sys.argv
@@ -50,11 +50,33 @@ def code(script):
 
 @functools.cache
 def run_named(name):
-    """The run that paths name as {study}. The name says study, network and epochs."""
+    """The run that paths name as {study}. The name says study, network and epochs, and whether it is a confirmation."""
     try:
-        return studies.load_named_run(name)
-    except ConfigError as error:
+        run = studies.load_named_run(name)
+        return studies.only(run, chosen_conditions(run)) if run.confirms else run
+    except NormregError as error:
         raise WorkflowError(str(error)) from None
+
+
+def chosen_conditions(run):
+    """The conditions that a confirmation trains. The table of a finished run says them."""
+    from normreg.analysis import chosen  # not above: most calls need no pandas
+
+    folder = SimpleNamespace(dataset=config["dataset"], study=run.confirms)
+    path = f"results/{folder.dataset}/{folder.study}/chosen.csv"
+    return chosen.conditions(path, study_identity(folder))
+
+
+def seeds_of(run):
+    """The seeds of a run. Those of a confirmation are new: none of them had a part in the choice."""
+    if not run.confirms:
+        return config["seeds"]
+    first = max(config["seeds"]) + 1
+    return list(range(first, first + (run.planned_seeds or len(config["seeds"]))))
+
+
+def first_seed(wildcards):
+    return seeds_of(run_of(wildcards))[0]
 
 
 def run_of(wildcards):
@@ -91,20 +113,32 @@ def run_list(wildcards):
             "norm": settings["norm"],
             "seed": seed,
             "epochs": settings["epochs"],
+            "train_images": sizes.trained_images(settings, DATASETS[wildcards.dataset].train_images),
+            "holdout_images": settings["holdout_images"],
             "identity": identity.identify(wildcards.dataset, wildcards.study, name, settings, seed),
         }
         for name, settings in run_of(wildcards).conditions.items()
-        for seed in config["seeds"]
+        for seed in seeds_of(run_of(wildcards))
     ]
 
 
 def first_seed_runs(wildcards):
     """As `run_list`, of the first seed alone."""
-    return [run for run in run_list(wildcards) if run["seed"] == FIRST_SEED]
+    return [run for run in run_list(wildcards) if run["seed"] == first_seed(wildcards)]
 
 
 def study_conditions(wildcards):
     return run_of(wildcards).conditions
+
+
+def declared_conditions(wildcards):
+    """The conditions of the study file alone, without those of its sweeps."""
+    run = run_of(wildcards)
+    return {name: run.conditions[name] for name in run.declared}
+
+
+def held_out(wildcards):
+    return any(settings["holdout_images"] for settings in study_conditions(wildcards).values())
 
 
 def each_run(file):
@@ -113,6 +147,16 @@ def each_run(file):
         f"results/{wildcards.dataset}/{wildcards.study}/{run['condition']}/seed{run['seed']}/{file}"
         for run in run_list(wildcards)
     ]
+
+
+def holdout_predictions(wildcards):
+    """An input function: the predictions for the hold-out of each run, if there is one."""
+    return each_run("predictions_holdout.npz")(wildcards) if held_out(wildcards) else []
+
+
+def first_run(file):
+    """An input function: the file `file` of a condition's first seed."""
+    return lambda w: f"results/{w.dataset}/{w.study}/{w.condition}/seed{first_seed(w)}/{file}"
 
 
 def title(wildcards):
@@ -128,7 +172,7 @@ def condition_names(wildcards):
 
 def comparison_figure(wildcards):
     quantity = wildcards.quantity
-    heading = f"Validation {quantity}: {title(wildcards)}"
+    heading = f"{'Hold-out' if held_out(wildcards) else 'Validation'} {quantity}: {title(wildcards)}"
     return {"title": heading, "metric": f"validation_{quantity}", "runs": run_list(wildcards)}
 
 
@@ -139,8 +183,8 @@ def known_digest(wildcards):
 
 def condition_figure(wildcards):
     settings = condition(wildcards)
-    heading = f"{condition_names(wildcards)[wildcards.condition]}, seed {FIRST_SEED} ({title(wildcards)})"
-    owner = identity.identify(wildcards.dataset, wildcards.study, wildcards.condition, settings, FIRST_SEED)
+    heading = f"{condition_names(wildcards)[wildcards.condition]}, seed {first_seed(wildcards)} ({title(wildcards)})"
+    owner = identity.identify(wildcards.dataset, wildcards.study, wildcards.condition, settings, first_seed(wildcards))
     facts = {"title": heading, "epochs": settings["epochs"], "identity": owner}
     return facts | {"data_digest": known_digest(wildcards)}
 
@@ -174,66 +218,3 @@ def claims(wildcards):
 
 def claims_source(wildcards):
     return (run_of(wildcards).published or {}).get("source")
-
-
-def targets(run, *kinds):
-    """The files of a run that are targets. `kinds` are some of "training", "evaluation", "figures", "tables".
-
-    The list has every checkpoint and metrics file. Otherwise Snakemake would not make a missing one again, because only
-    later jobs read it.
-    """
-    folder = f"results/{config['dataset']}/{run.name}"
-    seeds = [f"{name}/seed{seed}" for name in run.conditions for seed in config["seeds"]]
-    conditions = dict.fromkeys([*run.galleries, *run.conditions])
-    graphs = [f"{graph}_{quantity}" for graph in ("validation", "small_multiples") for quantity in ("accuracy", "loss")]
-    graphs += ["weight_sizes", *(f"{name}/curves" for name in conditions)]
-    tables = ["summary", "layers", "last_five", "effects", "noise", "mcnemar", "agreement", "weight_sizes"]
-    if find_contrasts(run.conditions, DATASETS[config["dataset"]].train_images):
-        graphs.append("effects")
-    if comparability.published_for(run, config["dataset"]):
-        graphs.append("published")
-        tables.append("published")
-    if claims_of(run.name):
-        tables.append("claims")
-    files = {
-        "training": [f"{seed}/{file}" for seed in seeds for file in ("checkpoint.pt", "metrics.csv")],
-        "evaluation": [f"{seed}/{file}" for seed in seeds for file in ("predictions.npz", "weights.csv")],
-        "figures": [f"{name}/{kind}.png" for name in conditions for kind in ("gallery", "confusion")]
-        + [f"{graph}.{ending}" for graph in graphs for ending in ("png", "svg")]
-        + ["agreement.png", "fixed_and_broken.png"],
-        "tables": [f"{table}.{ending}" for table in tables for ending in ("csv", "html")]
-        + ["runs.csv", "about.html", "explorer.html"],
-    }
-    return [f"{folder}/{file}" for kind in kinds for file in files[kind]]
-
-
-def everything(run):
-    return targets(run, "training", "evaluation", "figures", "tables")
-
-
-def reportable(files):
-    """Returns `files`. For a report, missing files are one error. Snakemake would give a warning for each of them."""
-    missing = [file for file in files if not Path(file).exists()] if REPORTING else []
-    if missing:
-        made = ", ".join(sorted(path.relative_to("results").as_posix() for path in Path("results").glob("*/*/")))
-        raise WorkflowError(
-            f"--report shows a finished run, but {len(missing)} of its files are missing, such as {missing[0]}: give "
-            f"--report the same --config as the run, or make the run first. Begun or finished so far: {made or 'none'}."
-        )
-    return files
-
-
-def wanted(*kinds):
-    """An input function: the files of the run that is configured, see `targets`."""
-    return lambda wildcards: reportable(targets(RUN, *kinds))
-
-
-def published_targets(wildcards):
-    """The files of every study with published results. Network and epochs of the configuration apply here too."""
-    try:
-        runs = [studies.load_run({**config, "study": name}) for name in study_files.published()]
-    except ConfigError as error:
-        raise WorkflowError(str(error)) from None
-    for objection in filter(None, (comparability.objection(run, config["dataset"]) for run in runs)):
-        logger.info(objection)
-    return reportable([file for run in runs for file in everything(run)])

@@ -2,6 +2,7 @@ rule summarise:
     input:
         metrics=each_run("metrics.csv"),
         predictions=each_run("predictions.npz"),
+        holdout=holdout_predictions,
         weights=each_run("weights.csv"),
         data="resources/{dataset}.npz",
     output:
@@ -109,7 +110,7 @@ rule estimate_effects:
         "../../envs/normreg.yaml"
     params:
         runs=run_list,
-        conditions=study_conditions,
+        conditions=declared_conditions,
         rules=lambda w: {"margin": dict(run_of(w).margin), "planned_seeds": run_of(w).planned_seeds},
         title=lambda w: f"Effects: {title(w)}",
         code=code("estimate_effects.py"),

@@ -20,3 +20,27 @@ rule evaluate:
         code=code("evaluate.py"),
     script:
         "../scripts/evaluate.py"
+
+
+rule evaluate_holdout:
+    input:
+        checkpoint="results/{dataset}/{study}/{condition}/seed{seed}/checkpoint.pt",
+        data="resources/{dataset}.npz",
+    output:
+        predictions="results/{dataset}/{study}/{condition}/seed{seed}/predictions_holdout.npz",
+    log:
+        "logs/evaluate_holdout/{dataset}/{study}/{condition}/seed{seed}.log",
+    conda:
+        "../../envs/normreg.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        condition=condition,
+        identity=own_identity,
+        data_digest=known_digest,
+        network=own_network,
+        code=code("evaluate_holdout.py"),
+    script:
+        "../scripts/evaluate_holdout.py"

@@ -1,5 +1,4 @@
 # Galleries, confusion matrices and curves show the first seed. Graphs of all conditions show every seed.
-FIRST = f"results/{{dataset}}/{{study}}/{{condition}}/seed{FIRST_SEED}"
 
 
 rule plot_comparison:
@@ -82,7 +81,7 @@ rule plot_published:
 
 rule plot_gallery:
     input:
-        predictions=f"{FIRST}/predictions.npz",
+        predictions=first_run("predictions.npz"),
         data="resources/{dataset}.npz",
     output:
         png=picture("{condition}/gallery", MISTAKES, "gallery", shown_first, condition="{condition}"),
@@ -100,7 +99,7 @@ rule plot_gallery:
 
 rule plot_confusion:
     input:
-        predictions=f"{FIRST}/predictions.npz",
+        predictions=first_run("predictions.npz"),
         data="resources/{dataset}.npz",
     output:
         png=picture("{condition}/confusion", MISTAKES, "confusion", "Confusion matrices", condition="{condition}"),
@@ -118,7 +117,7 @@ rule plot_confusion:
 
 rule plot_curves:
     input:
-        metrics=f"{FIRST}/metrics.csv",
+        metrics=first_run("metrics.csv"),
     output:
         **graph("{condition}/curves", CURVES, "{condition}", caption="curves"),
     log:

@@ -1,8 +1,8 @@
 """Reads and validates the configuration and the study files, and resolves every condition."""
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from normreg.config import study_files, sweeps
@@ -15,6 +15,7 @@ from normreg.errors import ConfigError
 from normreg.models.networks import NETWORKS
 
 MARGIN: Mapping[str, float] = {"accuracy": 0.05, "loss": 0.001}  # if the study does not say; points, nats
+CONFIRM = "-confirm"  # the end of the name of a confirmation
 _SEED = re.compile("[0-9]{1,6}")
 # Keys of the configuration that change what a study trains. Each adds a text to the run's name, in this order.
 _SUFFIXES = {"network": "-{}", "epochs": "-e{}"}
@@ -30,7 +31,8 @@ class Run:
     the study's block of published results, `readme` the differences between its README and its code. A study without
     such a block has None and []. So has a renamed run, because it trains something else than the study. `margin` is the
     largest difference that counts as none: of an `accuracy` in points, of a `loss` in nats. `planned_seeds` is the
-    number of seeds that was decided before looking, or None.
+    number of seeds that was decided before looking, or None. `confirms` is the name of the run whose chosen conditions
+    this run trains again with new seeds, or empty.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Run:
     readme: list[dict[str, Any]]
     margin: Mapping[str, float]
     planned_seeds: int | None
+    confirms: str = ""
 
 
 def check_config(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -96,9 +99,14 @@ def load_run(config: Mapping[str, Any]) -> Run:
 def load_named_run(name: str) -> Run:
     """The run that paths name as {study}. The name alone decides, without the configuration.
 
+    A confirmation has all conditions of the run that it confirms, see `only`.
+
     Raises:
         ConfigError: see `load_run`; or no study gives a run of this name.
     """
+    if name.endswith(CONFIRM) and not study_files.exists(name):
+        confirmed = load_named_run(name.removesuffix(CONFIRM))
+        return replace(confirmed, name=name, published=None, readme=[], confirms=confirmed.name)
     for study, network, epochs in _readings(name):
         if study_files.exists(study):
             run = load_run({"study": study, "network": network, "epochs": epochs})
@@ -106,6 +114,20 @@ def load_named_run(name: str) -> Run:
                 return run
             break
     return load_run({"study": name, "network": None, "epochs": None})  # raises: there is no such study
+
+
+def only(run: Run, conditions: Sequence[str]) -> Run:
+    """The run with these conditions alone, and without sweeps. If none has a gallery, the first one gets it.
+
+    Raises:
+        ConfigError: the run has no such condition.
+    """
+    unknown = [name for name in conditions if name not in run.conditions]
+    if unknown:
+        raise ConfigError(f"run {run.name}: it has no condition '{unknown[0]}'. Run the study again without `confirm`.")
+    galleries = tuple(name for name in run.galleries if name in conditions) or tuple(conditions[:1])
+    kept = {name: run.conditions[name] for name in conditions}
+    return replace(run, conditions=kept, declared=tuple(kept), sweeps=(), galleries=galleries)
 
 
 def _resolve_all(

@@ -1,0 +1,88 @@
+# The files that each target makes. No rules here.
+from normreg.analysis.contrasts import find_contrasts
+
+MOST_DRAWN = 12  # of a study with more conditions, only those of its `galleries` have figures of their own
+
+
+def targets(run, *kinds):
+    """The files of a run that are targets. `kinds` are some of "training", "evaluation", "figures", "tables".
+
+    The list has every checkpoint and metrics file. Otherwise Snakemake would not make a missing one again, because only
+    later jobs read it.
+    """
+    folder = f"results/{config['dataset']}/{run.name}"
+    seeds = [f"{name}/seed{seed}" for name in run.conditions for seed in seeds_of(run)]
+    every = [*run.galleries, *run.conditions] if len(run.conditions) <= MOST_DRAWN else run.galleries
+    conditions = dict.fromkeys(every)
+    graphs = [f"{graph}_{quantity}" for graph in ("validation", "small_multiples") for quantity in ("accuracy", "loss")]
+    graphs += ["weight_sizes", *(f"{name}/curves" for name in conditions)]
+    tables = ["summary", "layers", "last_five", "effects", "noise", "mcnemar", "agreement", "weight_sizes"]
+    declared = {name: run.conditions[name] for name in run.declared}
+    if find_contrasts(declared, DATASETS[config["dataset"]].train_images):
+        graphs.append("effects")
+    holdout = any(settings["holdout_images"] for settings in run.conditions.values())
+    if run.sweeps:
+        graphs += [f"response_{sweep.name}" for sweep in run.sweeps]
+        tables.append("responses")
+    if comparability.published_for(run, config["dataset"]):
+        graphs.append("published")
+        tables.append("published")
+    if claims_of(run.name):
+        tables.append("claims")
+    predicted = ["predictions.npz", "weights.csv", *(["predictions_holdout.npz"] if holdout else [])]
+    files = {
+        "training": [f"{seed}/{file}" for seed in seeds for file in ("checkpoint.pt", "metrics.csv")],
+        "evaluation": [f"{seed}/{file}" for seed in seeds for file in predicted],
+        "figures": [f"{name}/{kind}.png" for name in conditions for kind in ("gallery", "confusion")]
+        + [f"{graph}.{ending}" for graph in graphs for ending in ("png", "svg")]
+        + ["agreement.png", "fixed_and_broken.png"],
+        "tables": [f"{table}.{ending}" for table in tables for ending in ("csv", "html")]
+        + ["runs.csv", "about.html", "explorer.html"],
+    }
+    return [f"{folder}/{file}" for kind in kinds for file in files[kind]]
+
+
+def everything(run):
+    return targets(run, "training", "evaluation", "figures", "tables")
+
+
+def reportable(files):
+    """Returns `files`. For a report, missing files are one error. Snakemake would give a warning for each of them."""
+    missing = [file for file in files if not Path(file).exists()] if REPORTING else []
+    if missing:
+        made = ", ".join(sorted(path.relative_to("results").as_posix() for path in Path("results").glob("*/*/")))
+        raise WorkflowError(
+            f"--report shows a finished run, but {len(missing)} of its files are missing, such as {missing[0]}: give "
+            f"--report the same --config as the run, or make the run first. Begun or finished so far: {made or 'none'}."
+        )
+    return files
+
+
+def wanted(*kinds):
+    """An input function: the files of the run that is configured, see `targets`."""
+    return lambda wildcards: reportable(targets(RUN, *kinds))
+
+
+def published_targets(wildcards):
+    """The files of every study with published results. Network and epochs of the configuration apply here too."""
+    try:
+        runs = [studies.load_run({**config, "study": name}) for name in study_files.published()]
+    except ConfigError as error:
+        raise WorkflowError(str(error)) from None
+    for objection in filter(None, (comparability.objection(run, config["dataset"]) for run in runs)):
+        logger.info(objection)
+    return reportable([file for run in runs for file in everything(run)])
+
+
+def confirmation(wildcards):
+    """The files of a confirmation, which are known when the strengths are chosen."""
+    if not RUN.sweeps or not any(settings["holdout_images"] for settings in RUN.conditions.values()):
+        raise WorkflowError(
+            f"confirm: study {RUN.study} has nothing to confirm. It needs `validation: holdout`, on which a strength is "
+            "chosen, and a sweep over a strength."
+        )
+    name = f"{RUN.name}{studies.CONFIRM}"
+    if study_files.exists(name):
+        raise WorkflowError(f"confirm: its results would go to {name}, which is a study; rename {name}.yaml.")
+    checkpoints.choose_strengths.get(dataset=config["dataset"], study=RUN.name)
+    return reportable(everything(run_named(name)))
