@@ -51,6 +51,9 @@ BASE: Condition = {
     "augmentation": [],
     "penalty_scope": "all",
     "lambdas": {"l1": 0.0, "l2": 0.0, "group_l2": 0.0},
+    "train_images": None,
+    "holdout_images": 0,
+    "validate_every": 1,
 }
 CONDITIONS: dict[str, Condition] = {
     "none-bn": BASE,
@@ -111,6 +114,8 @@ def _facts(study: str, condition: str, seed: int) -> RunFacts:
         "norm": settings["norm"],
         "seed": seed,
         "epochs": settings["epochs"],
+        "train_images": DATASETS["digits"].train_images,
+        "holdout_images": 0,
         "identity": identify("digits", study, condition, settings, seed),
     }
 

@@ -50,6 +50,9 @@ BASE = {
     "augmentation": [{"rotation": {"degrees": 7, "fill": 1}}, {"jitter": {"brightness": 0.1, "contrast": 0.1}}],
     "penalty_scope": "all",
     "lambdas": {"l1": 1e-4, "l2": 1e-4, "group_l2": 0.0},
+    "train_images": None,
+    "holdout_images": 0,
+    "validate_every": 1,
 }
 RUNS = {
     "l1l2-gbn, onecycle": BASE | {"schedule": {"onecycle": {"max_lr": 0.05}}},

@@ -90,6 +90,9 @@ def make_condition(network: str, name: str, epochs: int, batch_size: int | None 
         optimizer={"lr": 0.01, "momentum": 0.9, "nesterov": False},
         penalty_scope="all",
         lambdas={"l1": strength * ("l1" in penalty), "l2": 1e-5 * ("l2" in penalty), "group_l2": 0.0},
+        train_images=None,
+        holdout_images=0,
+        validate_every=1,
         **recipe,
     )
     return settings

@@ -126,6 +126,8 @@ SETTINGS = {
     "schedule": SCHEDULES,
     "augmentation": st.lists(STEPS, max_size=3),
     "penalty_scope": st.sampled_from(["all", "weights"]),
+    "train_images": st.one_of(st.just("all"), st.integers(2, 10_000_000)),
+    "validate_every": st.integers(1, 10000),
 }
 NAMES = st.from_regex(r"[a-z0-9]{1,8}(-[a-z0-9]{1,8}){0,2}", fullmatch=True)
 CONFIGS = st.fixed_dictionaries(

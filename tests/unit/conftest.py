@@ -27,6 +27,9 @@ _CONDITION: Condition = {
     "augmentation": [{"rotation": {"degrees": 7, "fill": 1}}],
     "penalty_scope": "all",
     "lambdas": {"l1": 0.0, "l2": 0.0, "group_l2": 0.0},
+    "train_images": None,
+    "holdout_images": 0,
+    "validate_every": 1,
 }
 
 

@@ -28,7 +28,7 @@ WITH_L1 = Contrast("GBN", 2, "l1-bn", "l1-gbn")
 def make_summary(**values):
     """A summary of conditions with a value a seed, the same for every quantity."""
     rows = [
-        {"condition": name.replace("_", "-"), "seed": seed, "engine": "torch", "epochs": 25}
+        {"condition": name.replace("_", "-"), "seed": seed, "engine": "torch", "epochs": 25, "validation": "test"}
         | dict.fromkeys((*QUANTITIES, "final_accuracy", "final_loss"), value)
         for name, column in values.items()
         for seed, value in enumerate(column)

@@ -44,7 +44,7 @@ def write_metrics(path: Path, accuracy: list[float]) -> Path:
 
 def run_of(path: Path, name: str, penalty: str, norm: str, epochs: int, seed: int = 0) -> RunFacts:
     """What readers are told of the run whose metrics are at `path`."""
-    owner = {"seed": seed, "epochs": epochs, "identity": path.stem}
+    owner = {"seed": seed, "epochs": epochs, "train_images": 100, "holdout_images": 0, "identity": path.stem}
     return {"condition": name, "penalty": penalty, "norm": norm, **owner}  # type: ignore[typeddict-item]
 
 

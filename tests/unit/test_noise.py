@@ -24,7 +24,7 @@ def make_classes(wrong, conditions, seeds):
 
 def make_summary(values, names=("a", "b", "c", "d"), engine="torch"):
     """A summary with `values` (n, k), the same for every quantity."""
-    quantities = ("last5_accuracy", "last5_loss", "final_accuracy", "final_loss")
+    quantities = ("last5_accuracy", "last5_loss", "final_accuracy", "final_loss", "test_accuracy")
     rows = [
         {"condition": name, "seed": seed, "engine": engine, **dict.fromkeys(quantities, value)}
         for seed, row in enumerate(values)
@@ -38,7 +38,8 @@ def describe(values, shortest=25, change=lambda summary: summary):
     runs = [(name, seed) for seed in range(len(values)) for name in names]
     wrong = np.random.default_rng(0).random((len(runs), 50)) < 0.3
     classes = make_classes(wrong, *zip(*runs, strict=True))
-    return noise.describe(change(make_summary(values)), classes, shortest)
+    summary = change(make_summary(values)).assign(epochs=shortest, validation="test")
+    return noise.describe(summary, classes)
 
 
 def test_short_studies_are_judged_on_the_last_epoch():
@@ -163,9 +164,9 @@ def test_one_run_says_nothing_of_the_test_set():
 
 def test_a_row_for_each_quantity_and_the_test_set_where_it_was_measured():
     table = describe(RATINGS)
-    assert list(table["quantity"]) == ["last5_accuracy", "last5_loss", "final_accuracy"]
+    assert list(table["quantity"]) == ["last5_accuracy", "last5_loss", "test_accuracy"]
     assert table["test_set_share"].notna().tolist() == [False, False, True]
-    assert list(describe(RATINGS, shortest=3)["quantity"]) == ["final_accuracy", "final_loss"]
+    assert list(describe(RATINGS, shortest=3)["quantity"]) == ["final_accuracy", "final_loss", "test_accuracy"]
     assert table["residual_sd"].tolist() == pytest.approx([1.0194**0.5] * 3, abs=1e-4)
 
 

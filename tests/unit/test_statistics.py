@@ -13,7 +13,7 @@ from normreg.utils import tables
 
 IDENTITY = "digits/x/l1-gbn/seed3 0123456789abcdef"
 WHO = {"condition": "l1-gbn", "penalty": "l1", "norm": "gbn", "seed": 3}
-RUN = WHO | {"epochs": 7, "identity": IDENTITY}
+RUN = WHO | {"epochs": 7, "train_images": 400, "holdout_images": 0, "identity": IDENTITY}
 LABELS = np.array([2] * 248 + [1, 0])
 ACCURACY = [90.0, 99.4, 99.5, 99.3, 99.4, 99.6, 99.2]  # of 250 images: the last with two mistakes
 
@@ -48,7 +48,7 @@ def set_accuracy(path, values):
 
 
 def test_run_summary_by_hand(files):
-    row = summaries.run_summary(RUN, files, 400, LABELS)
+    row = summaries.run_summary(RUN, files, LABELS, None)
     expected = {
         **WHO,
         "parameters": 42,
@@ -58,6 +58,9 @@ def test_run_summary_by_hand(files):
         "best_epoch": 6,
         "last5_accuracy": 99.4,
         "mistakes": 2,
+        "test_accuracy": 99.2,
+        "test_loss": np.log(np.e + 9) - 248 / 250,  # the logit of class 2 is 1, all others are 0
+        "validation": "test",
         "final_loss": 0.06,
         "best_loss": 0.02,
         "last5_loss": 0.04,
@@ -73,21 +76,21 @@ def test_run_summary_by_hand(files):
 
 
 def test_every_number_of_the_summary_is_in_the_table_of_quantities_and_the_other_way_round(files):
-    described = {*WHO, "parameters", "epochs", "engine", "run"}  # what the run is, not what was measured
-    measured = set(summaries.run_summary(RUN, files, 400, LABELS)) - described
+    described = {*WHO, "parameters", "epochs", "validation", "engine", "run"}  # what the run is, not what was measured
+    measured = set(summaries.run_summary(RUN, files, LABELS, None)) - described
     assert measured - set(QUANTITIES) == set()
     assert set(QUANTITIES) - measured - set(EPOCH_QUANTITIES) == set()
 
 
 def test_a_run_that_never_reaches_the_target(files, tmp_path):
     set_accuracy(files["metrics"], [*[99.3] * 6, 99.2])
-    summary = summaries.summarise([RUN], [files], 400, LABELS)
+    summary = summaries.summarise([RUN], [files], LABELS)
     assert summary["first_epoch_at_99.4"].isna().all()
 
 
 def test_means_over_seeds_keep_the_order_of_conditions(files):
     rows = [
-        summaries.run_summary(RUN | {"condition": name, "seed": seed}, files, 400, LABELS)
+        summaries.run_summary(RUN | {"condition": name, "seed": seed}, files, LABELS, None)
         | {"final_accuracy": accuracy}
         for name, seed, accuracy in [("z", 0, 99.0), ("z", 1, 99.4), ("a", 0, 98.0), ("a", 1, 98.0)]
     ]
@@ -106,11 +109,11 @@ def test_standard_error_of_99_5_percent_on_10000_images_is_7_images():
 
 
 def test_page_shows_best_and_final_and_says_what_one_seed_can_show(files, tmp_path):
-    summary_page.write(tmp_path / "one.html", "T", summaries.summarise([RUN], [files], 400, LABELS), 10_000)
+    summary_page.write(tmp_path / "one.html", "T", summaries.summarise([RUN], [files], LABELS), 10_000)
     page = (tmp_path / "one.html").read_text()
     for text in ("final accuracy %", "99.20", "best accuracy %", "99.60", "does not tell an effect from noise"):
         assert text in page
-    two = summaries.summarise([RUN, RUN | {"seed": 4}], [files, files], 400, LABELS)
+    two = summaries.summarise([RUN, RUN | {"seed": 4}], [files, files], LABELS)
     summary_page.write(tmp_path / "two.html", "T", two, 10_000)
     page = (tmp_path / "two.html").read_text()
     assert "Mean over seeds" in page
@@ -119,7 +122,7 @@ def test_page_shows_best_and_final_and_says_what_one_seed_can_show(files, tmp_pa
 
 def test_a_value_that_is_missing_in_every_row_is_a_dash(files, tmp_path, html_tables):
     set_accuracy(files["metrics"], [*[99.3] * 6, 99.2])
-    summary_page.write(tmp_path / "s.html", "T", summaries.summarise([RUN], [files], 400, LABELS), 10_000)
+    summary_page.write(tmp_path / "s.html", "T", summaries.summarise([RUN], [files], LABELS), 10_000)
     (shown,) = html_tables((tmp_path / "s.html").read_text())
     assert dict(zip(*shown, strict=True))["99.4 % at epoch"] == "–"
 
@@ -134,7 +137,7 @@ def test_files_of_another_run_are_refused_by_name(files, kind):
         tables.write_frame(files[kind], table, tables.read_frame(files[kind], table).assign(run=other))
     said = rf"{kind}\.\w+: holds the run digits/x/l1-bn/seed3, expected digits/x/l1-gbn/seed3\. Delete it"
     with pytest.raises(DataError, match=said):
-        summaries.run_summary(RUN, files, 400, LABELS)
+        summaries.run_summary(RUN, files, LABELS, None)
 
 
 def test_mistakes_must_agree_with_the_final_accuracy_but_for_near_ties(files):
@@ -143,14 +146,14 @@ def test_mistakes_must_agree_with_the_final_accuracy_but_for_near_ties(files):
     with pytest.raises(
         DataError, match=r"predictions\.npz: 2 of its 250 images are wrong, but 3 were at the end of me"
     ):
-        summaries.run_summary(RUN, files, 400, LABELS)
+        summaries.run_summary(RUN, files, LABELS, None)
     logits = 5 * np.eye(10)[[2] * 250]
     logits[7, 3] = 4.995
     predictions.save(files["predictions"], logits, LABELS, IDENTITY, "numba")
-    assert summaries.run_summary(RUN, files, 400, LABELS)["mistakes"] == 2
+    assert summaries.run_summary(RUN, files, LABELS, None)["mistakes"] == 2
     set_accuracy(files["metrics"], [98.4] * 7)
     with pytest.raises(DataError, match="but 4 were"):
-        summaries.run_summary(RUN, files, 400, LABELS)
+        summaries.run_summary(RUN, files, LABELS, None)
 
 
 @pytest.mark.parametrize("keep", [0, 1, 2])
@@ -160,11 +163,11 @@ def test_weights_that_are_empty_or_cut_are_one_message(files, tmp_path, keep):
     with pytest.raises(
         DataError, match=r"weights\.csv: cannot be read as sizes of weights: .*Delete it and run the same"
     ):
-        summaries.run_summary(RUN, files, 400, LABELS)
+        summaries.run_summary(RUN, files, LABELS, None)
 
 
 def test_values_that_are_unknown_are_dashes(files, tmp_path, html_tables):
-    table = summaries.summarise([RUN, RUN | {"seed": 4}], [files, files], 400, LABELS)
+    table = summaries.summarise([RUN, RUN | {"seed": 4}], [files, files], LABELS)
     table.loc[:, ["final_accuracy", "last5_accuracy", "final_loss"]] = np.nan
     summary_page.write(tmp_path / "s.html", "T", table, 10_000)
     means, shown = html_tables((tmp_path / "s.html").read_text())
@@ -176,14 +179,14 @@ def test_values_that_are_unknown_are_dashes(files, tmp_path, html_tables):
 
 
 def test_a_run_that_is_there_twice_is_one_message(files, tmp_path):
-    table = summaries.summarise([RUN, RUN], [files, files], 400, LABELS)
+    table = summaries.summarise([RUN, RUN], [files, files], LABELS)
     tables.write_frame(tmp_path / "summary.csv", study_tables.SUMMARY, table)
     with pytest.raises(DataError, match=r"summary\.csv: condition l1-gbn with seed 3 is there twice, expected once\."):
         summaries.read(tmp_path / "summary.csv", [RUN, RUN])
 
 
 def test_a_summary_of_other_runs_is_refused(files, tmp_path):
-    table = summaries.summarise([RUN], [files], 400, LABELS)
+    table = summaries.summarise([RUN], [files], LABELS)
     tables.write_frame(tmp_path / "summary.csv", study_tables.SUMMARY, table)
     assert summaries.read(tmp_path / "summary.csv", [RUN])["final_accuracy"].tolist() == [99.2]
     with pytest.raises(DataError, match="holds 1 runs, expected 2"):

@@ -40,7 +40,7 @@ def test_names_that_look_like_numbers_or_nothing_come_back(tmp_path, table):
 def test_names_that_look_like_numbers_reach_effects_and_published_values(tmp_path):
     """From a summary on disk: `null` against `001`, where a guessing reader loses the one and renames the other."""
     rows = [
-        row | dict.fromkeys(effect_quantities(25), value) | {"seed": 0, "epochs": 25, "run": "r"}
+        row | dict.fromkeys(effect_quantities(25), value) | {"seed": 0, "epochs": 25, "validation": "test", "run": "r"}
         for row, value in zip(rows_of(study_tables.SUMMARY, ["null", "001"]), (90.0, 92.0), strict=True)
     ]
     tables.write(tmp_path / "summary.csv", study_tables.SUMMARY, [row | {"engine": "torch"} for row in rows])
