@@ -16,7 +16,6 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,113 +23,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow/scripts")
 
 import numpy as np
 import torch
+from finished_runs import NAMES, Finished, make
 
-from normreg.analysis import metrics, predictions, summary
-from normreg.config.condition import Condition
 from normreg.config.datasets import DATASETS
-from normreg.config.identity import RunFacts, identify
-from normreg.data import dataset
 from normreg.data.dataset import Dataset
-from normreg.engines.pytorch import TorchTrainer
 from normreg.errors import DataError
-from normreg.training import checkpoint, evaluation, history
 
-NAMES = ("checkpoint.pt", "metrics.csv", "predictions.npz", "weights.csv", "data.npz")
-SEEDS, STUDIES = (0, 1), ("mine", "yours")
 REFUSED, UNCHANGED = "refused", "no change of content"
-BASE: Condition = {
-    "network": "gilf641",
-    "penalty": "none",
-    "norm": "bn",
-    "num_splits": 1,
-    "batch_size": 64,
-    "epochs": 2,
-    "dropout": 0.0,
-    "optimizer": {"lr": 0.05, "momentum": 0.9, "nesterov": False},
-    "schedule": {"constant": {}},
-    "augmentation": [],
-    "penalty_scope": "all",
-    "lambdas": {"l1": 0.0, "l2": 0.0, "group_l2": 0.0},
-    "train_images": None,
-    "holdout_images": 0,
-    "validate_every": 1,
-}
-CONDITIONS: dict[str, Condition] = {
-    "none-bn": BASE,
-    "l2-bn": {**BASE, "penalty": "l2", "lambdas": {"l1": 0.0, "l2": 1e-4, "group_l2": 0.0}},
-}
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A finished run in `folder`, beside the data it was trained on; `others` are runs with the same kinds of files."""
-
-    folder: Path
-    facts: RunFacts
-    known: str | None
-    data: Dataset
-    others: dict[str, Path]
-
-    def read(self) -> dict[str, Any]:
-        """What the readers of all jobs make of the files; raises their errors."""
-        owner, data = self.facts["identity"], dataset.load(self.folder / "data.npz", self.known)
-        settings = CONDITIONS[self.facts["condition"]]
-        model = checkpoint.restore(self.folder / "checkpoint.pt", settings, data.digest(), self.facts["seed"], owner)
-        paths = {
-            kind: str(self.folder / name)
-            for kind, name in zip(("metrics", "predictions", "weights"), NAMES[1:4], strict=True)
-        }
-        row = summary.run_summary(self.facts, paths, len(data.train_labels), data.test_labels)
-        found = predictions.load(paths["predictions"], data.test_labels, owner)
-        table = metrics.read(paths["metrics"], history_columns(), owner, self.facts["epochs"])
-        arrays = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
-        arrays |= table | {"logits": found.logits, "digest": np.array(data.digest())}
-        return {"row": row, "arrays": {name: (a.shape, a.tobytes()) for name, a in arrays.items()}}
-
-
-def history_columns() -> list[str]:
-    """Every column of metrics.csv that holds a measured quantity."""
-    return [name for name in history.Epoch.__annotations__ if name != "epoch"]
-
-
-def make(folder: Path, data: Dataset, known: str | None, epochs: int = 2) -> Finished:
-    """Trains all runs on `data`, whose digest is `known` or None; the first of them is the one to corrupt."""
-    for settings in CONDITIONS.values():
-        settings["epochs"] = epochs
-    for study in STUDIES:
-        for condition, settings in CONDITIONS.items():
-            for seed in SEEDS:
-                _train(folder / study / condition / str(seed), data, settings, _facts(study, condition, seed))
-    others = {"condition": "mine/l2-bn/0", "seed": "mine/none-bn/1", "study": "yours/none-bn/0"}
-    places = {kind: folder / place for kind, place in others.items()}
-    return Finished(folder / "mine/none-bn/0", _facts("mine", "none-bn", 0), known, data, places)
-
-
-def _facts(study: str, condition: str, seed: int) -> RunFacts:
-    settings = CONDITIONS[condition]
-    return {
-        "condition": condition,
-        "penalty": settings["penalty"],
-        "norm": settings["norm"],
-        "seed": seed,
-        "epochs": settings["epochs"],
-        "train_images": DATASETS["digits"].train_images,
-        "holdout_images": 0,
-        "identity": identify("digits", study, condition, settings, seed),
-    }
-
-
-def _train(folder: Path, data: Dataset, settings: Condition, facts: RunFacts) -> None:
-    """What the train and evaluate rules do."""
-    trainer, owner = TorchTrainer(settings, facts["seed"], data, torch.device("cpu")), facts["identity"]
-    rows = [trainer.run_epoch(epoch) for epoch in range(1, settings["epochs"] + 1)]
-    known = {"run": owner, "seed": facts["seed"], "data_digest": data.digest(), "engine": "torch"}
-    checkpoint.save(folder / "checkpoint.pt", trainer.model, settings, known)
-    history.write(rows, folder / "metrics.csv", owner)
-    logits = evaluation.logits(trainer.model.eval(), data.test_images)
-    predictions.save(folder / "predictions.npz", logits, data.test_labels, owner, "torch")
-    evaluation.write_weights(trainer.model, folder / "weights.csv", owner)
-    dataset.save(data, folder / "data.npz")
 
 
 # --- corruptions: each takes the run, a file's name and a source of chance, and gives the file's new content

@@ -23,33 +23,22 @@ _SPEC.loader.exec_module(_PROJECTS)
 fill, run_once, STUDY = _PROJECTS.fill, _PROJECTS.run_once, _PROJECTS.STUDY
 
 CONFIG = ("seeds=[3, 5]",)
-# The last condition has the settings of the first, so its runs are the same and count once.
-STUDY_FILE = """\
-network: gilf641
-epochs: 3
-batch_size: 128
-num_splits: 2
-dropout: 0.08
-optimizer: {lr: 0.05, momentum: 0.9, nesterov: false}
-schedule:
-  constant: {}
-augmentation: []
-penalty_scope: all
-lambdas:
-  l1: 1.0e-3
-  l2: 1.0e-5
-conditions:
-  none-bn: {penalty: none, norm: bn}
-  l1-bn: {penalty: l1, norm: bn}
-  none-gbn: {penalty: none, norm: gbn}
-  twin: {penalty: none, norm: bn}
-galleries: [none-bn]
-"""
+# What differs from the tiny study. The last condition has the settings of the first, so its runs count once.
+CHANGES = {
+    "epochs": 3,
+    "lambdas": {"l1": 1e-3, "l2": 1e-5},
+    "conditions": {
+        "none-bn": {"penalty": "none", "norm": "bn"},
+        "l1-bn": {"penalty": "l1", "norm": "bn"},
+        "none-gbn": {"penalty": "none", "norm": "gbn"},
+        "twin": {"penalty": "none", "norm": "bn"},
+    },
+}
 
 
 def make_report(project) -> None:
     """The run and its report."""
-    (project.folder / f"config/studies/{STUDY}.yaml").write_text(STUDY_FILE, encoding="utf-8")
+    project.change_study(**CHANGES)
     project.snakemake(config=CONFIG)
     project.snakemake("--report", "report.html", config=CONFIG)
 

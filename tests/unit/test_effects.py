@@ -13,6 +13,7 @@ from normreg.analysis.contrasts import ConfoundedPair, Contrast
 from normreg.analysis.verdicts import EffectVerdict
 from normreg.errors import DataError
 from normreg.figures import effects as figure
+from normreg.figures import study_inputs
 from normreg.pages import effects as effects_page
 from normreg.utils import tables
 
@@ -275,7 +276,7 @@ def written(tmp_path):
     def write(found, **values):
         table = estimate(found, make_summary(**values))
         tables.write_frame(tmp_path / "effects.csv", study_tables.EFFECTS, table, STUDY)
-        return figure.read(tmp_path / "effects.csv", STUDY)
+        return study_inputs.read_effects(tmp_path / "effects.csv", STUDY)
 
     return write
 
@@ -375,11 +376,11 @@ def test_figure_refuses_what_is_no_table_of_effects(tmp_path, spoil):
     path = tmp_path / "effects.csv"
     tables.write_frame(path, study_tables.EFFECTS, table, STUDY)
     text = path.read_text()
-    figure.read(path, STUDY)
+    study_inputs.read_effects(path, STUDY)
     assert spoil(text) != text
     path.write_text(spoil(text))
     with pytest.raises(DataError, match=r"effects\.csv: .*Delete it and run the same command again\."):
-        figure.read(path, STUDY)
+        study_inputs.read_effects(path, STUDY)
 
 
 @pytest.mark.parametrize(
@@ -396,11 +397,11 @@ def test_figure_refuses_effects_it_cannot_draw(tmp_path, spoil):
     table = estimate([PAIR], make_summary(none_bn=[1, 2, 3], l1_bn=[3.0, 4.25, 5.0]))
     tables.write_frame(tmp_path / "effects.csv", study_tables.EFFECTS, spoil(table), STUDY)
     with pytest.raises(DataError, match=r"effects\.csv: .*Delete it and run the same command again\."):
-        figure.read(tmp_path / "effects.csv", STUDY)
+        study_inputs.read_effects(tmp_path / "effects.csv", STUDY)
 
 
 def test_figure_refuses_effects_of_another_study(tmp_path):
     table = estimate([PAIR], make_summary(none_bn=[1, 2, 3], l1_bn=[3.0, 4.25, 5.0]))
     tables.write_frame(tmp_path / "effects.csv", study_tables.EFFECTS, table, "digits/other 0123456789abcdef")
     with pytest.raises(DataError, match=r"effects\.csv: holds the run digits/other, expected digits/x\."):
-        figure.read(tmp_path / "effects.csv", STUDY)
+        study_inputs.read_effects(tmp_path / "effects.csv", STUDY)

@@ -20,7 +20,7 @@ from normreg.config.condition import Lambdas
 from normreg.config.datasets import DATASETS
 from normreg.config.factors import BASELINE, FACTORS, LAMBDAS, NORMS, PENALTIES, norm_factor
 from normreg.figures import curves
-from normreg.figures import published as published_figure
+from normreg.figures.study_inputs import PUBLISHED_QUANTITIES
 from normreg.models.build import build
 from normreg.models.description import CLASSES, IMAGE_SHAPE
 from normreg.models.networks import NETWORKS
@@ -159,7 +159,7 @@ def test_what_is_shown_has_the_texts_it_is_shown_with():
     for key in (*effect_quantities(1), *effect_quantities(1000)):
         assert QUANTITIES[key].heading, key
         assert QUANTITIES[key].difference_digits, key
-    for key in published_figure.PANELS:
+    for key in PUBLISHED_QUANTITIES:
         assert QUANTITIES[key].phrase, key
         assert QUANTITIES[key].course in EPOCH_QUANTITIES, key
     assert {*curves.COLUMNS, *last_five.COLUMNS} <= set(EPOCH_QUANTITIES)

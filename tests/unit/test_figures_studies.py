@@ -25,7 +25,7 @@ from test_figures import (
 
 from normreg.analysis import study_tables
 from normreg.errors import DataError
-from normreg.figures import inputs, published, small_multiples, style
+from normreg.figures import inputs, published, small_multiples, study_inputs, style
 from normreg.utils import tables
 
 STUDY = "digits/x 0123456789abcdef"
@@ -79,7 +79,9 @@ def write_rows(path: Path, rows: list[dict[str, Any]]) -> Path:
 
 
 def drawn(tmp_path: Path, rows: list[dict[str, Any]]) -> Figure:
-    return published.draw(published.read(write_rows(tmp_path / "published.csv", rows), STUDY), "Published and measured")
+    return published.draw(
+        study_inputs.read_published(write_rows(tmp_path / "published.csv", rows), STUDY), "Published and measured"
+    )
 
 
 def pixel(axes: Axes, x: float, y: float) -> Any:
@@ -369,15 +371,15 @@ def test_two_panels_and_a_single_one(tmp_path: Path) -> None:
 def test_a_table_it_cannot_draw_is_refused_by_name(tmp_path: Path, change: dict[str, str]) -> None:
     rows = [row | change for row in rows_of(EIGHT)]
     with pytest.raises(DataError, match=r"published\.csv"):
-        published.read(write_rows(tmp_path / "published.csv", rows), STUDY)
+        study_inputs.read_published(write_rows(tmp_path / "published.csv", rows), STUDY)
     with pytest.raises(DataError, match=r"absent\.csv"):
-        published.read(tmp_path / "absent.csv", STUDY)
+        study_inputs.read_published(tmp_path / "absent.csv", STUDY)
 
 
 def test_a_table_of_another_study_is_refused(tmp_path: Path) -> None:
     path = write_rows(tmp_path / "published.csv", rows_of(EIGHT))
     with pytest.raises(DataError, match=r"published\.csv: holds the run digits/x, expected digits/y\. Delete it"):
-        published.read(path, "digits/y 0123456789abcdef")
+        study_inputs.read_published(path, "digits/y 0123456789abcdef")
 
 
 # --- files -----------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import pytest
 
 from normreg.analysis import published, study_tables
 from normreg.config import comparability, studies, study_files
-from normreg.figures import published as figure
+from normreg.figures import study_inputs
 from normreg.pages import last_five
 from normreg.pages import published as published_page
 from normreg.pages import summary as summary_page
@@ -220,7 +220,7 @@ def test_values_that_are_unknown_do_not_count(tmp_path, html_tables):
     assert rows.loc[("l1-bn", "last5_accuracy"), "measured"] == pytest.approx(99.45)
     assert rows.loc[("l2-bn", "best_accuracy"), "no_verdict"] == "nothing measured"
     tables.write_frame(tmp_path / "p.csv", study_tables.PUBLISHED, table, "mnist/x 0123456789abcdef")
-    read = figure.read(tmp_path / "p.csv", "mnist/x 0123456789abcdef")
+    read = study_inputs.read_published(tmp_path / "p.csv", "mnist/x 0123456789abcdef")
     assert len(read) == 6  # best accuracy has no panel
     published_page.write(tmp_path / "p.html", "T", "x", table, [])
     (shown, why, _) = html_tables((tmp_path / "p.html").read_text())

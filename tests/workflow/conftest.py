@@ -91,11 +91,13 @@ class Project:
 
     def keep(self, *conditions: str) -> None:
         """Takes all other conditions out of the tiny study: a training less is a figure of each kind less."""
+        all_conditions = yaml.safe_load(self.read(f"config/studies/{STUDY}.yaml"))["conditions"]
+        self.change_study(conditions={name: all_conditions[name] for name in conditions}, galleries=[])
+
+    def change_study(self, **parts: object) -> None:
+        """Puts `parts` in the place of those of the tiny study."""
         path = self.folder / f"config/studies/{STUDY}.yaml"
-        study = yaml.safe_load(path.read_text())
-        study["conditions"] = {name: study["conditions"][name] for name in conditions}
-        study["galleries"] = []
-        path.write_text(yaml.safe_dump(study, sort_keys=False))
+        path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | parts, sort_keys=False))
 
 
 @pytest.fixture(scope="session")

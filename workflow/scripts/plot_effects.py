@@ -3,9 +3,9 @@
 from normreg.utils import jobs
 
 with jobs.job(snakemake.log[0]):
-    from normreg.figures import effects, style
+    from normreg.figures import effects, study_inputs, style
 
     figure = snakemake.params.figure
-    table = effects.read(snakemake.input.effects, figure["study"])
+    table = study_inputs.read_effects(snakemake.input.effects, figure["study"])
     drawn = effects.draw(table, figure["title"], figure["names"])
     style.save(drawn, snakemake.output.png, snakemake.output.svg)

@@ -3,8 +3,9 @@
 from normreg.utils import jobs
 
 with jobs.job(snakemake.log[0]):
-    from normreg.figures import published, style
+    from normreg.figures import published, study_inputs, style
 
     figure = snakemake.params.figure
-    drawn = published.draw(published.read(snakemake.input.comparison, figure["study"]), figure["title"])
+    pairs = study_inputs.read_published(snakemake.input.comparison, figure["study"])
+    drawn = published.draw(pairs, figure["title"])
     style.save(drawn, snakemake.output.png, snakemake.output.svg)

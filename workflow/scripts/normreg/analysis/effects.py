@@ -84,7 +84,7 @@ def _judge_family(
     for row, both in zip(family, estimates, strict=True):
         cells = _numbers(both)
         if row.about["level"] != Level.PAIR:
-            cells |= _tests(both, next(verdicts), margin) | _power(both, margin, len(tested))
+            cells |= _tests(both, next(verdicts), margin) | _power(cells, margin, len(tested))
         rows.append(cells)
     return rows
 
@@ -112,14 +112,12 @@ def _tests(both: Estimates, judged: Judged, margin: float | None) -> dict[str, A
     return cells
 
 
-def _power(both: Estimates, margin: float | None, family: int) -> dict[str, Any]:
-    """What the seeds can show, see `normreg.analysis.power`."""
-    test = both.deciding
-    if not test.testable:
+def _power(numbers: Mapping[str, Any], margin: float | None, family: int) -> dict[str, Any]:
+    """What the seeds can show, from what `_numbers` gives; see `normreg.analysis.power`."""
+    if "error" not in numbers:
         return {}
-    about = {"error": test.error, "freedom": test.freedom, "seeds": test.seeds, "method": both.method}
-    spread = Spread.of(about)
-    cells: dict[str, Any] = {"detectable": spread.detectable(test.seeds, family)}
+    spread = Spread.of(numbers)
+    cells: dict[str, Any] = {"detectable": spread.detectable(numbers["seeds"], family)}
     if margin is not None:
         cells["seeds_for_margin"] = spread.seeds_to_find(margin, family)
         cells["seeds_for_equivalence"] = spread.seeds_for_equivalence(margin)

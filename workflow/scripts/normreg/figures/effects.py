@@ -1,7 +1,6 @@
 """The effects of a study's factors, with intervals: one row per effect, one panel per quantity."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import matplotlib
@@ -14,19 +13,15 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from normreg.analysis import answer, effects, study_tables
-from normreg.analysis.quantities import CROSS_ENTROPY, EFFECT_QUANTITIES, PERCENT, QUANTITIES, Quantity
+from normreg.analysis import answer
+from normreg.analysis.quantities import CROSS_ENTROPY, PERCENT, QUANTITIES, Quantity
 from normreg.analysis.verdicts import EffectVerdict, Level
-from normreg.config import identity
 from normreg.config.factors import FACTORS
-from normreg.errors import AGAIN, DataError
 from normreg.figures import style
-from normreg.utils import tables
+from normreg.figures.study_inputs import effect_panels
 
 _LEAST_SPAN = {PERCENT: 0.2, CROSS_ENTROPY: 0.002}  # an axis spans at least this, by unit
 _VISIBLE = 0.02  # share of the axis below which the zone of the margin cannot be seen
-_ROWS = ["level", "factor", "strength", "other", "without", "with"]  # they identify a row, and are equal in all panels
-_NUMBERS = ["strength", "pairs", "margin", "seeds", "difference", "low", "high", "runs", "collapses"]
 _WIDTH, _PLOT = 9.6, 2.3  # the width, if a plot of this least width fits in; inches
 _ROW, _HEAD, _AXIS, _BOTTOM, _TOP = 0.215, 0.42, 0.5, 0.55, 0.62  # heights, inches
 _SIZE = 9.0  # of text, points
@@ -42,39 +37,6 @@ _EFFECT: dict[str, Any] = {"marker": "D", "markersize": 7, "linestyle": "", "zor
 _PAIR: dict[str, Any] = {"marker": "o", "markersize": 4, "linestyle": "", "zorder": 4}
 
 
-def read(path: str | Path, study: str) -> pd.DataFrame:
-    """Reads the table of `normreg.analysis.effects.estimate`; `study` is the identity of its runs.
-
-    Raises:
-        DataError: the file is unreadable or changed, it belongs to another study, a column or number is missing or
-            wrong, the quantities have different rows, or there is no row to draw.
-    """
-    again = AGAIN
-    whole = tables.read_frame(path, study_tables.EFFECTS)
-    for found in whole["run"].unique():
-        identity.check(path, found, study)
-    table = whole[effects.COLUMNS].astype(dict.fromkeys(_NUMBERS, float))
-    panels = list(_panels(table).values())
-    if not any(set(table["quantity"]) == set(pair) for pair in EFFECT_QUANTITIES):
-        raise DataError(f"{path}: its quantities are {', '.join(table['quantity'].unique())}. {again}")
-    if panels[0].empty or any(not own[_ROWS].reset_index(drop=True).equals(_first(panels)) for own in panels):
-        raise DataError(f"{path}: expected the same rows for each quantity. {again}")
-    known = table["factor"].isin(list(FACTORS)) & (table["verdict"].isna() | table["verdict"].isin(list(EffectVerdict)))
-    if table["difference"].isna().any():
-        raise DataError(f"{path}: a difference is missing. {again}")
-    if not known.all():
-        raise DataError(f"{path}: holds an unknown factor or verdict. {again}")
-    return table
-
-
-def _panels(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    return {quantity: table[table["quantity"] == quantity] for quantity in table["quantity"].unique()}
-
-
-def _first(panels: list[pd.DataFrame]) -> pd.DataFrame:
-    return panels[0][_ROWS].reset_index(drop=True)
-
-
 @matplotlib.rc_context(style.RC)
 def draw(table: pd.DataFrame, title: str, names: Mapping[str, str]) -> Figure:
     """Draws the panels, with the same rows, below each other: side by side, text would be too small in the report.
@@ -82,11 +44,11 @@ def draw(table: pd.DataFrame, title: str, names: Mapping[str, str]) -> Figure:
     Panels have their quantity as label, points the name of their row.
 
     Args:
-        table: see `read`.
+        table: see `study_inputs.read_effects`.
         title: of the figure.
         names: what the figure calls the conditions. Others have their own name.
     """
-    panels = _panels(table)
+    panels = effect_panels(table)
     rows, places = next(iter(panels.values())), _places(next(iter(panels.values())))
     labels = [name_of(row, names) for _, row in rows.iterrows()]
     left = 0.3 + max(style.text_width(label, _SIZE, bold=True) for label in labels)

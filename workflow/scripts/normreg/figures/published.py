@@ -1,8 +1,6 @@
 """Published against measured values of a study: one row per condition, one panel per quantity."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import matplotlib
@@ -12,17 +10,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from normreg.analysis import study_tables
 from normreg.analysis.published import LEVEL, SAME_CONFIGURATION_DIFFERED
 from normreg.analysis.quantities import CROSS_ENTROPY, PERCENT, QUANTITIES, Quantity
 from normreg.analysis.verdicts import Origin, PublishedVerdict
-from normreg.config import identity
-from normreg.config.factors import NORMS, PENALTIES
-from normreg.errors import AGAIN, DataError
+from normreg.config.factors import PENALTIES
 from normreg.figures import style
-from normreg.utils import tables
+from normreg.figures.study_inputs import PUBLISHED_QUANTITIES, Pair
 
-PANELS = ("final_accuracy", "last5_accuracy", "last5_loss")  # keys of `QUANTITIES`
 SIGNS = {
     "*": "from the README only",
     "‡": "other epochs, not compared",
@@ -40,66 +34,6 @@ _LEGEND: dict[str, Any] = {"loc": "lower left", "ncols": 4, "frameon": False, "b
 _RULER: dict[str, Any] = {"linewidth": 1.2, "color": style.GREY, "marker": "|", "markersize": 7, "markeredgewidth": 1.2}
 
 
-@dataclass(frozen=True)
-class Pair:
-    """A published value and what was measured, for one condition and quantity."""
-
-    condition: str
-    penalty: str
-    norm: str
-    quantity: str
-    published: float | None
-    measured: float  # mean over the seeds
-    low: float  # range over the seeds
-    high: float
-    seeds: int
-    origin: Origin | None  # of the published value; None if there is none
-    compared: bool  # false where nothing was published, or a value of other epochs
-    verdict: PublishedVerdict | None  # None if it is not compared, or if the seeds have no spread or are too few
-
-    @property
-    def signs(self) -> tuple[str, str]:
-        """The signs after the published number and the sign after the measured one, made of keys of `SIGNS`."""
-        if self.published is None:
-            return "", ""
-        said = ("*" if self.origin is Origin.README else "") + ("" if self.compared else "‡")
-        return said, "†" if self.verdict is PublishedVerdict.OUTSIDE else ""
-
-
-def read(path: str | Path, study: str) -> list[Pair]:
-    """Reads the table of `normreg.analysis.published.compare`. Keeps the rows whose quantity has a panel, in order.
-
-    What was not measured is left out. `study` is the identity of its runs.
-
-    Raises:
-        DataError: the file is unreadable or changed, it belongs to another study, a penalty, an origin or a verdict is
-            unknown, or there is no row to draw.
-    """
-    columns = tables.read(path, study_tables.PUBLISHED)
-    for found in dict.fromkeys(columns["run"]):
-        identity.check(path, found, study)
-    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-    try:
-        pairs = [_pair(row) for row in rows if row["quantity"] in PANELS and row["measured"] is not None]
-    except ValueError as error:
-        raise DataError(f"{path}: cannot be read as published values: {error}. {AGAIN}") from error
-    if not pairs:
-        raise DataError(f"{path}: no row with a quantity among {', '.join(PANELS)}.")
-    return pairs
-
-
-def _pair(row: dict[str, Any]) -> Pair:
-    if row["penalty"] not in PENALTIES or row["norm"] not in NORMS:
-        raise ValueError(f"{row['condition']} has an unknown penalty or norm, {row['penalty']} with {row['norm']}")
-    names = row["condition"], row["penalty"], row["norm"], row["quantity"]
-    origin = Origin(row["from"]) if row["from"] else None
-    verdict = PublishedVerdict(row["verdict"]) if row["verdict"] else None
-    measured, low, high = (row[name] for name in ("measured", "measured_low", "measured_high"))
-    return Pair(
-        *names, row["published"], measured, low, high, row["seeds"], origin, row["difference"] is not None, verdict
-    )
-
-
 @matplotlib.rc_context(style.RC)
 def draw(pairs: Sequence[Pair], title: str) -> Figure:
     """Draws one panel for each quantity in `pairs`, side by side. Panels of the same unit have the same scale.
@@ -109,7 +43,7 @@ def draw(pairs: Sequence[Pair], title: str) -> Figure:
     """
     labels = style.names(pairs)
     colors = {pair.condition: PENALTIES[pair.penalty].color for pair in pairs}
-    quantities = [quantity for quantity in PANELS if any(pair.quantity == quantity for pair in pairs)]
+    quantities = [quantity for quantity in PUBLISHED_QUANTITIES if any(pair.quantity == quantity for pair in pairs)]
     left = 0.4 + max(style.text_width(label, 9) for label in labels.values())
     step = _PLOT + 2 * _NUMBER + _GAP
     width, height = max(left + step * len(quantities), 7.6), _BOTTOM + _ROW * len(colors) + _HEAD + _TOP
@@ -187,10 +121,19 @@ def _draw_pair(axes: Axes, row: int, pair: Pair) -> None:
         _mark(axes, pair.published, row, f"{pair.condition} published", color=color, **_OPEN)
     _mark(axes, pair.measured, row, f"{pair.condition} measured", color=color, **_FULL)
     look: dict[str, Any] = {"va": "center", "size": _SIZE, "transform": axes.get_yaxis_transform()}
+    signs = _signs(pair)
     for column, (value, ink) in enumerate(((pair.published, _INK), (pair.measured, color))):
         place = 1 + (column + 1) * _NUMBER / _PLOT
         axes.text(place, row, "–" if value is None else course.write(value), ha="right", color=ink, **look)
-        axes.text(place, row, pair.signs[column], ha="left", color=ink, **look)
+        axes.text(place, row, signs[column], ha="left", color=ink, **look)
+
+
+def _signs(pair: Pair) -> tuple[str, str]:
+    """The signs after the published number and the sign after the measured one, made of keys of `SIGNS`."""
+    if pair.published is None:
+        return "", ""
+    said = ("*" if pair.origin is Origin.README else "") + ("" if pair.compared else "‡")
+    return said, "†" if pair.verdict is PublishedVerdict.OUTSIDE else ""
 
 
 def _mark(axes: Axes, value: float, row: int, label: str, **look: Any) -> None:
@@ -215,7 +158,7 @@ def _draw_legend(figure: Figure, pairs: Sequence[Pair]) -> None:
     for handles, left, up in ((top, 0.2, 0.60), (low, 0.85, 0.34)):
         figure.legend(handles=handles, bbox_to_anchor=(left / width, up / height), **_LEGEND)
     figure.text(0.2 / width, 0.365 / height, "penalty", color=style.GREY)
-    signs = [f"{sign} {meaning}" for sign, meaning in SIGNS.items() if any(sign in "".join(p.signs) for p in pairs)]
+    signs = [f"{sign} {meaning}" for sign, meaning in SIGNS.items() if any(sign in "".join(_signs(p)) for p in pairs)]
     verdicts = [pair.verdict for pair in pairs if pair.verdict]
     outside, given = verdicts.count(PublishedVerdict.OUTSIDE), len(verdicts)
     if outside:
