@@ -184,7 +184,7 @@ def test_conditions_that_are_the_same_experiment_count_once():
     """The summary has condition d, the classes have not, because it equals an earlier one."""
     runs = [(name, seed) for seed in range(6) for name in "abc"]
     classes = make_classes(np.zeros((18, 5)), *zip(*runs, strict=True))
-    row = noise.describe(make_summary(RATINGS), classes, 25).iloc[0]
+    row = noise.describe(make_summary(RATINGS).assign(epochs=25, validation="test"), classes).iloc[0]
     assert row["conditions"] == 3
     assert row["residual_sd"] == pytest.approx(noise.spread(RATINGS[:, :3]).residual_sd)
 
@@ -206,7 +206,7 @@ def test_the_page_says_what_the_numbers_are(tmp_path, html_tables):
     assert "saved 71 % of the variance of a difference (95 % interval 34 to 95)" in found
     assert "Noise &lt;x&gt;" in found
     (rows,) = html_tables(found)
-    assert rows[0] == ["", "last-five accuracy (points)", "last-five loss (nats)", "final accuracy (points)"]
+    assert rows[0] == ["", "last-five accuracy (points)", "last-five loss (nats)", "test accuracy (points)"]
     cells = {row[0]: row[1:] for row in rows[1:]}
     assert cells["correlation of the seeds across conditions (95 % interval)"][0] == "0.71 (0.34 to 0.95)"
 
@@ -234,7 +234,7 @@ def test_few_seeds_say_what_cannot_be_given(tmp_path, html_tables, seeds, presen
 
 def test_a_single_run_has_a_page_too(tmp_path, html_tables):
     classes = make_classes(np.zeros((1, 5)), ["a"], [0])
-    found = written(tmp_path, noise.describe(make_summary([[1.0]]), classes, 25))
+    found = written(tmp_path, noise.describe(make_summary([[1.0]]).assign(epochs=25, validation="test"), classes))
     assert "it needs two runs or more" in found
     assert html_tables(found) == []
 

@@ -25,7 +25,7 @@ def summary_of(run, seeds=(0, 1)):
     rows = []
     for name, condition in run.conditions.items():
         who = {"condition": name, **{key: condition[key] for key in ("penalty", "norm", "epochs")}}
-        rest = NUMBERS | COUNTS | {"engine": "torch"}
+        rest = NUMBERS | COUNTS | {"engine": "torch", "validation": "test"}
         rows += [
             who | rest | {"seed": seed, "final_accuracy": 99 + seed / 4, "run": f"x {name}{seed}"} for seed in seeds
         ]
@@ -45,7 +45,8 @@ def test_a_row_has_its_place_settings_and_quantities(run_of):
     expected |= {"penalty": "l1l2", "norm": "gbn", "lambdas.l1": 1e-5, "lambdas.l2": 1e-4, "lambdas.group_l2": 0.0}
     # 60,000 images in batches of 64 are 937 and a last one of 32. Two ghost batches divide both.
     expected |= {"num_splits": 2, "splits_used.full": 2, "splits_used.last": 2, "batch_size": 64}
-    expected |= {"train_images": 60_000, "epochs": 25, "network": "gilf641", "dropout": 0.08}
+    expected |= {"train_images": 60_000, "holdout_images": 0, "epochs": 25, "validate_every": 1, "validation": "test"}
+    expected |= {"network": "gilf641", "dropout": 0.08}
     expected |= {"schedule": "onecycle", "optimizer.lr": 0.01, "parameters": 9436, "best_epoch": 3, "mistakes": 7}
     expected |= NUMBERS | {"engine": "torch", "final_accuracy": 99.25, "run": "x l1l2-gbn1"}
     assert last == expected
@@ -63,7 +64,16 @@ def test_splits_are_those_asked_for_and_those_used(run_of):
 def test_a_batch_with_all_images_may_use_fewer_splits_than_asked_for(condition):
     """One batch of 906 images, which 4 does not divide, but 3 does."""
     conditions = {"a": condition(norm="gbn", num_splits=4, batch_size=1024)}
-    who = {"condition": "a", "penalty": "none", "norm": "gbn", "epochs": 2, "seed": 0, "engine": "torch", "run": "x"}
+    who = {
+        "condition": "a",
+        "penalty": "none",
+        "norm": "gbn",
+        "epochs": 2,
+        "seed": 0,
+        "engine": "torch",
+        "validation": "test",
+        "run": "x",
+    }
     row = runs.tabulate(pd.DataFrame([{**who, **NUMBERS, **COUNTS}]), conditions, "digits", "s", "s").iloc[0]
     assert row[["num_splits", "splits_used.full", "splits_used.last"]].tolist() == [4, 3, 3]
 
@@ -86,7 +96,7 @@ def test_kinds_of_settings_and_cells_of_settings_that_a_condition_lacks(conditio
     expected |= {"augmentation.0.rotation.degrees": int, "augmentation.0.rotation.fill": int, "penalty_scope": str}
     found = runs.varying(conditions)
     assert found == expected
-    who = {"penalty": "none", "norm": "bn", "epochs": 2, "seed": 0, "engine": "torch", "run": "x"}
+    who = {"penalty": "none", "norm": "bn", "epochs": 2, "seed": 0, "engine": "torch", "validation": "test", "run": "x"}
     summary = pd.DataFrame([{"condition": name, **who, **NUMBERS, **COUNTS} for name in "ab"])
     table = runs.tabulate(summary, conditions, "digits", "s", "s-e2")
     tables.write_frame(tmp_path / "runs.csv", study_tables.runs(found), table)
