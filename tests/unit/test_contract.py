@@ -73,6 +73,8 @@ RIGHT: dict[str, list[Any]] = {
     "degrees": [0.5],
     "augmentation": [[]],
     "constant": [{}],
+    "train_images": [None],
+    "holdout_images": [],
     **{key: [1e3, 0.5] for key in LARGE - {"epochs", "batch_size", "num_splits", "step_size"}},
 }
 
@@ -318,13 +320,15 @@ def test_pytorch_implements_what_a_study_may_say(root):
     study = yaml.safe_load((root / "workflow/scripts/normreg/config/study.schema.yaml").read_text(encoding="utf-8"))
     allowed = study["properties"]["conditions"]["additionalProperties"]["properties"]
     reference = contract.REFERENCE["properties"]
-    assert allowed.keys() == reference.keys()
+    # Validation and the size of the hold-out are those of the whole study.
+    assert allowed.keys() | {"holdout_images"} == reference.keys()
     for key in allowed:
         for path, schema, known in schema_levels(allowed[key], reference[key], key):
             assert set(schema.get("properties", {})) == set(known.get("properties", {})), path
             assert set(schema.get("enum", [])) <= set(known.get("enum", [])), path
-            if schema.get("type") in ("number", "integer"):
-                assert known["type"] == schema["type"], path
+            if schema.get("type") in ("number", "integer", ["integer", "string"]):
+                same = ["integer", "null"] if "pattern" in schema else schema["type"]  # the text is "all", here null
+                assert known["type"] == same, path
                 low = schema.get("minimum", schema.get("exclusiveMinimum"))
                 assert known.get("minimum", known.get("exclusiveMinimum")) <= low, path
                 top = schema.get("maximum", schema.get("exclusiveMaximum"))
@@ -344,7 +348,8 @@ def in_words(known: dict[str, Any]) -> str:
         return ", ".join(f"`{key}` ({in_words(own)})" for key, own in known["properties"].items()) or "nothing"
     bounds = {"minimum": "from", "exclusiveMinimum": "above", "maximum": "to", "exclusiveMaximum": "to below"}
     found = [f"{word} {known[key]}" for key, word in bounds.items() if key in known]
-    return " ".join(["whole number" if known["type"] == "integer" else "number", *found])
+    kind = {"integer": "whole number", "number": "number"}.get(str(known["type"]), "all, or a whole number")
+    return " ".join([kind, *found])
 
 
 def table_rows(key: str, known: dict[str, Any]) -> Iterator[str]:

@@ -43,6 +43,10 @@ class Condition(TypedDict):
     validate_every: int
 
 
+# Settings that came after the first version, and what runs did before that.
+LATER: dict[str, Any] = {"train_images": None, "holdout_images": 0, "validate_every": 1}
+
+
 def validates(condition: Condition, epoch: int) -> bool:
     """Whether validation comes after this epoch (numbered from 1)."""
     return epoch % condition["validate_every"] == 0 or epoch == condition["epochs"]

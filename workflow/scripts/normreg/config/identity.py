@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
+from normreg.config.condition import LATER
 from normreg.errors import AGAIN, DataError
 from normreg.utils.digests import sha256
 
@@ -36,8 +37,12 @@ class RunFacts(TypedDict):
 
 
 def identify(dataset: str, run: str, name: str, condition: Mapping[str, Any], seed: int) -> str:
-    """The identity of one run. `name` is the name of the condition, `condition` has its resolved settings."""
-    parts = [dataset, run, name, condition, seed]
+    """The identity of one run. `name` is the name of the condition, `condition` has its resolved settings.
+
+    A setting of `LATER` counts only if it is not what runs did before it came. So older results keep their identity.
+    """
+    settings = {key: value for key, value in condition.items() if key not in LATER or value != LATER[key]}
+    parts = [dataset, run, name, settings, seed]
     return f"{dataset}/{run}/{name}/seed{seed} {_digest(parts)}"
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from normreg.config import identity
-from normreg.config.condition import Condition
+from normreg.config.condition import LATER, Condition
 from normreg.errors import DataError
 from normreg.models.build import build
 from normreg.utils.atomic import replacing
@@ -83,7 +83,7 @@ def restore(
     content = load(path)
     if run is not None and identity.place_of(content["run"]) != identity.place_of(run):
         identity.check(path, content["run"], run)
-    saved = content["condition"]
+    saved = {**LATER, **content["condition"]}
     parts = [(f"condition's {key}", saved.get(key), value) for key, value in condition.items()]
     parts += [("data_digest", content["data_digest"], data_digest), ("seed", content["seed"], seed)]
     for name, found, expected in parts:
