@@ -7,10 +7,13 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from normreg.analysis import metrics
 from normreg.engines import pytorch
 from normreg.errors import DivergedError
 from normreg.models.build import build
-from normreg.training import streams
+from normreg.training import loop, streams
+from normreg.training.history import write as write_history
+from normreg.training.state import StateFile
 from normreg.utils import devices
 
 CPU = torch.device("cpu")
@@ -187,6 +190,34 @@ def test_progress_line_tells_accuracy_and_time_left(condition, blobs, caplog, ru
     assert len(caplog.messages) == 2
     assert caplog.messages[0].startswith("mine none-bn seed 0: epoch 1/2, training ")
     assert caplog.messages[0].endswith("min left")
+
+
+@pytest.mark.parametrize(("every", "epochs"), [(2, {2, 4, 5}), (9, {5})])
+def test_validation_now_and_then_changes_no_weight_and_comes_after_the_last_epoch(
+    condition, blobs, run_training, tmp_path, every, epochs
+):
+    """The file on disk says the same, and so does the state of a killed run."""
+    always, whole = run_training(condition(epochs=5), 0, blobs)
+    model, history = run_training(condition(epochs=5, validate_every=every), 0, blobs)
+    assert torch.equal(weights(model), weights(always))
+    for row, full in zip(without_seconds(history), without_seconds(whole), strict=True):
+        empty = {} if row.epoch in epochs else {"validation_loss": None, "validation_accuracy": None}
+        assert row == dataclasses.replace(full, **empty)
+    write_history(history, tmp_path / "metrics.csv", "r")
+    table = metrics.read(tmp_path / "metrics.csv", ["validation_accuracy"], "r", 5)
+    assert set(table["epoch"][~np.isnan(table["validation_accuracy"])].tolist()) == epochs
+
+
+def test_a_killed_run_with_few_validations_goes_on_to_the_same_bits(condition, blobs, run_training, tmp_path):
+    chosen = condition(epochs=4, validate_every=3)
+    model, history = run_training(chosen, 0, blobs)
+    state, killed = StateFile(tmp_path / "killed.pt", {}), pytorch.TorchTrainer(chosen, 0, blobs, CPU)
+    rows = [dataclasses.asdict(killed.run_epoch(epoch)) for epoch in (1, 2)]
+    state.save({"trainer": killed.state(), "history": rows})
+    trainer = pytorch.TorchTrainer(chosen, 0, blobs, CPU)
+    resumed = loop.train(trainer, "x", state)
+    assert torch.equal(weights(trainer.model), weights(model))
+    assert without_seconds(resumed) == without_seconds(history)
 
 
 def test_cuda_without_a_gpu_is_a_clear_error():

@@ -1,0 +1,121 @@
+"""Sweeps on real Snakemake runs: a new value trains its own runs alone, and what was chosen is confirmed."""
+
+import csv
+from collections import Counter
+
+import pytest
+import yaml
+
+SEEDS = ("seeds=[0,1]",)
+SWEPT = {
+    "conditions": {"none-bn": {"penalty": "none", "norm": "bn"}, "l1-bn": {"penalty": "l1", "norm": "bn"}},
+    "galleries": ["none-bn"],
+    "train_images": 200,
+    "validation": "holdout",
+    "holdout_images": 100,
+    "planned_seeds": 3,
+    "sweeps": {"l1": {"over": "lambdas.l1", "values": [1e-4, 1.0], "conditions": ["l1-bn"]}},
+}
+
+
+def values(project, *numbers):
+    project.change_study(sweeps={"l1": SWEPT["sweeps"]["l1"] | {"values": list(numbers)}})
+
+
+def trainings(stale):
+    return Counter({job: count for job, count in stale.items() if job.startswith("train ")})
+
+
+@pytest.fixture(scope="module")
+def swept(run_once):
+    def run(project):
+        project.change_study(**SWEPT)
+        project.snakemake(config=SEEDS)
+
+    return run_once("swept", run)
+
+
+@pytest.fixture
+def own(swept, tmp_path):
+    return swept.copy(tmp_path / "project")
+
+
+def rows(project, name):
+    path = project.folder / "results/digits" / name
+    return list(csv.DictReader(path.open(encoding="utf-8")))
+
+
+def test_a_new_value_trains_its_own_runs_and_a_removed_one_none(own):
+    values(own, 1e-4, 1e-2, 1.0)
+    assert trainings(own.stale(config=SEEDS)) == {"train l1-bn-l1-1e-2 0": 1, "train l1-bn-l1-1e-2 1": 1}
+    values(own, 1e-4)
+    stale = own.stale(config=SEEDS)
+    assert not trainings(stale)
+    assert not {job for job in stale if job.startswith("evaluate")}
+    assert (own.folder / "results/digits/tiny/l1-bn-l1-1/seed0/checkpoint.pt").exists()
+
+
+def test_another_sweep_that_shares_a_condition_trains_it_once(own):
+    other = {"over": ["lambdas.l1", "dropout"], "values": [[1e-4, 0.08], [1e-4, 0.5]], "conditions": ["l1-bn"]}
+    own.change_study(sweeps=SWEPT["sweeps"] | {"both": other})
+    expected = {
+        f"train {name} {seed}" for seed in (0, 1) for name in ("l1-bn-l1-1e-4-dropout-0p5", "none-bn-dropout-0p5")
+    }
+    assert set(trainings(own.stale(config=SEEDS))) == expected
+
+
+def test_an_edit_of_a_study_reruns_what_extends_it(own):
+    below = {"extends": "tiny", "sweeps": SWEPT["sweeps"]}
+    (own.folder / "config/studies/below.yaml").write_text(yaml.safe_dump(below))
+    config = (*SEEDS, "study=below")
+    own.snakemake("training", config=config)
+    assert not own.stale("training", config=config)
+    own.change_study(lambdas={"l1": 2e-5, "l2": 1e-5})
+    assert trainings(own.stale("training", config=config)) == {"train l1-bn 0": 1, "train l1-bn 1": 1}
+
+
+def test_training_saw_the_hold_out_and_effects_are_those_on_the_test_split(swept):
+    """100 images of the hold-out: accuracies are whole percents. The test split of digits has 891."""
+    summary = rows(swept, "tiny/summary.csv")
+    assert {row["validation"] for row in summary} == {"hold-out"}
+    for row in summary:
+        assert float(row["final_accuracy"]) == pytest.approx(round(float(row["final_accuracy"])), abs=1e-9)
+        assert float(row["test_accuracy"]) == pytest.approx(100 - 100 * int(row["mistakes"]) / 891, abs=1e-3)
+    assert {row["quantity"] for row in rows(swept, "tiny/effects.csv")} == {"test_accuracy", "test_loss"}
+    assert {row["train_images"] for row in rows(swept, "tiny/runs.csv")} == {"200"}
+
+
+def test_what_the_hold_out_chose_is_trained_again_with_new_seeds(own):
+    (chosen,) = rows(own, "tiny/chosen.csv")
+    accuracy = Counter()
+    for row in rows(own, "tiny/summary.csv"):
+        accuracy[row["condition"]] += float(row["final_accuracy"])
+    assert accuracy[chosen["condition"]] == max(accuracy.values())
+    done = own.snakemake("confirm", config=SEEDS, check=False)
+    if chosen["condition"] == "none-bn":
+        assert done.returncode
+        assert "nothing to confirm" in done.stdout
+        return
+    assert done.returncode == 0, done.stdout
+    confirmed = rows(own, "tiny-confirm/summary.csv")
+    pairs = {(row["condition"], row["seed"]) for row in confirmed}
+    assert pairs == {(name, seed) for name in ("none-bn", chosen["condition"]) for seed in ("2", "3", "4")}
+    assert {row["seeds"] for row in rows(own, "tiny-confirm/effects.csv")} == {"3"}
+    assert not own.stale("confirm", config=SEEDS)
+    assert not own.stale(config=SEEDS)
+
+
+def test_a_study_without_hold_out_has_nothing_to_confirm(own):
+    own.change_study(validation="test", holdout_images=100)
+    text = own.read("config/studies/tiny.yaml").replace("holdout_images: 100\n", "")
+    (own.folder / "config/studies/tiny.yaml").write_text(text)
+    done = own.snakemake("-n", "confirm", config=SEEDS, check=False)
+    assert "study tiny has nothing to confirm" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def test_more_images_than_the_data_set_has_is_one_message(own):
+    own.change_study(train_images=900)
+    done = own.snakemake("-n", config=SEEDS, check=False)
+    assert "found train_images 900, but the training split of digits has 806 images" in done.stdout
+    assert "Traceback" not in done.stdout
