@@ -137,6 +137,13 @@ def declared_conditions(wildcards):
     return {name: run.conditions[name] for name in run.declared}
 
 
+def training_minutes(wildcards):
+    """Far more than training takes on a slow processor: 4 minutes for 60,000 images."""
+    settings = condition(wildcards)
+    images = sizes.trained_images(settings, DATASETS[wildcards.dataset].train_images)
+    return 30 + 4 * settings["epochs"] * images // 60_000
+
+
 def held_out(wildcards):
     return any(settings["holdout_images"] for settings in study_conditions(wildcards).values())
 

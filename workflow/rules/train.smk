@@ -14,7 +14,7 @@ rule train:
     resources:
         gpu=int(USE_GPU),
         mem_mb=6000 if USE_GPU else 2000,
-        runtime=lambda w: 30 + 4 * condition(w)["epochs"],
+        runtime=training_minutes,
     params:
         condition=condition,
         identity=own_identity,
