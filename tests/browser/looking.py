@@ -10,9 +10,9 @@ SIZES = {1280: 900, 390: 844}  # width and height of the window: a small desktop
 VIEWS = [(width, scheme) for width in SIZES for scheme in ("light", "dark")]
 
 
-def serious(where) -> list[str]:
-    """What axe finds that is serious or critical, in a page or a frame."""
-    found = Axe().run(where).response["violations"]
+def serious(where, part: str | None = None) -> list[str]:
+    """What axe finds that is serious or critical, in a page or a frame, or only in what the selector `part` finds."""
+    found = Axe().run(where, context=part).response["violations"]
     return [
         f"{each['id']}: {node['html'][:150]}"
         for each in found

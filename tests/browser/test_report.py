@@ -1,7 +1,7 @@
 """The report that Snakemake makes, in Chromium: its title is seen at once, and the explorer works inside it."""
 
 import pytest
-from looking import VIEWS, colors, in_view, serious
+from looking import VIEWS, colors, in_view, overflow, serious
 
 TITLE = "tiny on digits"
 
@@ -18,6 +18,30 @@ def test_the_title_is_in_view_when_the_report_opens(report, visit, width, scheme
     title.wait_for()
     assert in_view(page, title), title.bounding_box()
     assert colors(page) > 30
+
+
+@pytest.mark.parametrize(("width", "scheme"), VIEWS)
+def test_the_landing_page_shows_the_effects_to_everybody(report, visit, width, scheme):
+    """The picture can be seen without scrolling, no text in it lies on another, and axe finds nothing serious."""
+    page = visit(report, width, scheme)
+    picture = page.locator("#effects")
+    picture.wait_for()
+    for drawing in picture.locator("div > svg").all():
+        assert in_view(page, drawing), drawing.bounding_box()
+    assert serious(page, ".prose") == []  # around it is Snakemake's own page, which has faults
+    assert overflow(page) <= 0
+    rows = [row.locator("> div > *") for row in picture.locator("> div").all()]
+    assert [row.all_text_contents() for row in rows] == [
+        ["L1 0.001", "too few seeds"],
+        ["GBN, 2 splits", "too few seeds"],
+    ]
+    for row in rows:
+        name, verdict = (text.bounding_box() for text in row.all())
+        assert name["x"] + name["width"] < verdict["x"] or name["y"] + name["height"] <= verdict["y"]
+        assert min(name["height"], verdict["height"]) > 13  # a narrow window does not make texts smaller
+    frame, numbers = picture.bounding_box(), [text.bounding_box() for text in picture.locator("text").all()]
+    assert all(frame["x"] <= box["x"] <= frame["x"] + frame["width"] - box["width"] for box in numbers)
+    assert page.get_by_text("With fewer than three seeds no effect can be told from chance").count() == 1
 
 
 def explorer_in(page):

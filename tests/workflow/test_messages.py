@@ -68,6 +68,32 @@ def test_a_report_of_another_configuration_than_the_runs_says_so(finished, tmp_p
     assert not report.exists()
 
 
+@pytest.mark.parametrize("seeds", ["[3]", "2"])
+def test_a_report_of_other_seeds_than_the_runs_names_those_of_the_run(finished, tmp_path, seeds):
+    report = tmp_path / "r.html"
+    done = finished.snakemake("--report", str(report), config=(f"seeds={seeds}",), check=False)
+    assert done.returncode != 0
+    said = "results/digits/tiny/summary.csv and all figures beside it were made of seed 0, but --report asks for seed"
+    assert done.stdout.count(said) == 1
+    assert "Give --report --config seeds=1, with the other keys of the run" in done.stdout
+    assert "Missing metadata" not in done.stdout
+    assert not report.exists()
+
+
+def test_training_tells_how_far_the_study_is(finished):
+    """Of three runs, whichever ends last says that all are trained."""
+    logs = [finished.read(f"logs/train/digits/tiny/{name}/seed0.log") for name in ("none-bn", "l1-bn", "l2-gbn")]
+    said = [re.findall("^study: .*", log, re.M) for log in logs]
+    assert [len(lines) for lines in said] == [1, 1, 1]
+    assert ["study: all 3 runs are trained"] in said
+    others = [line for (line,) in said if "all 3" not in line]
+    pattern = (
+        r"study: [12] of 3 runs are trained; the rest takes about \d+ (s|min) with [12] at once, at the speed so far"
+    )
+    assert all(re.fullmatch(pattern, line) for line in others)
+    assert not any("min left" in log for log in logs)
+
+
 def test_a_batch_larger_than_the_data_says_how_many_ghost_batches_it_has(copy):
     copy.edit("config/studies/tiny.yaml", "batch_size: 128", "batch_size: 1024")
     copy.edit("config/studies/tiny.yaml", "num_splits: 2", "num_splits: 16")

@@ -40,15 +40,17 @@ def shown_first(wildcards):
 
 
 def found():
-    """What came out: a sentence for each effect, or nothing if there is no readable table of effects."""
+    """What came out: a sentence for each effect, and their picture. Nothing if there is no readable table of effects."""
     from normreg.analysis import answer  # not above: pandas takes half a second, and most calls need no answer
+    from normreg.pages import landing
 
     folder = SimpleNamespace(dataset=config["dataset"], study=RUN.name)
     path = f"results/{folder.dataset}/{folder.study}/effects.csv"
     try:
-        return answer.read(path, study_identity(folder)) if Path(path).exists() else []
+        table = answer.read(path, study_identity(folder)) if Path(path).exists() else None
     except DataError:  # the jobs that read it say what is wrong
-        return []
+        table = None
+    return {} if table is None else {"answer": answer.sentences(table), "picture": landing.picture(table)}
 
 
 def given():
@@ -59,19 +61,20 @@ def given():
     return f" --config {shlex.join(keys)}" if keys else ""
 
 
-# For the landing page. Its text can use nothing but the configuration.
+# For the landing page and for training jobs. Both can use nothing but the configuration.
 config["resolved"] = {
     "title": f"{RUN.name} on {DATASETS[config['dataset']].name}",
     "comparison": comparability.objection(RUN, config["dataset"]),
     "seeds": len(config["seeds"]),
-    "answer": found() if any(word.startswith("--report") for word in sys.argv) else [],
+    "training": {"runs": asked_for([RUN]), "at_once": at_once()},
+    **(found() if any(word.startswith("--report") for word in sys.argv) else {}),
 }
 
 
 onsuccess:
     if workflow.is_main_process and not REPORTING:
-        config["resolved"]["answer"] = found()  # --report-after-run makes the report next
-        for sentence in config["resolved"]["answer"]:
+        config["resolved"].update(found())  # --report-after-run makes the report next
+        for sentence in config["resolved"].get("answer", []):
             logger.info(sentence)
         logger.info(
             f"Results: results/{config['dataset']}/{RUN.name}/. Report: snakemake --report report.html{given()}"

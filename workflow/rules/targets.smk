@@ -1,5 +1,6 @@
 # The files that each target makes. No rules here.
 from normreg.analysis.contrasts import find_contrasts
+from normreg.config import made_of
 
 MOST_DRAWN = 12  # of a study with more conditions, only those of its `galleries` have figures of their own
 
@@ -46,8 +47,39 @@ def everything(run):
     return targets(run, "training", "evaluation", "figures", "tables")
 
 
-def reportable(files):
-    """Returns `files`. For a report, missing files are one error. Snakemake would give a warning for each of them."""
+def facts_of(run):
+    """As `run_list`, of a run that is no wildcard."""
+    return run_list(SimpleNamespace(dataset=config["dataset"], study=run.name))
+
+
+def asked_for(runs):
+    """The identities of all runs of one seed and condition. A training tells from them how far its study is."""
+    return [one["identity"] for run in runs for one in facts_of(run)]
+
+
+def at_once():
+    """How many trainings run at once. None if it is unknown, or if other processes start them, as on a cluster."""
+    try:  # not documented attributes: without them, only this number is unknown
+        if not (workflow.is_main_process and workflow.local_exec):
+            return None
+        limits = [workflow.resource_settings.cores]
+        gpus = workflow.resource_settings.resources.get("gpu")
+    except AttributeError:
+        return None
+    if USE_GPU:
+        limits.append(getattr(gpus, "value", gpus))
+    return min((limit for limit in limits if limit), default=None)
+
+
+def reportable(files, *runs):
+    """Returns `files`, which are of `runs`. For a report, files that are missing or of other seeds are one error.
+
+    Snakemake would give a warning for each missing file, and show figures of other seeds as they are.
+    """
+    for run in runs if REPORTING else ():
+        different = made_of.difference(f"results/{config['dataset']}/{run.name}/summary.csv", facts_of(run))
+        if different:
+            raise WorkflowError(different)
     missing = [file for file in files if not Path(file).exists()] if REPORTING else []
     if missing:
         made = ", ".join(sorted(path.relative_to("results").as_posix() for path in Path("results").glob("*/*/")))
@@ -60,7 +92,7 @@ def reportable(files):
 
 def wanted(*kinds):
     """An input function: the files of the run that is configured, see `targets`."""
-    return lambda wildcards: reportable(targets(RUN, *kinds))
+    return lambda wildcards: reportable(targets(RUN, *kinds), RUN)
 
 
 def published_targets(wildcards):
@@ -71,7 +103,8 @@ def published_targets(wildcards):
         raise WorkflowError(str(error)) from None
     for objection in filter(None, (comparability.objection(run, config["dataset"]) for run in runs)):
         logger.info(objection)
-    return reportable([file for run in runs for file in everything(run)])
+    config["resolved"]["training"]["runs"] = asked_for(runs)
+    return reportable([file for run in runs for file in everything(run)], *runs)
 
 
 def confirmation(wildcards):
@@ -85,4 +118,6 @@ def confirmation(wildcards):
     if study_files.exists(name):
         raise WorkflowError(f"confirm: its results would go to {name}, which is a study; rename {name}.yaml.")
     checkpoints.choose_strengths.get(dataset=config["dataset"], study=RUN.name)
-    return reportable(everything(run_named(name)))
+    run = run_named(name)
+    config["resolved"]["training"]["runs"] = asked_for([run])
+    return reportable(everything(run), run)

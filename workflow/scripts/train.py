@@ -1,15 +1,18 @@
 """Trains one condition with one seed into checkpoint.pt and metrics.csv, from where a killed job stopped."""
 
+import time
 from pathlib import Path
 
 from normreg.utils import jobs
+
+began = time.monotonic()
 
 with jobs.job(snakemake.log[0]) as starter:
     jobs.pin_threads(snakemake.threads)
     from normreg.config import splits
     from normreg.data import dataset
     from normreg.engines import select
-    from normreg.training import checkpoint, history, loop, state, subsets
+    from normreg.training import checkpoint, history, loop, progress, state, subsets
     from normreg.utils import devices
 
     wildcards, condition = snakemake.wildcards, snakemake.params.condition
@@ -50,3 +53,5 @@ with jobs.job(snakemake.log[0]) as starter:
         checkpoint.save(snakemake.output.checkpoint, trainer.model, condition, provenance)
         history.write(epochs, snakemake.output.metrics, snakemake.params.identity)
         # The state stays: killed before Snakemake has recorded success, the outputs are deleted. `evaluate` removes it.
+    study = snakemake.config.get("resolved", {}).get("training")
+    progress.tell(study, snakemake.params.identity, epochs, time.monotonic() - began)

@@ -13,8 +13,8 @@ from normreg.config import identity
 from normreg.utils import tables
 
 
-def read(path: str | Path, study: str) -> list[str]:
-    """The sentences of a finished run, from its `effects.csv`. `study` is the identity of its runs.
+def read(path: str | Path, study: str) -> pd.DataFrame:
+    """The table of `effects.estimate`, from the `effects.csv` of a finished run. `study` is the identity of its runs.
 
     Raises:
         DataError: the file is unreadable or changed, or belongs to another study.
@@ -22,7 +22,7 @@ def read(path: str | Path, study: str) -> list[str]:
     table = tables.read_frame(path, study_tables.EFFECTS)
     for found in table["run"].unique():
         identity.check(path, found, study)
-    return sentences(table)
+    return table
 
 
 def sentences(table: pd.DataFrame) -> list[str]:

@@ -14,25 +14,15 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from normreg.analysis import answer
-from normreg.analysis.quantities import CROSS_ENTROPY, PERCENT, QUANTITIES, Quantity
+from normreg.analysis.quantities import QUANTITIES, Quantity
 from normreg.analysis.verdicts import EffectVerdict, Level
 from normreg.config.factors import FACTORS
-from normreg.figures import style
+from normreg.figures import effect_scale, style
 from normreg.figures.study_inputs import effect_panels
 
-_LEAST_SPAN = {PERCENT: 0.2, CROSS_ENTROPY: 0.002}  # an axis spans at least this, by unit
-_VISIBLE = 0.02  # share of the axis below which the zone of the margin cannot be seen
 _WIDTH, _PLOT = 9.6, 2.3  # the width, if a plot of this least width fits in; inches
 _ROW, _HEAD, _AXIS, _BOTTOM, _TOP = 0.215, 0.42, 0.5, 0.55, 0.62  # heights, inches
 _SIZE = 9.0  # of text, points
-_INK = "#333333"
-_ZONE = "#dde8d7"  # differences that count as none
-_FOUND = set(EffectVerdict) - {
-    EffectVerdict.TOO_FEW,
-    EffectVerdict.NO_SPREAD,
-    EffectVerdict.EQUIVALENT,
-    EffectVerdict.UNDECIDED,
-}
 _EFFECT: dict[str, Any] = {"marker": "D", "markersize": 7, "linestyle": "", "zorder": 4}
 _PAIR: dict[str, Any] = {"marker": "o", "markersize": 4, "linestyle": "", "zorder": 4}
 
@@ -83,7 +73,7 @@ def name_of(row: pd.Series, names: Mapping[str, str]) -> str:
 
 
 def _color(row: pd.Series) -> str:
-    return _INK if row["level"] == Level.INTERACTION else FACTORS[row["factor"]].color
+    return effect_scale.INK if row["level"] == Level.INTERACTION else FACTORS[row["factor"]].color
 
 
 def _subtitle(table: pd.DataFrame) -> str:
@@ -105,40 +95,33 @@ def _places(rows: pd.DataFrame) -> list[float]:
     return places
 
 
-def _limits(own: pd.DataFrame, quantity: Quantity) -> tuple[float, float]:
-    """Ends of an axis: it has 0, the zone of the margin and all values, and else no more room than it needs."""
-    margin = own["margin"].iloc[0]
-    values = np.append(own[["difference", "low", "high"]].to_numpy(float).ravel(), [-margin, margin])
-    low, high = float(np.nanmin(values)), float(np.nanmax(values))
-    room = max(0.05 * (high - low), (_LEAST_SPAN[quantity.unit] - (high - low)) / 2)
-    return low - room, high + room
-
-
 def _draw_frame(axes: Axes, quantity: Quantity, own: pd.DataFrame) -> None:
-    low, high = _limits(own, quantity)
+    low, high = effect_scale.limits(own, quantity)
     axes.set_xlim(low, high)
     axes.tick_params("y", length=0, pad=8)
     axes.spines["left"].set_visible(False)
     margin = own["margin"].iloc[0]
-    axes.axvspan(-margin, margin, color=_ZONE, zorder=0.5, label="_margin")
+    axes.axvspan(-margin, margin, color=effect_scale.ZONE, zorder=0.5, label="_margin")
     axes.axvline(0, color=style.GREY, linewidth=1.1, zorder=2)
     axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
     axes.ticklabel_format(axis="x", useOffset=False, style="plain")
     side = "right" if quantity.better_up else "left"
     axes.set_xlabel(f"difference in {quantity.difference_unit}, {side} of 0 is better", size=_SIZE)
-    narrow = f"; the margin of ±{margin:g} is too narrow to see here" if 2 * margin < _VISIBLE * (high - low) else ""
-    axes.set_title(quantity.heading + narrow, loc="left", size=9.5, color=style.GREY, pad=7)
+    narrow = effect_scale.too_narrow(margin, low, high)
+    axes.set_title(
+        f"{quantity.heading}; {narrow}" if narrow else quantity.heading, loc="left", size=9.5, color=style.GREY, pad=7
+    )
 
 
 def _draw_row(axes: Axes, place: float, row: pd.Series, label: str, plot: float) -> None:
     """Draws the point and its interval, and writes both as numbers with the verdict. A difference found is filled."""
-    color, effect, shown = _color(row), row["level"] != Level.PAIR, row["verdict"] in _FOUND
+    color, effect, shown = _color(row), row["level"] != Level.PAIR, row["verdict"] in effect_scale.FOUND
     if not np.isnan(row["low"]):
         axes.plot([row["low"], row["high"]], [place, place], color=color, linewidth=2.4 if effect else 1.1)
     look = {**(_EFFECT if effect else _PAIR), "color": color, "markerfacecolor": color if shown else "white"}
     axes.plot([row["difference"]], [place], label=label, **look)
     text: dict[str, Any] = {"va": "center", "size": _SIZE, "weight": "bold" if shown else "normal"}
-    text |= {"color": color if effect else _INK, "transform": axes.get_yaxis_transform()}
+    text |= {"color": color if effect else effect_scale.INK, "transform": axes.get_yaxis_transform()}
     axes.text(1 + 0.1 / plot, place, _numbers(row), **text)
 
 
@@ -155,11 +138,13 @@ def _draw_legend(figure: Figure, table: pd.DataFrame) -> None:
     if (table["level"] == Level.PAIR).any():
         looks.append((_PAIR, "white", "one of its pairs of conditions"))
     if table["low"].notna().any():
-        looks.append((_EFFECT, _INK, "filled, bold: a difference (p < 0.05, adjusted for the number of effects)"))
+        looks.append(
+            (_EFFECT, effect_scale.INK, "filled, bold: a difference (p < 0.05, adjusted for the number of effects)")
+        )
     handles: list[Artist] = [
-        Line2D([], [], color=_INK, markerfacecolor=face, label=label, **look) for look, face, label in looks
+        Line2D([], [], color=effect_scale.INK, markerfacecolor=face, label=label, **look) for look, face, label in looks
     ]
     width, height = figure.get_size_inches()
-    handles.append(Patch(color=_ZONE, label="within the margin that counts as none"))
+    handles.append(Patch(color=effect_scale.ZONE, label="within the margin that counts as none"))
     place = (0.2 / width, 0.1 / height)
     figure.legend(handles=handles, loc="lower left", bbox_to_anchor=place, ncols=2, frameon=False, borderaxespad=0)

@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 from normreg.config.condition import Condition
 from normreg.errors import DivergedError, OrphanedError
+from normreg.training import progress
 from normreg.training.history import Epoch
 from normreg.training.resume import resume
 from normreg.training.state import StateFile
@@ -57,12 +58,13 @@ def _check_starter(starter: Starter | None, label: str, epoch: int) -> None:
 def _progress(label: str, history: list[Epoch], epochs: int) -> str:
     last = history[-1]
     left = sum(row.seconds for row in history) / len(history) * (epochs - last.epoch)
+    rest = f", about {progress.duration(left)} left" if left else ""
     validation = ""
     if last.validation_accuracy is not None:
         validation = f"validation {last.validation_accuracy:.2f} % (loss {last.validation_loss:.4f}), "
     return (
         f"{label}: epoch {last.epoch}/{epochs}, training {last.train_accuracy:.2f} %, {validation}"
-        f"{last.seconds:.1f} s, about {left / 60:.1f} min left"
+        f"{last.seconds:.1f} s{rest}"
     )
 
 
