@@ -9,9 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-import numpy as np
-
-from normreg.analysis import families
+from normreg.analysis import families, sweep_values
 from normreg.analysis.contrasts import Contrast, find_contrasts, find_distinct
 from normreg.analysis.verdicts import Level, ResponseLevel
 from normreg.config.condition import Condition, Lambdas
@@ -176,21 +174,6 @@ def _who(level: ResponseLevel, curve: Curve, condition: Condition) -> dict[str, 
 
 def _at(sweep: Sweep, values: Sequence[Any], train_images: int) -> dict[str, Any]:
     """The sweep and the values: as a text, and the first two as places on an axis. A text has no place."""
-    places = [*(_place(value, train_images) for value in values), None]
+    places = [*(sweep_values.place(value, train_images) for value in values), None]
     y = places[1] if sweep.grid else None
-    return {"sweep": sweep.name, "value": "; ".join(map(write, values)), "x": places[0], "y": y}
-
-
-def _place(value: Any, train_images: int) -> float | None:
-    if value == "all":
-        return float(train_images)
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def write(value: Any) -> str:
-    """A value of a sweep as tables and axes show it: "1e-4", "0.03", "5,000", "all"."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value)
-    if 0 < abs(value) < 0.01:
-        return np.format_float_scientific(value, trim="-", exp_digits=1)
-    return f"{value:,.0f}" if value == int(value) else f"{value:g}"
+    return {"sweep": sweep.name, "value": " / ".join(map(sweep_values.write, values)), "x": places[0], "y": y}
