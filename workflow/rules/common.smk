@@ -64,7 +64,7 @@ def chosen_conditions(run):
 
     folder = SimpleNamespace(dataset=config["dataset"], study=run.confirms)
     path = f"results/{folder.dataset}/{folder.study}/chosen.csv"
-    return chosen.conditions(path, study_identity(folder))
+    return chosen.to_confirm(path, study_identity(folder))
 
 
 def seeds_of(run):

@@ -25,6 +25,7 @@ def targets(run, *kinds):
     if run.sweeps:
         graphs += [f"response_{sweep.name}" for sweep in run.sweeps]
         tables.append("responses")
+    chosen = ["chosen.csv"] if chooses(run) else []
     if comparability.published_for(run, config["dataset"]):
         graphs.append("published")
         tables.append("published")
@@ -38,9 +39,15 @@ def targets(run, *kinds):
         + [f"{graph}.{ending}" for graph in graphs for ending in ("png", "svg")]
         + ["agreement.png", "fixed_and_broken.png"],
         "tables": [f"{table}.{ending}" for table in tables for ending in ("csv", "html")]
-        + ["runs.csv", "about.html", "explorer.html"],
+        + ["runs.csv", "about.html", "explorer.html", *chosen],
     }
     return [f"{folder}/{file}" for kind in kinds for file in files[kind]]
+
+
+def chooses(run):
+    """Whether a hold-out can choose a strength: there is one, and a sweep over one strength alone."""
+    held_out = any(settings["holdout_images"] for settings in run.conditions.values())
+    return held_out and any(len(sweep.over) == 1 and sweep.strengths for sweep in run.sweeps)
 
 
 def everything(run):
@@ -109,7 +116,7 @@ def published_targets(wildcards):
 
 def confirmation(wildcards):
     """The files of a confirmation, which are known when the strengths are chosen."""
-    if not RUN.sweeps or not any(settings["holdout_images"] for settings in RUN.conditions.values()):
+    if not chooses(RUN):
         raise WorkflowError(
             f"confirm: study {RUN.study} has nothing to confirm. It needs `validation: holdout`, on which a strength is "
             "chosen, and a sweep over a strength."

@@ -1,20 +1,87 @@
-"""Reads `chosen.csv`: the strengths that a study chose on its hold-out, for their confirmation with new seeds."""
+"""Which strength the hold-out chooses, for each curve of strengths.
 
+It only chooses. To measure the effect on the same runs would be biased, because the best of several is lucky too:
+docs/statistics.md says by how much.
+"""
+
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from normreg.analysis import study_tables
+import numpy as np
+import pandas as pd
+
+from normreg.analysis import replicates, response_tables, sweep_families
+from normreg.analysis.sweep_families import Part
+from normreg.analysis.verdicts import ResponseLevel
 from normreg.config import identity
+from normreg.config.condition import Condition
+from normreg.config.sweeps import Sweep
+from normreg.errors import ConfigError
 from normreg.utils import tables
 
 
-def conditions(path: str | Path, study: str) -> list[str]:
-    """The chosen conditions and those that they are compared with, each once. `study` is the identity of the runs.
+def choose(
+    sweeps: Sequence[Sweep],
+    conditions: Mapping[str, Condition],
+    summary: pd.DataFrame,
+    column: str,
+    train_images: int,
+) -> pd.DataFrame:
+    """The rows of `chosen.csv`: for each curve the strength with the best mean over seeds.
+
+    The reference is a candidate, with an empty strength. Of equal means the weaker strength is chosen. A seed counts if
+    it has all runs of the curve, by one engine. A curve without a reference or such a seed has no row.
+
+    Args:
+        sweeps: those over one strength are looked at.
+        conditions: all conditions of the study.
+        summary: see `summary.summarise`.
+        column: its column of the accuracy on the hold-out. Larger is better.
+        train_images: how many training images there are.
+    """
+    values, engines = replicates.values(summary, column), replicates.engines(summary)
+    rows = []
+    for sweep in sweeps:
+        for family in sweep_families.find(sweep, conditions, train_images):
+            for part in family:
+                if part.pool and part.spots[0].about["level"] is ResponseLevel.STRENGTH:
+                    rows += _choice(part, values, engines)
+    names = [name for name in response_tables.CHOSEN.columns if name != "run"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def _choice(part: Part, values: pd.DataFrame, engines: pd.DataFrame) -> list[dict[str, Any]]:
+    about = part.spots[0].about
+    ordered = [part.pool[0].without, *(c.with_factor for c in sorted(part.pool, key=lambda c: c.strength))]
+    strengths = {pair.with_factor: pair.strength for pair in part.pool}
+    table, trained = values.reindex(columns=ordered), engines.reindex(columns=ordered)
+    counts = table.notna().all(axis=1) & (trained.nunique(axis=1) == 1)
+    if not counts.any():
+        return []
+    means = table[counts].mean(axis=0).to_numpy()
+    place = int(np.argmax(np.round(means, 9)))  # the first of the best; sums of equal values can differ by rounding
+    row = {"sweep": about["sweep"], "base": about["curve"], "condition": ordered[place], "reference": ordered[0]}
+    row |= {"strength": strengths.get(ordered[place]), "holdout_difference": float(means[place] - means[0])}
+    return [row | {"seeds": int(counts.sum())}]
+
+
+def to_confirm(path: str | Path, study: str) -> list[str]:
+    """The chosen conditions of a `chosen.csv` and those that they are compared with, each once.
+
+    Args:
+        path: the file.
+        study: the identity of the runs that chose.
 
     Raises:
-        DataError: the file is unreadable or changed, or belongs to another study.
+        DataError: the file is unreadable or changed, or belongs to other runs.
+        ConfigError: no curve chose a strength, so there is nothing to confirm.
     """
-    table = tables.read(path, study_tables.CHOSEN)
+    table = tables.read(path, response_tables.CHOSEN)
     for found in dict.fromkeys(table["run"]):
         identity.check(path, found, study)
-    pairs = zip(table["reference"], table["condition"], strict=True)
-    return list(dict.fromkeys(name for pair in pairs for name in pair))
+    rows = zip(table["reference"], table["condition"], table["strength"], strict=True)
+    found = dict.fromkeys(name for *pair, strength in rows if strength is not None for name in pair)
+    if not found:
+        raise ConfigError(f"{path}: the hold-out chose to leave the factor out on every curve: nothing to confirm.")
+    return list(found)

@@ -58,14 +58,14 @@ def estimate(
     for quantity in (QUANTITIES[accuracy], QUANTITIES[loss]):
         limit = margin[quantity.margin]
         reachable = None if quantity.percent and limit < 100 / images else limit
-        runs = _runs(contrasts, summary, quantity.key, accuracies)
+        runs = runs_of(contrasts, summary, quantity.key, accuracies)
         for family, better_up in (
             (families.effects(contrasts), quantity.better_up),
             (families.interactions(contrasts), None),
         ):
             about = {"quantity": quantity.key, "margin": limit}
             found = _judge_family(family, runs, names, reachable, better_up)
-            counts = [_collapses(row.pairs, accuracies) for row in family]
+            counts = [collapses_of(row.pairs, accuracies) for row in family]
             rows += [
                 {**row.about, **about, **cells, **count}
                 for row, cells, count in zip(family, found, counts, strict=True)
@@ -124,7 +124,7 @@ def _power(numbers: Mapping[str, Any], margin: float | None, family: int) -> dic
     return cells
 
 
-def _collapses(pairs: Sequence[Contrast], accuracies: pd.DataFrame) -> dict[str, int]:
+def collapses_of(pairs: Sequence[Contrast], accuracies: pd.DataFrame) -> dict[str, int]:
     """How many runs with the factor there are, and how many lie far under their control in accuracy."""
     if not pairs:
         return {}
@@ -137,7 +137,7 @@ def _difference(pair: Contrast, accuracies: pd.DataFrame) -> np.ndarray:
     return difference
 
 
-def _runs(contrasts: Sequence[Contrast], summary: pd.DataFrame, quantity: str, accuracies: pd.DataFrame) -> Runs:
+def runs_of(contrasts: Sequence[Contrast], summary: pd.DataFrame, quantity: str, accuracies: pd.DataFrame) -> Runs:
     """The values of a quantity. In a pair, a run far below the other in accuracy has collapsed."""
     names = list(accuracies)
     collapsed = np.zeros(len(names), dtype=bool)

@@ -15,6 +15,19 @@ class Level(StrEnum):
     INTERACTION = "interaction"
 
 
+class ResponseLevel(StrEnum):
+    """The kind of a row of `responses.csv`.
+
+    A strength against the condition without it, a cell of a grid of values against that, the effect of a factor at one
+    value of something else, or the plain mean of a condition.
+    """
+
+    STRENGTH = "strength"
+    CELL = "cell"
+    FACTOR = "factor"
+    MEAN = "mean"
+
+
 class EffectVerdict(StrEnum):
     """What the seeds say about a difference. The rules and their order are in `normreg.analysis.judgement`."""
 

@@ -1,0 +1,83 @@
+# How effects depend on a strength, or on any other value that a study sweeps. Only for studies with sweeps.
+import dataclasses
+
+
+def sweeps_of(wildcards):
+    """A param: the sweeps of a study as plain data."""
+    found = [dataclasses.asdict(sweep) for sweep in run_of(wildcards).sweeps]
+    if not found:
+        raise WorkflowError(f"study {wildcards.study} has no sweeps, so it has no response curves.")
+    return found
+
+
+def response_figure(wildcards):
+    """A param: the title of a sweep's figure, its keys, and whose runs it shows."""
+    known = {sweep["name"]: sweep for sweep in sweeps_of(wildcards)}
+    if wildcards.sweep not in known:
+        raise WorkflowError(f"study {wildcards.study} has no sweep '{wildcards.sweep}'; it has {', '.join(known)}.")
+    facts = {"title": f"Response, {wildcards.sweep}: {title(wildcards)}", "over": known[wildcards.sweep]["over"]}
+    return facts | {"study": study_identity(wildcards), "sweep": wildcards.sweep}
+
+
+rule compare_responses:
+    input:
+        summary="results/{dataset}/{study}/summary.csv",
+    output:
+        page=page("responses", EFFECTS, "response curves"),
+        csv="results/{dataset}/{study}/responses.csv",
+        seeds="results/{dataset}/{study}/response_seeds.csv",
+        shapes="results/{dataset}/{study}/response_shapes.csv",
+    log:
+        "logs/compare_responses/{dataset}/{study}.log",
+    localrule: True
+    conda:
+        "../../envs/normreg.yaml"
+    params:
+        runs=run_list,
+        conditions=study_conditions,
+        sweeps=sweeps_of,
+        rules=lambda w: {"margin": dict(run_of(w).margin), "planned_seeds": run_of(w).planned_seeds},
+        title=lambda w: f"Response curves: {title(w)}",
+        code=code("compare_responses.py"),
+    script:
+        "../scripts/compare_responses.py"
+
+
+rule plot_response:
+    input:
+        responses="results/{dataset}/{study}/responses.csv",
+        seeds="results/{dataset}/{study}/response_seeds.csv",
+    output:
+        **graph("response_{sweep}", EFFECTS, "response, {sweep}", caption="response"),
+    log:
+        "logs/plot_response/{dataset}/{study}/{sweep}.log",
+    wildcard_constraints:
+        sweep="[a-z0-9-]+",
+    localrule: True
+    conda:
+        "../../envs/normreg.yaml"
+    params:
+        figure=response_figure,
+        code=code("plot_response.py"),
+    script:
+        "../scripts/plot_response.py"
+
+
+# A checkpoint, because its table decides what `confirm` trains. Nothing else depends on a result.
+checkpoint choose_strengths:
+    input:
+        summary="results/{dataset}/{study}/summary.csv",
+    output:
+        csv="results/{dataset}/{study}/chosen.csv",
+    log:
+        "logs/choose_strengths/{dataset}/{study}.log",
+    localrule: True
+    conda:
+        "../../envs/normreg.yaml"
+    params:
+        runs=run_list,
+        conditions=study_conditions,
+        sweeps=sweeps_of,
+        code=code("choose_strengths.py"),
+    script:
+        "../scripts/choose_strengths.py"

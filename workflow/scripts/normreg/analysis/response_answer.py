@@ -1,0 +1,112 @@
+"""What the response curves of a study found, in one sentence for each curve."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from normreg.analysis.quantities import QUANTITIES
+from normreg.analysis.sweep_values import write
+from normreg.analysis.verdicts import EffectVerdict, ResponseLevel
+from normreg.config.factors import condition_labels
+
+_Row = Mapping[Hashable, Any]
+# The order in which a sentence names them. Others follow.
+_ORDER = (
+    *(EffectVerdict.BETTER, EffectVerdict.SLIGHTLY_BETTER, EffectVerdict.WORSE, EffectVerdict.SLIGHTLY_WORSE),
+    *(EffectVerdict.EQUIVALENT, EffectVerdict.UNDECIDED, EffectVerdict.NO_SPREAD, EffectVerdict.TOO_FEW),
+)
+
+
+def sentences(responses: pd.DataFrame, shapes: pd.DataFrame) -> list[str]:
+    """One sentence for each curve of the accuracy.
+
+    Args:
+        responses: see `responses.Tables`.
+        shapes: the same.
+    """
+    own = responses[[QUANTITIES[key].percent for key in responses["quantity"]]]
+    tested = own[own["level"] != ResponseLevel.MEAN]
+    tests = {(row["sweep"], row["curve"], row["quantity"]): row for row in shapes.to_dict("records")}
+    return [
+        _sentence(rows.to_dict("records"), tests.get((sweep, curve, rows["quantity"].iloc[0])))
+        for (sweep, curve), rows in tested.groupby(["sweep", "curve"], sort=False)
+    ]
+
+
+def curve_name(row: _Row) -> str:
+    """What a curve is called: "L1 · BN" for the strengths of "l1-bn", else its own name."""
+    if pd.isna(row["penalty"]):
+        return str(row["curve"])
+    return condition_labels({row["curve"]: (row["penalty"], row["norm"])})[row["curve"]]
+
+
+def verdict(row: _Row) -> str:
+    """The verdict, with its margin where the verdict is about the margin. Empty if nothing was compared."""
+    if pd.isna(row["verdict"]):
+        return ""
+    margin = f"{row['margin']:g} {QUANTITIES[row['quantity']].difference_unit}"
+    if row["verdict"] == EffectVerdict.EQUIVALENT:
+        return f"{row['verdict']} within {margin}"
+    return str(row["verdict"]).replace("the margin", margin)
+
+
+def shape_text(test: _Row) -> str:
+    """What the test of the shape says, or nothing if there was no test."""
+    if pd.isna(test["p"]):
+        return ""
+    p = "p < 0.001" if test["p"] < 0.001 else f"p = {test['p']:.3f}"
+    shown = test["p"] < 0.05
+    name = QUANTITIES[test["quantity"]].margin
+    text = (
+        f"{name} depends on the strength ({p})" if shown else f"that {name} depends on the strength is not shown ({p})"
+    )
+    return f"{text}; collapsed strengths are left out of this" if test["left_out"] else text
+
+
+def best_text(test: _Row) -> str:
+    """Where the mean is best. This is the best of several, so its difference is too good: docs/statistics.md."""
+    if pd.isna(test["p"]) or pd.isna(test["best"]):  # without a test there are too few seeds to say where
+        return ""
+    if pd.isna(test["best_strength"]):
+        return f"the best mean is without {test['factor']}"
+    return f"the best mean is at {write(test['best_strength'])}"
+
+
+def _sentence(rows: Sequence[_Row], test: _Row | None) -> str:
+    first = rows[0]
+    counts = sorted({int(row["seeds"]) for row in rows if not pd.isna(row["verdict"])})
+    seeds = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0] if counts else 0}"
+    reference = (
+        f" against {first['reference']}" if first["level"] == ResponseLevel.STRENGTH and first["reference"] else ""
+    )
+    text = f"{first['sweep']}, {curve_name(first)}{reference}, {seeds} seed{'' if seeds == '1' else 's'}: "
+    places: dict[str, list[str]] = {}
+    for row in sorted(rows, key=_rank):
+        said = verdict(row) or "without a reference, so not compared,"
+        places.setdefault(said, []).append(row["value"])
+    parts = [f"{said} at {_listed(values, [row['value'] for row in rows])}" for said, values in places.items()]
+    collapsed = [row["value"] for row in rows if not pd.isna(row["collapses"]) and row["collapses"] > 0]
+    parts += [f"runs collapse at {_listed(collapsed, [row['value'] for row in rows])}"] if collapsed else []
+    parts += [said for said in (shape_text(test), best_text(test)) if said] if test else []
+    return text + "; ".join(parts) + "."
+
+
+def _rank(row: _Row) -> int:
+    return _ORDER.index(row["verdict"]) if row["verdict"] in _ORDER else len(_ORDER)
+
+
+def _listed(values: Sequence[str], every: Sequence[str]) -> str:
+    """Values as a text. Three or more neighbours are a range: "1e-6 to 1e-4"."""
+    places = sorted(every.index(value) for value in values)
+    runs: list[list[int]] = []
+    for place in places:
+        if runs and place == runs[-1][-1] + 1:
+            runs[-1].append(place)
+        else:
+            runs.append([place])
+    parts = []
+    for run in runs:
+        ends = [every[run[0]], every[run[-1]]]
+        parts += [" to ".join(ends)] if len(run) > 2 else [every[place] for place in run]
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)

@@ -1,0 +1,177 @@
+"""Estimates response curves: how the effect of a penalty depends on its strength, or that of any factor on a value.
+
+`sweep_families` says what is compared, `simultaneous` judges it. docs/statistics.md explains the rules.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from normreg.analysis import effects, replicates, response_tables, shapes, simultaneous, sweep_families
+from normreg.analysis.judgement import Runs, decide
+from normreg.analysis.quantities import QUANTITIES, Quantity
+from normreg.analysis.simultaneous import Group, Simultaneous
+from normreg.analysis.summary import effects_of
+from normreg.analysis.sweep_families import Part, Spot
+from normreg.analysis.verdicts import EffectVerdict, ResponseLevel
+from normreg.config.condition import Condition
+from normreg.config.sweeps import Sweep
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What all responses of a study need.
+
+    Attributes:
+        summary: see `summary.summarise`.
+        conditions: all conditions of the study.
+        margin: see `studies.Run`.
+        train_images: how many training images there are.
+        test_images: how many test images there are. A margin below one image allows no "equivalent".
+    """
+
+    summary: pd.DataFrame
+    conditions: Mapping[str, Condition]
+    margin: Mapping[str, float]
+    train_images: int
+    test_images: int
+
+    def quantities(self) -> tuple[Quantity, ...]:
+        """The accuracy and the loss that effects are judged on."""
+        return tuple(QUANTITIES[key] for key in effects_of(self.summary))
+
+    def reachable(self, quantity: Quantity) -> float | None:
+        """The margin, or None if it is below one test image."""
+        limit = self.margin[quantity.margin]
+        return None if quantity.percent and limit < 100 / self.test_images else limit
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The rows of `responses.csv`, `response_seeds.csv` and `response_shapes.csv`, see results/README.md."""
+
+    responses: pd.DataFrame
+    seeds: pd.DataFrame
+    shapes: pd.DataFrame
+
+
+def estimate(sweeps: Sequence[Sweep], facts: Facts) -> Tables:
+    """Every response of every sweep, for accuracy and loss.
+
+    Raises:
+        DataError: a run is there twice, or a value is infinite.
+    """
+    rows: tuple[list[dict[str, Any]], ...] = ([], [], [])
+    for quantity in facts.quantities():
+        one = _Quantity(facts, quantity)
+        for sweep in sweeps:
+            for family in sweep_families.find(sweep, facts.conditions, facts.train_images):
+                one.family(family, *rows)
+            for spot in sweep_families.means(sweep, facts.conditions, facts.train_images):
+                one.mean(spot, *rows[:2])
+    kinds = (response_tables.RESPONSES, response_tables.RESPONSE_SEEDS, response_tables.RESPONSE_SHAPES)
+    tables = [
+        pd.DataFrame(own, columns=[name for name in kind.columns if name != "run"])
+        for own, kind in zip(rows, kinds, strict=True)
+    ]
+    return Tables(*tables)
+
+
+class _Quantity:
+    """The responses of one quantity."""
+
+    def __init__(self, facts: Facts, quantity: Quantity) -> None:
+        self.facts, self.quantity = facts, quantity
+        accuracy = facts.quantities()[0].key
+        self.accuracies = replicates.values(facts.summary, accuracy)
+        self.values = replicates.values(facts.summary, quantity.key)
+        self.margin = facts.reachable(quantity)
+
+    def family(
+        self,
+        family: Sequence[Part],
+        rows: list[dict[str, Any]],
+        seeds: list[dict[str, Any]],
+        tests: list[dict[str, Any]],
+    ) -> None:
+        """Adds the rows of one family: its spots, their seeds, and the test of the shape of a curve of strengths."""
+        pools = [self.runs(part) for part in family]
+        groups = [Group(runs, _weights(part)) for part, runs in zip(family, pools, strict=True)]
+        judged = simultaneous.judge(groups)
+        size = sum(len(group.weights) for group in groups)
+        for part, runs, group, found in zip(family, pools, groups, judged, strict=True):
+            compared = iter(zip(group.weights, found, strict=True))
+            for spot in part.spots:
+                row = self.about(spot) | {"family": size}
+                if spot.weights:
+                    weights, one = next(compared)
+                    row |= self.cells(spot, one)
+                    seeds += self.each(spot, runs, weights)
+                elif spot.about["reference"] is not None:
+                    row["verdict"] = EffectVerdict.SAME
+                rows.append(row)
+            if part.pool and part.spots[0].about["level"] is ResponseLevel.STRENGTH:
+                tests.append(self.shape(part, runs))
+
+    def runs(self, part: Part) -> Runs:
+        """The values of the conditions of a pool."""
+        accuracies = self.accuracies.reindex(columns=part.names)
+        if not part.pool:
+            return Runs(accuracies.to_numpy(), accuracies.to_numpy(), [], np.zeros(0, dtype=bool))
+        return effects.runs_of(part.pool, self.facts.summary, self.quantity.key, accuracies)
+
+    def about(self, spot: Spot) -> dict[str, Any]:
+        """The cells that need no test."""
+        condition = spot.about["condition"]
+        known = self.values[condition].dropna() if condition in self.values else pd.Series(dtype=float)
+        limit = self.facts.margin[self.quantity.margin]
+        mean = float(known.mean()) if len(known) else None
+        return {**spot.about, "quantity": self.quantity.key, "margin": limit, "seeds": len(known), "mean": mean}
+
+    def cells(self, spot: Spot, one: Simultaneous) -> dict[str, Any]:
+        """The estimate, its band and its verdict. What cannot be known is left out."""
+        test, p = one.both.deciding, one.p_adjusted
+        verdict = decide(test, float("nan") if p is None else p, self.margin, self.quantity.better_up)
+        row: dict[str, Any] = {"seeds": test.seeds, "difference": test.difference if test.seeds else None}
+        row |= {"verdict": verdict, "method": one.both.method, "objection": one.both.objection}
+        row |= effects.collapses_of(spot.pairs, self.accuracies)
+        if test.testable:
+            row |= {"low": one.low, "high": one.high, "p": test.p(), "p_adjusted": p}
+            row |= {"error": test.error, "freedom": test.freedom}
+            row |= {"p_equivalence": None if self.margin is None else test.p_equivalence(self.margin)}
+        return row
+
+    def each(self, spot: Spot, runs: Runs, weights: np.ndarray) -> list[dict[str, Any]]:
+        """One row for each seed that has all runs of a spot."""
+        used = np.flatnonzero(weights)
+        values = runs.of(used) @ weights[used]
+        return self._seeds(spot, dict(zip(self.values.index, values, strict=True)))
+
+    def mean(self, spot: Spot, rows: list[dict[str, Any]], seeds: list[dict[str, Any]]) -> None:
+        """Adds the plain mean of one condition."""
+        rows.append(self.about(spot))
+        if spot.about["condition"] in self.values:
+            seeds += self._seeds(spot, self.values[spot.about["condition"]].to_dict())
+
+    def _seeds(self, spot: Spot, values: Mapping[Any, float]) -> list[dict[str, Any]]:
+        about = {name: spot.about[name] for name in ("sweep", "level", "curve", "value", "x", "y")}
+        about["quantity"] = self.quantity.key
+        return [about | {"seed": seed, "number": value} for seed, value in values.items() if not np.isnan(value)]
+
+    def shape(self, part: Part, runs: Runs) -> dict[str, Any]:
+        """The row of `response_shapes.csv`, see `shapes`."""
+        about = part.spots[0].about
+        row = {name: about[name] for name in ("sweep", "curve", "penalty", "norm", "factor", "reference")}
+        strengths = {pair.with_factor: pair.strength for pair in part.pool}
+        row |= {"quantity": self.quantity.key}
+        return row | shapes.judge(part.names, strengths, runs, self.quantity.better_up)
+
+
+def _weights(part: Part) -> np.ndarray:
+    """The weights (m, K) of the spots that compare something."""
+    names = part.names
+    rows = [[spot.weights.get(name, 0.0) for name in names] for spot in part.spots if spot.weights]
+    return np.array(rows).reshape(-1, len(names))

@@ -1,0 +1,179 @@
+"""Says what a sweep compares: each strength with the condition without it, or factors at each value of something else.
+
+Over a strength (a lambda or the number of splits) the reference is the condition that lacks the strength and is equal
+otherwise. Over any other key the conditions with equal values are a small study, in which factors have effects. All is
+found by resolved settings, never by names. Conditions with equal settings count once.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from normreg.analysis import families, sweep_values
+from normreg.analysis.contrasts import Contrast, find_contrasts, find_distinct
+from normreg.analysis.verdicts import Level, ResponseLevel
+from normreg.config.condition import Condition, Lambdas
+from normreg.config.factors import BASELINE, LAMBDAS, Factor, norm_factor
+from normreg.config.sweeps import Curve, Point, Sweep
+
+SPLITS = "num_splits"
+_BY_KEY: Mapping[str, str] = {factor.key: name for name, factor in LAMBDAS.items()}
+STRENGTHS = frozenset({*_BY_KEY, SPLITS})  # keys of a condition that are the strength of a factor
+_WITHOUT = "without "  # no condition's name has a space
+
+
+@dataclass(frozen=True)
+class Spot:
+    """One place of a response.
+
+    Attributes:
+        about: the cells of its row that say what it is.
+        weights: the weight of each condition. Empty if there is nothing to compare.
+        pairs: the pairs of conditions that it averages.
+    """
+
+    about: Mapping[str, Any]
+    weights: Mapping[str, float] = field(default_factory=dict)
+    pairs: Sequence[Contrast] = ()
+
+
+@dataclass(frozen=True)
+class Part:
+    """Spots that are judged with the residuals of the same conditions: those of the contrasts in `pool`."""
+
+    pool: Sequence[Contrast]
+    spots: Sequence[Spot]
+
+    @property
+    def names(self) -> list[str]:
+        """The conditions of the pool."""
+        return list(dict.fromkeys(name for pair in self.pool for name in (pair.without, pair.with_factor)))
+
+
+def find(sweep: Sweep, conditions: Mapping[str, Condition], train_images: int) -> list[list[Part]]:
+    """The families of tests of a sweep: one for each curve of strengths, or for each factor. Each is a list of parts.
+
+    Args:
+        sweep: what is compared.
+        conditions: all conditions of the study.
+        train_images: how many training images there are.
+    """
+    if STRENGTHS & set(sweep.over):
+        return _strengths(sweep, conditions, train_images)
+    return _factors(sweep, conditions, train_images)
+
+
+def means(sweep: Sweep, conditions: Mapping[str, Condition], train_images: int) -> list[Spot]:
+    """The conditions of a sweep over something else than a strength, one by one."""
+    if STRENGTHS & set(sweep.over):
+        return []
+    return [
+        Spot(
+            _at(sweep, point.values, train_images)
+            | _who(ResponseLevel.MEAN, curve, conditions[point.condition])
+            | {"condition": point.condition},
+            {point.condition: 1.0},
+        )
+        for curve in sweep.curves
+        for point in curve.points
+    ]
+
+
+def _strengths(sweep: Sweep, conditions: Mapping[str, Condition], train_images: int) -> list[list[Part]]:
+    points = [point for curve in sweep.curves for point in curve.points]
+    bare = {_WITHOUT + point.condition: _without(conditions[point.condition], sweep.over) for point in points}
+    distinct = find_distinct({**conditions, **bare}, train_images)
+    return [_curve(sweep, curve, conditions, distinct, train_images) for curve in sweep.curves]
+
+
+def _curve(
+    sweep: Sweep, curve: Curve, conditions: Mapping[str, Condition], distinct: Mapping[str, str], train_images: int
+) -> list[Part]:
+    """The parts of one curve: one for each reference. A strength alone has the same reference everywhere."""
+    level = ResponseLevel.CELL if len(sweep.over) > 1 else ResponseLevel.STRENGTH
+    spots: dict[str | None, list[Spot]] = {}
+    seen: set[str] = set()
+    for point in curve.points:
+        found, own = distinct[_WITHOUT + point.condition], distinct[point.condition]
+        reference = found if found in conditions else None
+        factor, strength = _factor(sweep, point, conditions[point.condition])
+        about = _at(sweep, point.values, train_images) | _who(level, curve, conditions[point.condition])
+        about |= {"factor": factor, "strength": strength, "pairs": 1}
+        about |= {"condition": point.condition, "reference": reference}
+        if reference is None or own == reference or own in seen:
+            spot = Spot(about)
+        else:
+            pair = Contrast(factor, 0.0 if strength is None else strength, reference, own)
+            spot = Spot(about, {reference: -1.0, own: 1.0}, [pair])
+        seen.add(own)
+        spots.setdefault(reference, []).append(spot)
+    return [Part([pair for spot in each for pair in spot.pairs], each) for each in spots.values()]
+
+
+def _without(condition: Condition, over: Sequence[str]) -> Condition:
+    """The condition with the swept strengths absent. Settings decide, so its penalty keeps its name."""
+    made = condition.copy()
+    for key in over:
+        if key in _BY_KEY:
+            made["lambdas"] = cast(Lambdas, {**made["lambdas"], _BY_KEY[key]: 0.0})
+        elif key == SPLITS:
+            made["norm"] = BASELINE
+    return made
+
+
+def _factor(sweep: Sweep, point: Point, condition: Condition) -> tuple[str, float | None]:
+    """The label of the swept factor and its strength. Two swept factors have no single strength."""
+    found: list[tuple[Factor, float]] = [
+        (norm_factor(condition["norm"]) if key == SPLITS else LAMBDAS[_BY_KEY[key]], float(value))
+        for key, value in zip(sweep.over, point.values, strict=True)
+        if key in STRENGTHS
+    ]
+    return " + ".join(factor.label for factor, _ in found), found[0][1] if len(found) == 1 else None
+
+
+def _factors(sweep: Sweep, conditions: Mapping[str, Condition], train_images: int) -> list[list[Part]]:
+    """One family for each factor. Its parts are the values. The same bases make the same factor at all values."""
+    found: dict[Any, list[Part]] = {}
+    called: dict[Any, str] = {}
+    for values, bases in _small_studies(sweep):
+        pool = find_contrasts({name: conditions[name] for name in bases}, train_images)
+        for row in families.effects(pool):
+            if row.about["level"] != Level.EFFECT:
+                continue
+            key = row.about["factor"], tuple((bases[c.without], bases[c.with_factor]) for c in row.pairs)
+            called.setdefault(key, _name(row, key, called))
+            about = {**_at(sweep, values, train_images), "level": ResponseLevel.FACTOR, "curve": called[key]}
+            about |= {name: row.about[name] for name in ("factor", "strength", "pairs")}
+            about |= {"condition": row.about.get("with"), "reference": row.about.get("without")}
+            found.setdefault(key, []).append(Part(pool, [Spot(about, row.weights, row.pairs)]))
+    return list(found.values())
+
+
+def _small_studies(sweep: Sweep) -> Iterator[tuple[tuple[Any, ...], dict[str, str]]]:
+    """For each value its conditions, and the base of each."""
+    every = dict.fromkeys(point.values for curve in sweep.curves for point in curve.points)
+    for values in every:
+        bases: dict[str, str] = {}
+        for curve in sweep.curves:
+            for point in curve.points:
+                if point.values == values:
+                    bases.setdefault(point.condition, curve.base)
+        yield values, bases
+
+
+def _name(row: families.Row, key: tuple[str, Any], called: Mapping[Any, str]) -> str:
+    """The factor with its strength; also its first pair of bases if another curve has this name."""
+    name = families.name_of(row.about["factor"], row.about["strength"])
+    without, with_factor = key[1][0]
+    return f"{name} ({with_factor} − {without})" if name in called.values() else name
+
+
+def _who(level: ResponseLevel, curve: Curve, condition: Condition) -> dict[str, Any]:
+    return {"level": level, "curve": curve.base, "penalty": condition["penalty"], "norm": condition["norm"]}
+
+
+def _at(sweep: Sweep, values: Sequence[Any], train_images: int) -> dict[str, Any]:
+    """The sweep and the values: as a text, and the first two as places on an axis. A text has no place."""
+    places = [*(sweep_values.place(value, train_images) for value in values), None]
+    y = places[1] if sweep.grid else None
+    return {"sweep": sweep.name, "value": " / ".join(map(sweep_values.write, values)), "x": places[0], "y": y}

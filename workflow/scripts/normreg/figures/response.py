@@ -1,0 +1,165 @@
+"""Response curves of one sweep: how a difference depends on a strength or a size. A grid of values is a heat map."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from normreg.analysis import response_answer, response_tables
+from normreg.analysis.quantities import QUANTITIES, Quantity
+from normreg.analysis.verdicts import EffectVerdict, ResponseLevel
+from normreg.config import identity
+from normreg.errors import AGAIN, DataError
+from normreg.figures import response_grid, response_means, response_panel, style
+from normreg.utils import tables
+
+_KEYS = {  # what an axis is called
+    "lambdas.l1": "strength of L1 (λ)",
+    "lambdas.l2": "strength of L2 (λ)",
+    "lambdas.group_l2": "strength of group L2 (λ)",
+    "num_splits": "ghost batches in a batch",
+    "train_images": "training images",
+    "batch_size": "images in a batch",
+    "optimizer.lr": "learning rate",
+}
+_MOST = 4  # panels side by side
+_NAMES = 2.0  # room for the names of conditions, inches
+_PANEL, _ALONE, _TALL = 3.3, 6.4, 2.5  # width of a panel, of a single one, and height; inches
+_LEFT, _GAP, _RIGHT, _TOP, _HEAD, _FOOT, _BOTTOM = 1.1, 0.85, 0.25, 0.68, 0.32, 0.75, 0.75
+
+
+def read(path: str | Path, seeds: str | Path, study: str, sweep: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of one sweep of both tables of `responses.Tables`. `study` is the identity of their runs.
+
+    Raises:
+        DataError: a file is unreadable or changed, belongs to another study, or has no row of the sweep; a verdict is
+            unknown.
+    """
+    found = []
+    for name, kind in ((path, response_tables.RESPONSES), (seeds, response_tables.RESPONSE_SEEDS)):
+        whole = tables.read_frame(name, kind)
+        for owner in whole["run"].unique():
+            identity.check(name, owner, study)
+        found.append(whole[whole["sweep"] == sweep])
+        if found[-1].empty:
+            raise DataError(f"{name}: has no row of the sweep {sweep}. {AGAIN}")
+    verdicts = set(found[0]["verdict"].dropna()) - set(EffectVerdict)
+    if verdicts:
+        raise DataError(f"{path}: holds an unknown verdict, {', '.join(sorted(verdicts))}. {AGAIN}")
+    return found[0], found[1]
+
+
+def name_of(key: str) -> str:
+    """What a swept key is called on an axis."""
+    return _KEYS.get(key, key.replace("_", " "))
+
+
+@matplotlib.rc_context(style.RC)
+def draw(table: pd.DataFrame, seeds: pd.DataFrame, title: str, over: Sequence[str]) -> Figure:
+    """Draws one panel for each curve and quantity: accuracy above, loss below.
+
+    Args:
+        table, seeds: see `read`.
+        title: of the figure.
+        over: the keys of the sweep.
+    """
+    compared = table[table["level"] != ResponseLevel.MEAN]
+    means = table[table["level"] == ResponseLevel.MEAN]
+    keys = [name_of(key) for key in over]
+    if compared["y"].notna().any():
+        return response_grid.draw(compared, title, keys)
+    curves, quantities = list(compared["curve"].unique()), [QUANTITIES[key] for key in table["quantity"].unique()]
+    columns = max(1, min(_MOST, len(curves)))
+    wide = _PANEL if columns > 1 else _ALONE
+    blocks = [curves[start : start + columns] for start in range(0, len(curves), columns)]
+    kinds = [(block, quantity) for block in blocks for quantity in quantities]
+    width = _LEFT + columns * wide + (columns - 1) * _GAP + _RIGHT
+    one = _HEAD + _TALL + _FOOT
+    height = _TOP + one * (len(kinds) + bool(len(means))) + _BOTTOM
+    figure = style.new_figure(width, height)
+    style.heading(figure, title, _subtitle(compared))
+    for number, (block, quantity) in enumerate(kinds):
+        bottom = height - _TOP - one * number - _HEAD - _TALL
+        for column, curve in enumerate(block):
+            place = (_LEFT + column * (wide + _GAP), bottom, wide, _TALL)
+            _panel(figure, place, compared[compared["curve"] == curve], seeds[seeds["curve"] == curve], quantity)
+            _label(figure.axes[-1], compared[compared["curve"] == curve], quantity, keys[0], None if column else wide)
+    if len(means):
+        inside = width - _LEFT - _NAMES
+        axes = figure.add_axes(
+            (_LEFT / width, (_BOTTOM + _FOOT) / height, inside / width, _TALL / height), label="means"
+        )
+        response_means.draw(axes, means, keys[0], inside)
+    _legend(figure, compared)
+    return figure
+
+
+def _panel(
+    figure: Figure,
+    place: tuple[float, float, float, float],
+    rows: pd.DataFrame,
+    seeds: pd.DataFrame,
+    quantity: Quantity,
+) -> None:
+    """Draws one panel at `place`: left, bottom, width and height in inches."""
+    width, height = figure.get_size_inches()
+    left, bottom, wide, tall = place
+    name = f"{rows['curve'].iloc[0]} {quantity.key}"
+    axes = figure.add_axes((left / width, bottom / height, wide / width, tall / height), label=name)
+    lines = seeds[(seeds["quantity"] == quantity.key) & (seeds["level"] != ResponseLevel.MEAN)]
+    response_panel.draw(axes, rows[rows["quantity"] == quantity.key], lines, quantity, wide)
+
+
+def _label(axes: Axes, own: pd.DataFrame, quantity: Quantity, key: str, wide: float | None) -> None:
+    """Writes what the axes are. `wide` is the width of the first panel of a row, which has the label of all."""
+    axes.set_title(response_answer.curve_name(own.iloc[0].to_dict()), loc="left", size=10, weight="bold", pad=7)
+    axes.set_xlabel(key)
+    if wide is not None:
+        name = "accuracy" if quantity.percent else "loss"
+        axes.set_ylabel(f"difference in {name} ({quantity.difference_unit})\nup is better", size=9)
+        axes.yaxis.set_label_coords(-0.72 / wide, 0.5)
+
+
+def _subtitle(rows: pd.DataFrame) -> str:
+    low, high = int(rows["seeds"].min()), int(rows["seeds"].max())
+    seeds = f"{high} seed{'s' if high > 1 else ''}" if low == high else f"{low} to {high} seeds"
+    if rows["low"].isna().all():
+        return f"{seeds}: no band and no verdict; repeat with --config seeds=5"
+    return f"difference from the same without it, within each of {seeds}; band: 95 % for a whole curve at once"
+
+
+def _legend(figure: Figure, rows: pd.DataFrame) -> None:
+    known = set(rows["verdict"].dropna())
+    handles: list[Artist] = []
+    for verdict, (marker, filled) in response_panel.MARKS.items():
+        if verdict in known:
+            face: Any = style.GREY if filled else "white"
+            mark = {"color": response_panel.INK, "linestyle": "", "markersize": 7, "markerfacecolor": face}
+            handles.append(Line2D([], [], marker=marker, label=str(verdict), **mark))
+    if _cut(rows):
+        arrow = {"marker": "$\u2193$", "markersize": 9, "linestyle": "", "color": response_panel.INK}
+        handles.append(Line2D([], [], label="far worse: outside the axis, with its number", **arrow))
+    handles.append(Line2D([], [], color=style.GREY, linewidth=0.8, alpha=0.6, label="a seed"))
+    handles.append(Patch(color=response_panel.ZONE, label="within the margin that counts as none"))
+    width, height = figure.get_size_inches()
+    columns = max(1, int((width - 0.3) / 2.6))
+    place = (0.2 / width, 0.08 / height)
+    figure.legend(
+        handles=handles, loc="lower left", bbox_to_anchor=place, ncols=columns, frameon=False, borderaxespad=0
+    )
+
+
+def _cut(rows: pd.DataFrame) -> bool:
+    """Whether a value is outside the axis of its panel."""
+    for (_, key), own in rows.groupby(["curve", "quantity"], sort=False):
+        low, high = response_panel.limits(own, QUANTITIES[key])
+        if not own["difference"].dropna().between(low, high).all():
+            return True
+    return False

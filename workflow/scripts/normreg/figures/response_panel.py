@@ -1,0 +1,176 @@
+"""One panel of a response: the differences at every value, with their band, the zone of the margin and single seeds."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex, to_rgb
+
+from normreg.analysis.quantities import Quantity
+from normreg.analysis.verdicts import EffectVerdict, ResponseLevel
+from normreg.config.factors import FACTORS
+from normreg.figures import style
+
+INK, ZONE, PLAIN = "#333333", "#dde8d7", "#666666"
+_SIZE = 8.0  # of text at points, points
+_LINE = 0.17  # the least distance of turned labels, inches
+_WIDER = 4.0  # a value that would make the axis more than this many times as long is cut
+_LOG = 5.0  # positive values whose ratio is at least this are on a log axis
+_V = EffectVerdict
+# matplotlib's marker, and whether it is filled. Words stand in the legend.
+MARKS: Mapping[str, tuple[str, bool]] = {
+    _V.BETTER: ("^", True),
+    _V.SLIGHTLY_BETTER: ("^", False),
+    _V.WORSE: ("v", True),
+    _V.SLIGHTLY_WORSE: ("v", False),
+    _V.EQUIVALENT: ("s", True),
+    _V.UNDECIDED: ("o", False),
+    _V.NO_SPREAD: ("x", True),
+    _V.TOO_FEW: ("x", True),
+    _V.SAME: ("|", True),
+}
+
+
+def places(rows: pd.DataFrame) -> tuple[np.ndarray, bool]:
+    """Where the values stand on the axis, and whether this is a log axis. Texts stand in order, one apart."""
+    x = rows["x"].to_numpy(float)
+    if np.isnan(x).any():
+        return np.arange(len(x), dtype=float), False
+    log = bool((x > 0).all() and x.max() >= _LOG * x.min())
+    return (np.log10(x) if log else x), log
+
+
+def color_of(rows: pd.DataFrame) -> str:
+    """The color of the factor."""
+    factor = str(rows["factor"].iloc[0])
+    return FACTORS[factor].color if factor in FACTORS else INK
+
+
+def shades(color: str, count: int) -> list[str]:
+    """`count` shades of a color from light to dark: the order of the strengths."""
+    red, green, blue = to_rgb(color)
+    amounts = np.linspace(0.45, 1.0, count) if count > 1 else np.ones(1)
+    return [to_hex((1 + (red - 1) * part, 1 + (green - 1) * part, 1 + (blue - 1) * part)) for part in amounts]
+
+
+def draw(axes: Axes, rows: pd.DataFrame, seeds: pd.DataFrame, quantity: Quantity, inches: float) -> None:
+    """Draws one curve of one quantity. Up is better: the axis of a loss is reversed.
+
+    Args:
+        axes: `inches` wide.
+        rows: its rows of `responses.csv`.
+        seeds: its rows of `response_seeds.csv`.
+        quantity: of both.
+        inches: see above.
+    """
+    order = np.argsort(places(rows)[0], kind="stable")
+    rows = rows.iloc[order]
+    at, _ = places(rows)
+    step = float(np.diff(at).min()) if len(at) > 1 else 1.0
+    step = max(step, (at[-1] - at[0]) / 12)
+    absent = at[0] - 1.3 * step if rows["level"].iloc[0] == ResponseLevel.STRENGTH else None
+    _frame(axes, rows, quantity, limits(rows, quantity))
+    axes.set_xlim((at[0] if absent is None else absent) - 0.5 * step, at[-1] + 0.6 * step)
+    _ticks(axes, rows, at, absent, inches)
+    color = color_of(rows)
+    begin = ([] if absent is None else [absent], [] if absent is None else [0.0])
+    numbers = seeds.pivot(index="value", columns="seed", values="number").reindex(rows["value"])
+    faint: dict[str, Any] = {"color": color, "alpha": 0.25, "linewidth": 0.7, "zorder": 1.5}
+    for _, line in numbers.items():
+        axes.plot([*begin[0], *at], [*begin[1], *line], **faint)
+    low, high = (rows[end].to_numpy(float) for end in ("low", "high"))
+    axes.fill_between(at, low, high, color=color, alpha=0.16, linewidth=0, zorder=1.6)
+    axes.vlines(at, low, high, color=color, linewidth=1.4, zorder=3)
+    differences = rows["difference"].to_numpy(float)
+    axes.plot([*begin[0], *at], [*begin[1], *differences], color=color, linewidth=1.5, zorder=3)
+    if absent is not None:
+        axes.plot([absent], [0], marker="D", markersize=5, color=style.GREY, linestyle="", zorder=4)
+        axes.axvline((absent + at[0]) / 2, color="#bbbbbb", linewidth=0.8, linestyle=(0, (2, 2)), zorder=1)
+    for place, shade, (_, row) in zip(at, shades(color, len(at)), rows.iterrows(), strict=True):
+        _point(axes, float(place), row, shade, quantity)
+
+
+def limits(rows: pd.DataFrame, quantity: Quantity) -> tuple[float, float]:
+    """Ends of the axis: 0, the zone of the margin, and all values but those that are far worse than the others.
+
+    The nearer half of the values and all that are better are inside. Others are added, the nearest first, until one
+    would make the axis too long. Over strengths its length so far is that of the first half: a few strong penalties
+    fall off a cliff, step by step. Over anything else it grows with each value.
+    """
+    margin = float(rows["margin"].iloc[0])
+    ends = rows[["difference", "low", "high"]].to_numpy(float)
+    better = (rows["difference"].to_numpy(float) > 0) == quantity.better_up
+    known = ~np.isnan(ends).all(axis=1)
+    low, high = -1.6 * margin, 1.6 * margin
+    bottoms, tops = np.nanmin(ends[known], axis=1, initial=low), np.nanmax(ends[known], axis=1, initial=high)
+    far = np.where(better[known], 0.0, np.maximum(-bottoms, tops))
+    limit = np.inf
+    for rank, index in enumerate(np.argsort(far, kind="stable"), start=1):
+        wider = float(min(low, bottoms[index])), float(max(high, tops[index]))
+        if rank > (len(far) + 1) // 2 and far[index]:
+            steady = rows["level"].iloc[0] == ResponseLevel.STRENGTH and np.isfinite(limit)
+            limit = limit if steady else _WIDER * (high - low)
+            if wider[1] - wider[0] > limit:
+                break
+        low, high = wider
+    room = 0.12 * (high - low)
+    return low - room, high + room
+
+
+def _frame(axes: Axes, rows: pd.DataFrame, quantity: Quantity, ends: tuple[float, float]) -> None:
+    margin = float(rows["margin"].iloc[0])
+    axes.set_ylim(*(ends if quantity.better_up else ends[::-1]))
+    axes.axhspan(-margin, margin, color=ZONE, zorder=0.5, label="_margin")
+    axes.axhline(0, color=style.GREY, linewidth=1.1, zorder=2)
+    axes.locator_params(axis="y", nbins=6)
+    axes.ticklabel_format(axis="y", useOffset=False, style="plain")
+    axes.grid(visible=False, axis="x")
+
+
+def _ticks(axes: Axes, rows: pd.DataFrame, at: np.ndarray, absent: float | None, inches: float) -> None:
+    """Labels at the values. If they would touch they are turned. If that is not enough, every second one stays."""
+    texts = [str(value).split(" / ")[0] for value in rows["value"]]
+    where = at if absent is None else np.array([absent, *at])
+    texts = texts if absent is None else ["absent", *texts]
+    low, high = axes.get_xlim()
+    apart = np.diff(where) * inches / (high - low)
+    widths = np.array([style.text_width(text, 9) for text in texts])
+    turned = bool((apart < (widths[1:] + widths[:-1]) / 2 + 0.08).any())
+    if turned and len(apart) and apart.min() < _LINE:
+        texts = [text if (len(texts) - 1 - place) % 2 == 0 or place == 0 else "" for place, text in enumerate(texts)]
+    axes.set_xticks(where, texts)
+    if turned:
+        for label in axes.get_xticklabels():
+            label.set(rotation=40, ha="right", rotation_mode="anchor")
+
+
+def _point(axes: Axes, place: float, row: pd.Series, shade: str, quantity: Quantity) -> None:
+    """The mark of one value. One outside the axis is an arrow at its edge with its number."""
+    if np.isnan(row["difference"]):
+        return
+    marker, filled = MARKS.get(row["verdict"], ("o", False))
+    look: dict[str, Any] = {"marker": marker, "markersize": 7, "linestyle": "", "color": INK, "zorder": 5}
+    look |= {"markerfacecolor": shade if filled else "white", "markeredgecolor": INK if marker != "x" else shade}
+    low, high = sorted(axes.get_ylim())
+    if low <= row["difference"] <= high:
+        axes.plot([place], [row["difference"]], label=str(row["value"]), **look)
+        return
+    _outside(axes, place, row, look, quantity)
+
+
+def _outside(axes: Axes, place: float, row: pd.Series, look: dict[str, Any], quantity: Quantity) -> None:
+    """A value outside the axis: its mark at the edge, an arrow, and its number."""
+    below = (row["difference"] < min(axes.get_ylim())) == quantity.better_up
+    across = axes.get_xaxis_transform()
+    axes.plot([place], [0.13 if below else 0.87], label=str(row["value"]), transform=across, **look | {"zorder": 6})
+    ends = (0.0, 0.1) if below else (1.0, 0.9)
+    arrow = {"arrowstyle": "-|>", "color": INK, "linewidth": 1.2}
+    axes.annotate("", (place, ends[0]), (place, ends[1]), across, arrowprops=arrow)
+    digits = 1 if abs(row["difference"]) >= 10 else 2 if quantity.percent else 3
+    text = f"{row['difference']:+.{digits}f}".replace("-", "−")
+    box = {"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.8}
+    where: dict[str, Any] = {"ha": "center", "va": "bottom" if below else "top", "rotation": 90, "transform": across}
+    height = 0.19 if below else 0.81
+    axes.text(place, height, text, size=_SIZE, weight="bold", color=INK, bbox=box, zorder=6, **where)
