@@ -32,6 +32,7 @@ class EffectVerdict(StrEnum):
     """What the seeds say about a difference. The rules and their order are in `normreg.analysis.judgement`."""
 
     TOO_FEW = "too few seeds"
+    SAME = "same experiment"  # only on response curves: a value that trains as the reference does
     NO_SPREAD = "no spread"
     BETTER = "better"
     WORSE = "worse"
