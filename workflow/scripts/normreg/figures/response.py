@@ -144,7 +144,7 @@ def _legend(figure: Figure, rows: pd.DataFrame) -> None:
             mark = {"color": response_panel.INK, "linestyle": "", "markersize": 7, "markerfacecolor": face}
             handles.append(Line2D([], [], marker=marker, label=str(verdict), **mark))
     if _cut(rows):
-        arrow = {"marker": "$\u2193$", "markersize": 9, "linestyle": "", "color": response_panel.INK}
+        arrow: dict[str, Any] = {"marker": "$\u2193$", "markersize": 9, "linestyle": "", "color": response_panel.INK}
         handles.append(Line2D([], [], label="far worse: outside the axis, with its number", **arrow))
     handles.append(Line2D([], [], color=style.GREY, linewidth=0.8, alpha=0.6, label="a seed"))
     handles.append(Patch(color=response_panel.ZONE, label="within the margin that counts as none"))
