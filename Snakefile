@@ -25,6 +25,7 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/explore.smk"
 include: "workflow/rules/claims.smk"
+include: "workflow/rules/responses.smk"
 
 
 report: "workflow/report/overview.rst"

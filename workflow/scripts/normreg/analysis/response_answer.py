@@ -81,13 +81,14 @@ def _sentence(rows: Sequence[_Row], test: _Row | None) -> str:
         f" against {first['reference']}" if first["level"] == ResponseLevel.STRENGTH and first["reference"] else ""
     )
     text = f"{first['sweep']}, {curve_name(first)}{reference}, {seeds} seed{'' if seeds == '1' else 's'}: "
-    places: dict[str, list[str]] = {}
-    for row in sorted(rows, key=_rank):
-        said = verdict(row) or "without a reference, so not compared,"
-        places.setdefault(said, []).append(row["value"])
-    parts = [f"{said} at {_listed(values, [row['value'] for row in rows])}" for said, values in places.items()]
-    collapsed = [row["value"] for row in rows if not pd.isna(row["collapses"]) and row["collapses"] > 0]
-    parts += [f"runs collapse at {_listed(collapsed, [row['value'] for row in rows])}"] if collapsed else []
+    values = _values(rows)
+    places: dict[str, list[int]] = {}
+    for place in sorted(range(len(rows)), key=lambda place: _rank(rows[place])):
+        said = verdict(rows[place]) or "without a reference, so not compared,"
+        places.setdefault(said, []).append(place)
+    parts = [f"{said} at {_listed(found, values)}" for said, found in places.items()]
+    collapsed = [place for place, row in enumerate(rows) if not pd.isna(row["collapses"]) and row["collapses"] > 0]
+    parts += [f"runs collapse at {_listed(collapsed, values)}"] if collapsed else []
     parts += [said for said in (shape_text(test), best_text(test)) if said] if test else []
     return text + "; ".join(parts) + "."
 
@@ -96,17 +97,22 @@ def _rank(row: _Row) -> int:
     return _ORDER.index(row["verdict"]) if row["verdict"] in _ORDER else len(_ORDER)
 
 
-def _listed(values: Sequence[str], every: Sequence[str]) -> str:
-    """Values as a text. Three or more neighbours are a range: "1e-6 to 1e-4"."""
-    places = sorted(every.index(value) for value in values)
+def _values(rows: Sequence[_Row]) -> list[str]:
+    """The values as texts: of keys that move together the first alone."""
+    firsts = [str(row["value"]).split(" / ")[0] for row in rows]
+    return firsts if len(set(firsts)) == len(firsts) else [str(row["value"]) for row in rows]
+
+
+def _listed(places: Sequence[int], values: Sequence[str]) -> str:
+    """The values at these places as a text. Three or more neighbours are a range: "1e-6 to 1e-4"."""
     runs: list[list[int]] = []
-    for place in places:
+    for place in sorted(places):
         if runs and place == runs[-1][-1] + 1:
             runs[-1].append(place)
         else:
             runs.append([place])
     parts = []
     for run in runs:
-        ends = [every[run[0]], every[run[-1]]]
-        parts += [" to ".join(ends)] if len(run) > 2 else [every[place] for place in run]
+        shown = [values[place] for place in run]
+        parts += [f"{shown[0]} to {shown[-1]}"] if len(run) > 2 else shown
     return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)

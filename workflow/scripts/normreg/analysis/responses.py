@@ -174,4 +174,4 @@ def _weights(part: Part) -> np.ndarray:
     """The weights (m, K) of the spots that compare something."""
     names = part.names
     rows = [[spot.weights.get(name, 0.0) for name in names] for spot in part.spots if spot.weights]
-    return np.array(rows).reshape(-1, len(names))
+    return np.array(rows) if rows else np.zeros((0, len(names)))

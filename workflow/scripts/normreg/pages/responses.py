@@ -31,6 +31,7 @@ _SHAPE = (
     "strength; collapsed strengths are left out of it. The best of several means is lucky too: its difference on the "
     "same runs is too good. Choose on the hold-out and measure on fresh seeds."
 )
+_STYLE = "td:last-child { white-space: normal; min-width: 10em; }"
 _CELLS = {"difference": "difference", "low": "band from", "high": "to"}
 
 
@@ -51,7 +52,7 @@ def write(path: str | Path, title: str, found: Tables, notes: Sequence[str]) -> 
             parts |= _parts(sweep, QUANTITIES[key], own)
     if len(found.shapes):
         parts["Does it depend on the strength?"] = _shapes(found.shapes)
-    html.write_page(path, title, _reading(found, notes), parts)
+    html.write_page(path, title, _reading(found, notes), parts, _STYLE)
 
 
 def _reading(found: Tables, notes: Sequence[str]) -> list[str]:
