@@ -16,6 +16,7 @@ from normreg.analysis import (
     sweep_families,
     sweep_values,
 )
+from normreg.config import sweeps as config_sweeps
 from normreg.config.sweeps import Curve, Point, Sweep
 from normreg.errors import DataError
 from normreg.figures import response as figure
@@ -212,7 +213,7 @@ def test_the_hold_out_chooses_and_the_reference_is_a_candidate(l1):
 
 def test_sweeps_become_plain_data_and_back(l1):
     sweep, _ = l1
-    assert sweep_values.from_data([dataclasses.asdict(sweep)]) == [sweep]
+    assert config_sweeps.from_plain(dataclasses.asdict(sweep)) == sweep
 
 
 @pytest.mark.parametrize(

@@ -141,8 +141,8 @@ def _legend(figure: Figure, rows: pd.DataFrame) -> None:
     for verdict, (marker, filled) in response_panel.MARKS.items():
         if verdict in known:
             face: Any = style.GREY if filled else "white"
-            mark: dict[str, Any] = {"color": response_panel.INK, "linestyle": "", "markersize": 7, "markerfacecolor": face}
-            handles.append(Line2D([], [], marker=marker, label=str(verdict), **mark))
+            mark: dict[str, Any] = {"color": response_panel.INK, "linestyle": "", "markersize": 7}
+            handles.append(Line2D([], [], marker=marker, markerfacecolor=face, label=str(verdict), **mark))
     if _cut(rows):
         arrow: dict[str, Any] = {"marker": "$\u2193$", "markersize": 9, "linestyle": "", "color": response_panel.INK}
         handles.append(Line2D([], [], label="far worse: outside the axis, with its number", **arrow))
