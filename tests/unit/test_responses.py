@@ -55,7 +55,9 @@ def make_summary(conditions, seeds=6, gain=None, sd=0.02):
             accuracy = 99 + part + (gain or {}).get(name, 0.0) + random.normal(0, sd)
             loss = 0.03 - (accuracy - 99) / 50
             quantities = {"last5_accuracy": accuracy, "last5_loss": loss, "final_accuracy": accuracy}
-            rows.append({"condition": name, "seed": seed, "engine": "torch", "epochs": 30} | quantities)
+            rows.append(
+                {"condition": name, "seed": seed, "engine": "torch", "epochs": 30, "validation": "test"} | quantities
+            )
     return pd.DataFrame(rows)
 
 
