@@ -263,6 +263,30 @@ def test_what_is_better_is_never_cut():
     assert response_panel.limits(rows, QUANTITIES["last5_loss"])[1] < 1
 
 
+def test_a_sweep_with_nothing_to_compare_shows_its_means(condition, tmp_path):
+    conditions = {f"none-bn-{size}": condition(dropout=size / 1e4, epochs=30) for size in (100, 900)}
+    curve = Curve("none-bn", tuple(Point((size,), f"none-bn-{size}") for size in (100, 900)))
+    found = estimate(Sweep("size", ("train_images",), False, (curve,)), conditions, make_summary(conditions))
+    assert set(found.responses["level"]) == {"mean"}
+    drawn = figure.draw(found.responses, found.seeds, "x", ("train_images",))
+    assert [axes.get_label() for axes in drawn.axes] == ["means"]
+    page.write(tmp_path / "x.html", "X", found, [])
+
+
+def test_a_strength_that_moves_with_another_key_has_its_own_references(condition, tmp_path):
+    conditions, points = {}, []
+    for strength, rate in ((1e-5, 0.1), (1e-4, 0.2), (1e-3, 0.3)):
+        conditions[f"none-{rate}"] = condition(dropout=rate, epochs=30)
+        conditions[f"l1-{rate}"] = condition(dropout=rate, epochs=30, penalty="l1", lambdas={"l1": strength})
+        points.append(Point((strength, rate), f"l1-{rate}"))
+    sweep = Sweep("m", ("lambdas.l1", "dropout"), False, (Curve("l1-bn", tuple(points)),))
+    found = estimate(sweep, conditions, make_summary(conditions))
+    assert accuracy(found)["reference"].tolist() == ["none-0.1", "none-0.2", "none-0.3"]
+    assert found.shapes.empty  # no reference is shared
+    assert len(figure.draw(found.responses, found.seeds, "x", sweep.over).axes) == 2
+    page.write(tmp_path / "x.html", "X", found, [])
+
+
 def test_few_seeds_have_no_band_and_no_verdict(l1, tmp_path):
     sweep, conditions = l1
     found = estimate(sweep, conditions, make_summary(conditions, seeds=2))

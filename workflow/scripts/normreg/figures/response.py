@@ -84,7 +84,7 @@ def draw(table: pd.DataFrame, seeds: pd.DataFrame, title: str, over: Sequence[st
     one = _HEAD + _TALL + _FOOT
     height = _TOP + one * (len(kinds) + bool(len(means))) + _BOTTOM
     figure = style.new_figure(width, height)
-    style.heading(figure, title, _subtitle(compared))
+    style.heading(figure, title, _subtitle(compared if len(compared) else means))
     for number, (block, quantity) in enumerate(kinds):
         bottom = height - _TOP - one * number - _HEAD - _TALL
         for column, curve in enumerate(block):
@@ -130,6 +130,8 @@ def _label(axes: Axes, own: pd.DataFrame, quantity: Quantity, key: str, wide: fl
 def _subtitle(rows: pd.DataFrame) -> str:
     low, high = int(rows["seeds"].min()), int(rows["seeds"].max())
     seeds = f"{high} seed{'s' if high > 1 else ''}" if low == high else f"{low} to {high} seeds"
+    if (rows["level"] == ResponseLevel.MEAN).all():
+        return f"means of {seeds}; no two conditions that differ in one factor alone, so nothing is compared"
     if rows["low"].isna().all():
         return f"{seeds}: no band and no verdict; repeat with --config seeds=5"
     return f"difference from the same without it, within each of {seeds}; band: 95 % for a whole curve at once"

@@ -74,22 +74,30 @@ def draw(axes: Axes, rows: pd.DataFrame, seeds: pd.DataFrame, quantity: Quantity
     _frame(axes, rows, quantity, limits(rows, quantity))
     axes.set_xlim((at[0] if absent is None else absent) - 0.5 * step, at[-1] + 0.6 * step)
     _ticks(axes, rows, at, absent, inches)
-    color = color_of(rows)
-    begin = ([] if absent is None else [absent], [] if absent is None else [0.0])
     numbers = seeds.pivot(index="value", columns="seed", values="number").reindex(rows["value"])
-    faint: dict[str, Any] = {"color": color, "alpha": 0.25, "linewidth": 0.7, "zorder": 1.5}
-    for _, line in numbers.items():
-        axes.plot([*begin[0], *at], [*begin[1], *line], **faint)
-    low, high = (rows[end].to_numpy(float) for end in ("low", "high"))
-    axes.fill_between(at, low, high, color=color, alpha=0.16, linewidth=0, zorder=1.6)
-    axes.vlines(at, low, high, color=color, linewidth=1.4, zorder=3)
-    differences = rows["difference"].to_numpy(float)
-    axes.plot([*begin[0], *at], [*begin[1], *differences], color=color, linewidth=1.5, zorder=3)
+    _lines(axes, rows, numbers.to_numpy(float).T, at, absent)
     if absent is not None:
         axes.plot([absent], [0], marker="D", markersize=5, color=style.GREY, linestyle="", zorder=4)
         axes.axvline((absent + at[0]) / 2, color="#bbbbbb", linewidth=0.8, linestyle=(0, (2, 2)), zorder=1)
-    for place, shade, (_, row) in zip(at, shades(color, len(at)), rows.iterrows(), strict=True):
+    for place, shade, (_, row) in zip(at, shades(color_of(rows), len(at)), rows.iterrows(), strict=True):
         _point(axes, float(place), row, shade, quantity)
+
+
+def _lines(axes: Axes, rows: pd.DataFrame, numbers: np.ndarray, at: np.ndarray, absent: float | None) -> None:
+    """The seeds, one in each row of `numbers`, the band and the mean. To a value outside, lines end at the edge."""
+    color, ends = color_of(rows), sorted(axes.get_ylim())
+    low, high, mean = (rows[name].to_numpy(float) for name in ("low", "high", "difference"))
+    outside = (mean < ends[0]) | (mean > ends[1])
+
+    def cut(line: np.ndarray) -> np.ndarray:
+        return np.where(outside, np.clip(line, ends[0], ends[1]), line)
+
+    first: tuple[list[float], list[float]] = ([], []) if absent is None else ([absent], [0.0])
+    for line in numbers:
+        axes.plot([*first[0], *at], [*first[1], *cut(line)], color=color, alpha=0.25, linewidth=0.7, zorder=1.5)
+    axes.fill_between(at, cut(low), cut(high), color=color, alpha=0.16, linewidth=0, zorder=1.6)
+    axes.vlines(at[~outside], low[~outside], high[~outside], color=color, linewidth=1.4, zorder=3)
+    axes.plot([*first[0], *at], [*first[1], *cut(mean)], color=color, linewidth=1.5, zorder=3)
 
 
 def limits(rows: pd.DataFrame, quantity: Quantity) -> tuple[float, float]:
