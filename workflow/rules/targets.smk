@@ -25,7 +25,8 @@ def targets(run, *kinds):
     if run.sweeps:
         graphs += [f"response_{sweep.name}" for sweep in run.sweeps]
         tables.append("responses")
-    chosen = ["chosen.csv"] if chooses(run) else []
+    others = ["response_seeds.csv", "response_shapes.csv"] if run.sweeps else []
+    others += ["chosen.csv"] if chooses(run) else []
     if comparability.published_for(run, config["dataset"]):
         graphs.append("published")
         tables.append("published")
@@ -39,7 +40,7 @@ def targets(run, *kinds):
         + [f"{graph}.{ending}" for graph in graphs for ending in ("png", "svg")]
         + ["agreement.png", "fixed_and_broken.png"],
         "tables": [f"{table}.{ending}" for table in tables for ending in ("csv", "html")]
-        + ["runs.csv", "about.html", "explorer.html", *chosen],
+        + ["runs.csv", "about.html", "explorer.html", *others],
     }
     return [f"{folder}/{file}" for kind in kinds for file in files[kind]]
 

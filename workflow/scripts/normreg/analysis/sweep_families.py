@@ -69,7 +69,7 @@ def means(sweep: Sweep, conditions: Mapping[str, Condition], train_images: int) 
         return []
     return [
         Spot(
-            _at(sweep, point.values, train_images)
+            _at(sweep, point.values, train_images - conditions[point.condition]["holdout_images"])
             | _who(ResponseLevel.MEAN, curve, conditions[point.condition])
             | {"condition": point.condition},
             {point.condition: 1.0},
@@ -97,7 +97,9 @@ def _curve(
         found, own = distinct[_WITHOUT + point.condition], distinct[point.condition]
         reference = found if found in conditions else None
         factor, strength = _factor(sweep, point, conditions[point.condition])
-        about = _at(sweep, point.values, train_images) | _who(level, curve, conditions[point.condition])
+        about = _at(sweep, point.values, train_images - conditions[point.condition]["holdout_images"]) | _who(
+            level, curve, conditions[point.condition]
+        )
         about |= {"factor": factor, "strength": strength, "pairs": 1}
         about |= {"condition": point.condition, "reference": reference}
         if reference is None or own == reference or own in seen:
@@ -137,12 +139,13 @@ def _factors(sweep: Sweep, conditions: Mapping[str, Condition], train_images: in
     called: dict[Any, str] = {}
     for values, bases in _small_studies(sweep):
         pool = find_contrasts({name: conditions[name] for name in bases}, train_images)
+        held_out = max(conditions[name]["holdout_images"] for name in bases)
         for row in families.effects(pool):
             if row.about["level"] != Level.EFFECT:
                 continue
             key = row.about["factor"], tuple((bases[c.without], bases[c.with_factor]) for c in row.pairs)
             called.setdefault(key, _name(row, key, called))
-            about = {**_at(sweep, values, train_images), "level": ResponseLevel.FACTOR, "curve": called[key]}
+            about = {**_at(sweep, values, train_images - held_out), "level": ResponseLevel.FACTOR, "curve": called[key]}
             about |= {name: row.about[name] for name in ("factor", "strength", "pairs")}
             about |= {"condition": row.about.get("with"), "reference": row.about.get("without")}
             found.setdefault(key, []).append(Part(pool, [Spot(about, row.weights, row.pairs)]))
@@ -172,8 +175,11 @@ def _who(level: ResponseLevel, curve: Curve, condition: Condition) -> dict[str, 
     return {"level": level, "curve": curve.base, "penalty": condition["penalty"], "norm": condition["norm"]}
 
 
-def _at(sweep: Sweep, values: Sequence[Any], train_images: int) -> dict[str, Any]:
-    """The sweep and the values: as a text, and the first two as places on an axis. A text has no place."""
-    places = [*(sweep_values.place(value, train_images) for value in values), None]
+def _at(sweep: Sweep, values: Sequence[Any], images: int) -> dict[str, Any]:
+    """The sweep and the values: as a text, and the first two as places on an axis. A text has no place.
+
+    `images` are those that training has if it has "all".
+    """
+    places = [*(sweep_values.place(value, images) for value in values), None]
     y = places[1] if sweep.grid else None
     return {"sweep": sweep.name, "value": " / ".join(map(sweep_values.write, values)), "x": places[0], "y": y}
