@@ -9,6 +9,8 @@ ANSWER, COMPARISON, EFFECTS = "1 Answer", "2 Comparison", "3 Effects"
 MISTAKES, PUBLISHED, WEIGHTS = "4 Mistakes", "5 Published and claims", "6 Weights and network"
 TABLES, CURVES, ABOUT = "7 Tables", "8 Curves", "9 About this run"
 FOLDER = "results/{dataset}/{study}"
+CONFIRMING = "confirm" in sys.argv
+SHOWN = f"{RUN.name}{studies.CONFIRM}" if CONFIRMING else RUN.name  # the run whose answer is told
 # A report of several studies must tell them apart. Only the target `published` makes one.
 OF_STUDY = {"study": "{study}"} if "published" in sys.argv else {}
 
@@ -44,7 +46,7 @@ def found():
     from normreg.analysis import answer  # not above: pandas takes half a second, and most calls need no answer
     from normreg.pages import landing
 
-    folder = SimpleNamespace(dataset=config["dataset"], study=RUN.name)
+    folder = SimpleNamespace(dataset=config["dataset"], study=SHOWN)
     path = f"results/{folder.dataset}/{folder.study}/effects.csv"
     try:
         table = answer.read(path, study_identity(folder)) if Path(path).exists() else None
@@ -63,7 +65,7 @@ def given():
 
 # For the landing page and for training jobs. Both can use nothing but the configuration.
 config["resolved"] = {
-    "title": f"{RUN.name} on {DATASETS[config['dataset']].name}",
+    "title": f"{SHOWN} on {DATASETS[config['dataset']].name}",
     "comparison": comparability.objection(RUN, config["dataset"]),
     "seeds": len(config["seeds"]),
     "training": {"runs": asked_for([RUN]), "at_once": at_once()},
@@ -77,7 +79,8 @@ onsuccess:
         for sentence in config["resolved"].get("answer", []):
             logger.info(sentence)
         logger.info(
-            f"Results: results/{config['dataset']}/{RUN.name}/. Report: snakemake --report report.html{given()}"
+            f"Results: results/{config['dataset']}/{SHOWN}/. "
+            f"Report: snakemake {'confirm ' if CONFIRMING else ''}--report report.html{given()}"
         )
 
 
