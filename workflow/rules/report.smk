@@ -41,6 +41,14 @@ def shown_first(wildcards):
     return "Galleries shown first by the study" if first else "Galleries of the other conditions"
 
 
+def validation_split(run):
+    """What validation uses, for the landing page."""
+    held_out = max(settings["holdout_images"] for settings in run.conditions.values())
+    if not held_out:
+        return "the official test split"
+    return f"a hold-out of {held_out:,} training images; effects are those of the saved models on the test split"
+
+
 def found():
     """What came out: a sentence for each effect, and their picture. Nothing if there is no readable table of effects."""
     from normreg.analysis import answer  # not above: pandas takes half a second, and most calls need no answer
@@ -68,6 +76,7 @@ config["resolved"] = {
     "title": f"{SHOWN} on {DATASETS[config['dataset']].name}",
     "comparison": comparability.objection(RUN, config["dataset"]),
     "seeds": len(config["seeds"]),
+    "validation": validation_split(RUN),
     "training": {"runs": asked_for([RUN]), "at_once": at_once()},
     **(found() if any(word.startswith("--report") for word in sys.argv) else {}),
 }

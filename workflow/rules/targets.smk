@@ -125,7 +125,8 @@ def confirmation(wildcards):
     name = f"{RUN.name}{studies.CONFIRM}"
     if study_files.exists(name):
         raise WorkflowError(f"confirm: its results would go to {name}, which is a study; rename {name}.yaml.")
-    checkpoints.choose_strengths.get(dataset=config["dataset"], study=RUN.name)
+    if not REPORTING:  # a report runs no checkpoint; `reportable` says what is missing
+        checkpoints.choose_strengths.get(dataset=config["dataset"], study=RUN.name)
     run = run_named(name)
     config["resolved"]["training"]["runs"] = asked_for([run])
     return reportable(everything(run), run)
