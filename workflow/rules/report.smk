@@ -1,5 +1,6 @@
 # Where pages and pictures stand in the report, and under which names; what the console says at the end. No rules here.
 import argparse
+import contextlib
 import shlex
 from types import SimpleNamespace
 
@@ -50,17 +51,24 @@ def validation_split(run):
 
 
 def found():
-    """What came out: a sentence for each effect, and their picture. Nothing if there is no readable table of effects."""
-    from normreg.analysis import answer  # not above: pandas takes half a second, and most calls need no answer
+    """What came out: a sentence for each effect and each response curve, and a picture of the effects.
+
+    It has only what there are readable tables for. The jobs that read them say what is wrong.
+    """
+    # Not above: pandas takes half a second, and most calls need no answer.
+    from normreg.analysis import answer, response_answer
     from normreg.pages import landing
 
     folder = SimpleNamespace(dataset=config["dataset"], study=SHOWN)
-    path = f"results/{folder.dataset}/{folder.study}/effects.csv"
-    try:
-        table = answer.read(path, study_identity(folder)) if Path(path).exists() else None
-    except DataError:  # the jobs that read it say what is wrong
-        table = None
-    return {} if table is None else {"answer": answer.sentences(table), "picture": landing.picture(table)}
+    place = Path(f"results/{folder.dataset}/{folder.study}")
+    told = {}
+    with contextlib.suppress(DataError):
+        if (place / "effects.csv").exists():
+            table = answer.read(place / "effects.csv", study_identity(folder))
+            told = {"answer": answer.sentences(table), "picture": landing.picture(table)}
+        if (place / "response_shapes.csv").exists() and run_of(folder).sweeps:
+            told["answer"] = response_answer.read(place, study_identity(folder)) + told.get("answer", [])
+    return told
 
 
 def given():

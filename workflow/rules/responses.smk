@@ -48,7 +48,7 @@ rule plot_response:
         responses="results/{dataset}/{study}/responses.csv",
         seeds="results/{dataset}/{study}/response_seeds.csv",
     output:
-        **graph("response_{sweep}", EFFECTS, "response, {sweep}", caption="response"),
+        **graph("response_{sweep}", ANSWER, "response, {sweep}", caption="response"),
     log:
         "logs/plot_response/{dataset}/{study}/{sweep}.log",
     wildcard_constraints:

@@ -1,14 +1,18 @@
 """What the response curves of a study found, in one sentence for each curve."""
 
 from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from normreg.analysis import response_tables
 from normreg.analysis.quantities import QUANTITIES
 from normreg.analysis.sweep_values import write
 from normreg.analysis.verdicts import EffectVerdict, ResponseLevel
+from normreg.config import identity
 from normreg.config.factors import condition_labels
+from normreg.utils import tables
 
 _Row = Mapping[Hashable, Any]
 # The order in which a sentence names them. Others follow.
@@ -16,6 +20,21 @@ _ORDER = (
     *(EffectVerdict.BETTER, EffectVerdict.SLIGHTLY_BETTER, EffectVerdict.WORSE, EffectVerdict.SLIGHTLY_WORSE),
     *(EffectVerdict.EQUIVALENT, EffectVerdict.UNDECIDED, EffectVerdict.NO_SPREAD, EffectVerdict.TOO_FEW),
 )
+
+
+def read(folder: Path, study: str) -> list[str]:
+    """The sentences of a finished run with sweeps, from its tables in `folder`. `study` is the identity of its runs.
+
+    Raises:
+        DataError: a file is unreadable or changed, or belongs to another study.
+    """
+    kinds = {"responses.csv": response_tables.RESPONSES, "response_shapes.csv": response_tables.RESPONSE_SHAPES}
+    found = []
+    for name, kind in kinds.items():
+        found.append(tables.read_frame(folder / name, kind))
+        for owner in found[-1]["run"].unique():
+            identity.check(folder / name, owner, study)
+    return sentences(*found)
 
 
 def sentences(responses: pd.DataFrame, shapes: pd.DataFrame) -> list[str]:
