@@ -47,7 +47,7 @@ def rows(project, name):
 
 def test_a_new_value_trains_its_own_runs_and_a_removed_one_none(own):
     values(own, 1e-4, 1e-2, 1.0)
-    assert trainings(own.stale(config=SEEDS)) == {"train l1-bn-l1-1e-2 0": 1, "train l1-bn-l1-1e-2 1": 1}
+    assert trainings(own.stale(config=SEEDS)) == {"train l1-bn-l1-0p01 0": 1, "train l1-bn-l1-0p01 1": 1}
     values(own, 1e-4)
     stale = own.stale(config=SEEDS)
     assert not trainings(stale)

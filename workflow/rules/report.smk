@@ -10,8 +10,7 @@ ANSWER, COMPARISON, EFFECTS = "1 Answer", "2 Comparison", "3 Effects"
 MISTAKES, PUBLISHED, WEIGHTS = "4 Mistakes", "5 Published and claims", "6 Weights and network"
 TABLES, CURVES, ABOUT = "7 Tables", "8 Curves", "9 About this run"
 FOLDER = "results/{dataset}/{study}"
-CONFIRMING = "confirm" in sys.argv
-SHOWN = f"{RUN.name}{studies.CONFIRM}" if CONFIRMING else RUN.name  # the run whose answer is told
+SHOWN = CONFIRMATION if CONFIRMING else RUN.name  # the run whose answer is told
 # A report of several studies must tell them apart. Only the target `published` makes one.
 OF_STUDY = {"study": "{study}"} if "published" in sys.argv else {}
 

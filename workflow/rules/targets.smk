@@ -115,18 +115,23 @@ def published_targets(wildcards):
     return reportable([file for run in runs for file in everything(run)], *runs)
 
 
+CONFIRMATION = f"{RUN.name}{studies.CONFIRM}"
+CONFIRMING = "confirm" in sys.argv  # in an input function, an error would have a traceback
+if CONFIRMING and not chooses(RUN):
+    raise WorkflowError(
+        f"confirm: study {RUN.study} has nothing to confirm. It needs `validation: holdout`, on which a strength is "
+        "chosen, and a sweep over a strength."
+    )
+if CONFIRMING and study_files.exists(CONFIRMATION):
+    raise WorkflowError(
+        f"confirm: its results would go to {CONFIRMATION}, which is a study; rename {study_files.path_of(CONFIRMATION)}."
+    )
+
+
 def confirmation(wildcards):
     """The files of a confirmation, which are known when the strengths are chosen."""
-    if not chooses(RUN):
-        raise WorkflowError(
-            f"confirm: study {RUN.study} has nothing to confirm. It needs `validation: holdout`, on which a strength is "
-            "chosen, and a sweep over a strength."
-        )
-    name = f"{RUN.name}{studies.CONFIRM}"
-    if study_files.exists(name):
-        raise WorkflowError(f"confirm: its results would go to {name}, which is a study; rename {name}.yaml.")
     if not REPORTING:  # a report runs no checkpoint; `reportable` says what is missing
         checkpoints.choose_strengths.get(dataset=config["dataset"], study=RUN.name)
-    run = run_named(name)
+    run = run_named(CONFIRMATION)
     config["resolved"]["training"]["runs"] = asked_for([run])
     return reportable(everything(run), run)
