@@ -16,7 +16,7 @@ with jobs.job(snakemake.log[0]):
     confidence = mistakes.confidences(paths, runs, data.test_labels, distinct, images)
     courses = curves.read(snakemake.input.metrics, runs)
     shown = {
-        **curves.describe(courses, conditions),
+        **curves.describe(courses, conditions, snakemake.params.named),
         **content.describe_mistakes(data, found, images, confidence, changes),
         "same": content.same_runs(distinct),
     }
