@@ -56,10 +56,9 @@ class Legend:
         norms = [key for key in NORMS if any(norm == key for _, norm in self._cells)]
         heads = [style.text_width(text, _SIZE) for text in (head, *(NORMS[norm].name for norm in norms))]
         self._start = 0.25 + max(heads)
-        widest = max(style.text_width(self._texts[course.condition], _SIZE) for course in courses)
-        self._step = max(1.3, _SAMPLE + 0.3 + widest)
-        across = len(self._penalties) * self._step
         many = len(courses) > MANY
+        self._steps = {penalty: self._step(penalty if many else None) for penalty in self._penalties}
+        across = sum(self._steps.values())
         self._beside = many and len(norms) > 1 and self._start + len(norms) * across <= room
         blocks = len(norms) if self._beside else 1
         fitting = int((room - self._start) / (blocks * across)) if many else 1
@@ -70,6 +69,11 @@ class Legend:
         self.width = self._start + blocks * self._split * across
         self.height = _ROW * (2 + max(self._rows.values()) if self._beside else 1 + sum(self._rows.values())) + 0.1
 
+    def _step(self, penalty: str | None) -> float:
+        """The width of a column of samples with their texts: of this penalty, or of all if it is None."""
+        names = [one.condition for (own, _), cell in self._cells.items() if penalty in (own, None) for one in cell]
+        return max(1.3, _SAMPLE + 0.3 + max(style.text_width(self._texts[name], _SIZE) for name in names))
+
     def _height(self, cell: Sequence[Drawn]) -> int:
         """Number of rows of a cell."""
         return math.ceil(len(cell) / self._split)
@@ -77,7 +81,7 @@ class Legend:
     def draw(self, axes: Axes) -> None:
         """Draws the legend. `axes` has its width and height, or is larger."""
         top = in_inches(axes)[1] - (_ROW if self._beside else 0)
-        across = len(self._penalties) * self._split * self._step
+        across = self._split * sum(self._steps.values())
         axes.text(0, top - _ROW / 2, self._head, color=style.GREY, va="center")
         left, y = self._start, top - _ROW
         for number, (norm, rows) in enumerate(self._rows.items()):
@@ -91,18 +95,25 @@ class Legend:
             else:
                 y -= _ROW * rows
 
+    def _lefts(self, left: float) -> dict[str, float]:
+        """The left edge of each penalty in a block that begins at `left`."""
+        lefts = {}
+        for penalty, step in self._steps.items():
+            lefts[penalty] = left
+            left += self._split * step
+        return lefts
+
     def _draw_penalties(self, axes: Axes, left: float, y: float) -> None:
-        for number, penalty in enumerate(PENALTIES[key] for key in self._penalties):
-            x = left + number * self._split * self._step
+        for key, x in self._lefts(left).items():
+            penalty = PENALTIES[key]
             axes.text(x, y, penalty.label, color=penalty.color, weight="bold", va="center")
 
     def _draw_cells(self, axes: Axes, norm: str, left: float, top: float) -> None:
-        for number, penalty in enumerate(self._penalties):
+        for penalty, x in self._lefts(left).items():
             cell = self._cells.get((penalty, norm), [])
             for place, course in enumerate(cell):
                 column, row = divmod(place, self._height(cell))
-                x = left + (number * self._split + column) * self._step
-                self._draw_sample(axes, course.condition, x, top - _ROW * (row + 0.5))
+                self._draw_sample(axes, course.condition, x + column * self._steps[penalty], top - _ROW * (row + 0.5))
 
     def _draw_sample(self, axes: Axes, condition: str, x: float, y: float) -> None:
         """Draws a piece of the line with its marker, and the text of the condition."""

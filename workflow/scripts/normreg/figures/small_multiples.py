@@ -1,7 +1,7 @@
 """One small panel per condition, all with the same scales. Its own line is in front of those of all others."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import matplotlib
@@ -51,7 +51,7 @@ def draw(courses: Sequence[Course], title: str, metric: str, named: Mapping[str,
         named: what the conditions are called, see `looks`.
     """
     quantity, looks = QUANTITIES[metric], find_looks(courses, named)
-    panels = _shared(courses, looks) if len(courses) > MANY else _single(courses, looks, quantity)
+    panels = _panels(courses, looks, quantity)
     columns = columns_for(len(panels))
     rows = -(-len(panels) // columns)
     head = _GAP + _LINE * (2 if any(panel.below for panel in panels) else 1)
@@ -78,32 +78,33 @@ def draw(courses: Sequence[Course], title: str, metric: str, named: Mapping[str,
     return figure
 
 
-def _single(courses: Sequence[Course], looks: dict[str, Look], quantity: Quantity) -> list[_Panel]:
-    """A panel for each condition, with its final value and, if there are several seeds, their range there."""
+def _panels(courses: Sequence[Course], looks: dict[str, Look], quantity: Quantity) -> list[_Panel]:
+    """A panel for each condition, with its final value and, if there are several seeds, their range there.
+
+    Many conditions share panels.
+    """
     panels = []
     for course, head in zip(courses, final_labels(courses, looks, quantity), strict=True):
         ends = f"range {quantity.write(course.low[-1])} to {quantity.write(course.high[-1])}"
         panels.append(_Panel(course.condition, [course], head, ends if len(course.seeds) > 1 else ""))
-    return panels
+    return _shared(courses, looks, panels) if len(courses) > MANY else panels
 
 
-def _shared(courses: Sequence[Course], looks: Mapping[str, Look]) -> list[_Panel]:
-    """A panel for each penalty and norm, the norms below each other where that fills the rows."""
+def _shared(courses: Sequence[Course], looks: Mapping[str, Look], single: Sequence[_Panel]) -> list[_Panel]:
+    """A panel for each penalty and norm. A condition that has one to itself is headed as in `single`."""
     shades = {name: look.shade for name, look in looks.items()}
     panels = []
     for norm in NORMS:
         for penalty in PENALTIES:
             own = [course for course in courses if (course.penalty, course.norm) == (penalty, norm)]
-            if own:
+            if len(own) == 1:
+                panels.append(replace(single[courses.index(own[0])], label=f"{penalty}-{norm}"))
+            elif own:
                 ordered = [course for course in weakest_first(own, shades) if shades[course.condition] is not None]
-                ends = [looks[course.condition].name for course in (ordered[:1] + ordered[-1:])]
-                text = f"{ends[0]} (light) to {ends[1]} (dark)" if ends else _count(len(own))
+                ends = [looks[course.condition].name for course in ordered[:1] + ordered[-1:]]
+                text = f"{ends[0]} (light) to {ends[1]} (dark)" if ends else f"{len(own)} conditions"
                 panels.append(_Panel(f"{penalty}-{norm}", own, pair_label(penalty, norm), text))
     return panels
-
-
-def _count(conditions: int) -> str:
-    return f"{conditions} condition{'' if conditions == 1 else 's'}"
 
 
 def columns_for(panels: int) -> int:

@@ -14,7 +14,7 @@ from normreg.config.factors import LAMBDAS, NORMS, PENALTIES
 from normreg.config.identity import RunFacts
 from normreg.config.labels import Named
 from normreg.figures.inputs import Course, read_courses
-from normreg.figures.looks import Look, shaded, weakest_first
+from normreg.figures.looks import Look, shaded
 from normreg.figures.looks import looks as find_looks
 from normreg.figures.timeline import Time
 
@@ -101,13 +101,17 @@ def groups(courses: Sequence[Course], conditions: Mapping[str, Condition]) -> li
 
 def _levels(courses: Sequence[Course], looks: Mapping[str, Look]) -> list[dict[str, Any]]:
     """Groups of conditions with the same value of what a sweep varies, the weakest first."""
-    shades = {name: look.shade for name, look in looks.items()}
     found: dict[str, list[int]] = {}
-    for course in weakest_first(courses, shades):
-        if shades[course.condition] is not None:
-            found.setdefault(looks[course.condition].name, []).append(courses.index(course))
-    several = {level: members for level, members in found.items() if len(members) > 1}
-    return [{"label": level, "members": sorted(members)} for level, members in several.items()]
+    for place, course in enumerate(courses):
+        if looks[course.condition].shade is not None:
+            found.setdefault(looks[course.condition].name, []).append(place)
+
+    def strength(members: list[int]) -> float:
+        return float(np.mean([looks[courses[place].condition].shade or 0.0 for place in members]))
+
+    several = [(level, members) for level, members in found.items() if len(members) > 1]
+    several.sort(key=lambda one: strength(one[1]))
+    return [{"label": level, "members": members} for level, members in several]
 
 
 def _line_for_dark(look: Look) -> str:
