@@ -20,6 +20,7 @@ from normreg.errors import ConfigError, DataError
 from normreg.figures import axes as scales
 from normreg.figures import comparison, confusion, curves, gallery, inputs, style
 from normreg.figures.inputs import Course, PredictedImages
+from normreg.figures.looks import looks
 from normreg.training import history
 
 EIGHT = [(f"{p}-{n}", p, n) for p in ("none", "l1", "l2", "l1l2") for n in ("bn", "gbn")]
@@ -208,9 +209,9 @@ def test_conditions_alike_in_penalty_and_norm_are_told_apart_by_name() -> None:
 def test_fifteen_conditions_of_one_kind_still_differ() -> None:
     for penalty in ("none", "l1", "l2", "l1l2"):
         courses = made_up([(f"{penalty}-bn-{i}", penalty, "bn") for i in range(15)])
-        looks = style.looks(courses).values()
-        assert len({(look.color, look.marker) for look in looks}) == 15
-        assert [look.label for look in looks] == [one.condition for one in courses]
+        found = looks(courses).values()
+        assert len({(look.color, look.marker) for look in found}) == 15
+        assert [look.label for look in found] == [one.condition for one in courses]
 
 
 @pytest.mark.parametrize("conditions", [EIGHT[:1], EIGHT, TWELVE])

@@ -11,6 +11,7 @@ from test_figures import EIGHT, TWELVE, lines, made_up, named
 
 from normreg.config.factors import FACTORS, NORMS, PENALTIES, condition_labels
 from normreg.figures import comparison, small_multiples, style
+from normreg.figures.looks import looks
 
 # How colours look to readers without one kind of cone, on linear RGB. Machado, Oliveira and Fernandes, "A
 # physiologically-based model for simulation of color vision deficiency", 2009, severity 1. Grey print keeps luminance.
@@ -122,9 +123,9 @@ def test_text_has_the_contrast_of_wcag() -> None:
 
 def test_shades_of_lines_are_not_too_pale() -> None:
     for penalty in PENALTIES:
-        looks = style.looks(made_up([(f"{penalty}-bn-{i}", penalty, "bn") for i in range(5)])).values()
-        assert min(contrast_on_white(look.color) for look in looks) > 2.4
-        assert min(contrast_on_white(look.color) for look in list(looks)[:3]) >= 3
+        found = looks(made_up([(f"{penalty}-bn-{i}", penalty, "bn") for i in range(5)])).values()
+        assert min(contrast_on_white(look.color) for look in found) > 2.4
+        assert min(contrast_on_white(look.color) for look in list(found)[:3]) >= 3
 
 
 # --- names -----------------------------------------------------------------------------------------------------------

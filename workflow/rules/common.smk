@@ -4,7 +4,7 @@ import sys
 from types import SimpleNamespace
 
 from normreg.config import claims as claims_file
-from normreg.config import comparability, factors, identity, sizes, studies, study_files
+from normreg.config import comparability, identity, labels, sizes, studies, study_files
 from normreg.config.datasets import DATASETS
 from normreg.errors import ConfigError, NormregError
 from normreg.models.description import as_data
@@ -170,17 +170,24 @@ def title(wildcards):
     return f"{wildcards.study} on {DATASETS[wildcards.dataset].name}"
 
 
+def named_conditions(wildcards):
+    """What figures call the conditions of a study, with their shades. In a confirmation they are those of its study."""
+    run = run_of(wildcards)
+    study = run_named(run.confirms) if run.confirms else run
+    named = labels.name_conditions(study.conditions, study.declared)
+    return {name: named[name] for name in run.conditions}
+
+
 def condition_names(wildcards):
-    """What figures call the conditions of a study."""
-    return factors.condition_labels(
-        {name: (settings["penalty"], settings["norm"]) for name, settings in study_conditions(wildcards).items()}
-    )
+    """The labels of the conditions of a study."""
+    return {name: named["label"] for name, named in named_conditions(wildcards).items()}
 
 
 def comparison_figure(wildcards):
     quantity = wildcards.quantity
     heading = f"{'Hold-out' if held_out(wildcards) else 'Validation'} {quantity}: {title(wildcards)}"
-    return {"title": heading, "metric": f"validation_{quantity}", "runs": run_list(wildcards)}
+    facts = {"title": heading, "metric": f"validation_{quantity}", "runs": run_list(wildcards)}
+    return facts | {"named": named_conditions(wildcards)}
 
 
 def known_digest(wildcards):

@@ -17,6 +17,7 @@ rule explore:
     params:
         runs=run_list,
         conditions=study_conditions,
+        named=named_conditions,
         data_digest=known_digest,
         title=lambda w: f"Explorer: {title(w)}",
         files=lambda w: assets.digest(),

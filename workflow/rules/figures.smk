@@ -73,7 +73,11 @@ rule plot_published:
     conda:
         "../../envs/normreg.yaml"
     params:
-        figure=lambda w: {"title": f"Published and measured: {title(w)}", "study": study_identity(w)},
+        figure=lambda w: {
+            "title": f"Published and measured: {title(w)}",
+            "study": study_identity(w),
+            "named": named_conditions(w),
+        },
         code=code("plot_published.py"),
     script:
         "../scripts/plot_published.py"

@@ -49,7 +49,11 @@ rule plot_weights:
     conda:
         "../../envs/normreg.yaml"
     params:
-        figure=lambda w: {"title": f"Sizes of the weights: {title(w)}", "study": study_identity(w)},
+        figure=lambda w: {
+            "title": f"Sizes of the weights: {title(w)}",
+            "study": study_identity(w),
+            "named": named_conditions(w),
+        },
         code=code("plot_weights.py"),
     script:
         "../scripts/plot_weights.py"

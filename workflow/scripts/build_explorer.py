@@ -15,9 +15,10 @@ with jobs.job(snakemake.log[0]):
     images, distinct = content.wrong_images(found), contrasts.find_distinct(conditions, train_images)
     confidence = mistakes.confidences(paths, runs, data.test_labels, distinct, images)
     courses = curves.read(snakemake.input.metrics, runs)
+    drawn = curves.describe(courses, conditions, snakemake.params.named)
     shown = {
-        **curves.describe(courses, conditions),
-        **content.describe_mistakes(data, found, images, confidence, changes),
+        **drawn,
+        **content.describe_mistakes(data, found, images, confidence, changes, len(page.embedded(drawn))),
         "same": content.same_runs(distinct),
     }
     page.write(snakemake.output.page, snakemake.params.title, shown, courses)

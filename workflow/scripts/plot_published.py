@@ -7,5 +7,5 @@ with jobs.job(snakemake.log[0]):
 
     figure = snakemake.params.figure
     pairs = study_inputs.read_published(snakemake.input.comparison, figure["study"])
-    drawn = published.draw(pairs, figure["title"])
+    drawn = published.draw(pairs, figure["title"], figure["named"])
     style.save(drawn, snakemake.output.png, snakemake.output.svg)

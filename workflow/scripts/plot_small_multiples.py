@@ -7,5 +7,5 @@ with jobs.job(snakemake.log[0]):
 
     figure = snakemake.params.figure
     courses = inputs.read_courses(snakemake.input.metrics, figure["runs"], figure["metric"])
-    drawn = small_multiples.draw(courses, figure["title"], figure["metric"])
+    drawn = small_multiples.draw(courses, figure["title"], figure["metric"], figure["named"])
     style.save(drawn, snakemake.output.png, snakemake.output.svg)

@@ -6,5 +6,6 @@ with jobs.job(snakemake.log[0]):
     from normreg.figures import style, weights
 
     figure = snakemake.params.figure
-    drawn = weights.draw(weights.read(snakemake.input.sizes, figure["study"]), figure["title"])
+    sizes = weights.read(snakemake.input.sizes, figure["study"])
+    drawn = weights.draw(sizes, figure["title"], figure["named"])
     style.save(drawn, snakemake.output.png, snakemake.output.svg)

@@ -20,6 +20,8 @@ _SUBTITLE = (
     "the images that each factor most often fixes (wrong without it, right with it) or breaks (the reverse); "
     "without effect, it fixes about as many as it breaks"
 )
+_SOME = "the {} of {} factors with the largest difference between what they fix (wrong without, right with) and break"
+_MOST_FACTORS = 8  # with a sweep there are more: the figure would be many screens tall
 _NAME, _LINE = 0.3, 0.24  # heights of the name of a factor and of a line above images
 
 
@@ -73,13 +75,16 @@ class _Side:
 def draw_changes(changes: Sequence[Flips], table: pd.DataFrame, data: Dataset, title: str) -> Figure:
     """Draws two rows for each factor: the images that it fixes most consistently, and below those that it breaks.
 
-    The `table` of `agreement.tabulate` has the most common wrong class of each image.
+    The `table` of `agreement.tabulate` has the most common wrong class of each image. Of more than `_MOST_FACTORS`
+    factors, those are shown whose numbers of fixed and broken images differ most.
     """
     side_tall = _LINE + TILE[1]
     tall = _NAME + 2 * side_tall + 0.1
+    total, changes = len(changes), _strongest(changes)
     width, height = EACH * TILE[0] + 0.3, max(len(changes) * tall, 0.5) + _HEAD
     figure = style.new_figure(width, height)
-    style.heading(figure, title, _SUBTITLE)
+    among = _SOME.format(len(changes), total) if total > len(changes) else _SUBTITLE
+    style.heading(figure, title, among)
     known = table.set_index("image")
     for row, change in enumerate(changes):
         top = height - _HEAD - row * tall
@@ -90,6 +95,13 @@ def draw_changes(changes: Sequence[Flips], table: pd.DataFrame, data: Dataset, t
         text = "This study has no two conditions with and without a factor that are otherwise equal."
         figure.text(0.5, 0.3, text, size=11, color=style.GREY, ha="center")
     return figure
+
+
+def _strongest(changes: Sequence[Flips]) -> list[Flips]:
+    """At most `_MOST_FACTORS` of the changes, in their order: those that change most in one direction."""
+    mean = [abs(float(change.fixed.sum() - change.broken.sum())) / change.comparisons for change in changes]
+    chosen = np.argsort(-np.array(mean), kind="stable")[:_MOST_FACTORS]
+    return [changes[place] for place in sorted(chosen)]
 
 
 def _draw_side(figure: Figure, change: Flips, side: str, top: float, known: pd.DataFrame, data: Dataset) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from normreg.analysis.quantities import Quantity
@@ -134,3 +135,13 @@ def common_range(low: np.ndarray, high: np.ndarray, finals: np.ndarray, better_u
                 bottom, top = wider
                 break
     return bottom, top
+
+
+def in_inches(axes: Axes) -> tuple[float, float]:
+    """Sets the data coordinates of `axes` to inches, hides its frame, and returns its width and height."""
+    assert isinstance(axes.figure, Figure)
+    width, height = axes.figure.get_size_inches() * axes.get_position().size
+    axes.set_xlim(0, width)
+    axes.set_ylim(0, height)
+    axes.set_axis_off()
+    return float(width), float(height)

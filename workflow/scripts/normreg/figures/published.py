@@ -1,6 +1,6 @@
 """Published against measured values of a study: one row per condition, one panel per quantity."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib
@@ -14,7 +14,9 @@ from normreg.analysis.published import LEVEL, SAME_CONFIGURATION_DIFFERED
 from normreg.analysis.quantities import CROSS_ENTROPY, PERCENT, QUANTITIES, Quantity
 from normreg.analysis.verdicts import Origin, PublishedVerdict
 from normreg.config.factors import PENALTIES
+from normreg.config.labels import Named
 from normreg.figures import style
+from normreg.figures.looks import looks
 from normreg.figures.study_inputs import PUBLISHED_QUANTITIES, Pair
 
 SIGNS = {
@@ -35,13 +37,13 @@ _RULER: dict[str, Any] = {"linewidth": 1.2, "color": style.GREY, "marker": "|", 
 
 
 @matplotlib.rc_context(style.RC)
-def draw(pairs: Sequence[Pair], title: str) -> Figure:
+def draw(pairs: Sequence[Pair], title: str, named: Mapping[str, Named] | None = None) -> Figure:
     """Draws one panel for each quantity in `pairs`, side by side. Panels of the same unit have the same scale.
 
     Each panel has its quantity as label. The label of a line is its condition, followed by "published", "measured",
-    "range" or "link".
+    "range" or "link". See `looks` for `named`.
     """
-    labels = style.names(pairs)
+    labels = {name: look.label for name, look in looks(pairs, named).items()}
     colors = {pair.condition: PENALTIES[pair.penalty].color for pair in pairs}
     quantities = [quantity for quantity in PUBLISHED_QUANTITIES if any(pair.quantity == quantity for pair in pairs)]
     left = 0.4 + max(style.text_width(label, 9) for label in labels.values())

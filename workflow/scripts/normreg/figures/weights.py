@@ -1,6 +1,6 @@
 """Sizes of the trained weights: shares below thresholds, and the L1 norm of each convolution or linear layer."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,12 @@ from matplotlib.ticker import MaxNLocator
 from normreg.analysis import study_tables, weights
 from normreg.config import identity
 from normreg.config.factors import NORMS, PENALTIES
+from normreg.config.labels import Named
 from normreg.errors import AGAIN, DataError
 from normreg.figures import style
-from normreg.figures.labels import ROW, draw_legend, legend_rows, legend_width
-from normreg.figures.style import Look
+from normreg.figures.legend import Legend
+from normreg.figures.looks import MANY, Look
+from normreg.figures.looks import looks as find_looks
 from normreg.utils import tables
 
 _LEFT, _RIGHT, _GAP, _TOP, _TALL = 0.75, 0.25, 0.85, 1.0, 3.5  # inches
@@ -85,18 +87,19 @@ def _sizes(name: str, rows: pd.DataFrame) -> Sizes:
 
 
 @matplotlib.rc_context(style.RC)
-def draw(sizes: Sequence[Sizes], title: str) -> Figure:
+def draw(sizes: Sequence[Sizes], title: str, named: Mapping[str, Named] | None = None) -> Figure:
     """Draws two panels, "shares" and "norms", with a line per condition, and a "legend" below them.
 
     The second panel shows the L1 norms in percent of the control's, for conditions that have a control. If none has
-    one, it shows the L1 norm per weight of every condition.
+    one, it shows the L1 norm per weight of every condition. See `looks` for `named`.
     """
-    looks, rows = style.looks(sizes), legend_rows(sizes)
-    legend_height = ROW * (1 + sum(rows.values())) + 0.1
+    looks = find_looks(sizes, named)
     layers = list(dict.fromkeys(layer for one in sizes for layer in one.layers))
     plots = 3.7, max(3.8, 0.55 * len(layers))
-    width = max(_LEFT + plots[0] + _GAP + plots[1] + _RIGHT, legend_width(sizes, looks) + 0.4)
-    bottom = legend_height + 0.65
+    width = _LEFT + plots[0] + _GAP + plots[1] + _RIGHT
+    legend = Legend(sizes, looks, width - 0.4)
+    width = max(width, legend.width + 0.4)
+    bottom = legend.height + 0.65
     height = bottom + _TALL + _TOP
     figure = style.new_figure(width, height)
     style.heading(figure, title, _subtitle(sizes))
@@ -107,14 +110,15 @@ def draw(sizes: Sequence[Sizes], title: str) -> Figure:
     _draw_shares(place("shares", _LEFT, bottom, plots[0], _TALL), sizes, looks)
     left = _LEFT + plots[0] + _GAP
     _draw_norms(place("norms", left, bottom, width - left - _RIGHT, _TALL), sizes, looks, layers)
-    draw_legend(place("legend", 0.2, 0.08, width - 0.4, legend_height), sizes, looks, rows)
+    legend.draw(place("legend", 0.2, 0.08, width - 0.4, legend.height))
     return figure
 
 
 def _subtitle(sizes: Sequence[Sizes]) -> str:
     seeds = max(one.seeds for one in sizes)
     of = "convolutions and linear layers of the saved models"
-    return f"{of}, one seed" if seeds == 1 else f"{of}, mean over {seeds} seeds; bands: range"
+    bands = "; bands: range" if len(sizes) <= MANY else ""
+    return f"{of}, one seed" if seeds == 1 else f"{of}, mean over {seeds} seeds{bands}"
 
 
 def _draw_shares(axes: Axes, sizes: Sequence[Sizes], looks: dict[str, Look]) -> None:
@@ -122,7 +126,7 @@ def _draw_shares(axes: Axes, sizes: Sequence[Sizes], looks: dict[str, Look]) -> 
     places = np.arange(len(weights.SHARES))
     for one in sizes:
         look = looks[one.condition]
-        if one.seeds > 1:
+        if one.seeds > 1 and len(sizes) <= MANY:
             low, high = one.shares[:, 1], one.shares[:, 2]
             axes.fill_between(places, low, high, color=look.color, alpha=0.12, linewidth=0)
         axes.plot(places, one.shares[:, 0], label=one.condition, **look.line())

@@ -15,6 +15,7 @@ from normreg.pages.explorer import sprites
 # Bytes of the mistakes. The report shows the page in a frame, as a data URI. Chromium opens none above 2 MiB there,
 # which is a page of 1.5 MB. MNIST with 40 runs needs about 0.15 MB.
 LIMIT = 1_250_000
+OTHERS = 150_000  # bytes of the curves that fit beside them
 
 
 def wrong_images(classes: Classes) -> np.ndarray:
@@ -25,7 +26,12 @@ def wrong_images(classes: Classes) -> np.ndarray:
 
 
 def describe_mistakes(
-    data: Dataset, classes: Classes, images: np.ndarray, confidence: np.ndarray, changes: Sequence[Flips]
+    data: Dataset,
+    classes: Classes,
+    images: np.ndarray,
+    confidence: np.ndarray,
+    changes: Sequence[Flips],
+    others: int = 0,
 ) -> dict[str, Any]:
     """The part of the page's data that is about mistakes.
 
@@ -35,6 +41,7 @@ def describe_mistakes(
         images: see `wrong_images`, (M,).
         confidence: of each prediction, 0 to 1, (R, M), see `mistakes.confidences`.
         changes: what each factor fixes and breaks, see `agreement.flips`.
+        others: bytes of the other data of the page. Beyond `OTHERS` they leave less room for the mistakes.
 
     Returns:
         `predicted` and `confidence` are base64 of (R, M) uint8, and of (R, M) uint16 in little-endian order. The unit
@@ -55,9 +62,10 @@ def describe_mistakes(
         "atlas": sprites.atlas(data.test_images[images]),
     }
     size = len(json.dumps(found))
-    if size > LIMIT and len(images):
-        keep = int(0.95 * len(images) * LIMIT / size)
-        return describe_mistakes(data, classes, images[:keep], confidence[:, :keep], changes)
+    limit = max(LIMIT - max(others - OTHERS, 0), 0)
+    if size > limit and len(images):
+        keep = int(0.95 * len(images) * limit / size)
+        return describe_mistakes(data, classes, images[:keep], confidence[:, :keep], changes, others)
     return found
 
 

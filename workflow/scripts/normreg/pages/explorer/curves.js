@@ -26,7 +26,7 @@ function drawAxes(svg, scale) {
   for (const epoch of epochs) {
     svg.append(make("text", { x: scale.x(epoch), y: scale.height - 14, "text-anchor": "middle" }, String(epoch)));
   }
-  svg.append(make("text", { x: scale.width - MARGIN.right, y: scale.height, "text-anchor": "end" }, "epoch"));
+  svg.append(make("text", { x: scale.width - MARGIN.right, y: scale.height, "text-anchor": "end" }, TIME.axis));
 }
 
 /** The range over the seeds, as an area. */
@@ -113,16 +113,26 @@ function drawCurves() {
   byId("seeds").hidden = seeds < 2;
   byId("log").textContent = metric().percent ? "log error" : "log";
   byId("heading").textContent = headline();
-  say("from", `${chosen("from")} of ${lastEpoch}`);
-  say("epoch", chosen("epoch"));
+  say("from", TIME.at ? timeText(chosen("from")) : `${timeText(chosen("from"))} of ${lastEpoch}`);
+  say("epoch", timeText(chosen("epoch")));
   drawLegend();
   drawPlot();
+}
+
+/** The epoch nearest to this one that has a value: validation may not come after every epoch. */
+function measured(epoch, from) {
+  for (let step = 0; step <= lastEpoch; step++) {
+    for (const near of [epoch - step, epoch + step]) {
+      if (near >= from && visible().some((place) => valuesAt(place, near).length)) return near;
+    }
+  }
+  return epoch;
 }
 
 /** The pointer chooses an epoch and the nearest line. */
 function follow(event) {
   const box = byId("plot").getBoundingClientRect(), scale = scales();
-  const epoch = scale.epochAt(event.clientX - box.left), y = event.clientY - box.top;
+  const epoch = measured(scale.epochAt(event.clientX - box.left), scale.from), y = event.clientY - box.top;
   const near = visible().filter((place) => valuesAt(place, epoch).length);
   const far = (place) => Math.abs(scale.y(median(valuesAt(place, epoch))) - y);
   form.elements.epoch.value = epoch;
@@ -135,6 +145,7 @@ function startCurves() {
   byId("from").max = Math.max(lastEpoch - 1, 1);
   byId("epoch").value = lastEpoch;
   byId("epoch").defaultValue = lastEpoch;
+  form.elements.range.checked = data.conditions.length <= MANY;
   data.conditions.forEach((_, place) => {
     const button = make("button", { type: "button" });
     button.addEventListener("click", () => toggle([place]));

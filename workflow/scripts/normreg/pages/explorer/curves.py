@@ -12,12 +12,17 @@ from normreg.analysis.quantities import EPOCH_QUANTITIES
 from normreg.config.condition import Condition
 from normreg.config.factors import LAMBDAS, NORMS, PENALTIES
 from normreg.config.identity import RunFacts
-from normreg.figures import style
+from normreg.config.labels import Named
 from normreg.figures.inputs import Course, read_courses
+from normreg.figures.looks import Look, shaded
+from normreg.figures.looks import looks as find_looks
+from normreg.figures.timeline import Time
 
 METRICS = ("validation_accuracy", "validation_loss", "train_accuracy", "train_loss")
 _DARK = 0.0091  # luminance of the page's dark background, --back in explorer.css
 _CONTRAST = 5.0  # of a line on it, and of text in the same color
+_GRAY = "#707070"  # of the weakest condition without a penalty
+_STRONGEST = 0.75  # the amount of white in the line of the strongest condition
 
 
 def read(paths: Sequence[str | Path], runs: Sequence[RunFacts]) -> dict[str, list[Course]]:
@@ -25,38 +30,47 @@ def read(paths: Sequence[str | Path], runs: Sequence[RunFacts]) -> dict[str, lis
     return {metric: read_courses(paths, runs, metric) for metric in METRICS}
 
 
-def describe(courses: Mapping[str, Sequence[Course]], conditions: Mapping[str, Condition]) -> dict[str, Any]:
-    """The part of the page's data that is about curves. See `describe_condition` for `conditions`.
+def describe(
+    courses: Mapping[str, Sequence[Course]],
+    conditions: Mapping[str, Condition],
+    named: Mapping[str, Named] | None = None,
+) -> dict[str, Any]:
+    """The part of the page's data that is about curves. See `describe_condition` for `conditions`, `looks` for `named`.
 
-    `metrics` has, for each of `METRICS`, its name and digits and `values[condition][seed][epoch]`, null if unknown.
+    `metrics` has, for each of `METRICS`, its name and digits and `values[condition][seed][epoch]`, null if unknown. If
+    `shares` is true, the epochs are whole percents of each run, because the runs are of very different length.
     """
     first = courses[METRICS[0]]
-    lengths = [int(course.epochs[-1]) for course in first]
-    looks = style.looks(first)
+    time, looks = Time.of(first), find_looks(first, named)
     metrics = {}
     for key in METRICS:
         quantity = EPOCH_QUANTITIES[key]
-        values = [_all_epochs(course, last) for course, last in zip(courses[key], lengths, strict=True)]
+        values = [_all_places(course, time) for course in courses[key]]
         facts = {"title": quantity.title, "digits": quantity.digits, "percent": quantity.percent}
         metrics[key] = {**facts, "values": values}
     return {
-        "conditions": [describe_condition(course, looks[course.condition]) for course in first],
-        "groups": groups(first, conditions),
+        "conditions": [describe_condition(course, looks[course.condition], time) for course in first],
+        "shares": time.shares,
+        "groups": groups(first, conditions) + _levels(first, looks),
         "metrics": metrics,
     }
 
 
-def describe_condition(course: Course, look: style.Look) -> dict[str, Any]:
-    """Name, label, seeds, number of epochs and look of one condition. `marker` is the path of an SVG, 10 units wide."""
+def describe_condition(course: Course, look: Look, time: Time) -> dict[str, Any]:
+    """Name, label, seeds, length and look of one condition. `marker` is the path of an SVG, 10 units wide.
+
+    `last` is its last epoch, `epochs` the place of that on the axis.
+    """
     return {
         "name": course.condition,
         "label": look.label,
         "seeds": list(course.seeds),
-        "epochs": int(course.epochs[-1]),
+        "epochs": int(time.places(course)[-1]),
+        "last": int(course.epochs[-1]),
         "light": look.text_color,
         "dark": for_dark(look.text_color),
         "line": look.color,
-        "lineDark": for_dark(look.color),
+        "lineDark": _line_for_dark(look),
         "dash": "" if isinstance(look.linestyle, str) else " ".join(f"{1.5 * part:g}" for part in look.linestyle[1]),
         "marker": _marker(look.marker),
         "filled": look.marker_face == look.color,
@@ -83,6 +97,29 @@ def groups(courses: Sequence[Course], conditions: Mapping[str, Condition]) -> li
         strength = [conditions[course.condition]["lambdas"].get(key, 0) for course in courses]
         add(f"with {factor.label}", [i for i, value in enumerate(strength) if value != factor.absent])
     return [{"label": label, "members": list(members)} for members, label in found.items()]
+
+
+def _levels(courses: Sequence[Course], looks: Mapping[str, Look]) -> list[dict[str, Any]]:
+    """Groups of conditions with the same value of what a sweep varies, the weakest first."""
+    found: dict[str, list[int]] = {}
+    for place, course in enumerate(courses):
+        if looks[course.condition].shade is not None:
+            found.setdefault(looks[course.condition].name, []).append(place)
+
+    def strength(members: list[int]) -> float:
+        return float(np.mean([looks[courses[place].condition].shade or 0.0 for place in members]))
+
+    several = [(level, members) for level, members in found.items() if len(members) > 1]
+    several.sort(key=lambda one: strength(one[1]))
+    return [{"label": level, "members": members} for level, members in several]
+
+
+def _line_for_dark(look: Look) -> str:
+    """The color of a line on the dark page. There the weakest of ordered conditions is dark, the strongest light."""
+    if look.shade is None:
+        return for_dark(look.color)
+    hue = for_dark(_GRAY if look.text_color == PENALTIES["none"].color else look.text_color)
+    return shaded(hue, _STRONGEST * look.shade)
 
 
 def for_dark(color: str) -> str:
@@ -114,10 +151,15 @@ def _marker(code: str) -> str:
     return "".join("M" + "L".join(f"{10 * x:.2f} {-10 * y:.2f}" for x, y in o[:-1]) + "Z" for o in outlines)
 
 
-def _all_epochs(course: Course, last: int) -> list[list[float | None]]:
-    """The values of each seed in the epochs 1 to `last`, None where the metric was not measured."""
-    values = np.full((len(course.seeds), last), np.nan)
-    values[:, course.epochs - 1] = course.values
+def _all_places(course: Course, time: Time) -> list[list[float | None]]:
+    """The values of each seed at each place of the axis from 1 on, None where the metric was not measured.
+
+    If several epochs have one place, their last value counts.
+    """
+    places = np.maximum(np.rint(time.places(course)).astype(int), 1)
+    values = np.full((len(course.seeds), places[-1]), np.nan)
+    for column, place in enumerate(places):
+        values[:, place - 1] = course.values[:, column]
     return [[_short(value) for value in seed] for seed in values]
 
 

@@ -30,7 +30,7 @@ function drawLegend() {
     button.setAttribute("aria-pressed", pressed(groupsShown()[number].members, off));
   });
   const several = data.conditions.some((one) => one.seeds.length > 1);
-  byId("columns").textContent = `${several ? "median and range " : ""}at epoch ${chosen("epoch")}`;
+  byId("columns").textContent = `${several ? "median and range " : ""}at ${timeText(chosen("epoch"))}`;
 }
 
 function groupsShown() {

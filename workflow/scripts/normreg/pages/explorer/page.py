@@ -57,7 +57,7 @@ def finals(courses: Mapping[str, Sequence[Course]], data: Mapping[str, Any]) -> 
     """A row for each condition: its last epoch, and the median of each metric there, with the range over the seeds."""
     rows = []
     for place, described in enumerate(data["conditions"]):
-        row = {"condition": described["label"], "last epoch": described["epochs"], "seeds": len(described["seeds"])}
+        row = {"condition": described["label"], "last epoch": described["last"], "seeds": len(described["seeds"])}
         for key in METRICS:
             quantity, course = EPOCH_QUANTITIES[key], courses[key][place]
             low, high = quantity.write(course.low[-1]), quantity.write(course.high[-1])

@@ -1,6 +1,9 @@
 // Values of the chosen metric, and where they stand in the plot.
 
 const MARGIN = { left: 58, right: 16, top: 14, bottom: 34 };
+const MANY = 12; // of more conditions, the ranges are hidden at first: they would hide the lines
+// Runs of very different length are drawn by the share of each run. Then the "epochs" of the data are percents.
+const TIME = data.shares ? { axis: "share of the run (%)", at: "% of the run" } : { axis: "epoch", at: "" };
 const lastEpoch = Math.max(...data.conditions.map((one) => one.epochs));
 
 function metric() {
@@ -16,6 +19,11 @@ function valuesAt(place, epoch) {
 function shownValue(value) {
   const floor = metric().percent ? 50 / data.testImages : 1e-6; // half an image: log 0 does not exist
   return chosen("axis") === "log" ? Math.max(metric().percent ? 100 - value : value, floor) : value;
+}
+
+/** "epoch 5", or "5 % of the run". */
+function timeText(epoch) {
+  return TIME.at ? `${epoch} ${TIME.at}` : `epoch ${epoch}`;
 }
 
 function visible() {

@@ -1,0 +1,168 @@
+"""What figures call the conditions of a study, and in which order they shade them, from the resolved settings.
+
+A condition that a sweep generated is called by penalty, norm and what varies: "L1 1e-4 · BN", "none · GBN, 16 splits".
+Where a sweep copies a condition, that condition too says its value. A condition with a name of its own keeps it.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, TypedDict
+
+from normreg.config.condition import Condition
+from normreg.config.factors import LAMBDAS, PENALTIES, condition_labels, norm_factor, pair_label
+
+_SPLITS, _IMAGES, _EPOCHS = "num_splits", "train_images", "epochs"
+_NOT_TOLD = ("penalty", "norm")  # the pair tells them
+_FIRST = (*(factor.key for factor in LAMBDAS.values()), _SPLITS, _IMAGES)  # the order of shades goes by these first
+_SMALL = Decimal("0.01")  # smaller numbers are written by their exponent
+_Flat = dict[str, Any]
+
+
+class Named(TypedDict):
+    """How figures tell a condition. Plain data, as jobs get it.
+
+    `label` is unique in the study. `level` is what distinguishes it from others of the same penalty and norm: "1e-4",
+    "16 splits", or its name; empty if there are no others. `shade` is its place in the order of what varies among them,
+    from 0 (weakest) to 1 (strongest), or None if nothing orders them.
+    """
+
+    label: str
+    level: str
+    shade: float | None
+
+
+def name_conditions(conditions: Mapping[str, Condition], declared: Collection[str]) -> dict[str, Named]:
+    """What figures call each condition of a study.
+
+    Args:
+        conditions: all conditions of the study with their resolved settings.
+        declared: the names of those in the study file. The names of all others begin with one of these.
+    """
+    own = condition_labels({name: _pair(conditions[name]) for name in conditions if name in declared})
+    base = {name: _base(name, declared) for name in conditions}
+    swept: dict[tuple[str, str], list[str]] = {}  # conditions by penalty and norm, without those of own names
+    for name, condition in conditions.items():
+        if own[base[name]] != base[name]:
+            swept.setdefault(_pair(condition), []).append(name)
+    plain = by_pair({name: _pair(condition) for name, condition in conditions.items()})
+    found = {name: Named(label=name, level=name, shade=None) for name in conditions}
+    for pair, names in swept.items():
+        alone = len(names) == 1
+        found |= {names[0]: _alone(pair, plain[names[0]])} if alone else _sweep(pair, names, conditions)
+    labels = Counter(named["label"] for named in found.values())
+    for name, named in found.items():
+        if labels[named["label"]] > 1:
+            found[name] = {**named, "label": name, "level": name}
+    return {name: found[name] for name in conditions}
+
+
+def by_pair(pairs: Mapping[str, tuple[str, str]]) -> dict[str, Named]:
+    """What figures call conditions of which only penalty and norm are known, see `factors.condition_labels`."""
+    labels, shared = condition_labels(pairs), Counter(pairs.values())
+    return {
+        name: Named(label=label, level=label if shared[pairs[name]] > 1 else "", shade=None)
+        for name, label in labels.items()
+    }
+
+
+def _alone(pair: tuple[str, str], plain: Named) -> Named:
+    """The only condition of its penalty and norm that has no name of its own."""
+    label = pair_label(*pair)
+    return Named(label=label, level=label if plain["level"] else "", shade=None)
+
+
+def _sweep(pair: tuple[str, str], names: Sequence[str], conditions: Mapping[str, Condition]) -> dict[str, Named]:
+    """Labels and shades of conditions of one penalty and norm whose other settings vary."""
+    flat = {name: dict(_flatten(conditions[name])) for name in names}
+    keys = [key for key in flat[names[0]] if len({repr(flat[name].get(key)) for name in names}) > 1]
+    keys = sorted(keys, key=lambda key: _FIRST.index(key) if key in _FIRST else len(_FIRST))
+    told = [key for key in keys if key != _EPOCHS]
+    if _IMAGES not in keys or len({_levels(flat[name], told) for name in names}) < len(names):
+        told = keys  # the number of images does not tell the epochs
+    order = sorted(names, key=lambda name: [_sortable(flat[name].get(key)) for key in keys])
+    return {
+        name: Named(
+            label=_label(pair, flat[name], told),
+            level=", ".join(_levels(flat[name], told)),
+            shade=order.index(name) / (len(order) - 1),
+        )
+        for name in names
+    }
+
+
+def _label(pair: tuple[str, str], settings: _Flat, keys: Sequence[str]) -> str:
+    """Penalty with its strengths, norm with its splits, and all else that varies."""
+    penalty, norm = pair
+    known = PENALTIES.get(penalty)
+    first, _, second = pair_label(*pair).partition(" · ")
+    if known and any(key.startswith("lambdas.") for key in keys):
+        first = " + ".join(_strength(group, settings, keys) for group in known.lambdas)
+    if _SPLITS in keys:
+        second = norm_factor(norm).name(settings[_SPLITS])
+    others = [key for key in keys if key != _SPLITS and not key.startswith("lambdas.")]
+    return f"{first} · {', '.join((second, *_levels(settings, others)))}"
+
+
+def _strength(group: Sequence[str], settings: _Flat, keys: Sequence[str]) -> str:
+    """One of the lambdas of a penalty, with its value if that varies: "L1 1e-4"."""
+    used = next((key for key in group if settings[LAMBDAS[key].key]), group[0])
+    factor = LAMBDAS[used]
+    varies = any(LAMBDAS[key].key in keys for key in group)
+    return f"{factor.label} {_write(settings[factor.key])}" if varies else factor.label
+
+
+def _levels(settings: _Flat, keys: Sequence[str]) -> tuple[str, ...]:
+    """What varies, without the names of penalty and norm: "1e-4", "16 splits", "300 images", "dropout 0.5"."""
+    several = sum(key.startswith("lambdas.") for key in keys) > 1
+    return tuple(_level(key, settings.get(key), several) for key in keys)
+
+
+def _level(key: str, value: Any, several: bool) -> str:
+    if key.startswith("lambdas."):
+        return f"{LAMBDAS[key.partition('.')[2]].label} {_write(value)}" if several else _write(value)
+    if key == _SPLITS:
+        return f"{value} split{'' if value == 1 else 's'}"
+    if key == _IMAGES:
+        return "all images" if value is None else f"{value:,} images"
+    if key == _EPOCHS:
+        return f"{value:,} epoch{'' if value == 1 else 's'}"
+    return f"{key.split('.')[-1].replace('_', ' ')} {_write(value)}"
+
+
+def _write(value: Any) -> str:
+    """A value as a text. Numbers are short: 1e-4, 0.05, 128."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    number = Decimal(repr(value)).normalize()
+    if number and abs(number) < _SMALL:
+        digits, exponent = f"{number:e}".split("e")
+        return f"{digits}e{int(exponent)}"
+    return f"{number:f}"
+
+
+def _sortable(value: Any) -> tuple[float, str]:
+    """Numbers by their size, no number last (None is all images), texts by the alphabet."""
+    if isinstance(value, int | float):
+        return float(value), ""
+    return math.inf, "" if value is None else str(value)
+
+
+def _base(name: str, declared: Collection[str]) -> str:
+    """The condition of the study file that a condition is a copy of, or itself."""
+    fitting = [one for one in declared if name == one or name.startswith(f"{one}-")]
+    return name if name in declared else max(fitting, key=len, default=name)
+
+
+def _pair(condition: Condition) -> tuple[str, str]:
+    return condition["penalty"], condition["norm"]
+
+
+def _flatten(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """The settings by dotted key."""
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _flatten(value, f"{above}{key}.")
+        elif above or key not in _NOT_TOLD:
+            yield f"{above}{key}", value
