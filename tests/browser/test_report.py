@@ -32,7 +32,7 @@ def test_the_landing_page_shows_the_effects_to_everybody(report, visit, width, s
     assert overflow(page) <= 0
     rows = [row.locator("> div > *") for row in picture.locator("> div").all()]
     assert [row.all_text_contents() for row in rows] == [
-        ["L1 0.001", "too few seeds"],
+        ["L1 1e-3", "too few seeds"],
         ["GBN, 2 splits", "too few seeds"],
     ]
     for row in rows:

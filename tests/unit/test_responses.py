@@ -14,9 +14,9 @@ from normreg.analysis import (
     responses,
     simultaneous,
     sweep_families,
-    sweep_values,
 )
 from normreg.config import sweeps as config_sweeps
+from normreg.config import values
 from normreg.config.sweeps import Curve, Point, Sweep
 from normreg.errors import DataError
 from normreg.figures import response as figure
@@ -139,7 +139,7 @@ def test_over_a_size_the_response_is_the_effect_of_each_factor(condition):
     found = estimate(sweep, conditions, summary)
     rows = accuracy(found)
     effect, mean = rows[rows["level"] == "factor"], rows[rows["level"] == "mean"]
-    assert effect["curve"].tolist() == ["L1 0.0001"] * 2
+    assert effect["curve"].tolist() == ["L1 1e-4"] * 2
     assert effect["x"].tolist() == [100, 906]
     assert effect["value"].tolist() == ["100 / 60", "all / 30"]
     assert effect["verdict"].iloc[0] == "better"
@@ -150,7 +150,7 @@ def test_over_a_size_the_response_is_the_effect_of_each_factor(condition):
     )
     assert len(mean) == 4
     assert response_answer.sentences(found.responses, found.shapes)[0].startswith(
-        "size, L1 0.0001, 6 seeds: better at 100;"
+        "size, L1 1e-4, 6 seeds: better at 100;"
     )
 
 
@@ -223,7 +223,7 @@ def test_sweeps_become_plain_data_and_back(l1):
     [(1e-4, "1e-4"), (2.5e-3, "2.5e-3"), (0.08, "0.08"), (0, "0"), (5000, "5,000"), ("all", "all"), (True, "True")],
 )
 def test_values_as_texts(value, text):
-    assert sweep_values.write(value) == text
+    assert values.write(value) == text
 
 
 def written(tmp_path, found):

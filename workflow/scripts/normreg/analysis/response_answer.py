@@ -8,10 +8,10 @@ import pandas as pd
 
 from normreg.analysis import response_tables
 from normreg.analysis.quantities import QUANTITIES
-from normreg.analysis.sweep_values import write
 from normreg.analysis.verdicts import EffectVerdict, ResponseLevel
 from normreg.config import identity
 from normreg.config.factors import condition_labels
+from normreg.config.values import write
 from normreg.utils import tables
 
 _Row = Mapping[Hashable, Any]

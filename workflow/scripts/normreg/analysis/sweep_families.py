@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from normreg.analysis import families, sweep_values
+from normreg.analysis import families
 from normreg.analysis.contrasts import Contrast, find_contrasts, find_distinct
 from normreg.analysis.verdicts import Level, ResponseLevel
+from normreg.config import values as values_
 from normreg.config.condition import Condition, Lambdas
 from normreg.config.factors import BASELINE, LAMBDAS, Factor, norm_factor
 from normreg.config.sweeps import Curve, Point, Sweep
@@ -180,6 +181,6 @@ def _at(sweep: Sweep, values: Sequence[Any], images: int) -> dict[str, Any]:
 
     `images` are those that training has if it has "all".
     """
-    places = [*(sweep_values.place(value, images) for value in values), None]
+    places = [*(values_.place(value, images) for value in values), None]
     y = places[1] if sweep.grid else None
-    return {"sweep": sweep.name, "value": " / ".join(map(sweep_values.write, values)), "x": places[0], "y": y}
+    return {"sweep": sweep.name, "value": " / ".join(map(values_.write, values)), "x": places[0], "y": y}

@@ -4,18 +4,17 @@ import copy
 import itertools
 import re
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
 from normreg.config.condition import Condition
 from normreg.config.resolve import MERGED, resolve
 from normreg.config.schema import validate
 from normreg.config.sweeps import STRENGTHS, Curve, Point, Sweep, references, signature
+from normreg.config.values import write_name
 from normreg.errors import ConfigError
 
 MOST = 500  # conditions of a study
 _LONGEST = 80  # letters of a condition's name, as the schema says
-_SMALL, _LARGE = Decimal("0.01"), Decimal("1e7")  # other numbers are named by their exponent
 _ALL = "all"  # the value of train_images that stands for None
 
 
@@ -156,19 +155,8 @@ def _axes(block: Mapping[str, Any], where: str) -> tuple[tuple[str, ...], list[t
 
 def _name(base: str, over: tuple[str, ...], values: tuple[Any, ...]) -> str:
     """The name of a copy, such as l1-bn-l1-1e-4. Equal numbers have equal names, however the file writes them."""
-    parts = (f"{key.split('.')[-1]}-{_write(value)}" for key, value in zip(over, values, strict=True))
+    parts = (f"{key.split('.')[-1]}-{write_name(value)}" for key, value in zip(over, values, strict=True))
     return re.sub("[^a-z0-9]+", "-", "-".join((base, *parts)).lower())
-
-
-def _write(value: Any) -> str:
-    """A value as a part of a name: 1e-4, 0p08, 128, gilf641."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value)
-    number = Decimal(repr(value)).normalize()
-    if number and not _SMALL <= abs(number) < _LARGE:
-        digits, exponent = f"{number:e}".split("e")
-        return f"{digits}e{int(exponent)}".replace(".", "p")
-    return f"{number:f}".replace(".", "p")
 
 
 def _say(over: tuple[str, ...], values: tuple[Any, ...]) -> str:

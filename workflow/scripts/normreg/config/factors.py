@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from normreg.config.values import write
+
 _BLACK, _VERMILION, _BLUE, _PURPLE, _PLUM = "#1a1a1a", "#c24a00", "#0066cc", "#b04c90", "#5d0066"
 
 
@@ -31,7 +33,7 @@ class Factor:
 
     def name(self, strength: float) -> str:
         """The factor with its strength: "L1 1e-5", "GBN, 2 splits"."""
-        return self.label + self.strength.format(f"{strength:g}".replace("e-0", "e-"))
+        return self.label + self.strength.format(write(strength))
 
 
 @dataclass(frozen=True)

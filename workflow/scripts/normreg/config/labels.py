@@ -7,16 +7,15 @@ Where a sweep copies a condition, that condition too says its value. A condition
 import math
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from decimal import Decimal
 from typing import Any, TypedDict
 
 from normreg.config.condition import Condition
 from normreg.config.factors import LAMBDAS, PENALTIES, condition_labels, norm_factor, pair_label
+from normreg.config.values import write
 
 _SPLITS, _IMAGES, _EPOCHS = "num_splits", "train_images", "epochs"
 _NOT_TOLD = ("penalty", "norm")  # the pair tells them
 _FIRST = (*(factor.key for factor in LAMBDAS.values()), _SPLITS, _IMAGES)  # the order of shades goes by these first
-_SMALL = Decimal("0.01")  # smaller numbers are written by their exponent
 _Flat = dict[str, Any]
 
 
@@ -110,7 +109,7 @@ def _strength(group: Sequence[str], settings: _Flat, keys: Sequence[str]) -> str
     used = next((key for key in group if settings[LAMBDAS[key].key]), group[0])
     factor = LAMBDAS[used]
     varies = any(LAMBDAS[key].key in keys for key in group)
-    return f"{factor.label} {_write(settings[factor.key])}" if varies else factor.label
+    return f"{factor.label} {write(settings[factor.key])}" if varies else factor.label
 
 
 def _levels(settings: _Flat, keys: Sequence[str]) -> tuple[str, ...]:
@@ -121,25 +120,14 @@ def _levels(settings: _Flat, keys: Sequence[str]) -> tuple[str, ...]:
 
 def _level(key: str, value: Any, several: bool) -> str:
     if key.startswith("lambdas."):
-        return f"{LAMBDAS[key.partition('.')[2]].label} {_write(value)}" if several else _write(value)
+        return f"{LAMBDAS[key.partition('.')[2]].label} {write(value)}" if several else write(value)
     if key == _SPLITS:
         return f"{value} split{'' if value == 1 else 's'}"
     if key == _IMAGES:
         return "all images" if value is None else f"{value:,} images"
     if key == _EPOCHS:
         return f"{value:,} epoch{'' if value == 1 else 's'}"
-    return f"{key.split('.')[-1].replace('_', ' ')} {_write(value)}"
-
-
-def _write(value: Any) -> str:
-    """A value as a text. Numbers are short: 1e-4, 0.05, 128."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value)
-    number = Decimal(repr(value)).normalize()
-    if number and abs(number) < _SMALL:
-        digits, exponent = f"{number:e}".split("e")
-        return f"{digits}e{int(exponent)}"
-    return f"{number:f}"
+    return f"{key.split('.')[-1].replace('_', ' ')} {write(value)}"
 
 
 def _sortable(value: Any) -> tuple[float, str]:

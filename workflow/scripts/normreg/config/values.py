@@ -1,0 +1,29 @@
+"""How the value of a setting is written in names, labels, tables and sentences, and where it stands on an axis."""
+
+from decimal import Decimal
+from typing import Any
+
+_SMALL, _LARGE = Decimal("0.01"), Decimal("1e7")  # other numbers have an exponent
+
+
+def write(value: Any) -> str:
+    """A value as people read it: "1e-4", "2.5e-4", "0.03", "5,000", "all"."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return "all" if value is None else str(value)
+    number = Decimal(repr(value)).normalize()
+    if number and not _SMALL <= abs(number) < _LARGE:
+        digits, exponent = f"{number:e}".split("e")
+        return f"{digits}e{int(exponent)}"
+    return f"{number:,f}"
+
+
+def write_name(value: Any) -> str:
+    """A value as a part of a condition's name: "1e-4", "2p5e-4", "0p03", "5000", "all"."""
+    return write(value).replace(",", "").replace(".", "p").lower()
+
+
+def place(value: Any, images: int) -> float | None:
+    """Where a value stands on an axis. "all" is its number of images, another text has no place."""
+    if value == "all":
+        return float(images)
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
