@@ -131,6 +131,11 @@ def test_the_least_missed_images_are_left_out_of_a_page_that_would_be_too_large(
         assert len(json.dumps(shown)) <= limit
         assert len(base64.b64decode(shown["confidence"])) == 4 * len(shown["images"])
         assert shown["wrongImages"] == 400
+    monkeypatch.setattr(content, "LIMIT", 1_250_000)
+    shown = content.describe_mistakes(
+        data, found, images, np.full((2, 400), 0.5), [], 1_250_000 - 200_000 + content.OTHERS
+    )
+    assert 120 <= len(shown["images"]) <= 200  # the curves leave 200,000 bytes
 
 
 # --- curves

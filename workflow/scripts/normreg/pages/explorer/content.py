@@ -48,7 +48,6 @@ def describe_mistakes(
         of the latter is a hundredth of a percent. It is rounded down, so that a comparison with whole percents is
         exact. Above `LIMIT` the last images, the least missed, are left out. `wrongImages` counts all.
     """
-    hundredths = np.floor(confidence * 10_000).astype("<u2")
     found = {
         "testImages": len(classes.labels),
         "wrongImages": int(classes.wrong.any(axis=0).sum()),
@@ -57,14 +56,13 @@ def describe_mistakes(
         "images": images.tolist(),
         "labels": classes.labels[images].tolist(),
         "predicted": _text(np.ascontiguousarray(classes.predicted[:, images], np.uint8)),
-        "confidence": _text(hundredths),
+        "confidence": _text(np.floor(confidence * 10_000).astype("<u2")),
         "changes": [_describe_change(change, images) for change in changes],
         "atlas": sprites.atlas(data.test_images[images]),
     }
-    size = len(json.dumps(found))
-    limit = max(LIMIT - max(others - OTHERS, 0), 0)
-    if size > limit and len(images):
-        keep = int(0.95 * len(images) * limit / size)
+    room = (LIMIT - max(others - OTHERS, 0)) / len(json.dumps(found))
+    if room < 1 and len(images):
+        keep = int(0.95 * len(images) * max(room, 0))
         return describe_mistakes(data, classes, images[:keep], confidence[:, :keep], changes, others)
     return found
 
