@@ -266,8 +266,8 @@ def test_only_the_studys_own_run_on_its_own_data_is_compared(in_root):
 
 
 def test_the_summary_says_why_a_run_is_not_compared(tmp_path):
-    table = pd.DataFrame({"condition": ["a"], "seed": [0], "final_accuracy": [99.0]})
-    summary_page.write(tmp_path / "s.html", "T", table, 10_000, "It is not compared.")
+    table = pd.DataFrame({"condition": ["a"], "seed": [0], "final_accuracy": [99.0], "test_accuracy": [99.0]})
+    summary_page.write(tmp_path / "s.html", "T", table, 0, 10_000, "It is not compared.")
     assert "<p>It is not compared.</p>" in (tmp_path / "s.html").read_text()
 
 

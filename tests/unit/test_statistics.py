@@ -109,12 +109,12 @@ def test_standard_error_of_99_5_percent_on_10000_images_is_7_images():
 
 
 def test_page_shows_best_and_final_and_says_what_one_seed_can_show(files, tmp_path):
-    summary_page.write(tmp_path / "one.html", "T", summaries.summarise([RUN], [files], LABELS), 10_000)
+    summary_page.write(tmp_path / "one.html", "T", summaries.summarise([RUN], [files], LABELS), 0, 10_000)
     page = (tmp_path / "one.html").read_text()
     for text in ("final accuracy %", "99.20", "best accuracy %", "99.60", "does not tell an effect from noise"):
         assert text in page
     two = summaries.summarise([RUN, RUN | {"seed": 4}], [files, files], LABELS)
-    summary_page.write(tmp_path / "two.html", "T", two, 10_000)
+    summary_page.write(tmp_path / "two.html", "T", two, 0, 10_000)
     page = (tmp_path / "two.html").read_text()
     assert "Mean over seeds" in page
     assert "does not tell" not in page
@@ -122,7 +122,7 @@ def test_page_shows_best_and_final_and_says_what_one_seed_can_show(files, tmp_pa
 
 def test_a_value_that_is_missing_in_every_row_is_a_dash(files, tmp_path, html_tables):
     set_accuracy(files["metrics"], [*[99.3] * 6, 99.2])
-    summary_page.write(tmp_path / "s.html", "T", summaries.summarise([RUN], [files], LABELS), 10_000)
+    summary_page.write(tmp_path / "s.html", "T", summaries.summarise([RUN], [files], LABELS), 0, 10_000)
     (shown,) = html_tables((tmp_path / "s.html").read_text())
     assert dict(zip(*shown, strict=True))["99.4 % at epoch"] == "–"
 
@@ -169,7 +169,7 @@ def test_weights_that_are_empty_or_cut_are_one_message(files, tmp_path, keep):
 def test_values_that_are_unknown_are_dashes(files, tmp_path, html_tables):
     table = summaries.summarise([RUN, RUN | {"seed": 4}], [files, files], LABELS)
     table.loc[:, ["final_accuracy", "last5_accuracy", "final_loss"]] = np.nan
-    summary_page.write(tmp_path / "s.html", "T", table, 10_000)
+    summary_page.write(tmp_path / "s.html", "T", table, 0, 10_000)
     means, shown = html_tables((tmp_path / "s.html").read_text())
     for rows in (means, shown):
         cells = dict(zip(rows[0], rows[1], strict=True))

@@ -7,7 +7,9 @@ with jobs.job(snakemake.log[0]):
     from normreg.data import dataset
     from normreg.pages import summary
 
-    validation_images = len(dataset.load(snakemake.input.data, snakemake.params.data_digest).test_labels)
-    table = summaries.read(snakemake.input.summary, snakemake.params.runs)
+    runs = snakemake.params.runs
+    test_images = len(dataset.load(snakemake.input.data, snakemake.params.data_digest).test_labels)
+    table = summaries.read(snakemake.input.summary, runs)
     comparison = snakemake.params.comparison
-    summary.write(snakemake.output.page, snakemake.params.title, table, validation_images, comparison)
+    held_out = runs[0]["holdout_images"]
+    summary.write(snakemake.output.page, snakemake.params.title, table, held_out, test_images, comparison)

@@ -100,7 +100,8 @@ def count_parameters(path: str | Path, run: str) -> int:
 def by_condition(summary: pd.DataFrame) -> pd.DataFrame:
     """Mean over seeds per condition, with the range of the final accuracy. Conditions keep their order."""
     groups = summary.groupby("condition", sort=False)
-    means = groups[["final_accuracy", "best_accuracy", "last5_accuracy", "final_loss", "train_accuracy"]].mean()
+    shown = ("final_accuracy", "best_accuracy", "last5_accuracy", "test_accuracy", "final_loss", "train_accuracy")
+    means = groups[[name for name in shown if name in summary]].mean()
     means.insert(1, "final_minimum", groups["final_accuracy"].min())
     means.insert(2, "final_maximum", groups["final_accuracy"].max())
     means.insert(0, "seeds", groups["seed"].count())

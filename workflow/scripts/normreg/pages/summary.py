@@ -20,6 +20,7 @@ _COLUMNS = (  # in the order of the page
     "best_accuracy",
     "best_epoch",
     "last5_accuracy",
+    "test_accuracy",
     "mistakes",
     "final_loss",
     "train_accuracy",
@@ -34,21 +35,34 @@ _SHORT = {"last5_accuracy": "last five epochs %"}
 
 
 def write(
-    path: str | Path, title: str, summary: pd.DataFrame, validation_images: int, comparison: str | None = None
+    path: str | Path,
+    title: str,
+    summary: pd.DataFrame,
+    holdout_images: int,
+    test_images: int,
+    comparison: str | None = None,
 ) -> None:
     """Writes the table of `summary.summarise` as HTML. With several seeds, means per condition come first.
+
+    `holdout_images` is 0 if validation uses the test split.
 
     `comparison` is a sentence that says why the run is not compared with published results, or None.
     """
     seeds = summary["seed"].nunique()
+    if not holdout_images:
+        summary = summary.drop(columns="test_accuracy")  # it is the final accuracy
     pages = {"One row per condition and seed" if seeds > 1 else "": _format(summary)}
     if seeds > 1:
         pages = {
             "Mean over seeds, with the range of the final accuracy": _format(summaries.by_condition(summary))
         } | pages
-    html.write_page(
-        path, title, [_reading(summary, validation_images, seeds), *([comparison] if comparison else [])], pages
-    )
+    text = [_reading(summary, holdout_images or test_images, seeds)]
+    if holdout_images:
+        text.append(
+            f"Validation is a hold-out of {holdout_images:,} training images: final, best and last-five values are its. "
+            f"Test values and mistakes are of the saved model on the {test_images:,} test images."
+        )
+    html.write_page(path, title, [*text, *([comparison] if comparison else [])], pages)
 
 
 def _reading(summary: pd.DataFrame, images: int, seeds: int) -> str:
