@@ -1,4 +1,5 @@
 # Reads the configuration once, and has the functions that the rules use. No rules here.
+import dataclasses
 import functools
 import sys
 from types import SimpleNamespace
@@ -232,3 +233,20 @@ def claims(wildcards):
 
 def claims_source(wildcards):
     return (run_of(wildcards).published or {}).get("source")
+
+
+def sweeps_of(wildcards):
+    """A param: the sweeps of a study as plain data."""
+    found = [dataclasses.asdict(sweep) for sweep in run_of(wildcards).sweeps]
+    if not found:
+        raise WorkflowError(f"study {wildcards.study} has no sweeps, so it has no response curves.")
+    return found
+
+
+def response_figure(wildcards):
+    """A param: the title of a sweep's figure, its keys, and whose runs it shows."""
+    known = {sweep["name"]: sweep for sweep in sweeps_of(wildcards)}
+    if wildcards.sweep not in known:
+        raise WorkflowError(f"study {wildcards.study} has no sweep '{wildcards.sweep}'; it has {', '.join(known)}.")
+    facts = {"title": f"Response, {wildcards.sweep}: {title(wildcards)}", "over": known[wildcards.sweep]["over"]}
+    return facts | {"study": study_identity(wildcards), "sweep": wildcards.sweep}

@@ -59,7 +59,7 @@ def write(
     text = [_reading(summary, holdout_images or test_images, seeds)]
     if holdout_images:
         text.append(
-            f"Validation is a hold-out of {holdout_images:,} training images: final, best and last-five values are its. "
+            f"Validation uses a hold-out of {holdout_images:,} training images, as do final, best and last five. "
             f"Test values and mistakes are of the saved model on the {test_images:,} test images."
         )
     html.write_page(path, title, [*text, *([comparison] if comparison else [])], pages)
