@@ -119,3 +119,20 @@ def test_more_images_than_the_data_set_has_is_one_message(own):
     done = own.snakemake("-n", config=SEEDS, check=False)
     assert "found train_images 900, but the training split of digits has 806 images" in done.stdout
     assert "Traceback" not in done.stdout
+
+
+SHIPPED = ("ghost-size-digits", "l1-strength-digits", "l2-strength-digits", "little-data-digits")
+
+
+@pytest.mark.parametrize(
+    "study", [pytest.param(name, marks=[] if name == SHIPPED[0] else [pytest.mark.slow]) for name in SHIPPED]
+)
+def test_a_shipped_study_for_digits_runs_to_its_response_curves(new_project, study):
+    project = new_project()
+    project.snakemake(config=(f"study={study}", "epochs=1"))
+    folder = project.folder / f"results/digits/{study}-e1"
+    (name,) = yaml.safe_load(project.read(f"config/studies/{study}.yaml"))["sweeps"]
+    assert (folder / f"response_{name}.png").stat().st_size > 10_000
+    found = rows(project, f"{study}-e1/responses.csv")
+    assert {row["verdict"] for row in found if row["level"] != "mean"} == {"too few seeds"}
+    assert not project.stale(config=(f"study={study}", "epochs=1"))
