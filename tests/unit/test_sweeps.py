@@ -245,3 +245,11 @@ def test_every_shipped_sweep_loads_and_fits_its_data_set(root, monkeypatch):
     for name in found:
         data = DATASETS["digits" if name.endswith("-digits") else "mnist"]
         sizes.check(name, studies.load_named_run(name).conditions, data)
+
+
+def test_the_example_in_the_documentation_loads(load, root):
+    text = (root / "docs/sweeps.md").read_text(encoding="utf-8")
+    run = load(text.partition("```yaml\n")[2].partition("```")[0])
+    assert [sweep.name for sweep in run.sweeps] == ["l1", "size", "both"]
+    assert "l1-bn-l1-1e-4" in run.conditions
+    assert "none-bn-dropout-0p2" in run.conditions  # made as a reference
