@@ -323,6 +323,7 @@ def expected(study: dict[str, Any], own: dict[str, Any], settings: dict[str, Any
     if "onecycle" in both["schedule"]:  # what the README says of those left out
         rest = {"pct_start": 0.3, "div_factor": 25, "final_div_factor": 10000, "base_momentum": 0.85}
         both["schedule"] = {"onecycle": {**rest, "max_momentum": 0.95, **both["schedule"]["onecycle"]}}
+    both |= {"train_images": None if both["train_images"] == "all" else both["train_images"], "holdout_images": 0}
     both["num_splits"] = 1 if both["norm"] == "bn" else both["num_splits"]
     return {key: value for key, value in both.items() if key not in ("conditions", "galleries")}
 

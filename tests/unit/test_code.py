@@ -288,7 +288,11 @@ def test_the_file_of_networks_holds_nothing_but_data(scripts):
 
 def test_every_rule_carries_the_digest_of_its_own_script_and_the_networks_it_can_read(root, scripts):
     sources = Sources(scripts)
-    rules = [rule for file in (root / "workflow/rules").glob("*.smk") for rule in file.read_text().split("\nrule ")]
+    rules = [
+        rule
+        for file in (root / "workflow/rules").glob("*.smk")
+        for rule in re.split("\n(?:rule|checkpoint) ", file.read_text())
+    ]
     seen = set()
     for rule in rules:
         for script in re.findall(r'"\.\./scripts/(\w+\.py)"', rule):

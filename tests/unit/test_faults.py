@@ -111,7 +111,7 @@ PREDICTED = {"logits": LOGITS, "labels": LABELS, "indices": LABELS, "engine": "t
         ({name: PREDICTED[name][:4] for name in ("logits", "labels", "indices")}, "of 4 images, expected 5"),
         ({"indices": np.zeros(5, int)}, "its images are not 0, 1, 2, ... to 4, each once"),
         ({"logits": LOGITS + 1}, "its content was changed after it was written"),
-        ({"labels": LABELS[::-1]}, "its labels are not those of the data set's test images"),
+        ({"labels": LABELS[::-1]}, "its labels are not those of the images that it should be about"),
     ],
 )
 def test_predictions_edited_by_hand(tmp_path, change, message):

@@ -56,8 +56,8 @@ def test_noise_two_models_and_agreement_are_those_of_the_predictions(results):
         with np.load(results / name / "seed0/predictions.npz") as saved:
             wrong[name] = saved["logits"].argmax(axis=1) != saved["labels"]
     noise = pd.read_csv(results / "noise.csv").set_index("quantity")
-    assert list(noise.index) == ["final_accuracy", "final_loss"]  # a short study
-    assert (noise.loc["final_accuracy", "test_runs"], noise["seeds"].tolist()) == (3, [1, 1])
+    assert list(noise.index) == ["final_accuracy", "final_loss", "test_accuracy"]  # a short study
+    assert (noise.loc["test_accuracy", "test_runs"], noise["seeds"].tolist()) == (3, [1, 1, 1])
     (pair,) = pd.read_csv(results / "mcnemar.csv").to_dict("records")
     assert (pair["without"], pair["with"]) == ("none-bn", "l1-bn")
     assert pair["only_with"] == (wrong["none-bn"] & ~wrong["l1-bn"]).sum()
