@@ -1,7 +1,7 @@
 // One panel of a response: axes, band, seeds, the mean, and a mark for each value.
 
 const FRAME = { left: 62, right: 10, top: 10, tall: 250 };
-const CUT = { mark: 0.13, arrow: 0.1, number: 0.19 }; // of a value outside the axis: shares of the height, from the edge
+const CUT = { mark: 0.13, arrow: 0.1, number: 0.19 }; // places of a value outside the axis: shares of the height
 
 /** The texts below the axis and their places: that of the reference first. */
 function labelsOf(panel) {
@@ -12,8 +12,14 @@ function labelsOf(panel) {
 /** Whether labels would touch, and whether every second one must go. */
 function crowding(panel, width) {
   const labels = labelsOf(panel), inner = width - FRAME.left - FRAME.right;
-  const gaps = labels.slice(1).map(([x, text], i) => [(x - labels[i][0]) * inner, (text.length + labels[i][1].length) / 2]);
-  return { turned: gaps.some(([gap, letters]) => gap < 7 * letters + 8), half: gaps.some(([gap]) => gap < 15) };
+  const gaps = labels.slice(1).map(([x, text], place) => {
+    const [before, other] = labels[place];
+    return { wide: (x - before) * inner, letters: (text.length + other.length) / 2 };
+  });
+  return {
+    turned: gaps.some(({ wide, letters }) => wide < 7 * letters + 8),
+    half: gaps.some(({ wide }) => wide < 15),
+  };
 }
 
 /** Places of shares and values in the panel, in pixels. Up is better: the axis of a loss is reversed. */
@@ -34,7 +40,7 @@ function drawPanelAxes(svg, panel, key, scale) {
   const edges = [panel.margin, -panel.margin].map(scale.y).sort((a, b) => a - b);
   const across = { x: scale.left, width: scale.right - scale.left };
   axes.append(make("rect", { class: "zone", y: edges[0], height: edges[1] - edges[0], ...across }));
-  for (const value of ticks(panel.ends, 6)) {
+  for (const value of ticks(panel.ends, 8)) {
     const y = scale.y(value), number = Math.abs(value) < 1e-9 * (panel.ends[1] - panel.ends[0]) ? 0 : value;
     axes.append(make("line", { class: number ? "grid" : "zero", x1: scale.left, x2: scale.right, y1: y, y2: y }));
     const text = String(Number(number.toPrecision(6))).replace("-", "−");
@@ -44,7 +50,8 @@ function drawPanelAxes(svg, panel, key, scale) {
   labels.forEach(([share, text], place) => {
     if (scale.turned && scale.half && place && (labels.length - 1 - place) % 2) return;
     const x = scale.x(share), y = scale.bottom + 18;
-    const turn = scale.turned ? { "text-anchor": "end", transform: `rotate(-40 ${x} ${y})` } : { "text-anchor": "middle" };
+    const turned = { "text-anchor": "end", transform: `rotate(-40 ${x} ${y})` };
+    const turn = scale.turned ? turned : { "text-anchor": "middle" };
     axes.append(make("text", { class: "at", x, y, ...turn }, text));
   });
   axes.append(make("text", { x: middle, y: scale.height - 6, "text-anchor": "middle" }, key));
@@ -72,15 +79,16 @@ function along(panel, values) {
 
 function drawSwept(svg, panel, scale) {
   const stroke = isDark() ? panel.dark : panel.light, start = panel.absent === null ? [] : [[panel.absent, 0]];
-  const size = { width: scale.right - scale.left, height: scale.bottom - scale.top };
-  const place = { x: scale.left, y: scale.top, ...size, viewBox: `${scale.left} ${scale.top} ${size.width} ${size.height}` };
+  const box = { x: scale.left, y: scale.top, width: scale.right - scale.left, height: scale.bottom - scale.top };
+  const place = { ...box, viewBox: Object.values(box).join(" ") };
   const inside = make("svg", { "aria-hidden": "true", ...place }); // what leaves it is cut off
   const line = (kind, values) => {
     const d = gappedPath([...start, ...along(panel, values)], scale);
     inside.append(make("path", { class: kind, d, stroke }));
   };
   if (chosen("single") === "1") for (const numbers of panel.numbers) line("course thin", numbers);
-  const lows = along(panel, panel.points.map(({ low }) => low)), highs = along(panel, panel.points.map(({ high }) => high));
+  const lows = along(panel, panel.points.map(({ low }) => low));
+  const highs = along(panel, panel.points.map(({ high }) => high));
   for (let first = 0; first < lows.length; first++) {
     if (lows[first][1] == null) continue;
     let end = first;

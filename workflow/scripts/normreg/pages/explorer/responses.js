@@ -30,14 +30,16 @@ function figureOf(panel, { axis, up }, key, width) {
       tell(far.indexOf(Math.min(...far)));
     });
   }
-  const heading = make("figcaption", {}, make("b", {}, panel.title), ` ${panel.against}`, make("br"), `${axis}, up is better`);
+  const about = [` ${panel.against}`, make("br"), `${axis}, up is better`];
+  const heading = make("figcaption", {}, make("b", {}, panel.title), ...about);
   return make("figure", { class: "panel" }, heading, svg, told);
 }
 
 /** The arrow keys, Home and End move the focus along the values. Tab goes to the next panel. */
 function goAlong(event, spots) {
   const place = spots.indexOf(event.target), last = spots.length - 1;
-  const next = { ArrowRight: Math.min(place + 1, last), ArrowLeft: Math.max(place - 1, 0), Home: 0, End: last }[event.key];
+  const steps = { ArrowRight: Math.min(place + 1, last), ArrowLeft: Math.max(place - 1, 0), Home: 0, End: last };
+  const next = steps[event.key];
   if (place < 0 || next === undefined) return;
   event.preventDefault();
   spots.forEach((spot, number) => spot.setAttribute("tabindex", number === next ? "0" : "-1"));
@@ -64,14 +66,15 @@ function meaning(text, ...pictures) {
 }
 
 function drawMeanings() {
-  const { words } = data.responses, { legend, quantities } = sweepShown(), { panels } = quantities[chosen("response")];
+  const { words } = data.responses, { legend, panels } = sweepShown().quantities[chosen("response")];
   const rows = legend.map(([text, ...look]) => meaning(text, mark(look, 0, 0, "var(--soft)")));
   if (panels.some(({ points }) => points.some(({ cut }) => cut))) {
     rows.push(meaning(words.far, make("path", { class: "arrow", d: "M0 -7V7M-4 0L0 7L4 0" })));
   }
   if (panels.length) {
     if (chosen("single") === "1") {
-      rows.push(meaning(words.seed, make("line", { class: "course thin", x1: -12, x2: 12, y1: 0, y2: 0, stroke: "var(--text)" })));
+      const line = { class: "course thin", x1: -12, x2: 12, y1: 0, y2: 0, stroke: "var(--text)" };
+      rows.push(meaning(words.seed, make("line", line)));
     }
     rows.push(meaning(words.within, make("rect", { class: "zone", x: -12, y: -6, width: 24, height: 12 })));
   }

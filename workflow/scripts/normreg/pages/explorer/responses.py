@@ -91,14 +91,11 @@ def _describe_sweep(one: Swept) -> dict[str, Any]:
     else:
         note = response.subtitle(compared if len(compared) else one.rows)
         note = f"{note[0].upper()}{note[1:]}."
-    known = set(compared["verdict"].dropna())
-    legend = [[str(verdict), *mark] for verdict, mark in response_panel.MARKS.items() if verdict in known]
     quantities = {quantity.margin: _describe_quantity(one, compared, quantity) for quantity in one.quantities}
     return {
         "name": one.name,
         "key": response.name_of(one.over[0]),
         "note": note,
-        "legend": legend,
         "quantities": quantities,
     }
 
@@ -110,7 +107,9 @@ def _describe_quantity(one: Swept, compared: pd.DataFrame, quantity: Quantity) -
         _describe_panel(own, seeds[seeds["curve"] == curve], quantity)
         for curve, own in rows.groupby("curve", sort=False)
     ]
-    return {"axis": response.axis_of(quantity), "up": quantity.better_up, "panels": panels}
+    known = set(rows["verdict"].dropna())
+    legend = [[str(verdict), *mark] for verdict, mark in response_panel.MARKS.items() if verdict in known]
+    return {"axis": response.axis_of(quantity), "up": quantity.better_up, "legend": legend, "panels": panels}
 
 
 def _describe_panel(rows: pd.DataFrame, seeds: pd.DataFrame, quantity: Quantity) -> dict[str, Any]:
@@ -123,7 +122,7 @@ def _describe_panel(rows: pd.DataFrame, seeds: pd.DataFrame, quantity: Quantity)
     ends, color = response_scale.limits(rows, quantity), response_panel.color_of(rows)
     light, dark = (response_panel.shades(one, len(rows)) for one in (color, for_dark(color)))
     first = arranged.rows.iloc[0].to_dict()
-    strength = arranged.absent is not None and not pd.isna(first["reference"])
+    shared = arranged.absent is not None and arranged.rows["reference"].nunique(dropna=False) == 1
     points = [
         _describe_point(row, quantity, seeds, ends)
         | {"x": round((at - low) / (high - low), 4), "text": text, "light": shade, "dark": bright}
@@ -133,7 +132,7 @@ def _describe_panel(rows: pd.DataFrame, seeds: pd.DataFrame, quantity: Quantity)
     ]
     return {
         "title": response_answer.curve_name(first),
-        "against": f"against {first['reference']}" if strength else "",
+        "against": f"against {first['reference']}" if shared and not pd.isna(first["reference"]) else "",
         "margin": rounded(first["margin"]),
         "ends": [rounded(end) for end in ends],
         "absent": None if arranged.absent is None else round((arranged.absent - low) / (high - low), 4),
