@@ -229,7 +229,7 @@ def test_the_facts_count(written):
 
 def test_every_file_of_the_page_counts_for_its_digest(monkeypatch, tmp_path):
     before = assets.digest()
-    for name in (assets.TEMPLATE, assets.STYLE, *assets.SCRIPTS):
+    for name in assets.FILES:
         (tmp_path / name).write_text(assets.read(name), encoding="utf-8")
     folder = assets._FOLDER
     assert {path.name for path in folder.iterdir() if path.suffix in (".html", ".css", ".js")} == {
@@ -237,7 +237,7 @@ def test_every_file_of_the_page_counts_for_its_digest(monkeypatch, tmp_path):
     }
     monkeypatch.setattr(assets, "_FOLDER", tmp_path)
     assert assets.digest() == before
-    for name in (assets.TEMPLATE, assets.STYLE, *assets.SCRIPTS):
+    for name in assets.FILES:
         text = (tmp_path / name).read_text(encoding="utf-8")
         (tmp_path / name).write_text(text + " ", encoding="utf-8")
         assert assets.digest() != before

@@ -20,7 +20,7 @@ from normreg.config import values
 from normreg.config.sweeps import Curve, Point, Sweep
 from normreg.errors import DataError
 from normreg.figures import response as figure
-from normreg.figures import response_panel
+from normreg.figures import response_scale
 from normreg.pages import responses as page
 from normreg.utils import tables
 
@@ -259,8 +259,8 @@ def test_what_is_better_is_never_cut():
     rows["level"] = "strength"
     from normreg.analysis.quantities import QUANTITIES
 
-    assert response_panel.limits(rows, QUANTITIES["last5_accuracy"])[1] > 40
-    assert response_panel.limits(rows, QUANTITIES["last5_loss"])[1] < 1
+    assert response_scale.limits(rows, QUANTITIES["last5_accuracy"])[1] > 40
+    assert response_scale.limits(rows, QUANTITIES["last5_loss"])[1] < 1
 
 
 def test_a_sweep_with_nothing_to_compare_shows_its_means(condition, tmp_path):

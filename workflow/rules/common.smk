@@ -243,6 +243,12 @@ def sweeps_of(wildcards):
     return found
 
 
+def response_tables(wildcards):
+    """An input function: the tables of the response curves of a study with sweeps, and of their seeds."""
+    files = ["responses.csv", "response_seeds.csv"] if run_of(wildcards).sweeps else []
+    return [f"results/{wildcards.dataset}/{wildcards.study}/{file}" for file in files]
+
+
 def response_figure(wildcards):
     """A param: the title of a sweep's figure, its keys, and whose runs it shows."""
     known = {sweep["name"]: sweep for sweep in sweeps_of(wildcards)}

@@ -6,7 +6,7 @@ with jobs.job(snakemake.log[0]):
     from normreg.analysis import agreement, contrasts, mistakes
     from normreg.config.datasets import DATASETS
     from normreg.data import dataset
-    from normreg.pages.explorer import content, curves, page
+    from normreg.pages.explorer import content, curves, page, responses
 
     paths, runs, conditions = snakemake.input.predictions, snakemake.params.runs, snakemake.params.conditions
     train_images = DATASETS[snakemake.wildcards.dataset].train_images
@@ -15,10 +15,14 @@ with jobs.job(snakemake.log[0]):
     images, distinct = content.wrong_images(found), contrasts.find_distinct(conditions, train_images)
     confidence = mistakes.confidences(paths, runs, data.test_labels, distinct, images)
     courses = curves.read(snakemake.input.metrics, runs)
+    sweeps, tables = snakemake.params.sweeps, snakemake.input.responses
+    swept = responses.read(*tables, snakemake.params.study, sweeps) if sweeps else []
     drawn = curves.describe(courses, conditions, snakemake.params.named)
+    drawn |= {"responses": responses.describe(swept)} if swept else {}
+    others = len(page.embedded(drawn)) + (len(responses.tables(swept)) if swept else 0)
     shown = {
         **drawn,
-        **content.describe_mistakes(data, found, images, confidence, changes, len(page.embedded(drawn))),
+        **content.describe_mistakes(data, found, images, confidence, changes, others),
         "same": content.same_runs(distinct),
     }
-    page.write(snakemake.output.page, snakemake.params.title, shown, courses)
+    page.write(snakemake.output.page, snakemake.params.title, shown, courses, swept)

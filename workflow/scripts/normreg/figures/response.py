@@ -17,7 +17,7 @@ from normreg.analysis.quantities import QUANTITIES, Quantity
 from normreg.analysis.verdicts import EffectVerdict, ResponseLevel
 from normreg.config import identity
 from normreg.errors import AGAIN, DataError
-from normreg.figures import response_grid, response_means, response_panel, style
+from normreg.figures import response_grid, response_means, response_panel, response_scale, style
 from normreg.utils import tables
 
 _KEYS = {  # what an axis is called
@@ -61,6 +61,11 @@ def name_of(key: str) -> str:
     return _KEYS.get(key, key.replace("_", " "))
 
 
+def is_grid(rows: pd.DataFrame) -> bool:
+    """Whether two keys are crossed, so that there are cells and no curves."""
+    return bool(rows["y"].notna().any())
+
+
 @matplotlib.rc_context(style.RC)
 def draw(table: pd.DataFrame, seeds: pd.DataFrame, title: str, over: Sequence[str]) -> Figure:
     """Draws one panel for each curve and quantity: accuracy above, loss below.
@@ -73,7 +78,7 @@ def draw(table: pd.DataFrame, seeds: pd.DataFrame, title: str, over: Sequence[st
     compared = table[table["level"] != ResponseLevel.MEAN]
     means = table[table["level"] == ResponseLevel.MEAN]
     keys = [name_of(key) for key in over]
-    if compared["y"].notna().any():
+    if is_grid(compared):
         return response_grid.draw(compared, title, keys)
     curves, quantities = list(compared["curve"].unique()), [QUANTITIES[key] for key in table["quantity"].unique()]
     columns = max(1, min(_MOST, len(curves)))
@@ -84,7 +89,7 @@ def draw(table: pd.DataFrame, seeds: pd.DataFrame, title: str, over: Sequence[st
     one = _HEAD + _TALL + _FOOT
     height = _TOP + one * (len(kinds) + bool(len(means))) + _BOTTOM
     figure = style.new_figure(width, height)
-    style.heading(figure, title, _subtitle(compared if len(compared) else means))
+    style.heading(figure, title, subtitle(compared if len(compared) else means))
     for number, (block, quantity) in enumerate(kinds):
         bottom = height - _TOP - one * number - _HEAD - _TALL
         for column, curve in enumerate(block):
@@ -122,12 +127,17 @@ def _label(axes: Axes, own: pd.DataFrame, quantity: Quantity, key: str, wide: fl
     axes.set_title(response_answer.curve_name(own.iloc[0].to_dict()), loc="left", size=10, weight="bold", pad=7)
     axes.set_xlabel(key)
     if wide is not None:
-        name = "accuracy" if quantity.percent else "loss"
-        axes.set_ylabel(f"difference in {name} ({quantity.difference_unit})\nup is better", size=9)
+        axes.set_ylabel(f"{axis_of(quantity)}\nup is better", size=9)
         axes.yaxis.set_label_coords(-0.72 / wide, 0.5)
 
 
-def _subtitle(rows: pd.DataFrame) -> str:
+def axis_of(quantity: Quantity) -> str:
+    """What the vertical axis is called."""
+    return f"difference in {quantity.margin} ({quantity.difference_unit})"
+
+
+def subtitle(rows: pd.DataFrame) -> str:
+    """What is shown, from the rows of one sweep."""
     low, high = int(rows["seeds"].min()), int(rows["seeds"].max())
     seeds = f"{high} seed{'s' if high > 1 else ''}" if low == high else f"{low} to {high} seeds"
     if (rows["level"] == ResponseLevel.MEAN).all():
@@ -147,9 +157,9 @@ def _legend(figure: Figure, rows: pd.DataFrame) -> None:
             handles.append(Line2D([], [], marker=marker, markerfacecolor=face, label=str(verdict), **mark))
     if _cut(rows):
         arrow: dict[str, Any] = {"marker": "$\u2193$", "markersize": 9, "linestyle": "", "color": response_panel.INK}
-        handles.append(Line2D([], [], label="far worse: outside the axis, with its number", **arrow))
-    handles.append(Line2D([], [], color=style.GREY, linewidth=0.8, alpha=0.6, label="a seed"))
-    handles.append(Patch(color=response_panel.ZONE, label="within the margin that counts as none"))
+        handles.append(Line2D([], [], label=response_panel.FAR, **arrow))
+    handles.append(Line2D([], [], color=style.GREY, linewidth=0.8, alpha=0.6, label=response_panel.SEED))
+    handles.append(Patch(color=response_panel.ZONE, label=response_panel.WITHIN))
     width, height = figure.get_size_inches()
     columns = max(1, int((width - 0.3) / 2.6))
     place = (0.2 / width, 0.08 / height)
@@ -161,7 +171,7 @@ def _legend(figure: Figure, rows: pd.DataFrame) -> None:
 def _cut(rows: pd.DataFrame) -> bool:
     """Whether a value is outside the axis of its panel."""
     for (_, key), own in rows.groupby(["curve", "quantity"], sort=False):
-        low, high = response_panel.limits(own, QUANTITIES[key])
+        low, high = response_scale.limits(own, QUANTITIES[key])
         if not own["difference"].dropna().between(low, high).all():
             return True
     return False

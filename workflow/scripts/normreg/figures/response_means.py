@@ -9,7 +9,7 @@ from normreg.analysis import response_answer
 from normreg.analysis.quantities import QUANTITIES
 from normreg.config.factors import NORMS, PENALTIES
 from normreg.figures import axes as scales
-from normreg.figures import response_panel, style
+from normreg.figures import response_scale, style
 
 
 def draw(axes: Axes, means: pd.DataFrame, key: str, inches: float) -> None:
@@ -24,7 +24,7 @@ def draw(axes: Axes, means: pd.DataFrame, key: str, inches: float) -> None:
     quantity = next(QUANTITIES[name] for name in means["quantity"].unique() if QUANTITIES[name].percent)
     own = means[(means["quantity"] == quantity.key) & means["mean"].notna()]
     for curve, rows in own.groupby("curve", sort=False):
-        at, _ = response_panel.places(rows)
+        at, _ = response_scale.places(rows)
         first = rows.iloc[0]
         penalty, norm = PENALTIES[first["penalty"]], NORMS[first["norm"]]
         look: dict[str, Any] = {
@@ -38,7 +38,7 @@ def draw(axes: Axes, means: pd.DataFrame, key: str, inches: float) -> None:
         axes.plot(at, rows["mean"], label=name, markerfacecolor=face, linewidth=1.4, **look)
     scales.use_error_scale(axes, quantity, own["mean"].to_numpy())
     first_curve = own[own["curve"] == own["curve"].iloc[0]]
-    at, _ = response_panel.places(first_curve)
+    at, _ = response_scale.places(first_curve)
     axes.set_xticks(at, [str(value).split(" / ")[0] for value in first_curve["value"]])
     axes.set_title("all conditions", loc="left", size=10, weight="bold", pad=7)
     axes.set_xlabel(key)

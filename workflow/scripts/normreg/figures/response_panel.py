@@ -9,15 +9,14 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 
 from normreg.analysis.quantities import Quantity
-from normreg.analysis.verdicts import EffectVerdict, ResponseLevel
+from normreg.analysis.verdicts import EffectVerdict
 from normreg.config.factors import FACTORS
 from normreg.figures import style
+from normreg.figures.response_scale import ABSENT, Arranged, limits, short
 
 INK, ZONE, PLAIN = "#333333", "#dde8d7", "#666666"
 _SIZE = 8.0  # of text at points, points
 _LINE = 0.17  # the least distance of turned labels, inches
-_WIDER = 4.0  # a value that would make the axis more than this many times as long is cut
-_LOG = 5.0  # positive values whose ratio is at least this are on a log axis
 _V = EffectVerdict
 # matplotlib's marker, and whether it is filled. Words stand in the legend.
 MARKS: Mapping[str, tuple[str, bool]] = {
@@ -31,15 +30,8 @@ MARKS: Mapping[str, tuple[str, bool]] = {
     _V.TOO_FEW: ("x", True),
     _V.SAME: ("|", True),
 }
-
-
-def places(rows: pd.DataFrame) -> tuple[np.ndarray, bool]:
-    """Where the values stand on the axis, and whether this is a log axis. Texts stand in order, one apart."""
-    x = rows["x"].to_numpy(float)
-    if np.isnan(x).any():
-        return np.arange(len(x), dtype=float), False
-    log = bool((x > 0).all() and x.max() >= _LOG * x.min())
-    return (np.log10(x) if log else x), log
+# Words of the legend, besides the verdicts.
+FAR, SEED, WITHIN = "far worse: outside the axis, with its number", "a seed", "within the margin that counts as none"
 
 
 def color_of(rows: pd.DataFrame) -> str:
@@ -65,17 +57,12 @@ def draw(axes: Axes, rows: pd.DataFrame, seeds: pd.DataFrame, quantity: Quantity
         quantity: of both.
         inches: see above.
     """
-    order = np.argsort(places(rows)[0], kind="stable")
-    rows = rows.iloc[order]
-    at, _ = places(rows)
-    step = float(np.diff(at).min()) if len(at) > 1 else 1.0
-    step = max(step, (at[-1] - at[0]) / 12)
-    absent = at[0] - 1.3 * step if rows["level"].iloc[0] == ResponseLevel.STRENGTH else None
+    arranged = Arranged.of(rows)
+    rows, at, absent = arranged.rows, arranged.at, arranged.absent
     _frame(axes, rows, quantity, limits(rows, quantity))
-    axes.set_xlim((at[0] if absent is None else absent) - 0.5 * step, at[-1] + 0.6 * step)
-    _ticks(axes, rows, at, absent, inches)
-    numbers = seeds.pivot(index="value", columns="seed", values="number").reindex(rows["value"])
-    _lines(axes, rows, numbers.to_numpy(float).T, at, absent)
+    axes.set_xlim(*arranged.ends)
+    _ticks(axes, arranged, inches)
+    _lines(axes, rows, arranged.numbers(seeds), at, absent)
     if absent is not None:
         axes.plot([absent], [0], marker="D", markersize=5, color=style.GREY, linestyle="", zorder=4)
         axes.axvline((absent + at[0]) / 2, color="#bbbbbb", linewidth=0.8, linestyle=(0, (2, 2)), zorder=1)
@@ -100,33 +87,6 @@ def _lines(axes: Axes, rows: pd.DataFrame, numbers: np.ndarray, at: np.ndarray, 
     axes.plot([*first[0], *at], [*first[1], *cut(mean)], color=color, linewidth=1.5, zorder=3)
 
 
-def limits(rows: pd.DataFrame, quantity: Quantity) -> tuple[float, float]:
-    """Ends of the axis: 0, the zone of the margin, and all values but those that are far worse than the others.
-
-    The nearer half of the values and all that are better are inside. Others are added, the nearest first, until one
-    would make the axis too long. Over strengths its length so far is that of the first half: a few strong penalties
-    fall off a cliff, step by step. Over anything else it grows with each value.
-    """
-    margin = float(rows["margin"].iloc[0])
-    ends = rows[["difference", "low", "high"]].to_numpy(float)
-    better = (rows["difference"].to_numpy(float) > 0) == quantity.better_up
-    known = ~np.isnan(ends).all(axis=1)
-    low, high = -1.6 * margin, 1.6 * margin
-    bottoms, tops = np.nanmin(ends[known], axis=1, initial=low), np.nanmax(ends[known], axis=1, initial=high)
-    far = np.where(better[known], 0.0, np.maximum(-bottoms, tops))
-    limit = np.inf
-    for rank, index in enumerate(np.argsort(far, kind="stable"), start=1):
-        wider = float(min(low, bottoms[index])), float(max(high, tops[index]))
-        if rank > (len(far) + 1) // 2 and far[index]:
-            steady = rows["level"].iloc[0] == ResponseLevel.STRENGTH and np.isfinite(limit)
-            limit = limit if steady else _WIDER * (high - low)
-            if wider[1] - wider[0] > limit:
-                break
-        low, high = wider
-    room = 0.12 * (high - low)
-    return low - room, high + room
-
-
 def _frame(axes: Axes, rows: pd.DataFrame, quantity: Quantity, ends: tuple[float, float]) -> None:
     margin = float(rows["margin"].iloc[0])
     axes.set_ylim(*(ends if quantity.better_up else ends[::-1]))
@@ -137,11 +97,11 @@ def _frame(axes: Axes, rows: pd.DataFrame, quantity: Quantity, ends: tuple[float
     axes.grid(visible=False, axis="x")
 
 
-def _ticks(axes: Axes, rows: pd.DataFrame, at: np.ndarray, absent: float | None, inches: float) -> None:
+def _ticks(axes: Axes, arranged: Arranged, inches: float) -> None:
     """Labels at the values. If they would touch they are turned. If that is not enough, every second one stays."""
-    texts = [str(value).split(" / ")[0] for value in rows["value"]]
+    at, absent, texts = arranged.at, arranged.absent, arranged.texts
     where = at if absent is None else np.array([absent, *at])
-    texts = texts if absent is None else ["absent", *texts]
+    texts = texts if absent is None else [ABSENT, *texts]
     low, high = axes.get_xlim()
     apart = np.diff(where) * inches / (high - low)
     widths = np.array([style.text_width(text, 9) for text in texts])
@@ -176,8 +136,7 @@ def _outside(axes: Axes, place: float, row: pd.Series, look: dict[str, Any], qua
     ends = (0.0, 0.1) if below else (1.0, 0.9)
     arrow = {"arrowstyle": "-|>", "color": INK, "linewidth": 1.2}
     axes.annotate("", (place, ends[0]), (place, ends[1]), across, arrowprops=arrow)
-    digits = 1 if abs(row["difference"]) >= 10 else 2 if quantity.percent else 3
-    text = f"{row['difference']:+.{digits}f}".replace("-", "−")
+    text = short(row["difference"], quantity)
     box = {"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.8}
     where: dict[str, Any] = {"ha": "center", "va": "bottom" if below else "top", "rotation": 90, "transform": across}
     height = 0.19 if below else 0.81

@@ -17,6 +17,12 @@ th.row_heading, td:first-child, th:first-child { text-align: left; }
 """
 
 
+def write_table(table: pd.DataFrame) -> str:
+    """One table as HTML, with a dash for a missing value."""
+    shown = table.astype(object).where(table.notna(), "–")  # `na_rep` of to_html does not replace None
+    return str(shown.to_html(index=False, border=0, justify="unset"))
+
+
 def write_page(
     path: str | Path, title: str, paragraphs: list[str], tables: dict[str, pd.DataFrame], style: str = ""
 ) -> None:
@@ -29,8 +35,7 @@ def write_page(
     for heading, table in tables.items():
         if heading:
             parts.append(f"<h2>{escape(heading)}</h2>")
-        shown = table.astype(object).where(table.notna(), "–")  # `na_rep` of to_html does not replace None
-        parts.append(shown.to_html(index=False, border=0, justify="unset"))
+        parts.append(write_table(table))
     page = f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
     page += '<meta name="viewport" content="width=device-width">'
     page += f"<style>{_STYLE}{style}</style></head>\n<body>\n" + "\n".join(parts) + "\n</body></html>\n"

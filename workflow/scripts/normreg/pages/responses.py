@@ -49,7 +49,7 @@ def write(path: str | Path, title: str, found: Tables, notes: Sequence[str]) -> 
     for sweep in table["sweep"].unique():
         for key in table["quantity"].unique():
             own = table[(table["sweep"] == sweep) & (table["quantity"] == key)]
-            parts |= _parts(sweep, QUANTITIES[key], own)
+            parts |= tables_of(sweep, QUANTITIES[key], own)
     if len(found.shapes):
         parts["Does it depend on the strength?"] = _shapes(found.shapes)
     html.write_page(path, title, _reading(found, notes), parts, _STYLE)
@@ -62,7 +62,8 @@ def _reading(found: Tables, notes: Sequence[str]) -> list[str]:
     return [*text, _SHAPE] if len(found.shapes) else text
 
 
-def _parts(sweep: str, quantity: Quantity, own: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def tables_of(sweep: str, quantity: Quantity, own: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The tables of one sweep and quantity, by their headings. `own` are its rows of `responses.csv`."""
     sign = "positive" if quantity.better_up else "negative"
     compared, means = own[own["level"] != ResponseLevel.MEAN], own[own["level"] == ResponseLevel.MEAN]
     parts = {}
@@ -81,7 +82,7 @@ def _compared(rows: pd.DataFrame, quantity: Quantity) -> pd.DataFrame:
         cells |= {"seeds": str(row["seeds"])}
         cells |= {name: _number(row[key], quantity) for key, name in _CELLS.items()}
         cells |= {"p adjusted": _p(row["p_adjusted"]), "verdict": response_answer.verdict(row) or "no reference"}
-        shown.append({**cells, "collapses": _collapses(row), "own spread because": _text(row["objection"])})
+        shown.append({**cells, "collapses": collapses(row), "own spread because": _text(row["objection"])})
     columns = pd.DataFrame(shown)
     return columns.loc[:, columns.notna().any() & (columns != "").any()]
 
@@ -110,7 +111,8 @@ def _shapes(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(shown)
 
 
-def _collapses(row: Mapping[Any, Any]) -> str:
+def collapses(row: Mapping[Any, Any]) -> str:
+    """How many runs of a comparison collapsed: "2 of 3 runs", or nothing."""
     if pd.isna(row["collapses"]) or not row["collapses"]:
         return ""
     return f"{row['collapses']:.0f} of {row['runs']:.0f} runs"

@@ -72,7 +72,7 @@ def describe_condition(course: Course, look: Look, time: Time) -> dict[str, Any]
         "line": look.color,
         "lineDark": _line_for_dark(look),
         "dash": "" if isinstance(look.linestyle, str) else " ".join(f"{1.5 * part:g}" for part in look.linestyle[1]),
-        "marker": _marker(look.marker),
+        "marker": marker_path(look.marker),
         "filled": look.marker_face == look.color,
         "width": look.width,
     }
@@ -145,10 +145,15 @@ def _luminance(rgb: np.ndarray) -> float:
     return float(linear @ np.array([0.2126, 0.7152, 0.0722]))
 
 
-def _marker(code: str) -> str:
+def marker_path(code: str) -> str:
+    """The path of one of matplotlib's markers for an SVG, 10 units wide. One without a face is lines."""
     marker = MarkerStyle(code)
-    outlines = [np.asarray(o) for o in marker.get_path().transformed(marker.get_transform()).to_polygons()]
-    return "".join("M" + "L".join(f"{10 * x:.2f} {-10 * y:.2f}" for x, y in o[:-1]) + "Z" for o in outlines)
+    path, filled = marker.get_path().transformed(marker.get_transform()), bool(marker.is_filled())
+    found = []
+    for outline in path.to_polygons(closed_only=filled):
+        corners = np.asarray(outline)[: -1 if filled else None]
+        found.append("M" + "L".join(f"{10 * x:.2f} {-10 * y:.2f}" for x, y in corners) + ("Z" if filled else ""))
+    return "".join(found)
 
 
 def _all_places(course: Course, time: Time) -> list[list[float | None]]:
@@ -160,8 +165,9 @@ def _all_places(course: Course, time: Time) -> list[list[float | None]]:
     values = np.full((len(course.seeds), places[-1]), np.nan)
     for column, place in enumerate(places):
         values[:, place - 1] = course.values[:, column]
-    return [[_short(value) for value in seed] for seed in values]
+    return [[rounded(value) for value in seed] for seed in values]
 
 
-def _short(value: float) -> float | None:
+def rounded(value: float) -> float | None:
+    """A value with the digits that a CSV file has, None if it is unknown."""
     return float(f"{value:.6g}") if math.isfinite(value) else None

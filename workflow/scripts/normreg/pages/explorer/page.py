@@ -1,7 +1,6 @@
 """Puts the page together: the template, its style, its script and the data, all in one file."""
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -11,30 +10,41 @@ import pandas as pd
 
 from normreg.analysis.quantities import EPOCH_QUANTITIES
 from normreg.figures.inputs import Course
-from normreg.pages.explorer import assets
+from normreg.pages.explorer import assets, responses
 from normreg.pages.explorer.curves import METRICS
+from normreg.pages.explorer.responses import Swept
 from normreg.utils.atomic import replacing
 
 
-def write(path: str | Path, title: str, data: Mapping[str, Any], courses: Mapping[str, Sequence[Course]]) -> None:
+def write(
+    path: str | Path,
+    title: str,
+    data: Mapping[str, Any],
+    courses: Mapping[str, Sequence[Course]],
+    swept: Sequence[Swept] = (),
+) -> None:
     """Writes the page. It needs no other file and no network.
 
     Args:
         path: the file.
         title: study and data set.
-        data: what `curves.describe`, `content.describe_mistakes` and `content.same_runs` give.
+        data: what `curves.describe`, `content.describe_mistakes` and `content.same_runs` give, and
+            `responses.describe` as `responses` where the study has sweeps.
         courses: for the table of final values, which needs no script.
+        swept: for the tables of the responses, which need none either. Without sweeps, that view is absent.
     """
     parts = {
         "title": escape(title),
         "facts": escape(facts(data)),
         "style": assets.read(assets.STYLE),
+        "tab": assets.read(assets.TAB) if swept else "",
+        "responses": responses.view(swept) if swept else "",
+        "tabled": responses.tables(swept) if swept else "",
         "finals": finals(courses, data).to_html(index=False, border=0, justify="unset"),
         "data": embedded(data),
         "script": assets.script(),
     }
-    # One pass, so that text in the data is never taken for a place in the template.
-    page = re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], assets.read(assets.TEMPLATE))
+    page = assets.fill(assets.TEMPLATE, parts)
     with replacing(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
 

@@ -2,10 +2,11 @@
 
 function draw(touched) {
   const view = chosen("view");
-  for (const name of ["curves", "mistakes"]) byId(name).hidden = view !== name;
+  for (const { value } of form.elements.view) byId(value).hidden = view !== value;
   byId("finals").hidden = view !== "curves";
   if (view === "curves") drawCurves();
-  else drawMistakes(touched);
+  else if (view === "mistakes") drawMistakes(touched);
+  if (data.responses) drawResponses();
   drawDetail();
 }
 
@@ -37,6 +38,7 @@ async function start() {
   startCurves();
   await startMistakes();
   startDetail();
+  if (data.responses) startResponses();
   Object.assign(initial, state());
   // In a Snakemake report the page has no address of its own that could be sent to somebody.
   byId("share").hidden = !/^(file|https?):$/.test(location.protocol);
