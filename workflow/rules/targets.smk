@@ -135,3 +135,8 @@ def confirmation(wildcards):
     run = run_named(CONFIRMATION)
     config["resolved"]["training"]["runs"] = asked_for([run])
     return reportable(everything(run), run)
+
+
+# Here and not in an input function, where Snakemake would put a traceback around the message.
+if REPORTING and not {"training", "figures", "published", "confirm"}.intersection(sys.argv):
+    reportable(everything(RUN), RUN)
