@@ -134,7 +134,7 @@ def test_code_of_all_figures_and_of_the_summary_reruns_those_and_no_training(cop
     add_statement(copy.folder / CODE / "figures/style.py")
     add_statement(copy.folder / CODE / "analysis/summary.py")
     drawn = Counter(f"plot_{kind} {name}" for name in CONDITIONS for kind in ("gallery", "confusion", "curves"))
-    others = Counter(["compare_models", "list_agreement", "summarise_weights", "explore"])
+    others = Counter(["compare_models", "list_agreement", "summarise_weights"])
     assert copy.stale() == Counter(AGGREGATES) + drawn - others
 
 
