@@ -16,7 +16,7 @@ PAGE = "results/digits/tiny/explorer.html"
 
 
 @pytest.fixture(scope="module")
-def folder(run_once):
+def results(run_once):
     """The results of a run with a sweep, as far as the page needs them."""
 
     def run(project):
@@ -27,13 +27,13 @@ def folder(run_once):
 
 
 @pytest.fixture(scope="module")
-def swept(folder):
-    return (folder / "explorer.html").as_uri() + "#view=responses"
+def swept(results):
+    return (results / "explorer.html").as_uri() + "#view=responses"
 
 
-def table(folder, name, kind):
+def table(results, name, kind):
     """The rows of a table about accuracy or loss."""
-    found = csv.DictReader((folder / name).open(encoding="utf-8"))
+    found = csv.DictReader((results / name).open(encoding="utf-8"))
     return [row for row in found if row["quantity"].endswith(kind)]
 
 
@@ -42,11 +42,11 @@ def written(value, digits):
 
 
 @pytest.mark.parametrize(("kind", "digits", "unit"), [("accuracy", 3, "points"), ("loss", 5, "nats")])
-def test_a_value_says_what_the_tables_say(folder, swept, visit, kind, digits, unit):
+def test_a_value_says_what_the_tables_say(results, swept, visit, kind, digits, unit):
     page = visit(swept)
     page.locator(f"[name=response][value={kind}]").check()
-    rows = table(folder, "responses.csv", kind)
-    seeds = table(folder, "response_seeds.csv", kind)
+    rows = table(results, "responses.csv", kind)
+    seeds = table(results, "response_seeds.csv", kind)
     assert [row["value"] for row in rows] == ["1e-5", "1"]
     assert page.locator(".spot").count() == 2
     cells = page.locator("#tabled section:not([hidden]) tbody tr")
