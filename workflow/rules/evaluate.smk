@@ -32,7 +32,6 @@ rule evaluate_holdout:
         "logs/evaluate_holdout/{dataset}/{study}/{condition}/seed{seed}.log",
     conda:
         "../../envs/normreg.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=15,

@@ -8,13 +8,13 @@ The number of ghost batches is the number that a batch really has. It can be les
 many training images there are (`train_images`).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
 from normreg.analysis.verdicts import Confounding
-from normreg.config.condition import Condition
+from normreg.config.condition import Condition, flatten
 from normreg.config.factors import BASELINE, LAMBDAS, PENALTIES, Factor, norm_factor, norm_setting
 from normreg.config.sizes import trained_images
 from normreg.config.splits import fewer_splits, splits_used
@@ -139,7 +139,7 @@ def _settings(condition: Condition, train_images: int) -> dict[str, Any]:
     """
     ((kind, arguments),) = condition["schedule"].items()
     plain = {key: value for key, value in condition.items() if key not in ("penalty", "num_splits", "schedule")}
-    flat = dict(_flatten({**plain, "schedule": {"kind": kind, **arguments}}))
+    flat = dict(flatten({**plain, "schedule": {"kind": kind, **arguments}}))
     flat["train_images"] = trained_images(condition, train_images)
     flat[_NORM] = norm_setting(condition["norm"], splits_used(condition, train_images)["full"])
     if not any(condition["lambdas"].values()):
@@ -159,14 +159,6 @@ def _without(settings: Mapping[str, Any], key: str) -> dict[str, Any]:
 
 def _fixed(settings: Mapping[str, Any]) -> _Settings:
     return frozenset((key, repr(value) if isinstance(value, list) else value) for key, value in settings.items())
-
-
-def _flatten(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in settings.items():
-        if isinstance(value, Mapping):
-            yield from _flatten(value, f"{above}{key}.")
-        else:
-            yield f"{above}{key}", value
 
 
 def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> set[str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from normreg.analysis import response_tables
+from normreg.analysis import answer, response_tables
 from normreg.analysis.quantities import QUANTITIES
 from normreg.analysis.verdicts import EffectVerdict, ResponseLevel
 from normreg.config import identity
@@ -62,12 +62,7 @@ def curve_name(row: _Row) -> str:
 
 def verdict(row: _Row) -> str:
     """The verdict, with its margin where the verdict is about the margin. Empty if nothing was compared."""
-    if pd.isna(row["verdict"]):
-        return ""
-    margin = f"{row['margin']:g} {QUANTITIES[row['quantity']].difference_unit}"
-    if row["verdict"] == EffectVerdict.EQUIVALENT:
-        return f"{row['verdict']} within {margin}"
-    return str(row["verdict"]).replace("the margin", margin)
+    return "" if pd.isna(row["verdict"]) else answer.verdict(row)
 
 
 def shape_text(test: _Row) -> str:

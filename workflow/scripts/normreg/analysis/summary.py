@@ -41,37 +41,44 @@ def run_summary(
         DataError: a file cannot be read, is of another run, or disagrees with the others.
     """
     table = metrics.read(files["metrics"], _COLUMNS, run["identity"], run["epochs"])
-    accuracy, loss, seconds = table["validation_accuracy"], table["validation_loss"], table["seconds"].sum()
     predicted = predictions.load(files["predictions"], labels, run["identity"])
     if holdout is None:
         validated, path = predicted, files["predictions"]
     else:
         validated, path = predictions.load(files["holdout"], holdout, run["identity"]), files["holdout"]
-    predictions.check_accuracy(path, validated, accuracy[-1])
-    last = slice(-LAST, None)
-    reached = table["epoch"][accuracy >= TARGET_ACCURACY]
+    predictions.check_accuracy(path, validated, table["validation_accuracy"][-1])
     return {
         **{key: run[key] for key in ("condition", "penalty", "norm", "seed")},
         "parameters": count_parameters(files["weights"], run["identity"]),
+        **_of_epochs(table, run["train_images"]),
+        "mistakes": int(predicted.wrong.sum()),
+        "test_accuracy": predicted.accuracy,
+        "test_loss": predicted.loss,
+        "validation": TEST if holdout is None else HOLDOUT,
+        "engine": predicted.engine,
+        "run": run["identity"],
+    }
+
+
+def _of_epochs(table: Mapping[str, np.ndarray], train_images: int) -> dict[str, Any]:
+    """The cells of `run_summary` that `metrics.csv` gives."""
+    accuracy, loss, seconds = table["validation_accuracy"], table["validation_loss"], table["seconds"].sum()
+    last = slice(-LAST, None)
+    reached = table["epoch"][accuracy >= TARGET_ACCURACY]
+    return {
         "epochs": len(accuracy),
         "final_accuracy": accuracy[-1],
         "best_accuracy": np.nanmax(accuracy),
         "best_epoch": int(table["epoch"][np.nanargmax(accuracy)]),
         "last5_accuracy": _known(accuracy[last].mean()),
-        "mistakes": int(predicted.wrong.sum()),
-        "test_accuracy": predicted.accuracy,
-        "test_loss": predicted.loss,
-        "validation": TEST if holdout is None else HOLDOUT,
         "final_loss": loss[-1],
         "best_loss": np.nanmin(loss),
         "last5_loss": _known(loss[last].mean()),
         "train_accuracy": table["train_accuracy"][-1],
         "generalization_gap": table["train_accuracy"][-1] - accuracy[-1],
         "first_epoch_at_99.4": int(reached[0]) if len(reached) else None,
-        "engine": predicted.engine,
         "seconds": seconds,
-        "images_per_second": run["train_images"] * len(accuracy) / seconds,
-        "run": run["identity"],
+        "images_per_second": train_images * len(accuracy) / seconds,
     }
 
 

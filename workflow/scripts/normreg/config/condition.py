@@ -1,5 +1,6 @@
 """A resolved condition: all that a training run depends on, except its seed and its data."""
 
+from collections.abc import Iterator, Mapping
 from typing import Any, TypedDict
 
 
@@ -50,3 +51,12 @@ LATER: dict[str, Any] = {"train_images": None, "holdout_images": 0, "validate_ev
 def validates(condition: Condition, epoch: int) -> bool:
     """Whether validation comes after this epoch (numbered from 1)."""
     return epoch % condition["validate_every"] == 0 or epoch == condition["epochs"]
+
+
+def flatten(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """The settings by dotted key. Lists stay whole."""
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from flatten(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value

@@ -6,10 +6,10 @@ Where a sweep copies a condition, that condition too says its value. A condition
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypedDict
 
-from normreg.config.condition import Condition
+from normreg.config.condition import Condition, flatten
 from normreg.config.factors import LAMBDAS, PENALTIES, condition_labels, norm_factor, pair_label
 from normreg.config.values import write
 
@@ -74,7 +74,7 @@ def _alone(pair: tuple[str, str], plain: Named) -> Named:
 
 def _sweep(pair: tuple[str, str], names: Sequence[str], conditions: Mapping[str, Condition]) -> dict[str, Named]:
     """Labels and shades of conditions of one penalty and norm whose other settings vary."""
-    flat = {name: dict(_flatten(conditions[name])) for name in names}
+    flat = {name: {key: value for key, value in flatten(conditions[name]) if key not in _NOT_TOLD} for name in names}
     keys = [key for key in flat[names[0]] if len({repr(flat[name].get(key)) for name in names}) > 1]
     keys = sorted(keys, key=lambda key: _FIRST.index(key) if key in _FIRST else len(_FIRST))
     told = [key for key in keys if key != _EPOCHS]
@@ -145,12 +145,3 @@ def _base(name: str, declared: Collection[str]) -> str:
 
 def _pair(condition: Condition) -> tuple[str, str]:
     return condition["penalty"], condition["norm"]
-
-
-def _flatten(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """The settings by dotted key."""
-    for key, value in settings.items():
-        if isinstance(value, Mapping):
-            yield from _flatten(value, f"{above}{key}.")
-        elif above or key not in _NOT_TOLD:
-            yield f"{above}{key}", value
