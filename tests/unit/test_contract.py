@@ -27,7 +27,7 @@ from normreg.engines.pytorch import TorchTrainer
 from normreg.errors import ConfigError
 from normreg.models.batches import batch_bounds
 from normreg.models.description import AvgPool, Conv, Network
-from normreg.models.networks import NETWORKS
+from normreg.models.networks import PUBLISHED, built_in
 
 CPU = torch.device("cpu")
 CONTRACTS = {"torch": contract, "numba": numba_cpu, "cudagraph": cudagraph}
@@ -261,11 +261,11 @@ def test_masks_that_would_repeat_within_an_epoch_go_to_pytorch(condition, batch_
     assert choice == (("torch", f"not numba: {reason}") if reason else ("numba", ""))
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", PUBLISHED)
 @pytest.mark.parametrize(("images", "batch_size"), [(50, 16), (49, 16), (33, 16), (50, 7), (50, 2), (3, 2), (37, 18)])
 def test_an_epoch_takes_no_more_numbers_than_is_said(name, images, batch_size):
     """Step by step, with a last batch of one image in the batch before it."""
-    network_stages, taken = make_stages(NETWORKS[name]), 0
+    network_stages, taken = make_stages(built_in(name)), 0
     for start, stop in batch_bounds(images, batch_size):
         blocks = math.ceil((stop - start) / 16)
         taken += sum(16 * math.ceil(blocks * s.outputs * s.size**2 / 2) for s in network_stages if s.dropout)

@@ -12,7 +12,7 @@ from normreg.engines.numba_cpu.errors import UnsupportedError
 from normreg.engines.numba_cpu.stages import make_stages
 from normreg.engines.numba_cpu.tiles import AVX2, AVX512, choose_registers, forward_tiles, gradient_tiles, split
 from normreg.models.description import DROPOUT, NORM, RELU, AvgPool, Conv, MaxPool, Network
-from normreg.models.networks import NETWORKS
+from normreg.models.networks import PUBLISHED, built_in
 from normreg.training import optimizer, penalties
 
 
@@ -49,9 +49,9 @@ def test_registers_follow_the_processor():
         choose_registers({"avx2": True, "fma": False})
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", PUBLISHED)
 def test_every_network_has_stages(name):
-    stages = make_stages(NETWORKS[name])
+    stages = make_stages(built_in(name))
     assert stages[-1].pooled == 1
     assert stages[-1].outputs == 10
 

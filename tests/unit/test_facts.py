@@ -23,7 +23,7 @@ from normreg.figures import curves
 from normreg.figures.study_inputs import PUBLISHED_QUANTITIES
 from normreg.models.build import build
 from normreg.models.description import CLASSES, IMAGE_SHAPE
-from normreg.models.networks import NETWORKS
+from normreg.models.networks import PUBLISHED, built_in
 from normreg.pages import last_five
 from normreg.training.history import Epoch
 

@@ -12,7 +12,7 @@ from normreg.errors import ConfigError
 from normreg.models.build import build, layer_table
 from normreg.models.description import Conv, Network
 from normreg.models.layers import Dropout, GhostBatchNorm2d
-from normreg.models.networks import NETWORKS
+from normreg.models.networks import PUBLISHED, built_in
 
 # conv IN OUT KERNEL PADDING, what follows (R ReLU, N norm, D dropout), output shape, parameters of conv and norm
 TABLES = {

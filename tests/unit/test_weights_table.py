@@ -15,7 +15,7 @@ from normreg.errors import DataError
 from normreg.figures import style
 from normreg.figures import weights as figure
 from normreg.models.build import build
-from normreg.models.networks import NETWORKS
+from normreg.models.networks import PUBLISHED, built_in
 from normreg.pages import weights as page
 from normreg.training import evaluation
 from normreg.training.penalties import scoped_parameters
@@ -112,7 +112,7 @@ def test_a_sentence_says_what_the_numbers_say(summarised, conditions):
         assert weights.change(ratio) == words
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("network", PUBLISHED)
 def test_the_parts_are_those_on_which_the_penalties_act(network, condition, tmp_path):
     """Against the model itself: its parameters, and those of scope `weights`."""
     chosen = condition(network=network, norm="gbn", num_splits=2)

@@ -5,11 +5,9 @@ import sys
 from types import SimpleNamespace
 
 from normreg.config import claims as claims_file
-from normreg.config import comparability, identity, labels, sizes, studies, study_files
+from normreg.config import comparability, identity, labels, networks, sizes, studies, study_files
 from normreg.config.datasets import DATASETS
 from normreg.errors import ConfigError, NormregError
-from normreg.models.description import as_data
-from normreg.models.networks import NETWORKS
 from normreg.utils import starter
 from normreg.utils.code import Sources
 from normreg.utils.devices import wants_gpu
@@ -27,7 +25,7 @@ KERNELS = "resources/engine/kernels"  # compiled code of the CPU engine
 USE_GPU = wants_gpu(config["device"])
 # Snakemake does not tell a workflow whether it makes a report. So this looks at the command line.
 REPORTING = any(word.partition("=")[0] == "--report" for word in sys.argv) and "--report-after-run" not in sys.argv
-SOURCES = Sources(SCRIPTS, data=["normreg/models/networks.py"])  # see network_data
+SOURCES = Sources(SCRIPTS)
 
 
 wildcard_constraints:
@@ -92,17 +90,20 @@ def condition(wildcards):
     return conditions[wildcards.condition]
 
 
-def network_data(*names):
-    """A param: networks as data. The digest of the code leaves them out."""
-    return {name: as_data(NETWORKS[name]) for name in names}
-
-
 def own_network(wildcards):
-    return network_data(condition(wildcards)["network"])
+    """A param: the network of a condition as data."""
+    return networks.described([condition(wildcards)["network"]])
 
 
 def all_networks(wildcards):
-    return network_data(*sorted({settings["network"] for settings in run_of(wildcards).conditions.values()}))
+    """A param: the networks of a study as data."""
+    return networks.described(sorted({settings["network"] for settings in run_of(wildcards).conditions.values()}))
+
+
+def data_shape(wildcards):
+    """A param: what a network must fit."""
+    data = datasets.find(wildcards.dataset)
+    return [*data.shape, len(data.class_names)]
 
 
 def run_list(wildcards):
