@@ -148,7 +148,7 @@ def test_a_data_file_with_other_arrays(tmp_path, blobs, change):
     with pytest.raises(
         DataError, match=r"d\.npz: its (train|test) images and labels are .*expected uint8 \(N, 28, 28\)"
     ):
-        dataset.load(tmp_path / "d.npz")
+        dataset.load(tmp_path / "d.npz", shape=(1, 28, 28))
 
 
 # --- the machine

@@ -11,7 +11,7 @@ with jobs.job(snakemake.log[0]):
 
     # The processor is quick enough for 10,000 images, and leaves the GPU to training.
     device = devices.resolve("cpu", snakemake.threads)
-    data = dataset.load(snakemake.input.data, snakemake.params.data_digest)
+    data = dataset.load(snakemake.input.data, snakemake.params.data_digest, snakemake.params.shape)
     condition, seed, run = snakemake.params.condition, int(snakemake.wildcards.seed), snakemake.params.identity
     saved = checkpoint.restore(snakemake.input.checkpoint, condition, data.digest(), seed, run)
     logits = evaluation.logits(saved.model.to(device), data.test_images, saved.normalise)

@@ -10,7 +10,7 @@ with jobs.job(snakemake.log[0]):
     from normreg.utils import devices
 
     device = devices.resolve("cpu", snakemake.threads)
-    data = dataset.load(snakemake.input.data, snakemake.params.data_digest)
+    data = dataset.load(snakemake.input.data, snakemake.params.data_digest, snakemake.params.shape)
     condition, seed, run = snakemake.params.condition, int(snakemake.wildcards.seed), snakemake.params.identity
     saved = checkpoint.restore(snakemake.input.checkpoint, condition, data.digest(), seed, run)
     images, labels = subsets.holdout(data, condition["holdout_images"])

@@ -17,7 +17,7 @@ with jobs.job(snakemake.log[0]) as starter:
 
     wildcards, condition = snakemake.wildcards, snakemake.params.condition
     seed = int(wildcards.seed)
-    data = dataset.load(snakemake.input.data, snakemake.params.data_digest)
+    data = dataset.load(snakemake.input.data, snakemake.params.data_digest, snakemake.params.shape)
     digest = data.digest()
     device = devices.resolve(snakemake.config["device"], snakemake.threads)
     label = f"{wildcards.study} {wildcards.condition} seed {seed}"

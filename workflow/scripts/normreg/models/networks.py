@@ -11,9 +11,10 @@ import yaml
 
 from normreg.models.description import Network, from_data
 
-PUBLISHED = ("gilf641", "hardayaleva5", "satyajitghana", "noopuragr", "ashxjain")
-BUILT_IN = (*PUBLISHED, "small3", "resnet9")
 _FOLDER = Path(__file__).with_name("built_in")
+PUBLISHED = ("gilf641", "hardayaleva5", "satyajitghana", "noopuragr", "ashxjain")
+# Read from the folder: a new network is no change of the code, and retrains nothing.
+BUILT_IN = (*PUBLISHED, *sorted({path.stem for path in _FOLDER.glob("*.yaml")}.difference(PUBLISHED)))
 
 
 @functools.cache
