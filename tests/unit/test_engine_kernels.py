@@ -16,9 +16,9 @@ from normreg.engines.numba_cpu.network import Batch
 from normreg.engines.numba_cpu.stages import AVERAGE_POOL, MAX_POOL
 from normreg.engines.numba_cpu.tiles import AVX2, AVX512
 from normreg.models.layers import GhostBatchNorm2d
-from normreg.models.networks import PUBLISHED, built_in
+from normreg.models.networks import PUBLISHED
 
-CASES = [*((name, None) for name in NETWORKS), ("gilf641", AVX2), ("gilf641", AVX512)]
+CASES = [*((name, None) for name in PUBLISHED), ("gilf641", AVX2), ("gilf641", AVX512)]
 DROPOUT = 6554  # of 65,536: a tenth
 
 

@@ -15,7 +15,7 @@ from normreg.engines.numba_cpu.augment import augment
 from normreg.engines.numba_cpu.errors import UnsupportedError
 from normreg.engines.numba_cpu.tiles import AVX2
 from normreg.engines.numba_cpu.trainer import EngineTrainer
-from normreg.models.networks import PUBLISHED, built_in
+from normreg.models.networks import PUBLISHED
 from normreg.training import draws
 from normreg.training.state import StateFile
 

@@ -59,7 +59,7 @@ def test_a_compressed_checkpoint_is_not_unpacked(tmp_path):
 
 def test_the_file_does_not_depend_on_the_process_that_wrote_it(saved, tmp_path, condition):
     path, chosen = saved
-    model = checkpoint.restore(path, chosen, "d", 0)
+    model = checkpoint.restore(path, chosen, "d", 0).model
     checkpoint.save(tmp_path / "other.pt", model, chosen, PROVENANCE)
     assert (tmp_path / "other.pt").read_bytes() == path.read_bytes()
 

@@ -7,4 +7,6 @@ with jobs.job(snakemake.log[0]):
     from normreg.models.description import DataShape
     from normreg.pages import layers
 
-    layers.write(list(snakemake.params.networks), DataShape(*snakemake.params.shape), snakemake.output.page, snakemake.output.csv)
+    layers.write(
+        list(snakemake.params.networks), DataShape(*snakemake.params.shape), snakemake.output.page, snakemake.output.csv
+    )

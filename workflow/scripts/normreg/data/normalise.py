@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
-Statistics = Sequence[Sequence[float]]  # two rows: mean and standard deviation of each channel, of pixels from 0 to 1
+Statistics = (
+    Sequence[Sequence[float]] | np.ndarray
+)  # two rows: mean and standard deviation of each channel, of pixels from 0 to 1
 
 
 class Normaliser:

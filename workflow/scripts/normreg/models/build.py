@@ -19,14 +19,6 @@ NORMS: dict[str, Callable[[int, int], nn.Module]] = {
     "bn": lambda channels, _: nn.BatchNorm2d(channels),
     "gbn": GhostBatchNorm2d,
 }
-_PLAIN: Mapping[type[Any], Callable[[], nn.Module]] = {
-    d.Relu: nn.ReLU,
-    d.Gelu: nn.GELU,
-    d.Silu: nn.SiLU,
-    d.Flatten: nn.Flatten,
-    d.GlobalMaxPool: lambda: nn.AdaptiveMaxPool2d(1),
-    d.GlobalAvgPool: lambda: nn.AdaptiveAvgPool2d(1),
-}
 
 
 def build(
@@ -84,35 +76,41 @@ class _Builder:
         count: Counter[str] = Counter()
         modules: OrderedDict[str, nn.Module] = OrderedDict()
         for layer in layers:
+            if type(layer) not in _MODULES:
+                raise ConfigError(f"a network's layer is {layer!r}; expected one of {', '.join(d.KINDS)}.")
             fitted = shapes.fitted(layer, self.data)
             kind = d.kind_of(layer).rpartition("_")[2]  # every pooling is called pool
             count[kind] += 1
-            modules[f"{kind}{count[kind]}"] = self._module(fitted, shape, where)
+            modules[f"{kind}{count[kind]}"] = _MODULES[type(layer)](self, fitted, shape)
             shape = shapes.after([fitted], shape, self.data, where)
         return modules
 
-    def _module(self, layer: Any, shape: shapes.Shape, where: str) -> nn.Module:
-        if type(layer) in _PLAIN:
-            return _PLAIN[type(layer)]()
-        if isinstance(layer, d.Norm):
-            return NORMS[self.norm](shape[0], self.num_splits)
-        if isinstance(layer, d.Dropout):
-            return Dropout(self.dropout)
-        if isinstance(layer, d.MaxPool):
-            return nn.MaxPool2d(layer.size, layer.stride, layer.padding)
-        if isinstance(layer, d.AvgPool):
-            return nn.AvgPool2d(layer.size, layer.stride)
-        return self._weighted(layer, shape, where)
+    def residual(self, layer: d.Residual, shape: shapes.Shape) -> Residual:
+        """A residual block. Its layers fit: the whole network was checked before."""
+        return Residual(*(self.all_of(part, shape, "this network") for part in (layer.layers, layer.shortcut)))
 
-    def _weighted(self, layer: Any, shape: shapes.Shape, where: str) -> nn.Module:
-        if isinstance(layer, d.Conv):
-            sizes = int(layer.channels), layer.kernel, layer.stride, layer.padding
-            return nn.Conv2d(shape[0], *sizes, groups=layer.groups, bias=layer.bias)
-        if isinstance(layer, d.Linear):
-            return nn.Linear(shape[0], int(layer.features), bias=layer.bias)
-        if isinstance(layer, d.Residual):
-            return Residual(*(self.all_of(part, shape, where) for part in (layer.layers, layer.shortcut)))
-        raise ConfigError(f"a network's layer is {layer!r}; expected one of {', '.join(d.KINDS)}.")
+
+def _conv(_: _Builder, layer: d.Conv, shape: shapes.Shape) -> nn.Module:
+    sizes = int(layer.channels), layer.kernel, layer.stride, layer.padding
+    return nn.Conv2d(shape[0], *sizes, groups=layer.groups, bias=layer.bias)
+
+
+# Each function takes the builder, the layer and the shape of its input.
+_MODULES: Mapping[type[Any], Callable[[_Builder, Any, shapes.Shape], nn.Module]] = {
+    d.Conv: _conv,
+    d.Linear: lambda _, layer, shape: nn.Linear(shape[0], int(layer.features), bias=layer.bias),
+    d.Norm: lambda builder, _, shape: NORMS[builder.norm](shape[0], builder.num_splits),
+    d.Relu: lambda *_: nn.ReLU(),
+    d.Gelu: lambda *_: nn.GELU(),
+    d.Silu: lambda *_: nn.SiLU(),
+    d.Dropout: lambda builder, *_: Dropout(builder.dropout),
+    d.MaxPool: lambda _, layer, __: nn.MaxPool2d(layer.size, layer.stride, layer.padding),
+    d.AvgPool: lambda _, layer, __: nn.AvgPool2d(layer.size, layer.stride),
+    d.GlobalMaxPool: lambda *_: nn.AdaptiveMaxPool2d(1),
+    d.GlobalAvgPool: lambda *_: nn.AdaptiveAvgPool2d(1),
+    d.Flatten: lambda *_: nn.Flatten(),
+    d.Residual: lambda builder, layer, shape: builder.residual(layer, shape),
+}
 
 
 class LayerRow(NamedTuple):

@@ -1,6 +1,7 @@
 """The shape of the output of each layer of a network. Arithmetic: no import here needs PyTorch."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -68,32 +69,12 @@ def output(layer: Any, shape: Shape, said: str) -> Shape:
     Raises:
         ConfigError: the layer does not fit its input. The message begins with `said`.
     """
-    flat = len(shape) == 1
-    if isinstance(layer, Linear):
-        if not flat:
-            raise ConfigError(f"{said} gets {say(shape)} values; put `flatten` before it.")
-        return (layer.features,)
-    if flat and isinstance(layer, Conv | Norm | MaxPool | AvgPool | GlobalMaxPool | GlobalAvgPool):
-        raise ConfigError(
-            f"{said} gets {say(shape)} values without pixels; put it before `flatten` and `linear`."
-        )
-    if isinstance(layer, Conv):
-        if shape[0] % layer.groups or layer.channels % layer.groups:  # type: ignore[operator]
-            raise ConfigError(
-                f"{said} has {layer.groups} groups; they must divide its {shape[0]} input and {layer.channels} output channels."
-            )
-        return (int(layer.channels), *_windows(layer.kernel, layer.stride, layer.padding, shape, said))
-    if isinstance(layer, MaxPool):
-        if 2 * layer.padding > layer.size:
-            raise ConfigError(f"{said} has padding {layer.padding}; expected {layer.size // 2} at most.")
-        return (shape[0], *_windows(layer.size, layer.stride or layer.size, layer.padding, shape, said))
-    if isinstance(layer, AvgPool):
-        return (shape[0], *_windows(layer.size, layer.stride or layer.size, 0, shape, said))
-    if isinstance(layer, GlobalMaxPool | GlobalAvgPool):
-        return (shape[0], 1, 1)
-    if isinstance(layer, Flatten):
-        return (_product(shape),)
-    return shape
+    if isinstance(layer, Linear) and len(shape) > 1:
+        raise ConfigError(f"{said} gets {say(shape)} values; put `flatten` before it.")
+    if isinstance(layer, Conv | Norm | MaxPool | AvgPool | GlobalMaxPool | GlobalAvgPool) and len(shape) == 1:
+        raise ConfigError(f"{said} gets {say(shape)} values without pixels; put it before `flatten` and `linear`.")
+    known = _OUTPUTS.get(type(layer))
+    return known(layer, shape, said) if known else shape
 
 
 def describe(layer: Any) -> str:
@@ -118,18 +99,44 @@ def _residual(layer: Residual, shape: Shape, data: DataShape, where: str, place:
     return long
 
 
+def _conv(layer: Conv, shape: Shape, said: str) -> Shape:
+    outputs = int(layer.channels)
+    if shape[0] % layer.groups or outputs % layer.groups:
+        raise ConfigError(
+            f"{said} has {layer.groups} groups; expected a divisor of its {shape[0]} input channels and of its "
+            f"{outputs} output channels."
+        )
+    return (outputs, *_windows(layer.kernel, layer.stride, layer.padding, shape, said))
+
+
+def _max_pool(layer: MaxPool, shape: Shape, said: str) -> Shape:
+    if 2 * layer.padding > layer.size:
+        raise ConfigError(f"{said} has padding {layer.padding}; expected {layer.size // 2} at most.")
+    return (shape[0], *_windows(layer.size, layer.stride or layer.size, layer.padding, shape, said))
+
+
+def _avg_pool(layer: AvgPool, shape: Shape, said: str) -> Shape:
+    return (shape[0], *_windows(layer.size, layer.stride or layer.size, 0, shape, said))
+
+
 def _windows(size: int, stride: int, padding: int, shape: Shape, said: str) -> Shape:
+    """Rows and columns of the output, if each of its pixels comes from a window of size x size."""
     _, *pixels = shape
     if min(pixels) + 2 * padding < size:
         raise ConfigError(
-            f"{said} gets {say(tuple(pixels))} pixels; expected {size - 2 * padding} or more a side. Take fewer poolings "
-            "or strides before it, more padding, or larger images."
+            f"{said} gets {say(tuple(pixels))} pixels; expected {size - 2 * padding} or more a side. Take fewer "
+            "poolings or strides before it, more padding, or larger images."
         )
     return tuple((side + 2 * padding - size) // stride + 1 for side in pixels)
 
 
-def _product(shape: Shape) -> int:
-    product = 1
-    for n in shape:
-        product *= n
-    return product
+# Layers that change the shape. All others leave it as it is.
+_OUTPUTS: Mapping[type[Any], Callable[[Any, Shape, str], Shape]] = {
+    Conv: _conv,
+    Linear: lambda layer, _, __: (int(layer.features),),
+    MaxPool: _max_pool,
+    AvgPool: _avg_pool,
+    GlobalMaxPool: lambda _, shape, __: (shape[0], 1, 1),
+    GlobalAvgPool: lambda _, shape, __: (shape[0], 1, 1),
+    Flatten: lambda _, shape, __: (math.prod(shape),),
+}

@@ -42,9 +42,9 @@ def write_weights(model: nn.Module, path: str | Path, run: str) -> None:
 
 
 def weight_rows(model: nn.Module) -> list[dict[str, str | int | float]]:
-    """Per parameter tensor: type of its layer, elements, L1 norm, squared L2 norm, and the share of elements with |w| below `THRESHOLDS`.
+    """Per parameter tensor: type of its layer, elements, L1 norm, squared L2 norm, and shares of small elements.
 
-    L1 by subgradient descent rarely gives exact zeros. So sparsity is given as shares below thresholds.
+    L1 by subgradient descent rarely gives exact zeros. So sparsity is given as shares with |w| below `THRESHOLDS`.
     """
     rows: list[dict[str, str | int | float]] = []
     for name, parameter in model.named_parameters():

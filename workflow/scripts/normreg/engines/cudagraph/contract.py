@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from normreg.config import networks
 from normreg.engines.contract import (
     AFFINE,
     JITTER,
@@ -20,7 +21,6 @@ from normreg.engines.contract import (
     unknown,
     whole,
 )
-from normreg.config import networks
 from normreg.models.description import PythonNetwork
 
 # Networks, norms, penalties and augmentation are the modules of the PyTorch path, recorded. Only the update of the

@@ -58,16 +58,25 @@ def supports(condition: Mapping[str, Any], data: DataFacts) -> str | None:
     reason = unknown(condition, CONTRACT) or unfit(condition, data) or _unfit(data)
     if reason is not None:
         return reason
-    network = networks.find(condition["network"])
-    if not isinstance(network, Network):
-        return "key 'network': there are kernels for lists of layers, not for a network in Python"
     try:
-        stages = make_stages(network, data.shape)
+        stages = stages_of(condition, data)
     except UnsupportedError as error:
         return str(error)
     if condition["dropout"] and mask_numbers(stages, data.train_images, condition["batch_size"]) > MASK_NUMBERS:
         return f"key 'batch_size': {condition['batch_size']} makes dropout masks repeat within an epoch"
     return None
+
+
+def stages_of(condition: Mapping[str, Any], data: DataFacts) -> tuple[Stage, ...]:
+    """The stages of a condition's network.
+
+    Raises:
+        UnsupportedError: there are no kernels for this network.
+    """
+    network = networks.find(condition["network"])
+    if not isinstance(network, Network):
+        raise UnsupportedError("key 'network': there are kernels for lists of layers, not for a network in Python")
+    return make_stages(network, data.shape)
 
 
 def _unfit(data: DataFacts) -> str | None:

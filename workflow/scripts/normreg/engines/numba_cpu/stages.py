@@ -29,7 +29,7 @@ KNOWN: dict[type[Any], set[str]] = {
     Conv: {"channels", "kernel", "stride", "padding", "groups", "bias"},
     MaxPool: {"size", "stride", "padding"},
     AvgPool: {"size", "stride"},
-    **dict.fromkeys((Norm, Relu, Dropout, Flatten, GlobalMaxPool, GlobalAvgPool), set()),
+    **{kind: set() for kind in (Norm, Relu, Dropout, Flatten, GlobalMaxPool, GlobalAvgPool)},
 }
 
 

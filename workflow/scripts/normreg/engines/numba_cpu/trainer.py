@@ -12,21 +12,18 @@ import numpy as np
 import torch
 from torch import nn
 
-from normreg.config import networks
 from normreg.config.condition import Condition
 from normreg.data.dataset import Dataset
 from normreg.data.normalise import Normaliser
 from normreg.engines.contract import DataFacts
 from normreg.engines.numba_cpu.augment import augment
-from normreg.engines.numba_cpu.contract import supports
+from normreg.engines.numba_cpu.contract import stages_of, supports
 from normreg.engines.numba_cpu.errors import UnsupportedError
 from normreg.engines.numba_cpu.kernels import processor
 from normreg.engines.numba_cpu.network import Batch, EngineNetwork
-from normreg.engines.numba_cpu.stages import make_stages
 from normreg.engines.numba_cpu.tiles import Registers
 from normreg.models.batches import batch_bounds, usable_splits
 from normreg.models.layers import Dropout
-from normreg.models.description import Network
 from normreg.training import draws, penalties
 from normreg.training.schedule import make_detached_schedule
 from normreg.training.trainer import Trained, Trainer, Validated
@@ -62,10 +59,7 @@ class EngineTrainer(Trainer):
         self.largest = max(stop - start for start, stop in self.bounds)
         registers = registers or processor()
         self.description = f"{registers.name} kernels"
-        network = networks.find(condition["network"])
-        assert isinstance(network, Network)  # `supports` has seen to it
-        stages = make_stages(network, facts.shape)
-        dropout = Dropout(condition["dropout"]).threshold
+        stages, dropout = stages_of(condition, facts), Dropout(condition["dropout"]).threshold
         self.network = EngineNetwork(stages, self.largest, dropout, cache, registers)
         values = torch.arange(256, dtype=torch.uint8).expand(1, facts.shape.channels, 1, 256)
         self.network.pixels[:] = Normaliser(data.normalise)(values).numpy().reshape(-1)
