@@ -74,7 +74,7 @@ def test_edits_without_effect_on_results_rerun_nothing(copy):
     copy.edit("workflow/report/gallery.rst", "Misclassified", "Edited caption: misclassified")
     copy.edit(STUDY, "galleries: [none-bn]", "galleries: [l2-gbn, l1-bn]")
     copy.edit(STUDY, "l2: 1.0e-5", "group_l2: 0.0\n  l2: 1.0e-5")
-    copy.edit(f"{CODE}/models/networks.py", "AvgPool(7)", "AvgPool(6)")
+    copy.edit(f"{CODE}/models/built_in/noopuragr.yaml", "avg_pool: {size: 7}", "avg_pool: {size: 6}")
     touch_everything(copy.folder)
     assert copy.stale() == Counter()
     copy.snakemake("--report", "report.html")
@@ -113,10 +113,10 @@ def test_code_restored_with_an_old_modification_time_retrains(copy):
 
 
 def test_a_network_retrains_what_uses_it(copy):
-    path = f"{CODE}/models/networks.py"
-    start = copy.read(path).index('"gilf641": Network(')
-    copy.edit(path, copy.read(path)[start:][:90], copy.read(path)[start:][:90].replace("Conv(8,", "Conv(9,"))
-    assert copy.stale() == following(*CONDITIONS) + Counter(["list_layers"])
+    """One that comes with the project; one of the user's own, of one condition; and one in Python."""
+    following_all = following(*CONDITIONS) + Counter(["list_layers"])
+    copy.edit(f"{CODE}/models/built_in/gilf641.yaml", "conv: {channels: 8}", "conv: {channels: 9}")
+    assert copy.stale() == following_all
 
 
 def test_code_of_single_figures_and_pages_reruns_them_and_no_training(copy):

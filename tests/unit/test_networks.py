@@ -1,0 +1,336 @@
+"""Networks as files: against PyTorch's own layers, and every wrong file with its message."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from normreg.config import networks
+from normreg.errors import ConfigError
+from normreg.models import shapes
+from normreg.models.build import build, layer_table
+from normreg.models.description import DataShape, Network, PythonNetwork, as_data, from_data
+from normreg.models.layers import Dropout, GhostBatchNorm2d
+from normreg.models.networks import BUILT_IN, built_in
+from normreg.models.sizes import count_parameters
+
+COLOUR = DataShape(3, 32, 32, 10)
+
+
+def made(network, data, norm="bn", splits=1, dropout=0.0):
+    return build({"network": "own", "norm": norm, "num_splits": splits, "dropout": dropout}, data, network)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config/networks").mkdir(parents=True)
+    return tmp_path / "config/networks"
+
+
+# --- the layers against PyTorch's
+
+
+def residual(channels):
+    """The residual block of a ResNet-9, in PyTorch's words."""
+
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.long = nn.Sequential(*(part for _ in "12" for part in unit(channels, channels)))
+
+        def forward(self, x):
+            return x + self.long(x)
+
+    return Block()
+
+
+def unit(inputs, outputs):
+    return nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
+
+
+def resnet9():
+    """Page's ResNet-9: widths 64, 128, 256, 512; blocks after the second and the fourth; max pooling at the end."""
+    parts = [*unit(3, 64), *unit(64, 128), nn.MaxPool2d(2), residual(128), *unit(128, 256), nn.MaxPool2d(2)]
+    parts += [*unit(256, 512), nn.MaxPool2d(2), residual(512), nn.AdaptiveMaxPool2d(1), nn.Flatten()]
+    return nn.Sequential(*parts, nn.Linear(512, 10, bias=False))
+
+
+def test_resnet9_is_that_of_page():
+    torch.manual_seed(0)
+    theirs = resnet9()
+    torch.manual_seed(0)
+    ours, images = made(built_in("resnet9"), COLOUR), torch.randn(4, 3, 32, 32)
+    assert sum(p.numel() for p in ours.parameters()) == 6_573_120
+    assert torch.equal(ours(images), theirs(images))
+    assert torch.equal(ours.eval()(images), theirs.eval()(images))
+
+
+def test_every_kind_of_layer_is_pytorchs():
+    network = from_data(
+        {
+            "dropout": 0.3,
+            "layers": [
+                {"conv": {"channels": 8, "kernel": 5, "stride": 2, "padding": 2, "groups": 1, "bias": True}},
+                "norm",
+                "gelu",
+                {"max_pool": {"size": 3, "stride": 2, "padding": 1}},
+                {"conv": {"channels": 12, "groups": 4, "padding": 1}},
+                "silu",
+                {"avg_pool": {"size": 2, "stride": 1}},
+                {"residual": {"layers": [{"conv": {"channels": 6}}], "shortcut": [{"conv": {"channels": 6}}, "relu"]}},
+                "dropout",
+                "global_avg_pool",
+                "flatten",
+                {"linear": {"features": 7}},
+                {"linear": {"features": "classes", "bias": False}},
+            ],
+        }
+    )
+    data, images = DataShape(3, 20, 33, 4), torch.randn(5, 3, 20, 33)
+    torch.manual_seed(1)
+    ours = made(network, data, dropout=None)
+    torch.manual_seed(1)
+    first = nn.Sequential(nn.Conv2d(3, 8, 5, 2, 2), nn.BatchNorm2d(8), nn.GELU(), nn.MaxPool2d(3, 2, 1))
+    second = nn.Sequential(nn.Conv2d(8, 12, 3, padding=1, groups=4, bias=False), nn.SiLU(), nn.AvgPool2d(2, 1))
+    long, short = nn.Conv2d(12, 6, 3, bias=False), nn.Conv2d(12, 6, 3, bias=False)
+    last = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 7), nn.Linear(7, 4, bias=False))
+    for module in (ours, first, second, last):
+        module.eval()
+    x = second(first(images))
+    assert torch.equal(ours(images), last(long(x) + short(x).relu()))
+    assert {m.p for m in ours.modules() if isinstance(m, Dropout)} == {0.3}
+
+
+LAYERS = st.one_of(
+    st.fixed_dictionaries(
+        {
+            "conv": st.fixed_dictionaries(
+                {"channels": st.sampled_from([4, 8])},
+                optional={
+                    "kernel": st.integers(1, 4),
+                    "stride": st.integers(1, 3),
+                    "padding": st.integers(0, 2),
+                    "groups": st.sampled_from([1, 2, 4]),
+                    "bias": st.booleans(),
+                },
+            )
+        }
+    ),
+    st.fixed_dictionaries(
+        {"max_pool": st.fixed_dictionaries({"size": st.integers(2, 3), "padding": st.integers(0, 1)})}
+    ),
+    st.fixed_dictionaries(
+        {"avg_pool": st.fixed_dictionaries({"size": st.integers(2, 3), "stride": st.integers(1, 3)})}
+    ),
+    st.sampled_from(["norm", "relu", "gelu", "silu", "dropout", "global_max_pool", "global_avg_pool", "flatten"]),
+    st.just(
+        {
+            "residual": {
+                "layers": ["relu", {"conv": {"channels": 4, "padding": 1}}],
+                "shortcut": [{"conv": {"channels": 4, "padding": 1}}, "norm"],
+            }
+        }
+    ),
+    st.just({"linear": {"features": 5}}),
+)
+
+
+@given(
+    layers=st.lists(LAYERS, min_size=1, max_size=8),
+    data=st.tuples(st.sampled_from([1, 3, 4]), st.integers(8, 20), st.integers(8, 20)).map(lambda s: DataShape(*s, 3)),
+)
+def test_shapes_and_sizes_are_pytorchs_or_the_network_is_refused(layers, data):
+    """Whatever the check lets pass, PyTorch computes, with the shapes and numbers of parameters that were foreseen."""
+    network = from_data({"layers": [*layers, "global_avg_pool", "flatten", {"linear": {"features": "classes"}}]})
+    try:
+        shapes.check(network, data, "own")
+    except ConfigError:  # a global pooling cannot follow a flat layer
+        network = from_data({"layers": [*layers, "flatten", {"linear": {"features": "classes"}}]})
+        try:
+            shapes.check(network, data, "own")
+        except ConfigError:
+            return
+    model = made(network, data)
+    assert model(torch.randn(2, *data[:3])).shape == (2, 3)
+    assert count_parameters(network, data) == sum(p.numel() for p in model.parameters())
+    assert sum(row.parameters for row in layer_table(model, data)) == count_parameters(network, data)
+    assert from_data(json.loads(json.dumps(as_data(network)))) == network
+
+
+# --- wrong files
+
+GOOD = [{"conv": {"channels": 4}}, "norm", "global_avg_pool", "flatten", {"linear": {"features": "classes"}}]
+BAD_LAYERS = [
+    ([{"conv": {}}], r"key 'layers\.0\.conv\.channels' is missing"),
+    ([{"conv": {"channels": 0}}], r"'layers\.0\.conv\.channels': found 0; expected a whole number from 1 to 8192"),
+    ([{"conv": {"channels": "many"}}], r"found 'many'; expected a whole number from 1 to 8192, or the word classes"),
+    ([{"conv": {"channels": 4, "kernel": 0}}], r"kernel': found 0; expected a whole number of pixels from 1 to 31"),
+    ([{"conv": {"channels": 4, "strid": 2}}], r"unknown key 'layers\.0\.conv\.strid'\. Did you mean 'stride'"),
+    ([{"cnv": {"channels": 4}}], r"unknown key 'layers\.0\.cnv'\. Did you mean 'conv'"),
+    (["rellu"], r"'layers\.0': found 'rellu'; expected one of norm, relu, gelu"),
+    (["conv"], r"found 'conv'; expected one of norm, .* or one of conv, linear, .* with its settings"),
+    ([4], r"'layers\.0': found 4; expected a word such as `relu`"),
+    ([], r"'layers': found \[\]; expected a list of 1 to 500 layers"),
+    ([{"conv": {"channels": 4}, "linear": {"features": 3}}], r"expected a word such as `relu`, or one key"),
+    ([{"residual": {"layers": []}}], r"'layers\.0\.residual\.layers': found \[\]; expected a list of 1 to 500"),
+]
+BAD_SHAPES = [
+    ([{"conv": {"channels": 4}}, {"max_pool": {"size": 2}}, {"conv": {"channels": 4, "kernel": 5}}, *GOOD],
+     r"layer 3 \(conv 5x5\) gets 3 x 3 pixels; expected 5 or more a side"),
+    ([{"max_pool": {"size": 9}}, *GOOD], r"layer 1 \(max_pool 9x9\) gets 8 x 8 pixels; expected 9 or more"),
+    ([{"avg_pool": {"size": 9}}, *GOOD], r"layer 1 \(avg_pool 9x9\) gets 8 x 8 pixels; expected 9 or more"),
+    ([{"max_pool": {"size": 3, "padding": 2}}, *GOOD], r"layer 1 \(max_pool 3x3\) has padding 2; expected 1 at most"),
+    ([{"conv": {"channels": 4, "groups": 2}}, *GOOD], r"layer 1 \(conv 3x3\) has 2 groups; expected a divisor"),
+    (["flatten", *GOOD], r"layer 2 \(conv 3x3\) gets 64 values without pixels; put it before `flatten`"),
+    (["flatten", "norm", {"linear": {"features": 2}}], r"layer 2 \(norm\) gets 64 values without pixels"),
+    ([{"linear": {"features": 3}}, *GOOD], r"layer 1 \(linear\) gets 1 x 8 x 8 values; put `flatten` before it"),
+    ([{"residual": {"layers": ["relu", {"conv": {"channels": 4}}]}}, *GOOD],
+     r"layer 1 \(residual\) adds 4 x 6 x 6 values of its layers and 1 x 8 x 8 of its shortcut"),
+    ([{"residual": {"layers": ["relu", {"conv": {"channels": 4, "kernel": 9}}]}}, *GOOD],
+     r"layer 1\.2 \(conv 9x9\) gets 8 x 8 pixels"),
+    ([{"conv": {"channels": 4}}, "norm"], r"from images of 1 x 8 x 8 its last layer gives 4 x 6 x 6 values"),
+    (GOOD[:1] + GOOD[2:], r"has no layer `norm`, so ghost batch norm would change nothing"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("layers", "message"), BAD_LAYERS, ids=str)
+def test_a_wrong_file_is_one_message(folder, layers, message):
+    (folder / "own.yaml").write_text(json.dumps({"layers": layers}))
+    with pytest.raises(ConfigError, match=rf"^config/networks/own\.yaml: .*{message}"):
+        networks.find("own")
+
+
+@pytest.mark.parametrize(("layers", "message"), BAD_SHAPES, ids=str)
+def test_a_layer_that_does_not_fit_is_named(folder, layers, message):
+    (folder / "own.yaml").write_text(json.dumps({"layers": layers}))
+    with pytest.raises(ConfigError, match=rf"^config/networks/own\.yaml: {message}"):
+        networks.check("own", DataShape(1, 8, 8, 2), ["bn", "gbn"])
+
+
+def test_a_network_without_norm_is_fine_without_ghost_batch_norm(folder):
+    (folder / "own.yaml").write_text(json.dumps({"layers": GOOD[:1] + GOOD[2:]}))
+    networks.check("own", DataShape(1, 8, 8, 2), ["bn"])
+
+
+def test_names_are_those_of_files_and_none_is_there_twice(folder):
+    assert networks.names() == list(BUILT_IN)
+    (folder / "own.yaml").write_text(json.dumps({"layers": GOOD, "dropout": 0.2}))
+    (folder / "code.py").write_text("def build(spec): pass")
+    assert networks.names() == [*BUILT_IN, "code", "own"]
+    assert isinstance(networks.find("own"), Network)
+    assert isinstance(networks.find("code"), PythonNetwork)
+    with pytest.raises(
+        ConfigError, match=r"'network': found 'lenet', but there is no config/networks/lenet\.yaml.*small3"
+    ):
+        networks.find("lenet")
+    (folder / "own.py").write_text("def build(spec): pass")
+    with pytest.raises(ConfigError, match=r"own\.yaml: its name is also that of config/networks/own\.py; rename"):
+        networks.find("own")
+    (folder / "gilf641.yaml").write_text(json.dumps({"layers": GOOD}))
+    with pytest.raises(ConfigError, match=r"gilf641\.yaml: its name is also that of a network that comes with normreg"):
+        networks.find("gilf641")
+
+
+# --- networks in Python
+
+HEAD = "import torch\nfrom torch import nn\n\ndef build(spec):\n"
+PLAIN = HEAD + (
+    "    norm = nn.BatchNorm2d(6)\n"
+    "    block = nn.ModuleDict({'inner': nn.Sequential(nn.Conv2d(spec.channels, 6, 3), norm, nn.GELU())})\n"
+    "    class Net(nn.Module):\n"
+    "        def __init__(self):\n"
+    "            super().__init__()\n"
+    "            self.block, self.again, self.drop = block, norm, nn.Dropout(spec.dropout)\n"
+    "            self.head = nn.Linear(6, spec.classes)\n"
+    "        def forward(self, x):\n"
+    "            return self.head(self.drop(self.again(self.block['inner'](x))).mean((2, 3)))\n"
+    "    return Net()\n"
+)
+
+
+def python(folder, text, norm="gbn", splits=2):
+    (folder / "code.py").write_text(text)
+    torch.manual_seed(0)
+    return made(networks.find("code"), COLOUR, norm, splits)
+
+
+def test_batch_norms_anywhere_become_ghost_batch_norms(folder):
+    plain, ghost = python(folder, PLAIN, "bn"), python(folder, PLAIN)
+    assert not [m for m in plain.modules() if isinstance(m, GhostBatchNorm2d)]
+    (norm,) = {m for m in ghost.modules() if isinstance(m, nn.BatchNorm2d)}
+    assert isinstance(norm, GhostBatchNorm2d)
+    assert norm is ghost.again is ghost.block["inner"][1]  # it is used twice, before and after
+    assert norm.num_splits == 2
+    assert list(plain.state_dict()) == list(ghost.state_dict())
+    assert all(torch.equal(plain.state_dict()[name], value) for name, value in ghost.state_dict().items())
+    assert ghost.training
+    images = torch.randn(8, 3, 32, 32)
+    plain.eval()
+    assert torch.equal(plain(images), ghost.eval()(images))
+
+
+def test_training_normalises_each_ghost_batch(folder):
+    text = HEAD + "    return nn.Sequential(nn.Conv2d(3, 10, 32), nn.BatchNorm2d(10), nn.Flatten())\n"
+    ghost, images = python(folder, text), torch.randn(8, 3, 32, 32)
+    found = ghost(images).detach()
+    values = ghost[0](images).detach()
+    for part in (values[0::2], values[1::2]):
+        part -= part.mean(0)
+        part /= (part.square().mean(0) + 1e-5).sqrt()
+    torch.testing.assert_close(found, values.flatten(1), atol=1e-5, rtol=1e-4)
+
+
+def test_lazy_layers_are_filled_in(folder):
+    text = (
+        HEAD + "    return nn.Sequential(nn.LazyConv2d(4, 32), nn.LazyBatchNorm2d(), nn.Flatten(), nn.LazyLinear(10))\n"
+    )
+    assert python(folder, text)(torch.randn(4, 3, 32, 32)).shape == (4, 10)
+
+
+BAD_CODE = [
+    ("def build(spec:\n", r"cannot be read as Python"),
+    ("x = 1\n", r"defines no function `build`"),
+    (HEAD + "    return 1 / 0\n", r"it fails in line 5 with ZeroDivisionError: division by zero\. Correct this file"),
+    (HEAD + "    return 3\n", r"build\(spec\) returned int; expected an nn\.Module"),
+    (HEAD + "    return nn.Conv2d(1, 2, 3)\n", r"on images of 3 x 32 x 32, it fails with RuntimeError"),
+    (HEAD + "    return nn.Conv2d(3, 2, 3)\n", r"for 2 images it.* gives \(2, 2, 30, 30\); expected logits \(2, 10\)"),
+    (HEAD + "    return nn.Sequential(nn.Conv2d(3, 10, 32), nn.Flatten())\n", r"has no BatchNorm2d"),
+    (HEAD + "    return nn.Sequential(nn.Conv2d(3, 10, 32), nn.BatchNorm2d(10, affine=False), nn.Flatten())\n",
+     r"its layer '1' is BatchNorm2d\(10, .*affine=False.*; ghost batch norm replaces BatchNorm2d with scale"),
+    (HEAD + "    return nn.Sequential(nn.Conv2d(3, 10, 32), nn.Flatten(), nn.BatchNorm1d(10))\n",
+     r"its layer '2' is BatchNorm1d"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "message"), BAD_CODE, ids=[message[:30] for _, message in BAD_CODE])
+def test_wrong_code_is_one_message(folder, text, message):
+    with pytest.raises(ConfigError, match=rf"^config/networks/code\.py: .*{message}"):
+        python(folder, text)
+
+
+def test_only_a_change_of_the_code_changes_the_digest(folder):
+    def digest(text):
+        (folder / "code.py").write_text(text)
+        return networks.described(["code"])["code"]["digest"]
+
+    assert digest(PLAIN) == digest('"""A docstring."""\n# and a comment\n' + PLAIN)
+    assert digest(PLAIN) != digest(PLAIN.replace("GELU", "ReLU"))
+
+
+def test_finding_a_network_runs_none_of_its_code(folder):
+    (folder / "code.py").write_text("raise SystemExit\ndef build(spec): pass")
+    assert networks.find("code").path == "config/networks/code.py"
+
+
+def test_a_file_that_was_edited_while_the_workflow_ran_is_noticed(folder):
+    (folder / "code.py").write_text(PLAIN)
+    before = networks.described(["code", "gilf641"])
+    networks.check_unchanged(before)
+    (folder / "code.py").write_text(PLAIN.replace("GELU", "ReLU"))
+    with pytest.raises(ConfigError, match="network code was edited while the workflow ran"):
+        networks.check_unchanged(before)
