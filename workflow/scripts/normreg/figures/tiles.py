@@ -65,7 +65,7 @@ def draw(figure: Figure, tile: Tile, layout: Layout, corner: tuple[float, float]
     """
     width, height = figure.get_size_inches()
     left, bottom = corner
-    low = bottom + layout.height - PLAIN.height
+    low = bottom + (layout.height - PLAIN.height)
     axes = figure.add_axes((left / width, low / height, SIDE / width, SIDE / height), label=label)
     shown = tile.image if tile.image.ndim == 2 else np.moveaxis(tile.image, 0, 2)
     axes.imshow(shown, cmap="gray_r", vmin=0, vmax=255, interpolation="nearest")
