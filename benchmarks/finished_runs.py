@@ -55,7 +55,9 @@ class Finished:
         """What the readers of all jobs make of the files; raises their errors."""
         owner, data = self.facts["identity"], dataset.load(self.folder / "data.npz", self.known)
         settings = CONDITIONS[self.facts["condition"]]
-        model = checkpoint.restore(self.folder / "checkpoint.pt", settings, data.digest(), self.facts["seed"], owner)
+        model = checkpoint.restore(
+            self.folder / "checkpoint.pt", settings, data.digest(), self.facts["seed"], owner
+        ).model
         paths = {
             kind: str(self.folder / name)
             for kind, name in zip(("metrics", "predictions", "weights"), NAMES[1:4], strict=True)
@@ -107,7 +109,7 @@ def _train(folder: Path, data: Dataset, settings: Condition, facts: RunFacts) ->
     known = {"run": owner, "seed": facts["seed"], "data_digest": data.digest(), "engine": "torch"}
     checkpoint.save(folder / "checkpoint.pt", trainer.model, settings, known)
     history.write(rows, folder / "metrics.csv", owner)
-    logits = evaluation.logits(trainer.model.eval(), data.test_images)
+    logits = evaluation.logits(trainer.model.eval(), data.test_images, data.normalise)
     predictions.save(folder / "predictions.npz", logits, data.test_labels, owner, "torch")
     evaluation.write_weights(trainer.model, folder / "weights.csv", owner)
     dataset.save(data, folder / "data.npz")

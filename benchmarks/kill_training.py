@@ -252,11 +252,15 @@ def outcome(folder: Path, data_path: Path, condition: dict[str, Any]) -> dict[st
     from normreg.training import checkpoint, evaluation
 
     data = dataset.load(data_path)
-    model = checkpoint.restore(folder / "checkpoint.pt", condition, data.digest(), 0)
+    model = checkpoint.restore(folder / "checkpoint.pt", condition, data.digest(), 0).model
     lines = csv.DictReader((folder / "metrics.csv").read_text().splitlines())
     rows = [{name: cell for name, cell in line.items() if name not in ("seconds", "digest")} for line in lines]
     weights = {name: value.numpy().tobytes() for name, value in model.state_dict().items()}
-    return {"weights": weights, "metrics": rows, "logits": evaluation.logits(model, data.test_images).tobytes()}
+    return {
+        "weights": weights,
+        "metrics": rows,
+        "logits": evaluation.logits(model, data.test_images, data.normalise).tobytes(),
+    }
 
 
 class Counts(NamedTuple):

@@ -20,8 +20,9 @@ from torchvision import transforms
 
 from normreg.config.condition import Condition
 from normreg.data.dataset import Dataset
-from normreg.models.description import NORM, RELU, Conv, MaxPool
-from normreg.models.networks import NETWORKS
+from normreg.models import shapes
+from normreg.models.description import MNIST_LIKE, AvgPool, Conv, Layer, MaxPool, Norm, Relu
+from normreg.models.networks import built_in
 
 
 class GhostBatchNorm(nn.BatchNorm2d):
@@ -65,14 +66,12 @@ class Net(nn.Module):
         super().__init__()
         modules: list[nn.Module] = []
         channels = 1
-        for layer in NETWORKS[condition["network"]].layers:
-            if not isinstance(layer, Conv):
-                pool = nn.MaxPool2d if isinstance(layer, MaxPool) else nn.AvgPool2d
-                modules.append(pool(layer.size))
-                continue
-            modules.append(nn.Conv2d(channels, layer.channels, layer.kernel, padding=layer.padding, bias=False))
-            channels = layer.channels
-            modules += [_follower(step, channels, condition) for step in layer.then]
+        for layer in (shapes.fitted(layer, MNIST_LIKE) for layer in built_in(condition["network"]).layers):
+            if isinstance(layer, Conv):
+                modules.append(nn.Conv2d(channels, layer.channels, layer.kernel, padding=layer.padding, bias=False))
+                channels = int(layer.channels)
+            else:
+                modules.append(_plain(layer, channels, condition))
         self.layers = nn.Sequential(*modules)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -80,10 +79,13 @@ class Net(nn.Module):
         return F.log_softmax(self.layers(x).view(-1, 10), dim=1)
 
 
-def _follower(step: str, channels: int, condition: Condition) -> nn.Module:
-    if step == RELU:
+def _plain(layer: Layer, channels: int, condition: Condition) -> nn.Module:
+    """A layer of the published networks that is no convolution."""
+    if isinstance(layer, MaxPool | AvgPool):
+        return (nn.MaxPool2d if isinstance(layer, MaxPool) else nn.AvgPool2d)(layer.size)
+    if isinstance(layer, Relu):
         return nn.ReLU()
-    if step == NORM:
+    if isinstance(layer, Norm):
         ghost = condition["norm"] == "gbn"
         return GhostBatchNorm(channels, condition["num_splits"]) if ghost else nn.BatchNorm2d(channels)
     return nn.Dropout(condition["dropout"])

@@ -1,22 +1,20 @@
 """How much arithmetic a network needs, counted from its layers. Counts convolutions only; the rest is below 2 %."""
 
-from normreg.models.description import Conv
-from normreg.models.networks import NETWORKS
+import math
 
-_SIDE = 28  # pixels
+from normreg.models import shapes
+from normreg.models.description import MNIST_LIKE, Conv
+from normreg.models.networks import built_in
 
 
 def multiply_adds(network: str) -> list[int]:
     """Multiply-adds of each convolution in the forward pass of one image."""
     counts = []
-    side, channels = _SIDE, 1
-    for layer in NETWORKS[network].layers:
-        if not isinstance(layer, Conv):
-            side //= layer.size
-            continue
-        side += 2 * layer.padding - layer.kernel + 1
-        counts.append(side * side * layer.channels * channels * layer.kernel**2)
-        channels = layer.channels
+    shape: shapes.Shape = MNIST_LIKE[:3]
+    for layer in (shapes.fitted(layer, MNIST_LIKE) for layer in built_in(network).layers):
+        before, shape = shape, shapes.after([layer], shape, MNIST_LIKE, network)
+        if isinstance(layer, Conv):
+            counts.append(math.prod(shape) * before[0] * layer.kernel**2)
     return counts
 
 

@@ -3,13 +3,15 @@
 import numpy as np
 import torch
 
-from normreg.data import augmentation
+from normreg.config.dataset_spec import MNIST_PIXELS
+from normreg.data.normalise import Normaliser
 from normreg.engines.numba_cpu.kernels import processor
 from normreg.engines.numba_cpu.network import Batch, EngineNetwork
 from normreg.engines.numba_cpu.stages import make_stages
 from normreg.models.batches import usable_splits
 from normreg.models.build import build
-from normreg.models.networks import NETWORKS
+from normreg.models.description import MNIST_LIKE
+from normreg.models.networks import built_in
 
 
 def random_batch(count: int, splits: int = 1, seed: int = 0) -> Batch:
@@ -23,9 +25,9 @@ def random_batch(count: int, splits: int = 1, seed: int = 0) -> Batch:
 
 def make_engine(name, largest, cache, dropout=0, registers=None):
     """A network with the weights of `make_model`."""
-    network = EngineNetwork(make_stages(NETWORKS[name]), largest, dropout, cache, registers or processor())
+    network = EngineNetwork(make_stages(built_in(name), MNIST_LIKE), largest, dropout, cache, registers or processor())
     gray = torch.arange(256, dtype=torch.uint8).view(1, 1, -1)
-    network.pixels[:] = augmentation.normalise(gray).numpy().reshape(-1)
+    network.pixels[:] = Normaliser(MNIST_PIXELS)(gray).numpy().reshape(-1)
     network.weights[:] = torch.cat([p.detach().reshape(-1) for p in make_model(name, 1).parameters()]).float().numpy()
     for stage, own in zip(network.stages, network.buffers, strict=True):
         if stage.norm:

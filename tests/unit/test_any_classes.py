@@ -43,7 +43,7 @@ def many_names(count: int) -> tuple[str, ...]:
 
 
 def judged(count: int, classes: int, class_names: tuple[str, ...], wrong: dict[int, int]) -> PredictedImages:
-    """Row i is of class i % classes and predicted rightly, but for `wrong`: row -> predicted class, the surest first."""
+    """Row i is of class i % classes and predicted rightly but for `wrong`: row -> predicted class, surest first."""
     labels = np.arange(count) % classes
     logits = np.zeros((count, classes), np.float32)
     logits[np.arange(count), labels] = 5

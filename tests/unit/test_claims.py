@@ -20,7 +20,7 @@ from normreg.config import studies
 from normreg.config.datasets import DATASETS
 from normreg.errors import ConfigError
 from normreg.models.build import build
-from normreg.models.networks import NETWORKS
+from normreg.models.networks import PUBLISHED, built_in
 from normreg.models.sizes import count_parameters
 from normreg.pages import claims as page
 from normreg.utils import tables
@@ -256,10 +256,10 @@ def test_the_schema_has_the_words_of_the_tables(root):
         assert "enum" not in part or part["description"] == f"one of {', '.join(part['enum'])}"
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", PUBLISHED)
 def test_parameters_are_counted_as_pytorch_counts_them(name):
     model = build({"network": name, "norm": "gbn", "num_splits": 2, "dropout": None})
-    assert count_parameters(NETWORKS[name]) == sum(p.numel() for p in model.parameters() if p.requires_grad)
+    assert count_parameters(built_in(name)) == sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 
 # --- rules

@@ -14,6 +14,7 @@ import tape
 import torch
 import yaml
 
+from normreg.config import networks
 from normreg.engines import contract, select
 from normreg.engines.contract import DataFacts
 from normreg.engines.cudagraph import contract as cudagraph
@@ -26,8 +27,8 @@ from normreg.engines.numba_cpu.trainer import EngineTrainer
 from normreg.engines.pytorch import TorchTrainer
 from normreg.errors import ConfigError
 from normreg.models.batches import batch_bounds
-from normreg.models.description import AvgPool, Conv, Network
-from normreg.models.networks import NETWORKS
+from normreg.models.description import MNIST_LIKE, AvgPool, Conv, DataShape, Network, Norm
+from normreg.models.networks import PUBLISHED, built_in
 
 CPU = torch.device("cpu")
 CONTRACTS = {"torch": contract, "numba": numba_cpu, "cudagraph": cudagraph}
@@ -220,10 +221,29 @@ def test_no_trainer_itself_takes_what_it_does_not_know(condition, blobs, tmp_pat
 
 @pytest.mark.parametrize("module", CONTRACTS.values(), ids=CONTRACTS)
 @pytest.mark.parametrize(
-    "change", [{"shape": (32, 32)}, {"shape": (28, 28, 3)}, {"classes": 11}, {"train_images": 0}], ids=str
+    ("change", "reason"),
+    [
+        ({"shape": DataShape(1, 8, 8, 10)}, "network gilf641: layer 10 (conv 3x3) gets 2 x 2 pixels; expected 3"),
+        ({"shape": DataShape(1, 40, 40, 10)}, "network gilf641: from images of 1 x 40 x 40 its last layer gives"),
+        ({"shape": DataShape(1, 28, 28, 0)}, "the data has no classes"),
+        ({"train_images": 0}, "there is no training image"),
+    ],
+    ids=str,
 )
-def test_other_data_is_not_supported(condition, module, change):
-    assert module.supports(condition(), DATA._replace(**change)) is not None
+def test_data_that_the_network_does_not_fit_is_not_supported(condition, module, change, reason):
+    assert module.supports(condition(), DATA._replace(**change)).startswith(reason)
+
+
+@pytest.mark.parametrize("module", CONTRACTS.values(), ids=CONTRACTS)
+@pytest.mark.parametrize("shape", [DataShape(3, 28, 28, 10), DataShape(1, 28, 28, 100)], ids=str)
+def test_colour_and_any_number_of_classes_are_supported(condition, module, shape):
+    assert module.supports(condition(), DATA._replace(shape=shape)) is None
+
+
+def test_the_numba_engine_leaves_images_that_are_not_square_to_pytorch(condition):
+    data = DATA._replace(shape=DataShape(1, 20, 28, 10))
+    choice = select.choose("numba", condition(network="small3"), data, "cpu")
+    assert choice == ("torch", "not numba: images of 20 x 28 pixels, which are not square")
 
 
 def test_nesterov_needs_momentum(condition, blobs):
@@ -235,9 +255,9 @@ def test_nesterov_needs_momentum(condition, blobs):
 
 
 def test_facts_are_those_of_the_data(blobs):
-    assert DataFacts.of(blobs) == DataFacts(50, (28, 28), 10)
+    assert DataFacts.of(blobs) == DataFacts(50, DataShape(1, 28, 28, 10))
     wide = replace(blobs, train_images=blobs.train_images[:, :, :20], class_names=blobs.class_names[:4])
-    assert DataFacts.of(wide) == DataFacts(50, (28, 20), 4)
+    assert DataFacts.of(wide) == DataFacts(50, DataShape(1, 28, 20, 4))
 
 
 # --- the counter of dropout masks
@@ -261,11 +281,11 @@ def test_masks_that_would_repeat_within_an_epoch_go_to_pytorch(condition, batch_
     assert choice == (("torch", f"not numba: {reason}") if reason else ("numba", ""))
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", PUBLISHED)
 @pytest.mark.parametrize(("images", "batch_size"), [(50, 16), (49, 16), (33, 16), (50, 7), (50, 2), (3, 2), (37, 18)])
 def test_an_epoch_takes_no_more_numbers_than_is_said(name, images, batch_size):
     """Step by step, with a last batch of one image in the batch before it."""
-    network_stages, taken = make_stages(NETWORKS[name]), 0
+    network_stages, taken = make_stages(built_in(name), MNIST_LIKE), 0
     for start, stop in batch_bounds(images, batch_size):
         blocks = math.ceil((stop - start) / 16)
         taken += sum(16 * math.ceil(blocks * s.outputs * s.size**2 / 2) for s in network_stages if s.dropout)
@@ -276,14 +296,15 @@ def test_an_epoch_takes_no_more_numbers_than_is_said(name, images, batch_size):
 
 
 def test_a_network_without_kernels_goes_to_pytorch(condition, monkeypatch):
-    monkeypatch.setitem(NETWORKS, "gilf641", Network((Conv(10, kernel=5), AvgPool(24)), 0.1))
+    network = Network((Conv(10, kernel=5), Norm(), AvgPool(24)), 0.1)
+    monkeypatch.setattr(networks, "find", lambda name: network)
     choice = select.choose("numba", condition(), DATA, "cpu")
     assert choice == ("torch", "not numba: a convolution of 5 x 5 with padding 0")
 
 
 @dataclass(frozen=True)
 class Strided(Conv):
-    stride: int = 2
+    dilation: int = 2
 
 
 @dataclass(frozen=True)
@@ -294,13 +315,13 @@ class MinPool:
 @pytest.mark.parametrize("layers", [(Strided(10), AvgPool(26)), (Conv(10), MinPool(26))], ids=["conv", "pooling"])
 def test_a_new_kind_of_layer_has_no_kernels(layers):
     with pytest.raises(UnsupportedError, match=r"a layer of kind (Strided|MinPool)"):
-        make_stages(Network(layers, 0.1))
+        make_stages(Network(layers, 0.1), MNIST_LIKE)
 
 
 def test_a_new_setting_of_a_known_kind_has_no_kernels(monkeypatch):
     monkeypatch.setitem(stages.KNOWN, Strided, stages.KNOWN[Conv])
-    with pytest.raises(UnsupportedError, match="Strided with stride"):
-        make_stages(Network((Strided(10), AvgPool(26)), 0.1))
+    with pytest.raises(UnsupportedError, match="Strided with dilation"):
+        make_stages(Network((Strided(10), AvgPool(26)), 0.1), MNIST_LIKE)
 
 
 # --- the contract and the study schema
@@ -346,6 +367,8 @@ def in_words(known: dict[str, Any]) -> str:
         return f"{known['minItems']} of: {in_words(known['items'])}"
     if known["type"] == "object":
         return ", ".join(f"`{key}` ({in_words(own)})" for key, own in known["properties"].items()) or "nothing"
+    if known["type"] == "string":
+        return "a name; what its layers may be is said above"
     bounds = {"minimum": "from", "exclusiveMinimum": "above", "maximum": "to", "exclusiveMaximum": "to below"}
     found = [f"{word} {known[key]}" for key, word in bounds.items() if key in known]
     kind = {"integer": "whole number", "number": "number"}.get(str(known["type"]), "all, or a whole number")

@@ -11,8 +11,8 @@ from normreg.engines.numba_cpu import kernels
 from normreg.engines.numba_cpu.errors import UnsupportedError
 from normreg.engines.numba_cpu.stages import make_stages
 from normreg.engines.numba_cpu.tiles import AVX2, AVX512, choose_registers, forward_tiles, gradient_tiles, split
-from normreg.models.description import DROPOUT, NORM, RELU, AvgPool, Conv, MaxPool, Network
-from normreg.models.networks import NETWORKS
+from normreg.models.description import MNIST_LIKE, AvgPool, Conv, Dropout, MaxPool, Network, Norm, Relu
+from normreg.models.networks import PUBLISHED, built_in
 from normreg.training import optimizer, penalties
 
 
@@ -35,7 +35,7 @@ def test_tiles_cover_everything_once(total, largest):
 
 @pytest.mark.parametrize("registers", [AVX512, AVX2], ids=["avx512", "avx2"])
 def test_tiles_fit_the_registers(registers):
-    for stage in (stage for network in NETWORKS.values() for stage in make_stages(network)):
+    for stage in (stage for name in PUBLISHED for stage in make_stages(built_in(name), MNIST_LIKE)):
         tiles = forward_tiles(stage.outputs, stage.size, stage.kernel, registers)
         assert tiles.channels[0].size * tiles.columns[0].size <= registers.sums
         tiles = gradient_tiles(stage.outputs, stage.inputs, stage.kernel, registers)
@@ -49,9 +49,9 @@ def test_registers_follow_the_processor():
         choose_registers({"avx2": True, "fma": False})
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", PUBLISHED)
 def test_every_network_has_stages(name):
-    stages = make_stages(NETWORKS[name])
+    stages = make_stages(built_in(name), MNIST_LIKE)
     assert stages[-1].pooled == 1
     assert stages[-1].outputs == 10
 
@@ -63,16 +63,23 @@ def test_every_network_has_stages(name):
         ((Conv(4), MaxPool(2), AvgPool(13)), "pooling that does not follow"),
         ((Conv(4, kernel=5),), "5 x 5"),
         ((Conv(4, padding=3),), "padding 3"),
-        ((Conv(4, then=(NORM, DROPOUT, RELU)),), "norm, dropout, relu after"),
-        ((Conv(4, then=(RELU, NORM, RELU)),), "relu, norm, relu after"),
-        ((Conv(4, then=(DROPOUT, NORM)),), "dropout, norm after"),
+        ((Conv(4), Norm(), Dropout(), Relu()), "norm, dropout, relu after"),
+        ((Conv(4), Relu(), Norm(), Relu()), "relu, norm, relu after"),
+        ((Conv(4), Dropout(), Norm()), "dropout, norm after"),
+        ((Norm(), Conv(4)), "does not begin with a convolution"),
+        ((Conv(4), AvgPool(26), Relu()), "or that a layer follows"),
+        ((Conv(4, stride=2),), "conv with stride"),
+        ((Conv(4, bias=True),), "conv with stride, groups, bias"),
+        ((Conv(4, groups=2),), "conv with stride, groups"),
+        ((Conv(4), MaxPool(2, stride=1)), "max_pool with stride"),
+        ((Conv(4), MaxPool(2, padding=1)), "max_pool with stride, groups, bias or padding"),
         ((Conv(10),), "26 x 26"),
         ((Conv(10), AvgPool(27)), "no pixels"),
     ],
 )
 def test_what_has_no_kernels_is_refused(layers, message):
     with pytest.raises(UnsupportedError, match=message):
-        make_stages(Network(layers, 0.1))
+        make_stages(Network(layers, 0.1), MNIST_LIKE)
 
 
 # --- dropout masks

@@ -22,8 +22,8 @@ from normreg.config.factors import BASELINE, FACTORS, LAMBDAS, NORMS, PENALTIES,
 from normreg.figures import curves
 from normreg.figures.study_inputs import PUBLISHED_QUANTITIES
 from normreg.models.build import build
-from normreg.models.description import CLASSES, IMAGE_SHAPE
-from normreg.models.networks import NETWORKS
+from normreg.models.description import MNIST_LIKE
+from normreg.models.networks import BUILT_IN
 from normreg.pages import last_five
 from normreg.training.history import Epoch
 
@@ -54,7 +54,6 @@ CONDITION = ("study", "properties", "conditions", "additionalProperties", "prope
 PUBLISHED = ("study", "properties", "published", "properties", "conditions", "additionalProperties", "properties")
 ENUMS = {
     "data sets": (("config", "properties", "dataset"), list(DATASETS)),
-    "networks of a study": (("study", "properties", "network"), list(NETWORKS)),
     "penalties": ((*CONDITION, "penalty"), list(PENALTIES)),
     "norms": ((*CONDITION, "norm"), list(NORMS)),
     "data sets of published values": (("study", "properties", "published", "properties", "dataset"), list(DATASETS)),
@@ -69,12 +68,6 @@ def test_a_schema_allows_what_the_table_has_and_says_so(root, place, names):
     assert part["description"] == f"one of {', '.join(names)}"
 
 
-def test_the_configuration_allows_every_network_or_none(root):
-    part = schema(root, "config", "properties", "network")
-    assert part["enum"] == [None, *NETWORKS]
-    assert part["description"] == f"one of {', '.join(NETWORKS)}, or null for the study's own"
-
-
 def test_a_study_sets_the_lambdas_of_the_table(root):
     part = schema(root, "study", "properties", "lambdas")
     assert list(part["properties"]) == list(LAMBDAS) == list(Lambdas.__annotations__)
@@ -87,7 +80,7 @@ def test_a_study_sets_the_lambdas_of_the_table(root):
 def test_the_configurations_readme_lists_what_the_tables_have(root):
     keys = readme_table(root, "key", "## config.yaml")
     assert keys["dataset"] == quoted(DATASETS)
-    assert keys["network"] == f"{quoted(NETWORKS)}, or null"
+    assert keys["network"] == f"{quoted(BUILT_IN)}, the name of a file in `config/networks`, or null"
     text = (root / "config/README.md").read_text(encoding="utf-8")
     assert f"A condition has a `penalty` ({quoted(PENALTIES)}) and a `norm` ({quoted(NORMS)})" in text
 
@@ -103,7 +96,7 @@ def test_the_comments_of_the_configuration_name_data_sets_their_sizes_and_networ
         assert spec.key in above["dataset"]
         assert f"{spec.train_images:,}" in above["dataset"]
         assert f"{spec.test_images:,}" in above["dataset"]
-    assert all(name in above["network"] for name in NETWORKS)
+    assert all(name in above["network"] for name in BUILT_IN)
 
 
 def test_the_results_readme_names_every_file_the_rules_write(root):
@@ -121,8 +114,8 @@ def test_the_results_readme_names_every_file_the_rules_write(root):
 
 @pytest.mark.parametrize("spec", DATASETS.values(), ids=lambda spec: spec.key)
 def test_a_data_set_fits_the_networks(spec):
-    assert spec.shape == IMAGE_SHAPE
-    assert len(spec.class_names) == len(set(spec.class_names)) == CLASSES
+    assert spec.network_shape == MNIST_LIKE
+    assert len(set(spec.class_names)) == MNIST_LIKE.classes
 
 
 # --- penalties and norms
@@ -134,7 +127,7 @@ def test_every_norm_of_the_table_is_a_layer_of_its_own(norm):
     model, plain = build(settings | {"norm": norm}), build(settings | {"norm": BASELINE})
     kinds = {type(module) for module in model} ^ {type(module) for module in plain}
     assert (len(kinds) == 2) == (norm != BASELINE)
-    assert model(torch.zeros(4, *IMAGE_SHAPE)).shape == (4, CLASSES)
+    assert model(torch.zeros(4, *MNIST_LIKE[:3])).shape == (4, MNIST_LIKE.classes)
 
 
 def test_lines_and_factors_are_told_apart():

@@ -59,7 +59,7 @@ def test_a_compressed_checkpoint_is_not_unpacked(tmp_path):
 
 def test_the_file_does_not_depend_on_the_process_that_wrote_it(saved, tmp_path, condition):
     path, chosen = saved
-    model = checkpoint.restore(path, chosen, "d", 0)
+    model = checkpoint.restore(path, chosen, "d", 0).model
     checkpoint.save(tmp_path / "other.pt", model, chosen, PROVENANCE)
     assert (tmp_path / "other.pt").read_bytes() == path.read_bytes()
 
@@ -148,7 +148,7 @@ def test_a_data_file_with_other_arrays(tmp_path, blobs, change):
     with pytest.raises(
         DataError, match=r"d\.npz: its (train|test) images and labels are .*expected uint8 \(N, 28, 28\)"
     ):
-        dataset.load(tmp_path / "d.npz")
+        dataset.load(tmp_path / "d.npz", shape=(1, 28, 28))
 
 
 # --- the machine

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from normreg.analysis import predictions
+from normreg.data.normalise import Normaliser
 from normreg.errors import DataError
 from normreg.models.build import build
 from normreg.training import checkpoint, evaluation
@@ -26,10 +27,10 @@ def saved(condition, blobs, tmp_path, run_training):
 
 def test_restored_model_gives_the_final_accuracy_and_the_same_logits(saved, blobs):
     path, chosen, model, history = saved
-    restored = checkpoint.restore(path, chosen, blobs.digest(), 0)
+    restored = checkpoint.restore(path, chosen, blobs.digest(), 0).model
     assert not restored.training
-    logits = evaluation.logits(restored, blobs.test_images)
-    assert np.array_equal(logits, evaluation.logits(model, blobs.test_images))
+    logits = evaluation.logits(restored, blobs.test_images, blobs.normalise)
+    assert np.array_equal(logits, evaluation.logits(model, blobs.test_images, blobs.normalise))
     accuracy = 100 * (logits.argmax(1) == blobs.test_labels).mean()
     assert accuracy == pytest.approx(history[-1].validation_accuracy)
 
@@ -40,7 +41,7 @@ def test_prediction_is_in_evaluation_mode_and_puts_the_mode_back(saved, blobs):
     before = {k: v.clone() for k, v in model.state_dict().items()}
     for training_mode in (True, False):
         model.train(training_mode)
-        first, second = evaluation.predict(model, images), evaluation.predict(model, images)
+        first, second = (evaluation.predict(model, images, Normaliser(blobs.normalise)) for _ in range(2))
         assert torch.equal(first, second)
         assert model.training is training_mode
     assert all(torch.equal(before[k], v) for k, v in model.state_dict().items())
@@ -50,8 +51,8 @@ def test_a_gbn_checkpoint_evaluates_in_a_bn_network(saved, blobs):
     path, chosen, model, _ = saved
     plain = build(chosen | {"norm": "bn"})
     plain.load_state_dict(torch.load(path, weights_only=True)["state_dict"])
-    ours = evaluation.logits(model, blobs.test_images)
-    assert np.array_equal(evaluation.logits(plain, blobs.test_images), ours)
+    ours = evaluation.logits(model, blobs.test_images, blobs.normalise)
+    assert np.array_equal(evaluation.logits(plain, blobs.test_images, blobs.normalise), ours)
 
 
 def test_a_checkpoint_of_another_condition_or_other_data_is_refused(saved, blobs, condition):

@@ -36,8 +36,13 @@ def files(tmp_path):
     logits = np.zeros((250, 10))
     logits[:, 2] = 1
     predictions.save(tmp_path / "predictions.npz", logits, LABELS, IDENTITY, "torch")
-    sizes = {name: 0.5 for name in run_tables.WEIGHTS.columns if name not in ("parameter", "elements", "run")}
-    rows = [{"parameter": n, "elements": e, **sizes, "run": IDENTITY} for n, e in (("a", 10), ("null", 32))]
+    sizes = {
+        name: 0.5 for name in run_tables.WEIGHTS.columns if name not in ("parameter", "layer_type", "elements", "run")
+    }
+    rows = [
+        {"parameter": n, "layer_type": "Conv2d", "elements": e, **sizes, "run": IDENTITY}
+        for n, e in (("a", 10), ("null", 32))
+    ]
     tables.write(tmp_path / "weights.csv", run_tables.WEIGHTS, rows)
     return {name.split(".")[0]: str(tmp_path / name) for name in ("metrics.csv", "predictions.npz", "weights.csv")}
 

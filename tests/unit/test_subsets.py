@@ -1,9 +1,13 @@
 """Subsets and hold-outs: stratified, nested, shared by what must share them, and never the test split."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from normreg.data import digits
+from normreg.data.dataset import Dataset
+from normreg.errors import DataError
 from normreg.training import streams, subsets
 
 
@@ -67,3 +71,50 @@ def test_every_beginning_has_all_classes_in_proportion_to_within_one(shares):
     assert np.abs(counts - expected).max() <= len(shares)
     alone = subsets.stratified_order(np.zeros(50, int), streams.generator(5, streams.SUBSET))
     assert sorted(alone.tolist()) == list(range(50))
+
+
+# --- means and standard deviations
+
+
+def colours(images=60, height=9, width=11):
+    """A data set of random colour images whose channels differ, with its normalisation to be computed."""
+    random = np.random.default_rng(5)
+    highest = np.array([40, 256, 130]).reshape(1, 3, 1, 1)
+    pixels = random.integers(0, np.broadcast_to(highest, (images, 3, height, width)), dtype=np.uint8)
+    labels = (np.arange(images) % 3).astype(np.uint8)
+    return Dataset(pixels, labels, pixels[:9], labels[:9], np.array(["a", "b", "c"]))
+
+
+def test_means_and_standard_deviations_are_those_of_the_training_split_without_the_hold_out(condition):
+    data = colours()
+    assert np.isnan(data.normalise).all()
+    run = condition(holdout_images=12, train_images=20)
+    kept = subsets.of_run(data, condition(holdout_images=12), 0).train_images.astype(np.float64) / 255
+    expected = [kept.mean(axis=(0, 2, 3)), kept.std(axis=(0, 2, 3))]
+    parts = [subsets.of_run(data, run, seed) for seed in (0, 1)]
+    assert len(kept) == 48
+    assert len(parts[0].train_images) == 20
+    for part in parts:
+        assert part.normalise.dtype == np.float64
+        np.testing.assert_allclose(part.normalise, expected, rtol=1e-12)
+        assert np.array_equal(part.normalise, parts[0].normalise)
+    everything = data.train_images / 255
+    whole = subsets.of_run(data, condition(), 0).normalise
+    np.testing.assert_allclose(whole, [everything.mean(axis=(0, 2, 3)), everything.std(axis=(0, 2, 3))], rtol=1e-12)
+
+
+def test_given_means_stay_and_gray_images_have_one_channel(data, condition):
+    given = np.array([[0.5, 0.4, 0.3], [0.2, 0.1, 0.3]])
+    part = subsets.of_run(replace(colours(), normalise=given), condition(holdout_images=12), 0)
+    assert part.normalise is given
+    assert data.normalise.tolist() == [[0.1307], [0.3081]]
+    gray = subsets.of_run(replace(data, normalise=np.full((2, 1), np.nan)), condition(), 0)
+    pixels = data.train_images / 255
+    np.testing.assert_allclose(gray.normalise, [[pixels.mean()], [pixels.std()]], rtol=1e-12)
+
+
+def test_a_channel_without_any_spread_is_refused(condition):
+    data = colours()
+    data.train_images[:, 1] = 7
+    with pytest.raises(DataError, match="channel 1: all pixels of the training images have the value 7"):
+        subsets.of_run(data, condition(), 0)

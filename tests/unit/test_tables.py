@@ -85,5 +85,13 @@ def test_a_missing_file_and_one_that_is_no_text_are_one_message(tmp_path):
 def test_tables_name_what_training_and_evaluation_write():
     assert list(run_tables.METRICS.columns) == [*history.Epoch.__annotations__, "run"]
     shares = [f"share_below_{threshold:g}" for threshold in evaluation.THRESHOLDS]
-    assert list(run_tables.WEIGHTS.columns) == ["parameter", "elements", "l1", "l2_squared", *shares, "run"]
+    assert list(run_tables.WEIGHTS.columns) == [
+        "parameter",
+        "layer_type",
+        "elements",
+        "l1",
+        "l2_squared",
+        *shares,
+        "run",
+    ]
     assert list(study_tables.EFFECTS.columns) == [*effects.COLUMNS, "run"]

@@ -15,19 +15,20 @@ from normreg.errors import DataError
 from normreg.figures import style
 from normreg.figures import weights as figure
 from normreg.models.build import build
-from normreg.models.networks import NETWORKS
+from normreg.models.networks import PUBLISHED
 from normreg.pages import weights as page
 from normreg.training import evaluation
 from normreg.training.penalties import scoped_parameters
 from normreg.utils import tables
 
 STUDY = "digits/x 0123456789abcdef"
-# Per tensor: elements, L1 norm, squared L2 norm, shares below 0.0001, 0.001, 0.01. A run's sizes are times its factor.
+# Per tensor: type of its layer, elements, L1 norm, squared L2 norm, shares below 0.0001, 0.001, 0.01. A run's sizes are
+# times its factor.
 TENSORS = {
-    "conv1.weight": (8, 4.0, 4.0, 0.0, 0.25, 0.5),
-    "norm1.weight": (2, 2.0, 2.0, 0.0, 0.0, 0.0),
-    "norm1.bias": (2, 0.0, 0.0, 1.0, 1.0, 1.0),
-    "conv2.weight": (4, 2.0, 3.0, 0.0, 0.0, 0.25),
+    "conv1.weight": ("Conv2d", 8, 4.0, 4.0, 0.0, 0.25, 0.5),
+    "norm1.weight": ("BatchNorm2d", 2, 2.0, 2.0, 0.0, 0.0, 0.0),
+    "norm1.bias": ("BatchNorm2d", 2, 0.0, 0.0, 1.0, 1.0, 1.0),
+    "conv2.weight": ("Conv2d", 4, 2.0, 3.0, 0.0, 0.0, 0.25),
 }
 FACTORS = {("none-bn", 0): 1.0, ("none-bn", 1): 1.0, ("l1-bn", 0): 0.5, ("l1-bn", 1): 0.7}
 
@@ -44,8 +45,8 @@ def summarised(conditions, tmp_path):
         run = {"condition": name, "penalty": conditions[name]["penalty"], "norm": "bn", "seed": seed, "epochs": 2}
         run["identity"] = f"digits/x/{name}/seed{seed} 0123456789abcdef"
         sizes = [
-            (parameter, count, l1 * factor, l2 * factor**2, *shares)
-            for parameter, (count, l1, l2, *shares) in TENSORS.items()
+            (parameter, kind, count, l1 * factor, l2 * factor**2, *shares)
+            for parameter, (kind, count, l1, l2, *shares) in TENSORS.items()
         ]
         path = tmp_path / f"{name}-{seed}.csv"
         columns = list(run_tables.WEIGHTS.columns)[:-1]
@@ -112,7 +113,7 @@ def test_a_sentence_says_what_the_numbers_say(summarised, conditions):
         assert weights.change(ratio) == words
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("network", PUBLISHED)
 def test_the_parts_are_those_on_which_the_penalties_act(network, condition, tmp_path):
     """Against the model itself: its parameters, and those of scope `weights`."""
     chosen = condition(network=network, norm="gbn", num_splits=2)
@@ -167,6 +168,7 @@ def test_page_of_a_study_without_controls(summarised, conditions, tmp_path, html
     assert "control" not in html_tables(text)[0][0]
 
 
+KINDS = {"conv1": "Conv2d", "norm1": "BatchNorm2d", "conv2": "Conv2d"}
 PARTS = (("weights", 900, 90.0), ("conv1", 300, 60.0), ("norm1", 8, 8.0), ("conv2", 600, 30.0))
 
 
@@ -177,7 +179,8 @@ def made_up(control=True, seeds=2):
         factor = 0.8 if penalty.startswith("l1") else 1.0
         for part, elements, l1 in PARTS:
             for size, value in zip(weights.SIZES, (l1 * factor, l1 / 9, 0.0, 0.5 / factor, 4 / factor), strict=True):
-                head = {"condition": name, "penalty": penalty, "norm": norm, "part": part, "elements": elements}
+                head = {"condition": name, "penalty": penalty, "norm": norm, "part": part}
+                head |= {"layer_type": KINDS.get(part, part), "elements": elements}
                 ends = {"mean": value, "low": 0.9 * value, "high": 1.1 * value, "seeds": seeds}
                 has = control and penalty != "none"
                 beside = {"control": f"none-{norm}" if has else None, "ratio": factor if has else np.nan}

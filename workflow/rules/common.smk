@@ -5,11 +5,8 @@ import sys
 from types import SimpleNamespace
 
 from normreg.config import claims as claims_file
-from normreg.config import comparability, identity, labels, sizes, studies, study_files
-from normreg.config.datasets import DATASETS
+from normreg.config import comparability, datasets, identity, labels, networks, sizes, studies, study_files
 from normreg.errors import ConfigError, NormregError
-from normreg.models.description import as_data
-from normreg.models.networks import NETWORKS
 from normreg.utils import starter
 from normreg.utils.code import Sources
 from normreg.utils.devices import wants_gpu
@@ -18,7 +15,9 @@ from snakemake.logging import logger
 try:
     config.update(studies.check_config(config))
     RUN = studies.load_run(config)
-    sizes.check(RUN.study, RUN.conditions, DATASETS[config["dataset"]])
+    DATA = datasets.find(config["dataset"])
+    sizes.check(RUN.study, RUN.conditions, DATA)
+    networks.check_all(RUN.conditions, DATA.network_shape)
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
@@ -27,7 +26,7 @@ KERNELS = "resources/engine/kernels"  # compiled code of the CPU engine
 USE_GPU = wants_gpu(config["device"])
 # Snakemake does not tell a workflow whether it makes a report. So this looks at the command line.
 REPORTING = any(word.partition("=")[0] == "--report" for word in sys.argv) and "--report-after-run" not in sys.argv
-SOURCES = Sources(SCRIPTS, data=["normreg/models/networks.py"])  # see network_data
+SOURCES = Sources(SCRIPTS)
 
 
 wildcard_constraints:
@@ -92,17 +91,19 @@ def condition(wildcards):
     return conditions[wildcards.condition]
 
 
-def network_data(*names):
-    """A param: networks as data. The digest of the code leaves them out."""
-    return {name: as_data(NETWORKS[name]) for name in names}
-
-
 def own_network(wildcards):
-    return network_data(condition(wildcards)["network"])
+    """A param: the network of a condition as data."""
+    return networks.described([condition(wildcards)["network"]])
 
 
 def all_networks(wildcards):
-    return network_data(*sorted({settings["network"] for settings in run_of(wildcards).conditions.values()}))
+    """A param: the networks of a study as data."""
+    return networks.described(sorted({settings["network"] for settings in run_of(wildcards).conditions.values()}))
+
+
+def data_shape(wildcards):
+    """A param: what a network must fit."""
+    return list(datasets.find(wildcards.dataset).network_shape)
 
 
 def run_list(wildcards):
@@ -114,7 +115,7 @@ def run_list(wildcards):
             "norm": settings["norm"],
             "seed": seed,
             "epochs": settings["epochs"],
-            "train_images": sizes.trained_images(settings, DATASETS[wildcards.dataset].train_images),
+            "train_images": sizes.trained_images(settings, datasets.find(wildcards.dataset).train_images),
             "holdout_images": settings["holdout_images"],
             "identity": identity.identify(wildcards.dataset, wildcards.study, name, settings, seed),
         }
@@ -141,7 +142,7 @@ def declared_conditions(wildcards):
 def training_minutes(wildcards):
     """Far more than training takes on a slow processor: 4 minutes for 60,000 images."""
     settings = condition(wildcards)
-    images = sizes.trained_images(settings, DATASETS[wildcards.dataset].train_images)
+    images = sizes.trained_images(settings, datasets.find(wildcards.dataset).train_images)
     return 30 + 4 * settings["epochs"] * images // 60_000
 
 
@@ -168,7 +169,7 @@ def first_run(file):
 
 
 def title(wildcards):
-    return f"{wildcards.study} on {DATASETS[wildcards.dataset].name}"
+    return f"{wildcards.study} on {datasets.find(wildcards.dataset).name}"
 
 
 def named_conditions(wildcards):
@@ -193,7 +194,12 @@ def comparison_figure(wildcards):
 
 def known_digest(wildcards):
     """A param: the digest of a data set whose content is known, else None."""
-    return DATASETS[wildcards.dataset].digest
+    return datasets.find(wildcards.dataset).digest
+
+
+def image_shape(wildcards):
+    """A param: channels, height and width of the images."""
+    return list(datasets.find(wildcards.dataset).shape)
 
 
 def condition_figure(wildcards):

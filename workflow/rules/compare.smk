@@ -52,6 +52,7 @@ rule list_layers:
         "../../envs/normreg.yaml"
     params:
         networks=all_networks,
+        shape=data_shape,
         code=code("list_layers.py"),
     script:
         "../scripts/list_layers.py"

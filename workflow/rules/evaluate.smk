@@ -16,6 +16,7 @@ rule evaluate:
         condition=condition,
         identity=own_identity,
         data_digest=known_digest,
+        shape=image_shape,
         network=own_network,
         code=code("evaluate.py"),
     script:
@@ -39,6 +40,7 @@ rule evaluate_holdout:
         condition=condition,
         identity=own_identity,
         data_digest=known_digest,
+        shape=image_shape,
         network=own_network,
         code=code("evaluate_holdout.py"),
     script:

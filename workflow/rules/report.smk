@@ -80,7 +80,7 @@ def given():
 
 # For the landing page and for training jobs. Both can use nothing but the configuration.
 config["resolved"] = {
-    "title": f"{SHOWN} on {DATASETS[config['dataset']].name}",
+    "title": f"{SHOWN} on {datasets.find(config['dataset']).name}",
     "comparison": comparability.objection(RUN, config["dataset"]),
     "seeds": len(config["seeds"]),
     "validation": validation_split(RUN),

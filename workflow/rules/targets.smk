@@ -19,7 +19,7 @@ def targets(run, *kinds):
     graphs += ["weight_sizes", *(f"{name}/curves" for name in conditions)]
     tables = ["summary", "layers", "last_five", "effects", "noise", "mcnemar", "agreement", "weight_sizes"]
     declared = {name: run.conditions[name] for name in run.declared}
-    if find_contrasts(declared, DATASETS[config["dataset"]].train_images):
+    if find_contrasts(declared, datasets.find(config["dataset"]).train_images):
         graphs.append("effects")
     holdout = any(settings["holdout_images"] for settings in run.conditions.values())
     if run.sweeps:

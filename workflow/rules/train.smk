@@ -19,6 +19,7 @@ rule train:
         condition=condition,
         identity=own_identity,
         data_digest=known_digest,
+        shape=image_shape,
         network=own_network,
         kernels=KERNELS,
         code=code("train.py"),

@@ -4,12 +4,12 @@ from normreg.utils import jobs
 
 with jobs.job(snakemake.log[0]):
     from normreg.analysis import agreement, contrasts, mistakes
-    from normreg.config.datasets import DATASETS
+    from normreg.config import datasets
     from normreg.data import dataset
     from normreg.pages.explorer import content, curves, page, responses
 
     paths, runs, conditions = snakemake.input.predictions, snakemake.params.runs, snakemake.params.conditions
-    train_images = DATASETS[snakemake.wildcards.dataset].train_images
+    train_images = datasets.find(snakemake.wildcards.dataset).train_images
     data = dataset.load(snakemake.input.data, snakemake.params.data_digest)
     classes = len(data.class_names)
     found, changes = agreement.collect(paths, runs, data.test_labels, classes, conditions, train_images)

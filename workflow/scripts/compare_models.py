@@ -4,14 +4,13 @@ from normreg.utils import jobs
 
 with jobs.job(snakemake.log[0]):
     from normreg.analysis import classes, contrasts, mcnemar, study_tables
-    from normreg.config import identity
-    from normreg.config.datasets import DATASETS
+    from normreg.config import datasets, identity
     from normreg.data import dataset
     from normreg.pages import mcnemar as page
     from normreg.utils import tables
 
     runs, conditions = snakemake.params.runs, snakemake.params.conditions
-    images = DATASETS[snakemake.wildcards.dataset].train_images
+    images = datasets.find(snakemake.wildcards.dataset).train_images
     data = dataset.load(snakemake.input.data, snakemake.params.data_digest)
     distinct, count = contrasts.find_distinct(conditions, images), len(data.class_names)
     found = classes.read(snakemake.input.predictions, runs, data.test_labels, count, distinct)

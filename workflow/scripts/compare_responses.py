@@ -4,13 +4,12 @@ from normreg.utils import jobs
 
 with jobs.job(snakemake.log[0]):
     from normreg.analysis import plan, response_tables, responses, summary
-    from normreg.config import identity, sweeps
-    from normreg.config.datasets import DATASETS
+    from normreg.config import datasets, identity, sweeps
     from normreg.pages import responses as page
     from normreg.utils import tables
 
     runs, rules = snakemake.params.runs, snakemake.params.rules
-    data = DATASETS[snakemake.wildcards.dataset]
+    data = datasets.find(snakemake.wildcards.dataset)
     read = summary.read(snakemake.input.summary, runs)
     conditions = snakemake.params.conditions
     facts = responses.Facts(read, conditions, rules["margin"], data.train_images, data.test_images)

@@ -4,13 +4,12 @@ from normreg.utils import jobs
 
 with jobs.job(snakemake.log[0]):
     from normreg.analysis import contrasts, effects, plan, study_tables, summary
-    from normreg.config import identity
-    from normreg.config.datasets import DATASETS
+    from normreg.config import datasets, identity
     from normreg.pages import effects as page
     from normreg.utils import tables
 
     conditions, runs, rules = snakemake.params.conditions, snakemake.params.runs, snakemake.params.rules
-    data = DATASETS[snakemake.wildcards.dataset]
+    data = datasets.find(snakemake.wildcards.dataset)
     found = summary.read(snakemake.input.summary, runs)
     pairs = contrasts.find_contrasts(conditions, data.train_images)
     table = effects.estimate(pairs, found, rules["margin"], data.test_images)

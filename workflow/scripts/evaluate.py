@@ -11,11 +11,10 @@ with jobs.job(snakemake.log[0]):
 
     # The processor is quick enough for 10,000 images, and leaves the GPU to training.
     device = devices.resolve("cpu", snakemake.threads)
-    data = dataset.load(snakemake.input.data, snakemake.params.data_digest)
+    data = dataset.load(snakemake.input.data, snakemake.params.data_digest, snakemake.params.shape)
     condition, seed, run = snakemake.params.condition, int(snakemake.wildcards.seed), snakemake.params.identity
-    model = checkpoint.restore(snakemake.input.checkpoint, condition, data.digest(), seed, run).to(device)
-    engine = checkpoint.load(snakemake.input.checkpoint)["engine"]
-    logits = evaluation.logits(model, data.test_images)
-    predictions.save(snakemake.output.predictions, logits, data.test_labels, run, engine)
-    evaluation.write_weights(model, snakemake.output.weights, run)
+    saved = checkpoint.restore(snakemake.input.checkpoint, condition, data.digest(), seed, run)
+    logits = evaluation.logits(saved.model.to(device), data.test_images, saved.normalise)
+    predictions.save(snakemake.output.predictions, logits, data.test_labels, run, saved.engine)
+    evaluation.write_weights(saved.model, snakemake.output.weights, run)
     state.beside(snakemake.input.checkpoint).unlink(missing_ok=True)  # training is recorded: this job has its result

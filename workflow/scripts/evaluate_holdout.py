@@ -10,9 +10,9 @@ with jobs.job(snakemake.log[0]):
     from normreg.utils import devices
 
     device = devices.resolve("cpu", snakemake.threads)
-    data = dataset.load(snakemake.input.data, snakemake.params.data_digest)
+    data = dataset.load(snakemake.input.data, snakemake.params.data_digest, snakemake.params.shape)
     condition, seed, run = snakemake.params.condition, int(snakemake.wildcards.seed), snakemake.params.identity
-    model = checkpoint.restore(snakemake.input.checkpoint, condition, data.digest(), seed, run).to(device)
-    engine = checkpoint.load(snakemake.input.checkpoint)["engine"]
+    saved = checkpoint.restore(snakemake.input.checkpoint, condition, data.digest(), seed, run)
     images, labels = subsets.holdout(data, condition["holdout_images"])
-    predictions.save(snakemake.output.predictions, evaluation.logits(model, images), labels, run, engine)
+    logits = evaluation.logits(saved.model.to(device), images, saved.normalise)
+    predictions.save(snakemake.output.predictions, logits, labels, run, saved.engine)

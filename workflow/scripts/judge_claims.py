@@ -4,14 +4,13 @@ from normreg.utils import jobs
 
 with jobs.job(snakemake.log[0]):
     from normreg.analysis import claims, metrics, study_tables, summary
-    from normreg.config import identity
-    from normreg.config.datasets import DATASETS
+    from normreg.config import datasets, identity
     from normreg.pages import claims as page
     from normreg.utils import tables
 
     params, runs = snakemake.params, snakemake.params.runs
     measured = claims.Measured(
-        dataset=DATASETS[snakemake.wildcards.dataset],
+        dataset=datasets.find(snakemake.wildcards.dataset),
         conditions=params.conditions,
         margin=params.margin,
         summary=summary.read(snakemake.input.summary, runs),

@@ -4,14 +4,13 @@ from normreg.utils import jobs
 
 with jobs.job(snakemake.log[0]):
     from normreg.analysis import agreement, study_tables
-    from normreg.config import identity
-    from normreg.config.datasets import DATASETS
+    from normreg.config import datasets, identity
     from normreg.data import dataset
     from normreg.pages import agreement as page
     from normreg.utils import tables
 
     paths, runs, conditions = snakemake.input.predictions, snakemake.params.runs, snakemake.params.conditions
-    train_images = DATASETS[snakemake.wildcards.dataset].train_images
+    train_images = datasets.find(snakemake.wildcards.dataset).train_images
     data = dataset.load(snakemake.input.data, snakemake.params.data_digest)
     classes = len(data.class_names)
     found, changes = agreement.collect(paths, runs, data.test_labels, classes, conditions, train_images)

@@ -4,6 +4,9 @@ from normreg.utils import jobs
 
 with jobs.job(snakemake.log[0]):
     jobs.pin_threads(1)
+    from normreg.models.description import DataShape
     from normreg.pages import layers
 
-    layers.write(list(snakemake.params.networks), snakemake.output.page, snakemake.output.csv)
+    layers.write(
+        list(snakemake.params.networks), DataShape(*snakemake.params.shape), snakemake.output.page, snakemake.output.csv
+    )

@@ -9,7 +9,7 @@ began = time.monotonic()
 
 with jobs.job(snakemake.log[0]) as starter:
     jobs.pin_threads(snakemake.threads)
-    from normreg.config import splits
+    from normreg.config import networks, splits
     from normreg.data import dataset
     from normreg.engines import select
     from normreg.training import checkpoint, history, loop, progress, state, subsets
@@ -17,7 +17,7 @@ with jobs.job(snakemake.log[0]) as starter:
 
     wildcards, condition = snakemake.wildcards, snakemake.params.condition
     seed = int(wildcards.seed)
-    data = dataset.load(snakemake.input.data, snakemake.params.data_digest)
+    data = dataset.load(snakemake.input.data, snakemake.params.data_digest, snakemake.params.shape)
     digest = data.digest()
     device = devices.resolve(snakemake.config["device"], snakemake.threads)
     label = f"{wildcards.study} {wildcards.condition} seed {seed}"
@@ -26,6 +26,7 @@ with jobs.job(snakemake.log[0]) as starter:
         jobs.log.warning("%s: %s", label, fewer)
     wanted, kernels = snakemake.config["engine"], Path(snakemake.params.kernels)
     part = subsets.of_run(data, condition, seed)
+    networks.check_unchanged(snakemake.params.network)
     trainer, engine = select.make_trainer(wanted, condition, seed, part, device, kernels)
     key = state.make_key(
         snakemake.params.code,
@@ -49,6 +50,7 @@ with jobs.job(snakemake.log[0]) as starter:
             "device": device.type,
             "engine": engine,
             "splits_used": splits.splits_used(condition, images),
+            **checkpoint.facts_of(part, snakemake.params.network[condition["network"]]),
         }
         checkpoint.save(snakemake.output.checkpoint, trainer.model, condition, provenance)
         history.write(epochs, snakemake.output.metrics, snakemake.params.identity)

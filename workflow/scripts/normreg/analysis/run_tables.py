@@ -13,7 +13,7 @@ METRICS = Table(
 )
 WEIGHTS = Table(
     "sizes of weights",
-    columns_of(str, "parameter")
+    columns_of(str, "parameter", "layer_type")
     | columns_of(int, "elements")
     | columns_of(float, "l1", "l2_squared", *_SHARES)
     | columns_of(str, "run"),

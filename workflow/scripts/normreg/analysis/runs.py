@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 
 from normreg.analysis import study_tables
+from normreg.config import datasets
 from normreg.config.condition import Condition
-from normreg.config.datasets import DATASETS
 from normreg.config.sizes import trained_images
 from normreg.config.splits import splits_used
 
@@ -30,7 +30,7 @@ def tabulate(
     Returns:
         The columns of `study_tables.runs(varying(conditions))`.
     """
-    images = DATASETS[dataset].train_images
+    images = datasets.find(dataset).train_images
     own = varying(conditions)
     settings = {key: _settings(condition, images, own) for key, condition in conditions.items()}
     place = {"dataset": dataset, "study": study, "name": name}

@@ -140,7 +140,7 @@ MCNEMAR = Table(
 WEIGHT_SIZES = Table(
     "sizes of weights of a study",
     _WHO
-    | columns_of(str, "part")
+    | columns_of(str, "part", "layer_type")
     | columns_of(int, "elements")
     | columns_of(str, "size")
     | columns_of(float, "mean", "low", "high")

@@ -16,8 +16,7 @@ from normreg.config.identity import RunFacts
 from normreg.utils import tables
 
 ALL, WEIGHTS = "all", "weights"  # parts of a model; the other parts are its layers
-KINDS = ("conv", "linear")  # the names of layers with weights begin with these, see `models.build`
-_WEIGHT = rf"({'|'.join(KINDS)})\d+\.weight"
+WEIGHTED = ("Conv2d", "Linear")  # types of the layers whose weights are `WEIGHTS`, see `training.penalties`
 
 
 @dataclass(frozen=True)
@@ -51,14 +50,14 @@ def summarise(
 
     Returns:
         Columns condition, penalty, norm, part (`ALL` parameters, `WEIGHTS` of convolutions and linear layers alone, or
-        one layer), elements, size (a key of `SIZES`), mean, low, high, seeds, control (see `find_controls`; None if
-        there is none) and ratio (mean divided by the control's mean).
+        one layer), layer_type (PyTorch's name of the layer's type), elements, size (a key of `SIZES`), mean, low, high,
+        seeds, control (see `find_controls`; None if there is none) and ratio (mean divided by the control's mean).
 
     Raises:
         DataError: a file is unreadable, was changed, or is of another run.
     """
     found = pd.DataFrame([row for run, file in zip(runs, files, strict=True) for row in _measure(run, file)])
-    keys = ["condition", "penalty", "norm", "part", "elements", "size"]
+    keys = ["condition", "penalty", "norm", "part", "layer_type", "elements", "size"]
     table = found.groupby(keys, sort=False)["value"].agg(mean="mean", low="min", high="max", seeds="count")
     table = table.reset_index()
     table["control"] = table["condition"].map(find_controls(conditions))
@@ -74,15 +73,17 @@ def _measure(run: RunFacts, file: str | Path) -> Iterator[dict[str, Any]]:
     for owner in table["run"].unique():
         identity.check(file, owner, run["identity"])
     layers = table["parameter"].str.rpartition(".")[0]
-    parts = {ALL: table, WEIGHTS: table[table["parameter"].str.fullmatch(_WEIGHT)]}
+    weights = table["layer_type"].isin(WEIGHTED) & (table["parameter"].str.rpartition(".")[2] == "weight")
+    parts = {ALL: table, WEIGHTS: table[weights]}
     parts |= {str(layer): rows for layer, rows in table.groupby(layers, sort=False)}
     head = {key: run[key] for key in ("condition", "penalty", "norm")}
     for part, rows in parts.items():
         count = int(rows["elements"].sum())
+        kind = part if part in (ALL, WEIGHTS) else rows["layer_type"].iloc[0]
         values = {L1: rows["l1"].sum(), L2: np.sqrt(rows["l2_squared"].sum())}
         values |= {share: 100 * (rows[share.key] * rows["elements"]).sum() / count for share in SHARES}
         for size, value in values.items():
-            yield {**head, "part": part, "elements": count, "size": size.key, "value": float(value)}
+            yield {**head, "part": part, "layer_type": kind, "elements": count, "size": size.key, "value": float(value)}
 
 
 def find_controls(conditions: Mapping[str, Condition]) -> dict[str, str | None]:

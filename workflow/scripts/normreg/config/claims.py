@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypedDict
 
-from normreg.config import studies, study_files
+from normreg.config import networks, studies, study_files
 from normreg.config.condition import Condition
 from normreg.config.schema import read_yaml, validate
 from normreg.errors import ConfigError
-from normreg.models.networks import NETWORKS
+from normreg.models.description import Network
 from normreg.models.sizes import count_parameters
 
 CLAIMS = Path("config/claims.yaml")  # relative to the working directory, like the studies
@@ -119,10 +119,18 @@ def executed(key: str, conditions: Mapping[str, Condition]) -> list[Any]:
         name, _, key = key.removeprefix(_ALL).partition(".")
         chosen = [conditions[name]]
     if key == _PARAMETERS:
-        values: Iterator[Any] = (count_parameters(NETWORKS[condition["network"]]) for condition in chosen)
+        values: Iterator[Any] = (_parameters(condition["network"]) for condition in chosen)
     else:
         values = (_look_up(condition, key) for condition in chosen)
     return list(dict.fromkeys(values))
+
+
+def _parameters(name: str) -> int:
+    """The size of a network. Only of a list of layers is it known without running code."""
+    network = networks.find(name)
+    if not isinstance(network, Network):
+        raise ConfigError(f"config/claims.yaml: the number of parameters of {name} is not known: it is a Python file.")
+    return count_parameters(network)
 
 
 def _look_up(settings: Any, key: str) -> Any:

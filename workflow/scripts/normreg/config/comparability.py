@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from normreg.config import study_files
-from normreg.config.datasets import DATASETS
+from normreg.config import datasets, study_files
 from normreg.config.studies import Run
 
 
@@ -22,5 +21,5 @@ def objection(run: Run, dataset: str) -> str | None:
             f"{run.name} is not compared with the published results of {run.study}: it has another network or other "
             "epochs than the study."
         )
-    published, own = DATASETS[block["dataset"]].name, DATASETS[dataset].name
+    published, own = datasets.find(block["dataset"]).name, datasets.find(dataset).name
     return f"{run.name} on {own} is not compared with the published results of {run.study}: those are on {published}."

@@ -1,42 +1,11 @@
 """The one table of data sets: name, shape and number of images, classes and source of each."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
 
-Sums = tuple[str, str, str, str]  # checksums of train images, train labels, test images and test labels
+from normreg.config.dataset_spec import MNIST_PIXELS, DatasetSpec, IdxFiles
+from normreg.errors import ConfigError
 
-
-@dataclass(frozen=True)
-class IdxFiles:
-    """Four gzipped IDX files that torchvision downloads. MNIST has this format.
-
-    Attributes:
-        downloader: the name of torchvision's class.
-        sha256: checksums of the uncompressed contents, in hexadecimal. None: not checked.
-        gzip_md5: checksums of the published `.gz` files, for data with no other published sums. None: not checked.
-    """
-
-    downloader: str
-    sha256: Sums | None = None
-    gzip_md5: Sums | None = None
-
-
-@dataclass(frozen=True)
-class DatasetSpec:
-    """The facts of a data set that are known before any file is read."""
-
-    key: str  # its name in the configuration and in paths
-    name: str  # its name in titles
-    shape: tuple[int, int, int]  # channels, height and width of an image
-    class_names: tuple[str, ...]
-    train_images: int
-    test_images: int
-    source: IdxFiles | Literal["scikit-learn"]
-    digest: str | None = (
-        None  # digest of the prepared arrays, see `Dataset.digest`; None: only the digest in the prepared file counts
-    )
-
+__all__ = ["DATASETS", "DatasetSpec", "IdxFiles", "find", "names"]
 
 _MNIST_SHAPE = (1, 28, 28)
 _DIGITS = tuple(f"{i} ({word})" for i, word in enumerate("zero one two three four five six seven eight nine".split()))
@@ -72,6 +41,7 @@ _SPECS = (
         10_000,
         IdxFiles("MNIST", sha256=_MNIST_SHA256),
         digest="822f3d9c088eb53d310c5ad9c2cb46840553fd3e49f42fd0b7e2a2ea4415d206",
+        normalise=MNIST_PIXELS,
     ),
     DatasetSpec(
         "fashion-mnist",
@@ -81,8 +51,18 @@ _SPECS = (
         60_000,
         10_000,
         IdxFiles("FashionMNIST", gzip_md5=_FASHION_MNIST_MD5),
+        normalise=MNIST_PIXELS,
     ),
-    DatasetSpec("kmnist", "KMNIST", _MNIST_SHAPE, _HIRAGANA, 60_000, 10_000, IdxFiles("KMNIST", gzip_md5=_KMNIST_MD5)),
+    DatasetSpec(
+        "kmnist",
+        "KMNIST",
+        _MNIST_SHAPE,
+        _HIRAGANA,
+        60_000,
+        10_000,
+        IdxFiles("KMNIST", gzip_md5=_KMNIST_MD5),
+        normalise=MNIST_PIXELS,
+    ),
     # The first 906 images are for training: the eighth contiguous sheet of digits begins there.
     DatasetSpec(
         "digits",
@@ -93,6 +73,23 @@ _SPECS = (
         891,
         "scikit-learn",
         digest="d6f65a9d7f3a4f48d7c55e7437bf199c7166ac386e0283310dbdb6f8aa67fae1",
+        normalise=MNIST_PIXELS,
     ),
 )
 DATASETS: Mapping[str, DatasetSpec] = {spec.key: spec for spec in _SPECS}
+
+
+def names() -> list[str]:
+    """The names of all data sets at hand."""
+    return list(DATASETS)
+
+
+def find(name: str) -> DatasetSpec:
+    """The data set of this name.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if name not in DATASETS:
+        raise ConfigError(f"config: key 'dataset': found '{name}'; expected one of {', '.join(names())}.")
+    return DATASETS[name]

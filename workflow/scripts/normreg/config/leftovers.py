@@ -3,15 +3,14 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from normreg.config import studies
-from normreg.config.datasets import DATASETS
+from normreg.config import datasets, studies
 from normreg.errors import ConfigError
 
 
 def find(results: Path) -> Iterator[tuple[Path, str]]:
     """Folders below `results` that no study file, data set or condition makes, and why."""
     for dataset in _folders(results):
-        if dataset.name not in DATASETS:
+        if dataset.name not in datasets.names():
             yield dataset, "no data set of this name"
             continue
         for run in _folders(dataset):

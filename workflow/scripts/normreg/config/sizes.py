@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from normreg.config.condition import Condition
-from normreg.config.datasets import DatasetSpec
+from normreg.config.dataset_spec import DatasetSpec
 from normreg.errors import ConfigError
 
 

@@ -5,14 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from normreg.config import study_files, sweeps
+from normreg.config import networks, study_files, sweeps
 from normreg.config.condition import Condition
 from normreg.config.expand import Expanded
 from normreg.config.resolve import resolve
 from normreg.config.schema import validate
 from normreg.config.sweeps import Sweep
 from normreg.errors import ConfigError
-from normreg.models.networks import NETWORKS
 
 MARGIN: Mapping[str, float] = {"accuracy": 0.05, "loss": 0.001}  # if the study does not say; points, nats
 CONFIRM = "-confirm"  # the end of the name of a confirmation
@@ -79,7 +78,11 @@ def load_run(config: Mapping[str, Any]) -> Run:
     content = study_files.read(study)
     expanded = Expanded(content, str(study_files.path_of(study)))
     overrides = {key: config[key] for key in _SUFFIXES if config[key] is not None}
+    if "network" in overrides:
+        _check_network(overrides["network"], "config")
     plain, conditions = (_resolve_all(study, content, expanded, each) for each in ({}, overrides))
+    for network in dict.fromkeys(_column("network", plain)):
+        _check_network(network, str(study_files.path_of(study)))
     sweeps.check_distinct(expanded.sweeps, conditions)
     changed = [key for key in overrides if _column(key, plain) != _column(key, conditions)]
     return Run(
@@ -137,6 +140,14 @@ def _resolve_all(
     return {name: resolve(content, own, overrides, f"{where}.{name}") for name, own in expanded.own.items()}
 
 
+def _check_network(name: str, where: str) -> None:
+    """Checks that there is such a network."""
+    try:
+        networks.find(name)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}" if str(error).startswith("key") else str(error)) from None
+
+
 def _column(key: str, conditions: Mapping[str, Condition]) -> list[Any]:
     return [dict(condition)[key] for condition in conditions.values()]
 
@@ -161,7 +172,7 @@ def _readings(name: str) -> Iterator[tuple[str, str | None, int | None]]:
     base, epochs = (found[1], int(found[2])) if found else (name, None)
     if found:
         yield base, None, epochs
-    for network in NETWORKS:
+    for network in networks.names():
         if base.endswith(f"-{network}"):
             yield base.removesuffix(f"-{network}"), network, epochs
 

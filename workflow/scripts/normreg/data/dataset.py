@@ -1,29 +1,60 @@
 """Saves and loads a data set: one `.npz` file with its arrays and their digest. The module `sources` makes it."""
 
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
 
+from normreg.config.dataset_spec import MNIST_PIXELS
 from normreg.errors import DataError
-from normreg.models.description import IMAGE_SHAPE
 from normreg.utils.atomic import replacing
 from normreg.utils.digests import sha256
+
+_AGAIN = "Delete it and run the same command again, which prepares it anew."
+_EMPTY = np.empty(0)
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Images uint8 (N, height, width) and labels uint8 (N,) in the order of their source, and a name for each class."""
+    """Images and labels in the order of their source, a name for each class, and how pixels are normalised.
+
+    Attributes:
+        train_images: uint8, (N, H, W) if they are gray, (N, 3, H, W) if they have colours: red, green, blue.
+        train_labels: (N,), uint8 if there are at most 256 classes, else uint16.
+        test_images: as `train_images`.
+        test_labels: as `train_labels`.
+        class_names: texts (K,).
+        normalise: float64 (2, C): means and standard deviations of the channels, for pixels of 0 to 1. NaN: to be
+            computed, see `training.subsets.of_run`. If left out, gray images have those of MNIST and others have NaN.
+    """
 
     train_images: np.ndarray
     train_labels: np.ndarray
     test_images: np.ndarray
     test_labels: np.ndarray
     class_names: np.ndarray
+    normalise: np.ndarray = field(default_factory=lambda: _EMPTY)
+
+    def __post_init__(self) -> None:
+        """Fills `normalise` in if it is left out. Prepared files from before this field have none either."""
+        if self.normalise is _EMPTY:
+            object.__setattr__(self, "normalise", _usual(self.shape[0]))
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of an image."""
+        *channels, height, width = self.train_images.shape[1:]
+        return (channels[0] if channels else 1), height, width
 
     def digest(self) -> str:
-        """SHA-256 over the content of all arrays. It identifies the data, and does not depend on their file."""
-        arrays = {field.name: np.ascontiguousarray(getattr(self, field.name)) for field in fields(self)}
+        """SHA-256 over the content of all arrays. It identifies the data, and does not depend on their file.
+
+        It leaves out a `normalise` that is MNIST's, because data sets had their digests before this field.
+        """
+        left_out = {"normalise"} if np.array_equal(self.normalise, MNIST_PIXELS) else set()
+        names = [field.name for field in fields(self) if field.name not in left_out]
+        arrays = {name: np.ascontiguousarray(getattr(self, name)) for name in names}
         named = ((f"{name} {array.dtype} {array.shape}".encode(), array.tobytes()) for name, array in arrays.items())
         return sha256(*(chunk for pair in named for chunk in pair))
 
@@ -35,44 +66,66 @@ def save(dataset: Dataset, path: str | Path) -> None:
         np.savez_compressed(temporary, **arrays, digest=np.array(dataset.digest()))
 
 
-def load(path: str | Path, known: str | None = None) -> Dataset:
+def load(path: str | Path, known: str | None = None, shape: Sequence[int] | None = None) -> Dataset:
     """Reads a file that `save` wrote, and compares its content with its digest.
 
     Args:
         path: the file.
         known: the digest that the content must have, see `config.datasets`. None: it is not known.
+        shape: channels, height and width that its images must have. None: any, but all the same.
 
     Raises:
         DataError: the file is missing or damaged, lacks an array, or has an array of another type or shape than
             `Dataset` says; or the content was changed after it was prepared, or is another data set.
     """
-    again = "Delete it and run the same command again, which prepares it anew."
-    height, width = IMAGE_SHAPE[1:]
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            dataset = Dataset(**{f.name: arrays[f.name] for f in fields(Dataset)})
+            present = {f.name: arrays[f.name] for f in fields(Dataset) if f.name != "normalise" or f.name in arrays}
             recorded = str(arrays["digest"])
+        dataset = Dataset(**present)
+        _check(dataset, path, shape or dataset.shape)
+    except DataError:
+        raise
     except Exception as error:  # zip, zlib, numpy and OS errors all mean: the file cannot be read
-        raise DataError(f"{path}: cannot be read as a prepared data set ({error}). {again}") from error
-    for split in ("train", "test"):
-        images, labels = getattr(dataset, f"{split}_images"), getattr(dataset, f"{split}_labels")
-        right = images.dtype == labels.dtype == np.uint8 and images.shape == (*labels.shape[:1], height, width)
-        if not right or labels.ndim != 1 or labels.max(initial=0) >= dataset.class_names.size:
-            found = f"{images.dtype} {images.shape} and {labels.dtype} {labels.shape}"
-            largest = dataset.class_names.size - 1
-            raise DataError(
-                f"{path}: its {split} images and labels are {found}, expected uint8 (N, {height}, {width}) and uint8 "
-                f"(N,) of 0 to {largest}. {again}"
-            )
+        raise DataError(f"{path}: cannot be read as a prepared data set ({error}). {_AGAIN}") from error
     digest = dataset.digest()
     if recorded != digest:
         raise DataError(
             f"{path}: its images and labels are not those that were prepared: their digest is {digest[:12]}, the one "
-            f"recorded {ascii(recorded)[1:13]}. {again}"
+            f"recorded {ascii(recorded)[1:13]}. {_AGAIN}"
         )
     if known is not None and known != digest:
         raise DataError(
             f"{path}: its content is not that of the published data set: digest {digest[:12]}, expected {known[:12]}. "
-            f"{again}"
+            f"{_AGAIN}"
         )
     return dataset
+
+
+def label_type(classes: int) -> type[np.uint8] | type[np.uint16]:
+    """The type of the labels of a data set with so many classes."""
+    return np.uint8 if classes <= 256 else np.uint16
+
+
+def _usual(channels: int) -> np.ndarray:
+    """The `normalise` of a data set that has none: MNIST's for gray images, else to be computed."""
+    return np.array(MNIST_PIXELS) if channels == 1 else np.full((2, channels), np.nan)
+
+
+def _check(data: Dataset, path: str | Path, shape: Sequence[int]) -> None:
+    """Refuses arrays of a wrong type, and images that have not this `shape` (channels, height, width)."""
+    classes = data.class_names.size
+    if shape[0] not in (1, 3):
+        raise DataError(f"{path}: its images have {shape[0]} channels, expected 1 or 3. {_AGAIN}")
+    kind = label_type(classes)
+    side = shape[1:] if shape[0] == 1 else shape
+    for split in ("train", "test"):
+        images, labels = getattr(data, f"{split}_images"), getattr(data, f"{split}_labels")
+        right = (images.dtype, labels.dtype) == (np.uint8, kind) and images.shape == (*labels.shape[:1], *side)
+        if not right or labels.ndim != 1 or labels.max(initial=0) >= classes:
+            found = f"{images.dtype} {images.shape} and {labels.dtype} {labels.shape}"
+            expected = f"uint8 (N, {', '.join(map(str, side))}) and {kind.__name__} (N,) of 0 to {classes - 1}"
+            raise DataError(f"{path}: its {split} images and labels are {found}, expected {expected}. {_AGAIN}")
+    if data.normalise.dtype != np.float64 or data.normalise.shape != (2, shape[0]):
+        found = f"{data.normalise.dtype} {data.normalise.shape}"
+        raise DataError(f"{path}: its normalise is {found}, expected float64 (2, {shape[0]}). {_AGAIN}")

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from normreg.config.datasets import DATASETS, DatasetSpec, IdxFiles
+from normreg.config.dataset_spec import DatasetSpec, IdxFiles
+from normreg.config.datasets import DATASETS
 from normreg.data import digits, idx
 from normreg.data.dataset import Dataset
 from normreg.errors import DataError
@@ -85,7 +86,7 @@ def _read_folder(spec: DatasetSpec, source: IdxFiles, folder: Path, remedy: str)
         DataError: a file is missing, cannot be read or is not the published one. The message ends with `remedy`.
     """
     a, b, c, d = (_read(file, folder, remedy) for file in idx_files(spec, source))
-    return Dataset(a, b, c, d, np.array(spec.class_names))
+    return Dataset(a, b, c, d, np.array(spec.class_names), np.array(spec.normalise))
 
 
 def _read(spec: idx.Spec, folder: Path, remedy: str) -> np.ndarray:

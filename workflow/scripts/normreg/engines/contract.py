@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 from jsonschema import Draft202012Validator, ValidationError, validators
 
+from normreg.config import networks
 from normreg.errors import ConfigError
-from normreg.models.description import CLASSES, IMAGE_SHAPE
-from normreg.models.networks import NETWORKS
+from normreg.models.description import MNIST_LIKE, DataShape
 
 Contract = Mapping[str, Any]
 
@@ -24,18 +24,23 @@ class DataFacts(NamedTuple):
 
     Attributes:
         train_images: images of the training split.
-        shape: rows and columns of an image.
-        classes: number of classes.
+        shape: channels, height and width of an image, and the number of classes.
     """
 
     train_images: int
-    shape: tuple[int, ...] = IMAGE_SHAPE[1:]
-    classes: int = CLASSES
+    shape: DataShape = MNIST_LIKE
 
     @classmethod
     def of(cls, data: Any) -> "DataFacts":
         """The facts of a `normreg.data.dataset.Dataset`."""
-        return cls(len(data.train_labels), tuple(data.train_images.shape[1:]), len(data.class_names))
+        return cls(len(data.train_labels), shape_of(data))
+
+
+def shape_of(data: Any) -> DataShape:
+    """What a network must fit, of a `normreg.data.dataset.Dataset`."""
+    images = data.train_images
+    channels, height, width = images.shape[1:] if images.ndim == 4 else (1, *images.shape[1:])
+    return DataShape(channels, height, width, len(data.class_names))
 
 
 def keys(known: Mapping[str, Contract], optional: tuple[str, ...] = ()) -> Contract:
@@ -93,6 +98,7 @@ SCHEDULE = one_key(
         ),
     }
 )
+NETWORK: Contract = {"type": "string"}  # an engine asks `networks.find` for the network, and looks at its layers
 # An engine gets the images that are left after these, see `training.subsets`. The interface of engines validates.
 SIZES: Mapping[str, Contract] = {
     "train_images": {"type": ["integer", "null"], "minimum": 2},
@@ -108,7 +114,7 @@ JITTER = keys({"brightness": number(minimum=0), "contrast": number(minimum=0)})
 
 REFERENCE = keys(
     {
-        "network": one_of(*NETWORKS),
+        "network": NETWORK,
         "penalty": one_of("none", "l1", "l2", "l1l2"),
         "norm": one_of("bn", "gbn"),
         "num_splits": whole(minimum=1),
@@ -133,7 +139,7 @@ REFERENCE = keys(
 
 def supports(condition: Mapping[str, Any], data: DataFacts) -> str | None:
     """Why the PyTorch path, the reference, cannot train this condition on such data. None if it can."""
-    reason = unknown(condition, REFERENCE) or unfit(data)
+    reason = unknown(condition, REFERENCE) or unfit(condition, data)
     if reason is None and condition["optimizer"]["nesterov"] and not condition["optimizer"]["momentum"]:
         return "key 'optimizer.nesterov': true needs an optimizer.momentum above 0"
     return reason
@@ -150,15 +156,16 @@ def refuse_unknown(condition: Mapping[str, Any], data: DataFacts) -> None:
         raise ConfigError(f"no engine can train this condition: {reason}. Correct it where the condition is defined.")
 
 
-def unfit(data: DataFacts) -> str | None:
-    """Why the networks cannot be trained on such data. None if they can."""
+def unfit(condition: Mapping[str, Any], data: DataFacts) -> str | None:
+    """Why the network of a condition cannot be trained on such data. None if it can."""
     if data.train_images < 1:
         return "there is no training image"
-    if data.shape != IMAGE_SHAPE[1:]:
-        found, expected = (" x ".join(str(n) for n in shape) for shape in (data.shape, IMAGE_SHAPE[1:]))
-        return f"images are {found}, expected {expected}"
-    if not 1 <= data.classes <= CLASSES:
-        return f"the data has {data.classes} classes, expected 1 to {CLASSES}"
+    if data.shape.classes < 1:
+        return "the data has no classes"
+    try:
+        networks.check(condition["network"], data.shape, [condition["norm"]])
+    except ConfigError as error:
+        return str(error)
     return None
 
 

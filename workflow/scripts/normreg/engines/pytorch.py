@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from normreg.config.condition import Condition
 from normreg.data import augmentation
 from normreg.data.dataset import Dataset
+from normreg.data.normalise import Normaliser
 from normreg.data.tensors import to_device
 from normreg.engines.contract import DataFacts, refuse_unknown
 from normreg.models.batches import batch_bounds
@@ -32,11 +33,13 @@ class TorchTrainer(Trainer):
         Raises:
             ConfigError: the condition has a key or a value that is unknown here; the message names it.
         """
-        refuse_unknown(condition, DataFacts.of(data))
+        facts = DataFacts.of(data)
+        refuse_unknown(condition, facts)
         self.condition, self.seed, self.device = condition, seed, device
+        self.normalise = Normaliser(data.normalise, device)
         self.images, self.labels = to_device(data.train_images, data.train_labels, device)
         self.test_images, self.test_labels = to_device(data.test_images, data.test_labels, device)
-        self.model = draws.initial_model(condition, seed).to(device)
+        self.model = draws.initial_model(condition, seed, facts.shape).to(device)
         scope, lambdas = condition["penalty_scope"], condition["lambdas"]
         self.penalised, _ = penalties.scoped_parameters(self.model, scope)
         self.optimizer = sgd(self.model, condition["optimizer"], lambdas["l2"], scope)
@@ -53,7 +56,7 @@ class TorchTrainer(Trainer):
         for start, stop in self.bounds:
             batch = drawn.part(start, stop)
             images = augmentation.apply(spec, batch.augmentation, self.images[batch.order])
-            totals += self._step(augmentation.normalise(images), self.labels[batch.order]) * (stop - start)
+            totals += self._step(self.normalise(images), self.labels[batch.order]) * (stop - start)
         value, loss, correct = totals.tolist()
         return Trained(value / count, loss / count, round(correct))
 
@@ -67,7 +70,7 @@ class TorchTrainer(Trainer):
         return result.figures
 
     def _validate(self) -> Validated:
-        logits = predict(self.model, self.test_images)
+        logits = predict(self.model, self.test_images, self.normalise)
         loss = F.cross_entropy(logits.double(), self.test_labels).item()
         return Validated(loss, int((logits.argmax(1) == self.test_labels).sum().item()))
 

@@ -71,7 +71,8 @@ def _sizes(name: str, rows: pd.DataFrame) -> Sizes:
     first, by_part = rows.iloc[0], rows.set_index(["part", "size"])
     elements = by_part["elements"].groupby("part", sort=False).first()
     shares = [by_part.loc[(weights.WEIGHTS, share.key), ["mean", "low", "high"]] for share in weights.SHARES]
-    layers = [part for part in elements.index if part.startswith(weights.KINDS)]
+    weighted = rows["layer_type"].isin(weights.WEIGHTED)
+    layers = list(dict.fromkeys(rows.loc[weighted, "part"]))
     norms = [by_part.loc[(layer, weights.L1.key)] for layer in layers]
     return Sizes(
         name,

@@ -1,17 +1,18 @@
 """Builds a PyTorch module from a network's description, and lists its layers."""
 
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from normreg.errors import ConfigError
-from normreg.models.description import DROPOUT, IMAGE_SHAPE, NORM, RELU, AvgPool, Conv, Layer, MaxPool
-from normreg.models.layers import Dropout, GhostBatchNorm2d
-from normreg.models.networks import NETWORKS
+from normreg.models import description as d
+from normreg.models import python_file, shapes
+from normreg.models.description import MNIST_LIKE, DataShape, Network, PythonNetwork
+from normreg.models.layers import Dropout, GhostBatchNorm2d, Residual
+from normreg.models.networks import BUILT_IN, built_in
 
 # Norm layers by name. Each function takes the number of channels and of ghost batches, and returns a module.
 NORMS: dict[str, Callable[[int, int], nn.Module]] = {
@@ -20,80 +21,99 @@ NORMS: dict[str, Callable[[int, int], nn.Module]] = {
 }
 
 
-def build(condition: Mapping[str, Any]) -> nn.Sequential:
+def build(
+    condition: Mapping[str, Any], data: DataShape = MNIST_LIKE, network: Network | PythonNetwork | None = None
+) -> nn.Module:
     """Builds a network. Its initial weights are PyTorch's defaults, drawn from PyTorch's default generator.
 
     Args:
         condition: needs these keys; other keys are ignored.
-            network: a key of `normreg.models.networks.NETWORKS`.
+            network: the network's name, one of `normreg.models.networks.BUILT_IN` if `network` is None.
             norm: "bn" or "gbn".
             num_splits: ghost batches per batch; used by "gbn" only.
             dropout: probability, 0 to below 1; None means the value that the network was published with.
+        data: the shape of the images and the number of classes.
+        network: the description of the network. None: the one that comes with the project.
 
     Returns:
-        A module that takes images (N, 1, 28, 28) and returns logits (N, 10). The keys and shapes of its state dict are
-        the same for both norms.
+        A module that takes images (N, channels, height, width) and returns logits (N, classes). The keys and shapes of
+        its state dict are the same for both norms.
 
     Raises:
-        ConfigError: a key is missing, or the network or norm is unknown; the message names it.
+        ConfigError: a key is missing, the network or norm is unknown, or a layer does not fit the data; the message
+            names it.
         ValueError: `num_splits` or `dropout` is out of its range.
     """
     for key in ("network", "norm", "num_splits", "dropout"):
         if key not in condition:
             raise ConfigError(f"key '{key}' is missing; a network is built from network, norm, num_splits and dropout.")
     name, norm, dropout = condition["network"], condition["norm"], condition["dropout"]
-    if name not in NETWORKS:
-        raise ConfigError(f"key 'network': found {name!r}; expected one of {', '.join(NETWORKS)}.")
+    if network is None:
+        if name not in BUILT_IN:
+            raise ConfigError(f"key 'network': found {name!r}; expected one of {', '.join(BUILT_IN)}.")
+        network = built_in(name)
     if norm not in NORMS:
         raise ConfigError(f"key 'norm': found {norm!r}; expected one of {', '.join(NORMS)}.")
-    network = NETWORKS[name]
-    builder = _Builder(norm, condition["num_splits"], network.dropout if dropout is None else dropout)
-    for layer in network.layers:
-        builder.add(layer)
-    builder.append("flatten", nn.Flatten())
-    return nn.Sequential(builder.modules)
+    if isinstance(network, PythonNetwork):
+        return python_file.build(network, norm, condition["num_splits"], dropout or 0.0, data)
+    builder = _Builder(norm, condition["num_splits"], network.dropout if dropout is None else dropout, data)
+    where = f"network {name}"
+    shapes.check(network, data, where)
+    modules = builder.all_of(network.layers, data[:3], where)
+    if len(shapes.after(network.layers, data[:3], data, where)) > 1:
+        modules["flatten1"] = nn.Flatten()
+    return nn.Sequential(modules)
 
 
 class _Builder:
-    """Collects the modules of a network and names them conv1, relu1, norm1, ..."""
+    """Makes the modules of a network and names them conv1, relu1, norm1, ..."""
 
-    def __init__(self, norm: str, num_splits: int, dropout: float) -> None:
-        self.norm, self.num_splits, self.dropout = norm, num_splits, dropout
-        self.channels = IMAGE_SHAPE[0]
-        self.count: Counter[str] = Counter()
-        self.modules: OrderedDict[str, nn.Module] = OrderedDict()
+    def __init__(self, norm: str, num_splits: int, dropout: float, data: DataShape) -> None:
+        self.norm, self.num_splits, self.dropout, self.data = norm, num_splits, dropout, data
 
-    def append(self, kind: str, module: nn.Module) -> None:
-        self.count[kind] += 1
-        self.modules[f"{kind}{self.count[kind]}"] = module
+    def all_of(self, layers: Sequence[Any], shape: shapes.Shape, where: str) -> "OrderedDict[str, nn.Module]":
+        """The modules of a list of layers, from an input of this shape."""
+        count: Counter[str] = Counter()
+        modules: OrderedDict[str, nn.Module] = OrderedDict()
+        for layer in layers:
+            if type(layer) not in _MODULES:
+                raise ConfigError(f"a network's layer is {layer!r}; expected one of {', '.join(d.KINDS)}.")
+            fitted = shapes.fitted(layer, self.data)
+            kind = d.kind_of(layer).rpartition("_")[2]  # every pooling is called pool
+            count[kind] += 1
+            modules[f"{kind}{count[kind]}"] = _MODULES[type(layer)](self, fitted, shape)
+            shape = shapes.after([fitted], shape, self.data, where)
+        return modules
 
-    def add(self, layer: Layer) -> None:
-        if isinstance(layer, Conv):
-            self.append(
-                "conv", nn.Conv2d(self.channels, layer.channels, layer.kernel, padding=layer.padding, bias=False)
-            )
-            self.channels = layer.channels
-            for step in layer.then:
-                self.append(step, self._follower(step))
-        elif isinstance(layer, MaxPool):
-            self.append("pool", nn.MaxPool2d(layer.size))
-        elif isinstance(layer, AvgPool):
-            self.append("pool", nn.AvgPool2d(layer.size))
-        else:
-            raise ConfigError(f"a network's layer is {layer!r}; expected Conv, MaxPool or AvgPool.")
-
-    def _follower(self, step: str) -> nn.Module:
-        if step == RELU:
-            return nn.ReLU()
-        if step == NORM:
-            return NORMS[self.norm](self.channels, self.num_splits)
-        if step == DROPOUT:
-            return Dropout(self.dropout)
-        raise ConfigError(f"after a convolution stands {step!r}; expected {RELU}, {NORM} or {DROPOUT}.")
+    def residual(self, layer: d.Residual, shape: shapes.Shape) -> Residual:
+        """A residual block. Its layers fit: the whole network was checked before."""
+        return Residual(*(self.all_of(part, shape, "this network") for part in (layer.layers, layer.shortcut)))
 
 
-@dataclass(frozen=True)
-class LayerRow:
+def _conv(_: _Builder, layer: d.Conv, shape: shapes.Shape) -> nn.Module:
+    sizes = int(layer.channels), layer.kernel, layer.stride, layer.padding
+    return nn.Conv2d(shape[0], *sizes, groups=layer.groups, bias=layer.bias)
+
+
+# Each function takes the builder, the layer and the shape of its input.
+_MODULES: Mapping[type[Any], Callable[[_Builder, Any, shapes.Shape], nn.Module]] = {
+    d.Conv: _conv,
+    d.Linear: lambda _, layer, shape: nn.Linear(shape[0], int(layer.features), bias=layer.bias),
+    d.Norm: lambda builder, _, shape: NORMS[builder.norm](shape[0], builder.num_splits),
+    d.Relu: lambda *_: nn.ReLU(),
+    d.Gelu: lambda *_: nn.GELU(),
+    d.Silu: lambda *_: nn.SiLU(),
+    d.Dropout: lambda builder, *_: Dropout(builder.dropout),
+    d.MaxPool: lambda _, layer, __: nn.MaxPool2d(layer.size, layer.stride, layer.padding),
+    d.AvgPool: lambda _, layer, __: nn.AvgPool2d(layer.size, layer.stride),
+    d.GlobalMaxPool: lambda *_: nn.AdaptiveMaxPool2d(1),
+    d.GlobalAvgPool: lambda *_: nn.AdaptiveAvgPool2d(1),
+    d.Flatten: lambda *_: nn.Flatten(),
+    d.Residual: lambda builder, layer, shape: builder.residual(layer, shape),
+}
+
+
+class LayerRow(NamedTuple):
     """One row of the layer table: name, type, output shape without the batch, number of trainable parameters."""
 
     name: str
@@ -102,16 +122,35 @@ class LayerRow:
     parameters: int
 
 
-def layer_table(model: nn.Sequential) -> list[LayerRow]:
-    """Lists the layers in order. The output shapes are measured by passing one image through the model."""
+def layer_table(model: nn.Module, data: DataShape = MNIST_LIKE) -> list[LayerRow]:
+    """Lists the layers without inner layers, and sums of residual blocks, in the order in which they run.
+
+    The output shapes are measured by passing one image through the model. The parameters of a layer that runs twice
+    count once.
+    """
     rows: list[LayerRow] = []
-    training = model.training
-    model.eval()
-    with torch.inference_mode():
-        x: Tensor = torch.zeros((1, *IMAGE_SHAPE))
-        for name, module in model.named_children():
-            x = module(x)
-            parameters = sum(p.numel() for p in module.parameters() if p.requires_grad)
-            rows.append(LayerRow(name, type(module).__name__, tuple(x.shape[1:]), parameters))
-    model.train(training)
+    seen: set[int] = set()
+
+    def add(name: str, module: nn.Module, output: Tensor) -> None:
+        inner = isinstance(module, Residual)  # its weights are in its own layers
+        parameters = [] if inner else [p for p in module.parameters() if p.requires_grad and id(p) not in seen]
+        seen.update(id(p) for p in parameters)
+        count = sum(p.numel() for p in parameters)
+        rows.append(LayerRow(name, type(module).__name__, tuple(output.shape[1:]), count))
+
+    def watch(name: str, module: nn.Module) -> Any:
+        return module.register_forward_hook(lambda _, __, output: add(name, module, output))
+
+    listed = [(n, m) for n, m in model.named_modules() if isinstance(m, Residual) or not next(m.children(), None)]
+    hooks = [watch(name, module) for name, module in listed]
+    training = {module: module.training for module in model.modules()}
+    try:
+        model.eval()
+        with torch.inference_mode():
+            model(torch.zeros((1, *data[:3])))
+    finally:
+        for hook in hooks:
+            hook.remove()
+        for module, mode in training.items():
+            module.training = mode
     return rows

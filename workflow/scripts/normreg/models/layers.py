@@ -1,4 +1,6 @@
-"""Layers that PyTorch does not have: ghost batch normalisation, and dropout that is cheap on a CPU."""
+"""Layers that PyTorch does not have: ghost batch norm, residual blocks, and dropout that is cheap on a CPU."""
+
+from collections import OrderedDict
 
 import torch
 from torch import Tensor, nn
@@ -105,3 +107,17 @@ class Dropout(nn.Module):
 
     def extra_repr(self) -> str:  # noqa: D102  as in torch.nn
         return f"p={self.p}"
+
+
+class Residual(nn.Module):
+    """The output of some layers plus that of a shortcut (He et al. 2015). An empty shortcut is the input itself."""
+
+    def __init__(self, layers: "OrderedDict[str, nn.Module]", shortcut: "OrderedDict[str, nn.Module]") -> None:
+        super().__init__()
+        self.layers = nn.Sequential(layers)
+        self.shortcut = nn.Sequential(shortcut) if shortcut else None
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Any shape that the layers take. Both paths give the same shape."""
+        long: Tensor = self.layers(input)
+        return long + (input if self.shortcut is None else self.shortcut(input))

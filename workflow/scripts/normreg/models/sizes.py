@@ -1,13 +1,29 @@
 """How many trainable parameters a network has. Arithmetic: no import here needs PyTorch."""
 
-from normreg.models.description import IMAGE_SHAPE, NORM, Conv, Network
+from collections.abc import Sequence
+from typing import Any
+
+from normreg.models import shapes
+from normreg.models.description import MNIST_LIKE, Conv, DataShape, Linear, Network, Norm, Residual
 
 
-def count_parameters(network: Network) -> int:
-    """Weights of the convolutions, which have no bias, and a scale and a shift per channel of each norm layer."""
-    channels, total = IMAGE_SHAPE[0], 0
-    for layer in network.layers:
-        if isinstance(layer, Conv):
-            total += channels * layer.channels * layer.kernel**2 + 2 * layer.channels * layer.then.count(NORM)
-            channels = layer.channels
+def count_parameters(network: Network, data: DataShape = MNIST_LIKE) -> int:
+    """Weights and biases of convolutions and linear layers, and a scale and a shift per channel of each norm layer."""
+    return _count(network.layers, data[:3], data)
+
+
+def _count(layers: Sequence[Any], shape: shapes.Shape, data: DataShape) -> int:
+    total = 0
+    for layer in layers:
+        fitted = shapes.fitted(layer, data)
+        if isinstance(fitted, Conv):
+            outputs = int(fitted.channels)
+            total += outputs * (shape[0] // fitted.groups) * fitted.kernel**2 + outputs * fitted.bias
+        elif isinstance(fitted, Linear):
+            total += int(fitted.features) * (shape[0] + fitted.bias)
+        elif isinstance(fitted, Norm):
+            total += 2 * shape[0]
+        elif isinstance(fitted, Residual):
+            total += sum(_count(part, shape, data) for part in (fitted.layers, fitted.shortcut))
+        shape = shapes.after([fitted], shape, data, "this network")
     return total

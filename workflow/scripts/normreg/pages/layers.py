@@ -6,14 +6,16 @@ from pathlib import Path
 import pandas as pd
 
 from normreg.analysis import study_tables
+from normreg.config import networks as known
 from normreg.models.build import build, layer_table
+from normreg.models.description import DataShape
 from normreg.pages import html
 from normreg.utils import tables
 
 
-def write(networks: Sequence[str], page: str | Path, csv: str | Path) -> None:
+def write(networks: Sequence[str], data: DataShape, page: str | Path, csv: str | Path) -> None:
     """Writes one table per network: layer, type, output shape (channels x height x width), parameters and their sum."""
-    frames = {name: _frame(name) for name in networks}
+    frames = {name: _frame(name, data) for name in networks}
     totals = {name: frame["parameters"].sum() for name, frame in frames.items()}
     headings = {
         f"{name}: {totals[name]:,} parameters": frame.assign(
@@ -27,8 +29,9 @@ def write(networks: Sequence[str], page: str | Path, csv: str | Path) -> None:
     tables.write_frame(csv, study_tables.LAYERS, table)
 
 
-def _frame(network: str) -> pd.DataFrame:
-    rows = layer_table(build({"network": network, "norm": "bn", "num_splits": 1, "dropout": None}))
+def _frame(name: str, data: DataShape) -> pd.DataFrame:
+    condition = {"network": name, "norm": "bn", "num_splits": 1, "dropout": None}
+    rows = layer_table(build(condition, data, known.find(name)), data)
     return pd.DataFrame(
         {
             "layer": [row.name for row in rows],

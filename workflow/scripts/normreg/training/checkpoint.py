@@ -6,16 +6,19 @@ import platform
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy
 import torch
 from torch import nn
 
-from normreg.config import identity
+from normreg.config import identity, networks
 from normreg.config.condition import LATER, Condition
+from normreg.data.dataset import Dataset
+from normreg.data.normalise import Statistics
 from normreg.errors import DataError
 from normreg.models.build import build
+from normreg.models.description import MNIST_LIKE, DataShape, Network, PythonNetwork, from_data
 from normreg.utils.atomic import replacing
 
 _AGAIN = "Delete it and run the same command again: that run is trained anew."
@@ -28,6 +31,30 @@ _PARTS: dict[str, type] = {
     "engine": str,
     "run": str,
 }
+# Parts that came after the first version. Without them a checkpoint is of images like MNIST's.
+_LATER_PARTS: dict[str, type] = {"network": dict, "shape": list, "normalise": list, "classes": list}
+_MNIST = ((0.1307,), (0.3081,))  # mean and standard deviation of its pixels
+
+
+class Restored(NamedTuple):
+    """A saved model in evaluation mode.
+
+    Attributes:
+        model: takes normalised images, and returns logits.
+        normalise: mean and standard deviation of each channel with which it was trained.
+        engine: the engine that trained it.
+    """
+
+    model: nn.Module
+    normalise: Statistics
+    engine: str
+
+
+def facts_of(data: Dataset, network: Mapping[str, Any]) -> dict[str, Any]:
+    """The parts of a checkpoint that say what its network takes. `network` is its description as plain data."""
+    classes = [str(name) for name in data.class_names]
+    shape = [*data.shape, len(classes)]
+    return {"network": dict(network), "shape": shape, "normalise": data.normalise.tolist(), "classes": classes}
 
 
 def save(path: str | Path, model: nn.Module, condition: Condition, provenance: Mapping[str, Any]) -> None:
@@ -71,14 +98,12 @@ def load(path: str | Path) -> dict[str, Any]:
     return dict(content)
 
 
-def restore(
-    path: str | Path, condition: Condition, data_digest: str, seed: int, run: str | None = None
-) -> nn.Sequential:
+def restore(path: str | Path, condition: Condition, data_digest: str, seed: int, run: str | None = None) -> Restored:
     """The saved model in evaluation mode, built as its condition says. `run` is the expected identity, if given.
 
     Raises:
-        DataError: the checkpoint is of another condition, seed or run, or was trained on data with another digest than
-            `data_digest`, or its weights do not fit its network.
+        DataError: the checkpoint is of another condition, network, seed or run, or was trained on data with another
+            digest than `data_digest`, or its weights do not fit its network.
     """
     content = load(path)
     if run is not None and identity.place_of(content["run"]) != identity.place_of(run):
@@ -89,17 +114,45 @@ def restore(
     for name, found, expected in parts:
         if found != expected:
             raise DataError(f"{path}: its {name} is {found}, expected {expected}. It comes from another run. {_AGAIN}")
+    name = condition["network"]
+    if "network" in content and content["network"] != networks.described([name])[name]:
+        raise DataError(f"{path}: was trained with other layers than those that network {name} has now. {_AGAIN}")
     if run is not None:
         identity.check(path, content["run"], run)
-    model = build(condition)
+    return revive(path, content)
+
+
+def revive(path: str | Path, content: Mapping[str, Any]) -> Restored:
+    """The model of what `load` returned. Its network is the one that is described in the checkpoint.
+
+    Raises:
+        DataError: the weights do not fit the network.
+        ConfigError: the network is a Python file that is missing, fails, or was changed.
+    """
+    condition = content["condition"]
     try:
+        shape = DataShape(*content.get("shape", MNIST_LIKE))
+        model = build(condition, shape, _network(path, content))
         model.load_state_dict(content["state_dict"])
-    except (RuntimeError, TypeError, AttributeError) as error:  # names or shapes of tensors, or no tensors at all
+    # Names or shapes of tensors, no tensors at all, or other things than numbers and layers
+    except (RuntimeError, TypeError, AttributeError, LookupError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise DataError(
             f"{path}: its weights do not fit network {condition['network']} ({reason}). {_AGAIN}"
         ) from error
-    return model.eval()
+    return Restored(model.eval(), content.get("normalise", _MNIST), content["engine"])
+
+
+def _network(path: str | Path, content: Mapping[str, Any]) -> Network | PythonNetwork:
+    """The network that a checkpoint describes. One in Python must be at hand, because its code is not saved."""
+    if "network" not in content:
+        return networks.find(content["condition"]["network"])
+    if "layers" in content["network"]:
+        return from_data(content["network"])
+    found = networks.find(content["condition"]["network"])
+    if not isinstance(found, PythonNetwork) or found.digest != content["network"]["digest"]:
+        raise DataError(f"{path}: was trained with other code than {content['network']['path']} has now. {_AGAIN}")
+    return found
 
 
 def _check_parts(path: str | Path, content: object) -> None:
@@ -109,7 +162,8 @@ def _check_parts(path: str | Path, content: object) -> None:
     """
     if not isinstance(content, dict):
         raise DataError(f"{path}: found {type(content).__name__}, expected the parts {', '.join(_PARTS)}. {_AGAIN}")
-    for name, kind in _PARTS.items():
+    later = {name: kind for name, kind in _LATER_PARTS.items() if name in content}
+    for name, kind in (_PARTS | later).items():
         if type(content.get(name)) is not kind and not (kind is dict and isinstance(content.get(name), dict)):
             found = f"is of type {type(content[name]).__name__}" if name in content else "is missing"
             raise DataError(f"{path}: its {name} {found}, expected one of type {kind.__name__}. {_AGAIN}")

@@ -9,9 +9,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from normreg.config import networks
 from normreg.config.condition import Condition
 from normreg.data import augmentation
 from normreg.models.build import build
+from normreg.models.description import MNIST_LIKE, DataShape
 from normreg.training import streams
 
 
@@ -47,10 +49,10 @@ def epoch_draws(seed: int, epoch: int, count: int, spec: augmentation.Spec) -> E
     return EpochDraws(order, augmentation.draw(spec, count, streams.generator(seed, streams.AUGMENTATION, epoch)))
 
 
-def initial_model(condition: Condition, seed: int) -> nn.Sequential:
+def initial_model(condition: Condition, seed: int, data: DataShape = MNIST_LIKE) -> nn.Module:
     """Builds the network on the CPU, with the initial weights of `seed`. Seeds PyTorch's default generators."""
     torch.manual_seed(streams.stream_seed(seed, streams.INIT))
-    return build(condition)
+    return build(condition, data, networks.find(condition["network"]))
 
 
 def dropout_key(seed: int, epoch: int) -> int:

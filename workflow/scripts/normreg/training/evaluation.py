@@ -7,15 +7,21 @@ import torch
 from torch import Tensor, nn
 
 from normreg.analysis import run_tables
-from normreg.data.augmentation import normalise
+from normreg.data.normalise import Normaliser, Statistics
 from normreg.utils import tables
 
 BATCH = 250  # measured: larger batches do not fit in the processor's cache
 THRESHOLDS = (1e-4, 1e-3, 1e-2)
 
 
-def predict(model: nn.Module, images: Tensor) -> Tensor:
-    """Logits (N, 10) of uint8 `images` (N, 28, 28) in evaluation mode. Afterwards the model has its old mode again."""
+def predict(model: nn.Module, images: Tensor, normalise: Normaliser) -> Tensor:
+    """Logits (N, classes) of uint8 `images` in evaluation mode. Afterwards the model has its old mode again.
+
+    Args:
+        model: takes float32 (N, channels, height, width).
+        images: (N, height, width), or (N, channels, height, width).
+        normalise: on the device of the images.
+    """
     training = model.training
     model.eval()
     with torch.inference_mode():
@@ -24,10 +30,10 @@ def predict(model: nn.Module, images: Tensor) -> Tensor:
     return logits
 
 
-def logits(model: nn.Module, images: np.ndarray) -> np.ndarray:
-    """Logits of arrays, see `predict`: uint8 (N, 28, 28) to float32 (N, 10), on the device of the model."""
+def logits(model: nn.Module, images: np.ndarray, statistics: Statistics) -> np.ndarray:
+    """Logits of arrays on the device of the model, see `predict`. `statistics` are those that training had."""
     device = next(model.parameters()).device
-    return predict(model, torch.as_tensor(images).to(device)).cpu().numpy()
+    return predict(model, torch.as_tensor(images).to(device), Normaliser(statistics, device)).cpu().numpy()
 
 
 def write_weights(model: nn.Module, path: str | Path, run: str) -> None:
@@ -36,14 +42,15 @@ def write_weights(model: nn.Module, path: str | Path, run: str) -> None:
 
 
 def weight_rows(model: nn.Module) -> list[dict[str, str | int | float]]:
-    """Per parameter tensor: elements, L1 norm, squared L2 norm, and the share of elements with |w| below `THRESHOLDS`.
+    """Per parameter tensor: type of its layer, elements, L1 norm, squared L2 norm, and shares of small elements.
 
-    L1 by subgradient descent rarely gives exact zeros. So sparsity is given as shares below thresholds.
+    L1 by subgradient descent rarely gives exact zeros. So sparsity is given as shares with |w| below `THRESHOLDS`.
     """
     rows: list[dict[str, str | int | float]] = []
     for name, parameter in model.named_parameters():
         size = parameter.detach().double().abs()
-        row: dict[str, str | int | float] = {"parameter": name, "elements": size.numel()}
+        layer = type(model.get_submodule(name.rpartition(".")[0])).__name__
+        row: dict[str, str | int | float] = {"parameter": name, "layer_type": layer, "elements": size.numel()}
         row |= {"l1": size.sum().item(), "l2_squared": size.square().sum().item()}
         row |= {f"share_below_{t:g}": (size < t).double().mean().item() for t in THRESHOLDS}
         rows.append(row)

@@ -30,8 +30,8 @@ def objective(
     """Computes the mean cross-entropy plus the L1 and group-L2 penalties of the parameters `penalised`.
 
     Args:
-        model: returns logits (N, 10).
-        images: float32 (N, 1, 28, 28).
+        model: returns logits (N, classes).
+        images: float32 (N, channels, height, width).
         labels: int64 (N,).
         penalised: the parameters that the penalties act on.
         lambdas: strengths of the penalties. `l2` is not used here: it is the optimizer's weight decay.

@@ -7,6 +7,7 @@ import torch
 
 from normreg.config.condition import Condition
 from normreg.data.dataset import Dataset
+from normreg.data.pixels import mean_and_std
 from normreg.training import streams
 
 _FOR_ALL_SEEDS = 0  # the seed of the hold-out
@@ -19,15 +20,23 @@ def of_run(data: Dataset, condition: Condition, seed: int) -> Dataset:
     is taken away first. A subset is the same for all conditions of a seed, and a smaller subset is a part of a larger
     one. Both have each class as often as the training split has it, to within one image. Images stay in their order.
 
+    If the data set does not say how pixels are normalised, `normalise` gets the means and standard deviations of the
+    training split without the hold-out. They do not depend on the subset or the seed.
+
     Args:
         data: the whole data set. It has enough images, see `normreg.config.sizes.check`.
         condition: the settings of the run.
         seed: the seed of the run.
+
+    Raises:
+        DataError: all pixels of a channel are equal, so that there is no standard deviation to divide by.
     """
     kept, wanted = np.arange(len(data.train_labels)), condition["train_images"]
     if condition["holdout_images"]:
         held, kept = _hold_out(data, condition["holdout_images"])
         data = replace(data, test_images=data.train_images[held], test_labels=data.train_labels[held])
+    if np.isnan(data.normalise).any():
+        data = replace(data, normalise=mean_and_std(data.train_images[kept]))
     if wanted is not None:
         order = stratified_order(data.train_labels[kept], streams.generator(seed, streams.SUBSET))
         kept = kept[np.sort(order[:wanted])]

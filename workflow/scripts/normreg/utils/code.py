@@ -7,7 +7,7 @@ formatting do not count, nor do the place and the times of the files.
 
 import ast
 import hashlib
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from normreg.errors import NormregError
@@ -19,20 +19,18 @@ class Sources:
     Each object reads each file once. Make a new object to see later edits.
     """
 
-    def __init__(self, folder: Path, package: str = "normreg", data: Collection[str] = ()) -> None:
-        """Says where the code is, and which files hold only data.
+    def __init__(self, folder: Path, package: str = "normreg") -> None:
+        """Says where the code is.
 
         Args:
             folder: the folder of the scripts and the package.
             package: the package's name. All other imports are installed packages, which are not followed.
-            data: files of the package that hold only data, such as "normreg/models/networks.py". The digest leaves them
-                out. A job that uses them has the data itself in its params.
         """
-        self.folder, self.package, self.data = folder, package, frozenset(data)
+        self.folder, self.package = folder, package
         self._files: dict[str, tuple[list[str], str]] = {}
 
     def digest(self, script: str) -> str:
-        """The name of `script` and 16 hex digits: SHA-256 over the syntax trees of `closure(script)` without `data`.
+        """The name of `script` and 16 hex digits: SHA-256 over the syntax trees of `closure(script)`.
 
         The digest is the same under every supported Python. It contains the script's name because Snakemake compares
         only the values of params, not their keys.
@@ -40,7 +38,7 @@ class Sources:
         Raises:
             NormregError: a file is not valid Python, or has a relative import.
         """
-        trees = [f"{name} {self._read(name)[1]}\n" for name in self.closure(script) if name not in self.data]
+        trees = [f"{name} {self._read(name)[1]}\n" for name in self.closure(script)]
         return f"{script} {hashlib.sha256(''.join(trees).encode()).hexdigest()[:16]}"
 
     def closure(self, script: str) -> list[str]:

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from normreg.config.condition import Condition
 from normreg.data import augmentation
+from normreg.data.normalise import Normaliser
 from normreg.training.draws import epoch_draws
 
 _CHUNK = 4096  # images augmented at once; all 60,000 at once would need more than a gigabyte for intermediate results
@@ -24,8 +25,12 @@ class EpochBuffers:
         moving: the tensors that steps write.
     """
 
-    def __init__(self, condition: Condition, seed: int, images: Tensor, labels: Tensor, steps: int) -> None:
-        """`images` uint8 (N, 28, 28) and `labels` int64 (N,) are on the device. `steps`: batches per epoch."""
+    def __init__(
+        self, condition: Condition, seed: int, data: tuple[Tensor, Tensor], steps: int, normalise: Normaliser
+    ) -> None:
+        """`data` are images uint8 (N, ...) and labels int64 (N,) on the device. `steps`: batches per epoch."""
+        images, labels = data
+        self.normalise = normalise
         self.seed, self.spec = seed, condition["augmentation"]
         self.source_images, self.source_labels = images, labels
         device = images.device
@@ -55,9 +60,9 @@ class EpochBuffers:
             tensor.zero_()
 
     def batch(self, size: int) -> tuple[Tensor, Tensor]:
-        """The next `size` images, normalised, (size, 1, 28, 28), and their labels (size,)."""
+        """The next `size` images, normalised, (size, channels, height, width), and their labels (size,)."""
         positions = self.start + self.counting[:size]
-        return augmentation.normalise(self.images.index_select(0, positions)), self.labels.index_select(0, positions)
+        return self.normalise(self.images.index_select(0, positions)), self.labels.index_select(0, positions)
 
     def rates_now(self) -> tuple[Tensor, Tensor]:
         """Learning rate and momentum of the next step, each a float32 scalar on the device."""

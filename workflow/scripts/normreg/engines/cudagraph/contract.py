@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from normreg.config import networks
 from normreg.engines.contract import (
     AFFINE,
     JITTER,
+    NETWORK,
     ROTATION,
     SCHEDULE,
     SIZES,
@@ -19,13 +21,13 @@ from normreg.engines.contract import (
     unknown,
     whole,
 )
-from normreg.models.networks import NETWORKS
+from normreg.models.description import PythonNetwork
 
 # Networks, norms, penalties and augmentation are the modules of the PyTorch path, recorded. Only the update of the
 # weights is this engine's own.
 CONTRACT = keys(
     {
-        "network": one_of(*NETWORKS),
+        "network": NETWORK,
         "penalty": one_of("none", "l1", "l2", "l1l2"),
         "norm": one_of("bn", "gbn"),
         "num_splits": whole(minimum=1),
@@ -50,4 +52,7 @@ CONTRACT = keys(
 
 def supports(condition: Mapping[str, Any], data: DataFacts) -> str | None:
     """Why the engine cannot train this condition on such data. None if it can, provided there is a CUDA device."""
-    return unknown(condition, CONTRACT) or unfit(data)
+    reason = unknown(condition, CONTRACT) or unfit(condition, data)
+    if reason is None and isinstance(networks.find(condition["network"]), PythonNetwork):
+        return "key 'network': nothing is known of what a network in Python does in a step"
+    return reason

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from normreg.config.condition import Lambdas
-from normreg.data.augmentation import normalise
+from normreg.data.normalise import Normaliser
 from normreg.engines.cudagraph.buffers import EpochBuffers
 from normreg.engines.cudagraph.sgd import DeviceSGD
 from normreg.training.objective import objective
@@ -40,14 +40,15 @@ def training_step(
 
 
 class Validation:
-    """The validation split (images uint8 (N, 28, 28), labels int64 (N,)), the position in it, and sums over it.
+    """The validation split (images uint8, labels int64 (N,)), the position in it, and sums over it.
 
     Attributes:
         totals: sums of cross-entropy and correct predictions over the images so far, float64 (2,).
         moving: the tensors that steps write.
     """
 
-    def __init__(self, images: Tensor, labels: Tensor) -> None:
+    def __init__(self, images: Tensor, labels: Tensor, normalise: Normaliser) -> None:
+        self.normalise = normalise
         self.images, self.labels = images, labels
         self.start = torch.zeros(1, dtype=torch.int64, device=images.device)
         self.totals = torch.zeros(2, dtype=torch.float64, device=images.device)
@@ -67,7 +68,7 @@ class Validation:
             positions = self.start + self.counting[:size]
             labels = self.labels.index_select(0, positions)
             model.eval()
-            logits = model(normalise(self.images.index_select(0, positions)))
+            logits = model(self.normalise(self.images.index_select(0, positions)))
             loss = F.cross_entropy(logits.double(), labels, reduction="sum")
             self.totals.add_(torch.stack([loss, (logits.argmax(1) == labels).double().sum()]))
             self.start.add_(size)

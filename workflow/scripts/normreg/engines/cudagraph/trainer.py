@@ -11,6 +11,7 @@ import torch
 
 from normreg.config.condition import Condition
 from normreg.data.dataset import Dataset
+from normreg.data.normalise import Normaliser
 from normreg.data.tensors import to_device
 from normreg.engines.contract import DataFacts
 from normreg.engines.cudagraph.buffers import EpochBuffers
@@ -42,18 +43,20 @@ class GraphTrainer(Trainer):
             ConfigError: this engine does not know a key or a value of the condition; the message names it.
             CaptureError: a step cannot be captured, or its replay gives other bits than the step.
         """
-        reason = supports(condition, DataFacts.of(data))
+        facts = DataFacts.of(data)
+        reason = supports(condition, facts)
         if reason is not None:
             raise ConfigError(f"engine cudagraph: {reason}. Train with --config engine=torch.")
         self.condition, self.seed = condition, seed
+        normalise = Normaliser(data.normalise, device)
         self.images, labels = to_device(data.train_images, data.train_labels, device)
         self.sizes = _sizes(len(self.images), condition["batch_size"])
-        self.buffers = EpochBuffers(condition, seed, self.images, labels, len(self.sizes))
+        self.buffers = EpochBuffers(condition, seed, (self.images, labels), len(self.sizes), normalise)
         test_images, self.test_labels = to_device(data.test_images, data.test_labels, device)
         self.test_sizes = _sizes(len(test_images), VALIDATION_BATCH)
-        self.validation = Validation(test_images, self.test_labels)
+        self.validation = Validation(test_images, self.test_labels, normalise)
         self.schedule = make_detached_schedule(condition, len(self.sizes))
-        self.model = draws.initial_model(condition, seed).to(device)
+        self.model = draws.initial_model(condition, seed, facts.shape).to(device)
         self.penalised, others = penalties.scoped_parameters(self.model, condition["penalty_scope"])
         groups = [(self.penalised, condition["lambdas"]["l2"]), (others, 0.0)]
         self.optimizer = DeviceSGD(groups, condition["optimizer"]["nesterov"])

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from normreg.data import augmentation
-from normreg.engines.numba_cpu.stages import IMAGE_SIZE
 
 
 def augment(
@@ -16,19 +15,22 @@ def augment(
     """Applies the steps of `spec` in order.
 
     Args:
-        spec, draws, images: as for `normreg.data.augmentation.apply`; uint8 (count, 28, 28).
+        spec, draws, images: as for `normreg.data.augmentation.apply`; uint8 (count, size, size) or (count, 3, size,
+            size).
         warp: the compiled kernel `normreg.engines.numba_cpu.images.warp`.
 
     Returns:
-        A numpy array, uint8 (count, 784).
+        A numpy array, uint8 (count, channels * size * size).
     """
-    count = len(images)
+    count, size = len(images), images.shape[-1]
+    if images.ndim == 4:  # the kernel moves gray images only
+        return augmentation.apply(spec, draws, images).reshape(count, -1).numpy()
     for step, values in zip(spec, draws, strict=True):
         ((kind, arguments),) = step.items()
         if kind == "jitter":
-            images = augmentation.jitter(images.view(count, IMAGE_SIZE, IMAGE_SIZE), **values)
+            images = augmentation.jitter(images.view(count, size, size), **values)
             continue
-        source, images = images.view(count, -1), torch.empty(count, IMAGE_SIZE**2, dtype=torch.uint8)
+        source, images = images.view(count, -1), torch.empty(count, size**2, dtype=torch.uint8)
         matrix = augmentation.fixed_point(values["matrix"]).numpy()
-        warp(source.numpy(), matrix, arguments["fill"], images.numpy(), IMAGE_SIZE)
+        warp(source.numpy(), matrix, arguments["fill"], images.numpy(), size)
     return images.view(count, -1).numpy()

@@ -150,7 +150,7 @@ _TUPLES = (
 )
 
 _SHARED_KERNELS = {  # module and name: arguments, types
-    "pictures.load_images": ("images, pixels, target, size, padding", "BYTES, F, F, I, I"),
+    "pictures.load_images": ("images, pixels, target, channels, size, padding", "BYTES, F, F, I, I, I"),
     "pictures.warp": ("images, matrix, fill, target, size", "BYTES, WORDS, I, BYTES, I"),
     "pictures.draw_masks": ("masks, counter, first_key, second_key, threshold", "U, I, I, I, I"),
     "normalisation.set_constant": ("array, channels, images, value", "F, I, I, D"),

@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from normreg.config import networks
 from normreg.engines.contract import (
     AFFINE,
     JITTER,
+    NETWORK,
     ROTATION,
     SCHEDULE,
     SIZES,
@@ -15,20 +17,20 @@ from normreg.engines.contract import (
     number,
     one_key,
     one_of,
+    unfit,
     unknown,
     whole,
 )
 from normreg.engines.numba_cpu.errors import UnsupportedError
-from normreg.engines.numba_cpu.stages import IMAGE_SIZE, Stage, make_stages
+from normreg.engines.numba_cpu.stages import Stage, make_stages
 from normreg.engines.numba_cpu.tiles import LANES
-from normreg.models.description import CLASSES
-from normreg.models.networks import NETWORKS
+from normreg.models.description import Network
 
 MASK_NUMBERS = 2**32  # the counter of dropout masks has 32 bits
 
 CONTRACT = keys(
     {
-        "network": one_of(*NETWORKS),  # `supports` also asks whether `make_stages` knows its layers
+        "network": NETWORK,  # `supports` asks whether `make_stages` knows its layers
         "penalty": one_of("none", "l1", "l2", "l1l2"),
         "norm": one_of("bn", "gbn"),
         "num_splits": whole(minimum=1),
@@ -53,11 +55,11 @@ CONTRACT = keys(
 
 def supports(condition: Mapping[str, Any], data: DataFacts) -> str | None:
     """Why the engine cannot train this condition on such data. None if it can, provided `lacking` returns None too."""
-    reason = unknown(condition, CONTRACT) or _unfit(data)
+    reason = unknown(condition, CONTRACT) or unfit(condition, data) or _unfit(data)
     if reason is not None:
         return reason
     try:
-        stages = make_stages(NETWORKS[condition["network"]])
+        stages = stages_of(condition, data)
     except UnsupportedError as error:
         return str(error)
     if condition["dropout"] and mask_numbers(stages, data.train_images, condition["batch_size"]) > MASK_NUMBERS:
@@ -65,11 +67,23 @@ def supports(condition: Mapping[str, Any], data: DataFacts) -> str | None:
     return None
 
 
+def stages_of(condition: Mapping[str, Any], data: DataFacts) -> tuple[Stage, ...]:
+    """The stages of a condition's network.
+
+    Raises:
+        UnsupportedError: there are no kernels for this network.
+    """
+    network = networks.find(condition["network"])
+    if not isinstance(network, Network):
+        raise UnsupportedError("key 'network': there are kernels for lists of layers, not for a network in Python")
+    return make_stages(network, data.shape)
+
+
 def _unfit(data: DataFacts) -> str | None:
     if data.train_images < 2:
         return "a single training image"
-    if data.shape != (IMAGE_SIZE, IMAGE_SIZE) or data.classes > CLASSES:
-        return f"images of {data.shape} in {data.classes} classes"
+    if data.shape.height != data.shape.width:
+        return f"images of {data.shape.height} x {data.shape.width} pixels, which are not square"
     return None
 
 

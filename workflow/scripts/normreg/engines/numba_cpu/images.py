@@ -13,21 +13,24 @@ compiled = njit(error_model="numpy")
 
 
 @compiled
-def load_images(images: Any, pixels: Any, target: Any, size: int, padding: int) -> None:
-    """Writes uint8 `images` (count, size * size) to the blocks of `target`, with padding.
+def load_images(images: Any, pixels: Any, target: Any, channels: int, size: int, padding: int) -> None:
+    """Writes uint8 `images` (count, channels * size * size) to the blocks of `target`, with padding.
 
-    The table `pixels` (256,) gives the float for each gray value. Unused images of the last block are set to 0.
+    The table `pixels` (channels * 256,) gives the float for each value. Unused images of the last block are set to 0.
     """
     count, side = len(images), size + 2 * padding
     for block in range((count + LANES - 1) // LANES):
         present = min(LANES, count - block * LANES)
-        for row in range(size):
-            for column in range(size):
-                place = ((block * side + row + padding) * side + column + padding) * LANES
-                for lane in range(present):
-                    target[place + lane] = pixels[images[block * LANES + lane, row * size + column]]
-                for lane in range(present, LANES):
-                    target[place + lane] = 0.0
+        for channel in range(channels):
+            plane = (block * channels + channel) * side
+            for row in range(size):
+                source = (channel * size + row) * size
+                for column in range(size):
+                    place = ((plane + row + padding) * side + column + padding) * LANES
+                    for lane in range(present):
+                        target[place + lane] = pixels[channel * 256 + images[block * LANES + lane, source + column]]
+                    for lane in range(present, LANES):
+                        target[place + lane] = 0.0
 
 
 @compiled

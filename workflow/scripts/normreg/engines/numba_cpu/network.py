@@ -9,9 +9,8 @@ import numpy as np
 
 from normreg.engines.numba_cpu import kernels
 from normreg.engines.numba_cpu.memory import Memory
-from normreg.engines.numba_cpu.stages import AVERAGE_POOL, IMAGE_SIZE, Stage
+from normreg.engines.numba_cpu.stages import AVERAGE_POOL, Stage
 from normreg.engines.numba_cpu.tiles import LANES, Registers
-from normreg.models.description import CLASSES
 
 _SCALE = 65536  # dropout's probability is a multiple of 1 / _SCALE
 _WORD = 2**32
@@ -22,7 +21,7 @@ class Batch:
     """The input of a training step.
 
     Attributes:
-        images: uint8 (count, 784).
+        images: uint8 (count, channels * height * width).
         labels: int64 (count,).
         splits: number of ghost batches. 1 is batch normalisation.
         counter: the position in the stream of dropout masks at which the step begins.
@@ -42,7 +41,8 @@ class Batch:
 class EngineNetwork:
     """Forward and backward passes of one network, for batches of up to `largest` images.
 
-    `weights` and `gradients` hold all parameters in PyTorch's order, flat float32.
+    `weights` and `gradients` hold all parameters in PyTorch's order, flat float32. `pixels` (channels * 256,) gives the
+    float for each 8-bit value of each channel.
     """
 
     def __init__(self, stages: Sequence[Stage], largest: int, dropout: int, cache: Path, registers: Registers) -> None:
@@ -54,8 +54,9 @@ class EngineNetwork:
         self.forward_kernels = [getattr(module, f"forward_{k}") for k in range(count)]
         self.backward_kernels = [getattr(module, f"backward_{k}") for k in range(count)]
         self.finish_kernel, self.begin_backward_kernel = module.finish, module.begin_backward
-        self.pixels = np.zeros(256, dtype=np.float32)
-        self.memory = Memory(self.stages, largest, CLASSES)
+        self.pixels = np.zeros(self.stages[0].inputs * 256, dtype=np.float32)
+        self.classes = self.stages[-1].outputs
+        self.memory = Memory(self.stages, largest, self.classes)
         self.weights, self.gradients = self.memory.weights, self.memory.gradients
         self.buffers = self.memory.stages
         self.set_evaluation_constants()
@@ -109,8 +110,9 @@ class EngineNetwork:
         return counter
 
     def _load(self, batch: Batch) -> None:
-        padding = self.stages[0].padding
-        self.shared.load_images(batch.images, self.pixels, self.buffers[0]["source"], IMAGE_SIZE, padding)
+        first = self.stages[0]
+        sizes = (first.inputs, first.input_size, first.padding)
+        self.shared.load_images(batch.images, self.pixels, self.buffers[0]["source"], *sizes)
 
     def _forward(self, index: int, own: Mapping[str, Any], blocks: int, drop: bool) -> None:
         arguments = (blocks, own["source"], own["weight"], own["output"], own["totals"], own["squares"])
@@ -130,7 +132,7 @@ class EngineNetwork:
     def _finish(self, batch: Batch, totals: Any, drop: bool) -> None:
         last, drop = self.buffers[-1], drop and self._drops(self.stages[-1])
         self.finish_kernel(batch.blocks, self.memory.logits, *last["link"], drop)
-        self.shared.cross_entropy(self.memory.logits, batch.labels, last["gradient"], CLASSES, totals)
+        self.shared.cross_entropy(self.memory.logits, batch.labels, last["gradient"], self.classes, totals)
 
     def _backward(self, batch: Batch) -> None:
         last = self.buffers[-1]

@@ -13,19 +13,17 @@ import torch
 from torch import nn
 
 from normreg.config.condition import Condition
-from normreg.data import augmentation
 from normreg.data.dataset import Dataset
+from normreg.data.normalise import Normaliser
 from normreg.engines.contract import DataFacts
 from normreg.engines.numba_cpu.augment import augment
-from normreg.engines.numba_cpu.contract import supports
+from normreg.engines.numba_cpu.contract import stages_of, supports
 from normreg.engines.numba_cpu.errors import UnsupportedError
 from normreg.engines.numba_cpu.kernels import processor
 from normreg.engines.numba_cpu.network import Batch, EngineNetwork
-from normreg.engines.numba_cpu.stages import make_stages
 from normreg.engines.numba_cpu.tiles import Registers
 from normreg.models.batches import batch_bounds, usable_splits
 from normreg.models.layers import Dropout
-from normreg.models.networks import NETWORKS
 from normreg.training import draws, penalties
 from normreg.training.schedule import make_detached_schedule
 from normreg.training.trainer import Trained, Trainer, Validated
@@ -46,25 +44,25 @@ class EngineTrainer(Trainer):
             UnsupportedError: the engine does not know a key or value of the condition, or has no kernels for the
                 network or the processor.
         """
-        reason = supports(condition, DataFacts.of(data))
+        facts = DataFacts.of(data)
+        reason = supports(condition, facts)
         if reason is not None:
             raise UnsupportedError(reason)
         self.condition, self.seed = condition, seed
         self.images, self.labels = torch.as_tensor(data.train_images), data.train_labels.astype(np.int64)
         self.test_images = np.ascontiguousarray(data.test_images.reshape(len(data.test_images), -1))
         self.test_labels = data.test_labels.astype(np.int64)
-        self.model = draws.initial_model(condition, seed)
+        self.model = draws.initial_model(condition, seed, facts.shape)
         self._norms = [module for module in self.model.modules() if isinstance(module, nn.BatchNorm2d)]
         self.splits = condition["num_splits"] if condition["norm"] == "gbn" else 1
         self.bounds = batch_bounds(len(self.images), condition["batch_size"])
         self.largest = max(stop - start for start, stop in self.bounds)
         registers = registers or processor()
         self.description = f"{registers.name} kernels"
-        stages = make_stages(NETWORKS[condition["network"]])
-        dropout = Dropout(condition["dropout"]).threshold
+        stages, dropout = stages_of(condition, facts), Dropout(condition["dropout"]).threshold
         self.network = EngineNetwork(stages, self.largest, dropout, cache, registers)
-        gray = torch.arange(256, dtype=torch.uint8).view(1, 1, -1)
-        self.network.pixels[:] = augmentation.normalise(gray).numpy().reshape(-1)
+        values = torch.arange(256, dtype=torch.uint8).expand(1, facts.shape.channels, 1, 256)
+        self.network.pixels[:] = Normaliser(data.normalise)(values).numpy().reshape(-1)
         self._import_model()
         inside = {id(p) for p in penalties.scoped_parameters(self.model, condition["penalty_scope"])[0]}
         self.penalised = np.array([id(p) in inside for p in self.model.parameters()])
@@ -107,7 +105,7 @@ class EngineTrainer(Trainer):
         return Trained((loss + penalty) / count, loss / count, round(correct))
 
     def _batches(self, epoch: int) -> Iterator[tuple[Any, Any]]:
-        """Augmented images (count, 784) and labels of each batch, in the epoch's order."""
+        """Augmented images (count, channels * height * width) and labels of each batch, in the epoch's order."""
         count, spec = len(self.images), self.condition["augmentation"]
         drawn = draws.epoch_draws(self.seed, epoch, count, spec)
         group = -(-_CHUNK // self.condition["batch_size"])

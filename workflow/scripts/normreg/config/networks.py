@@ -1,0 +1,106 @@
+"""Networks by name: those that come with the project, and the user's own in `config/networks`."""
+
+import ast
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from normreg.config.condition import Condition
+from normreg.config.schema import read_yaml, validate
+from normreg.errors import ConfigError
+from normreg.models import shapes
+from normreg.models.description import DataShape, Network, Norm, PythonNetwork, Residual, as_data, from_data
+from normreg.models.networks import BUILT_IN, built_in
+from normreg.utils.code import canonical
+
+NETWORKS = Path("config/networks")  # relative to the working directory, like config/config.yaml
+
+
+def names() -> list[str]:
+    """The names of all networks: those that come with the project, then the user's own."""
+    own = {path.stem for path in NETWORKS.glob("*") if path.suffix in (".yaml", ".py")}
+    return [*BUILT_IN, *sorted(own.difference(BUILT_IN))]
+
+
+def find(name: str) -> Network | PythonNetwork:
+    """The network of this name. Code of the user is not run.
+
+    Raises:
+        ConfigError: there is none, there are two, or its file is wrong.
+    """
+    files = [path for path in (NETWORKS / f"{name}.yaml", NETWORKS / f"{name}.py") if path.is_file()]
+    if len(files) + (name in BUILT_IN) > 1:
+        taken = "a network that comes with normreg" if name in BUILT_IN else files[1]
+        raise ConfigError(f"{files[0]}: its name is also that of {taken}; rename this file.")
+    if name in BUILT_IN:
+        return built_in(name)
+    if not files:
+        known = ", ".join(names())
+        raise ConfigError(f"key 'network': found {name!r}, but there is no {NETWORKS / name}.yaml. Known: {known}.")
+    if files[0].suffix == ".py":
+        return _python(files[0])
+    content = read_yaml(files[0])
+    validate(content, "network.schema.yaml", str(files[0]))
+    return from_data(content)
+
+
+def check(name: str, data: DataShape, norms: Iterable[str]) -> None:
+    """Checks that a network fits the data, as far as that can be known without running code.
+
+    Args:
+        name: the name of the network.
+        data: the shape of the images and the number of classes.
+        norms: the norms that conditions with this network have.
+
+    Raises:
+        ConfigError: see `find`; or a layer does not fit, or ghost batch norm would change nothing.
+    """
+    network = find(name)
+    if isinstance(network, PythonNetwork):
+        return
+    where = f"network {name}" if name in BUILT_IN else str(NETWORKS / f"{name}.yaml")
+    shapes.check(network, data, where)
+    if any(norm != "bn" for norm in norms) and not has_norm(network.layers):
+        raise ConfigError(f"{where}: has no layer `norm`, so ghost batch norm would change nothing; add one.")
+
+
+def check_all(conditions: Mapping[str, Condition], data: DataShape) -> None:
+    """Checks the networks of all conditions, see `check`."""
+    for name in dict.fromkeys(condition["network"] for condition in conditions.values()):
+        check(name, data, {condition["norm"] for condition in conditions.values() if condition["network"] == name})
+
+
+def described(names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Networks by name as plain data. A job has them in its params, so that it reruns when its network changes."""
+    return {name: as_data(find(name)) for name in names}
+
+
+def check_unchanged(described_before: Mapping[str, Mapping[str, Any]]) -> None:
+    """Checks that networks are still what they were when `described` was called.
+
+    Raises:
+        ConfigError: a file was edited in between.
+    """
+    for name, network in described(described_before).items():
+        if network != described_before[name]:
+            raise ConfigError(f"network {name} was edited while the workflow ran. Run the same command again.")
+
+
+def has_norm(layers: Iterable[Any]) -> bool:
+    """Whether there is a norm among these layers, or inside of them."""
+    return any(
+        isinstance(layer, Norm) or (isinstance(layer, Residual) and has_norm([*layer.layers, *layer.shortcut]))
+        for layer in layers
+    )
+
+
+def _python(path: Path) -> PythonNetwork:
+    """The network of a Python file, without running it."""
+    try:
+        tree = ast.parse(path.read_bytes(), str(path))
+    except (SyntaxError, ValueError, OSError) as error:
+        raise ConfigError(f"{path}: cannot be read as Python ({error}). Correct this file.") from error
+    if not any(isinstance(part, ast.FunctionDef) and part.name == "build" for part in tree.body):
+        raise ConfigError(f"{path}: defines no function `build`; expected `def build(spec)` that returns an nn.Module.")
+    return PythonNetwork(str(path), hashlib.sha256(canonical(tree).encode()).hexdigest()[:16])

@@ -1,0 +1,142 @@
+"""The shape of the output of each layer of a network. Arithmetic: no import here needs PyTorch."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from normreg.errors import ConfigError
+from normreg.models.description import (
+    CLASSES_WORD,
+    AvgPool,
+    Conv,
+    DataShape,
+    Flatten,
+    GlobalAvgPool,
+    GlobalMaxPool,
+    Linear,
+    MaxPool,
+    Network,
+    Norm,
+    Residual,
+    kind_of,
+)
+
+Shape = tuple[int, ...]  # channels, height and width; or features alone, if flat
+
+
+def check(network: Network, data: DataShape, where: str) -> None:
+    """Checks that every layer fits its input, and that the network gives one logit for each class.
+
+    Args:
+        network: the network. `data` is what it must fit.
+        data: shape of the images and number of classes.
+        where: the network's name or file, for messages.
+
+    Raises:
+        ConfigError: a layer does not fit. The message names it by its place in the list, from 1.
+    """
+    shape = after(network.layers, data[:3], data, where)
+    if shape not in ((data.classes,), (data.classes, 1, 1)):
+        raise ConfigError(
+            f"{where}: from images of {say(data[:3])} its last layer gives {say(shape)} values; expected "
+            f"{data.classes}, one for each class of the data set (`channels: classes` or `features: classes`)."
+        )
+
+
+def after(layers: Sequence[Any], shape: Shape, data: DataShape, where: str, place: str = "") -> Shape:
+    """The shape after these layers, from an input of `shape`. `place` is where the list stands, for messages."""
+    for number, layer in enumerate(layers, start=1):
+        name = f"layer {place}{number}"
+        if isinstance(layer, Residual):
+            shape = _residual(layer, shape, data, where, f"{place}{number}")
+        else:
+            shape = output(fitted(layer, data), shape, f"{where}: {name} ({describe(layer)})")
+    return shape
+
+
+def fitted(layer: Any, data: DataShape) -> Any:
+    """The layer with a number of channels or features in place of the word `classes`."""
+    for key in ("channels", "features"):
+        if getattr(layer, key, None) == CLASSES_WORD:
+            return replace(layer, **{key: data.classes})
+    return layer
+
+
+def output(layer: Any, shape: Shape, said: str) -> Shape:
+    """The shape of the output of a layer that is not `Residual`.
+
+    Raises:
+        ConfigError: the layer does not fit its input. The message begins with `said`.
+    """
+    if isinstance(layer, Linear) and len(shape) > 1:
+        raise ConfigError(f"{said} gets {say(shape)} values; put `flatten` before it.")
+    if isinstance(layer, Conv | Norm | MaxPool | AvgPool | GlobalMaxPool | GlobalAvgPool) and len(shape) == 1:
+        raise ConfigError(f"{said} gets {say(shape)} values without pixels; put it before `flatten` and `linear`.")
+    known = _OUTPUTS.get(type(layer))
+    return known(layer, shape, said) if known else shape
+
+
+def describe(layer: Any) -> str:
+    """A layer in few words: "conv 3x3"."""
+    side = getattr(layer, "kernel", None) or getattr(layer, "size", None)
+    return f"{kind_of(layer)} {side}x{side}" if side else kind_of(layer)
+
+
+def say(shape: Shape) -> str:
+    """A shape as text: "16 x 4 x 4"."""
+    return " x ".join(str(n) for n in shape)
+
+
+def _residual(layer: Residual, shape: Shape, data: DataShape, where: str, place: str) -> Shape:
+    long = after(layer.layers, shape, data, where, f"{place}.")
+    short = after(layer.shortcut, shape, data, where, f"{place}.shortcut.")
+    if long != short:
+        raise ConfigError(
+            f"{where}: layer {place} (residual) adds {say(long)} values of its layers and {say(short)} of its "
+            "shortcut; expected equal shapes (a shortcut can be a conv 1x1 with the same stride and channels)."
+        )
+    return long
+
+
+def _conv(layer: Conv, shape: Shape, said: str) -> Shape:
+    outputs = int(layer.channels)
+    if shape[0] % layer.groups or outputs % layer.groups:
+        raise ConfigError(
+            f"{said} has {layer.groups} groups; expected a divisor of its {shape[0]} input channels and of its "
+            f"{outputs} output channels."
+        )
+    return (outputs, *_windows(layer.kernel, layer.stride, layer.padding, shape, said))
+
+
+def _max_pool(layer: MaxPool, shape: Shape, said: str) -> Shape:
+    if 2 * layer.padding > layer.size:
+        raise ConfigError(f"{said} has padding {layer.padding}; expected {layer.size // 2} at most.")
+    return (shape[0], *_windows(layer.size, layer.stride or layer.size, layer.padding, shape, said))
+
+
+def _avg_pool(layer: AvgPool, shape: Shape, said: str) -> Shape:
+    return (shape[0], *_windows(layer.size, layer.stride or layer.size, 0, shape, said))
+
+
+def _windows(size: int, stride: int, padding: int, shape: Shape, said: str) -> Shape:
+    """Rows and columns of the output, if each of its pixels comes from a window of size x size."""
+    _, *pixels = shape
+    if min(pixels) + 2 * padding < size:
+        raise ConfigError(
+            f"{said} gets {say(tuple(pixels))} pixels; expected {size - 2 * padding} or more a side. Take fewer "
+            "poolings or strides before it, more padding, or larger images."
+        )
+    return tuple((side + 2 * padding - size) // stride + 1 for side in pixels)
+
+
+# Layers that change the shape. All others leave it as it is.
+_OUTPUTS: Mapping[type[Any], Callable[[Any, Shape, str], Shape]] = {
+    Conv: _conv,
+    Linear: lambda layer, _, __: (int(layer.features),),
+    MaxPool: _max_pool,
+    AvgPool: _avg_pool,
+    GlobalMaxPool: lambda _, shape, __: (shape[0], 1, 1),
+    GlobalAvgPool: lambda _, shape, __: (shape[0], 1, 1),
+    Flatten: lambda _, shape, __: (math.prod(shape),),
+}
