@@ -62,8 +62,8 @@ class Finished:
             kind: str(self.folder / name)
             for kind, name in zip(("metrics", "predictions", "weights"), NAMES[1:4], strict=True)
         }
-        row = summary.run_summary(self.facts, paths, data.test_labels, None)
-        found = predictions.load(paths["predictions"], data.test_labels, owner)
+        row = summary.run_summary(self.facts, paths, data.test_labels, len(data.class_names), None)
+        found = predictions.load(paths["predictions"], data.test_labels, len(data.class_names), owner)
         table = metrics.read(paths["metrics"], history_columns(), owner, self.facts["epochs"])
         arrays = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
         arrays |= table | {"logits": found.logits, "digest": np.array(data.digest())}

@@ -55,14 +55,14 @@ def test_classes_of_equal_conditions_are_read_once(tmp_path):
         paths.append(tmp_path / f"{name}.npz")
         predictions.save(paths[-1], np.eye(10)[predicted], labels, name, "numba")
         runs.append({"condition": name, "seed": 3, "identity": name})
-    found = classes.read(paths, runs, labels, {"a": "a", "b": "a", "c": "c"})
+    found = classes.read(paths, runs, labels, 10, {"a": "a", "b": "a", "c": "c"})
     assert (found.conditions, found.seeds, found.engines) == (("a", "c"), (3, 3), ("numba", "numba"))
     assert found.predicted.tolist() == [[0, 1, 1], [2, 2, 2]]
     assert found.predicted.dtype == np.uint8
     assert found.wrong.tolist() == [[False, False, True], [True, True, False]]
     runs[2]["identity"] = "digits/x/c/seed4 0"
     with pytest.raises(DataError, match=r"c\.npz"):
-        classes.read(paths, runs, labels, {"a": "a", "b": "a", "c": "c"})
+        classes.read(paths, runs, labels, 10, {"a": "a", "b": "a", "c": "c"})
 
 
 # --- two models

@@ -117,14 +117,14 @@ PREDICTED = {"logits": LOGITS, "labels": LABELS, "indices": LABELS, "engine": "t
 def test_predictions_edited_by_hand(tmp_path, change, message):
     np.savez(tmp_path / "p.npz", **(PREDICTED | change))
     with pytest.raises(DataError, match=rf"p\.npz: .*{message}.*Delete it and run the same command again"):
-        predictions.load(tmp_path / "p.npz", LABELS, RUN)
+        predictions.load(tmp_path / "p.npz", LABELS, 10, RUN)
 
 
 @pytest.mark.parametrize("kind", ["truncated", "flipped"])
 def test_damaged_arrays(tmp_path, blobs, kind):
     predictions.save(tmp_path / "p.npz", np.random.default_rng(0).normal(size=(50, 10)), np.zeros(50), RUN, "torch")
     dataset.save(blobs, tmp_path / "d.npz")
-    for name, load in (("p.npz", lambda path: predictions.load(path, np.zeros(50), RUN)), ("d.npz", dataset.load)):
+    for name, load in (("p.npz", lambda path: predictions.load(path, np.zeros(50), 10, RUN)), ("d.npz", dataset.load)):
         content = bytearray((tmp_path / name).read_bytes())
         content[300] ^= 1
         (tmp_path / name).write_bytes(content if kind == "flipped" else content[:300])

@@ -18,7 +18,7 @@ from normreg.config.identity import RunFacts
 from normreg.data import dataset
 from normreg.errors import ConfigError, DataError
 from normreg.figures import axes as scales
-from normreg.figures import comparison, confusion, curves, gallery, inputs, style
+from normreg.figures import comparison, confusion, curves, gallery, inputs, names, style
 from normreg.figures.inputs import Course, PredictedImages
 from normreg.figures.looks import looks
 from normreg.training import history
@@ -459,9 +459,9 @@ def test_confusion_counts_by_hand() -> None:
     np.testing.assert_array_equal(counts, [[1, 2, 0], [0, 1, 0], [1, 0, 1]])
 
 
-@pytest.mark.parametrize("names", ["digits", "fashion-mnist", "kmnist"])
-def test_confusion_figure_writes_every_count_in_its_place(names: str) -> None:
-    found = judged({4: (9, 0.9), 14: (9, 0.8), 3: (5, 0.7)}, 30, names)
+@pytest.mark.parametrize("data", ["digits", "fashion-mnist", "kmnist"])
+def test_confusion_figure_writes_every_count_in_its_place(data: str) -> None:
+    found = judged({4: (9, 0.9), 14: (9, 0.8), 3: (5, 0.7)}, 30, data)
     figure = confusion.draw(found, "title")
     axes = named(figure, "counts")
     written = {text.get_position(): text.get_text() for text in axes.texts}
@@ -472,7 +472,7 @@ def test_confusion_figure_writes_every_count_in_its_place(names: str) -> None:
     recalls = [text for place, text in written.items() if place[0] != int(place[0]) and "%" in text]
     assert recalls == ["100.0 %"] * 3 + ["66.7 %", "33.3 %"] + ["100.0 %"] * 5
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted", "actual")
-    labels = [style.printable(name) for name in found.class_names]
+    labels = names.printable(found.class_names)
     assert [t.get_text() for t in axes.get_yticklabels()] == [t.get_text() for t in axes.get_xticklabels()] == labels
     assert "confusion matrix: 3 mistakes among 30 images, accuracy 90.00 %" in texts(figure)
     assert_readable(figure)

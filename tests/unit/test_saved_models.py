@@ -123,4 +123,4 @@ def test_predictions_that_are_not_finite_are_refused(tmp_path):
 def test_damaged_predictions_are_one_message(tmp_path):
     (tmp_path / "p.npz").write_bytes(b"x")
     with pytest.raises(DataError, match=r"p\.npz: cannot be read as predictions"):
-        predictions.load(tmp_path / "p.npz", np.zeros(2), "r")
+        predictions.load(tmp_path / "p.npz", np.zeros(2), 10, "r")

@@ -11,9 +11,10 @@ with jobs.job(snakemake.log[0]):
     paths, runs, conditions = snakemake.input.predictions, snakemake.params.runs, snakemake.params.conditions
     train_images = datasets.find(snakemake.wildcards.dataset).train_images
     data = dataset.load(snakemake.input.data, snakemake.params.data_digest)
-    found, changes = agreement.collect(paths, runs, data.test_labels, conditions, train_images)
+    classes = len(data.class_names)
+    found, changes = agreement.collect(paths, runs, data.test_labels, classes, conditions, train_images)
     images, distinct = content.wrong_images(found), contrasts.find_distinct(conditions, train_images)
-    confidence = mistakes.confidences(paths, runs, data.test_labels, distinct, images)
+    confidence = mistakes.confidences(paths, runs, data.test_labels, classes, distinct, images)
     courses = curves.read(snakemake.input.metrics, runs)
     sweeps, tables = snakemake.params.sweeps, snakemake.input.responses
     swept = responses.read(*tables, snakemake.params.study, sweeps) if sweeps else []

@@ -11,8 +11,9 @@ with jobs.job(snakemake.log[0]):
 
     runs, conditions = snakemake.params.runs, snakemake.params.conditions
     images = datasets.find(snakemake.wildcards.dataset).train_images
-    labels = dataset.load(snakemake.input.data, snakemake.params.data_digest).test_labels
-    found = classes.read(snakemake.input.predictions, runs, labels, contrasts.find_distinct(conditions, images))
+    data = dataset.load(snakemake.input.data, snakemake.params.data_digest)
+    distinct, count = contrasts.find_distinct(conditions, images), len(data.class_names)
+    found = classes.read(snakemake.input.predictions, runs, data.test_labels, count, distinct)
     table = mcnemar.compare(contrasts.find_contrasts(conditions, images), found, runs[0]["seed"])
     study = identity.identify_all([run["identity"] for run in runs])
     tables.write_frame(snakemake.output.csv, study_tables.MCNEMAR, table, study)

@@ -10,9 +10,9 @@ with jobs.job(snakemake.log[0]):
     from normreg.utils import tables
 
     runs, conditions = snakemake.params.runs, snakemake.params.conditions
-    labels = dataset.load(snakemake.input.data, snakemake.params.data_digest).test_labels
+    data = dataset.load(snakemake.input.data, snakemake.params.data_digest)
     distinct = contrasts.find_distinct(conditions, datasets.find(snakemake.wildcards.dataset).train_images)
-    found = classes.read(snakemake.input.predictions, runs, labels, distinct)
+    found = classes.read(snakemake.input.predictions, runs, data.test_labels, len(data.class_names), distinct)
     table = noise.describe(summary.read(snakemake.input.summary, runs), found)
     study = identity.identify_all([run["identity"] for run in runs])
     tables.write_frame(snakemake.output.csv, study_tables.NOISE, table, study)

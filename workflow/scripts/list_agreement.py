@@ -12,7 +12,8 @@ with jobs.job(snakemake.log[0]):
     paths, runs, conditions = snakemake.input.predictions, snakemake.params.runs, snakemake.params.conditions
     train_images = datasets.find(snakemake.wildcards.dataset).train_images
     data = dataset.load(snakemake.input.data, snakemake.params.data_digest)
-    found, changes = agreement.collect(paths, runs, data.test_labels, conditions, train_images)
+    classes = len(data.class_names)
+    found, changes = agreement.collect(paths, runs, data.test_labels, classes, conditions, train_images)
     table = agreement.tabulate(found, changes)
     study = identity.identify_all([run["identity"] for run in runs])
     tables.write_frame(snakemake.output.csv, study_tables.agreement(agreement.columns(changes)), table, study)

@@ -12,7 +12,8 @@ with jobs.job(snakemake.log[0]):
     paths, runs, conditions = snakemake.input.predictions, snakemake.params.runs, snakemake.params.conditions
     train_images = datasets.find(snakemake.wildcards.dataset).train_images
     data = dataset.load(snakemake.input.data, snakemake.params.data_digest)
-    found, changes = agreement.collect(paths, runs, data.test_labels, conditions, train_images)
+    classes = len(data.class_names)
+    found, changes = agreement.collect(paths, runs, data.test_labels, classes, conditions, train_images)
     table, titles = agreement.tabulate(found, changes), snakemake.params.titles
     style.save(figures.draw_hardest(table, data, titles["hardest"]), snakemake.output.hardest)
     style.save(figures.draw_changes(changes, table, data, titles["changes"]), snakemake.output.changes)

@@ -45,6 +45,7 @@ def collect(
     paths: Sequence[str | Path],
     runs: Sequence[RunFacts],
     labels: np.ndarray,
+    classes: int,
     conditions: Mapping[str, Condition],
     train_images: int,
 ) -> tuple[Classes, list[Flips]]:
@@ -54,14 +55,15 @@ def collect(
         paths: one `predictions.npz` for each run.
         runs: whose they are, in the same order.
         labels: the labels of the validation images, (I,).
+        classes: how many classes the data set has.
         conditions: all resolved conditions of the study.
         train_images: how many training images there are, see `contrasts`.
 
     Raises:
         DataError: see `predictions.load`.
     """
-    classes = read(paths, runs, labels, find_distinct(conditions, train_images))
-    return classes, flips(find_contrasts(conditions, train_images), classes)
+    found = read(paths, runs, labels, classes, find_distinct(conditions, train_images))
+    return found, flips(find_contrasts(conditions, train_images), found)
 
 
 def flips(contrasts: Sequence[Contrast], classes: Classes) -> list[Flips]:

@@ -15,8 +15,8 @@ class Classes:
     """What every run takes each of I validation images for. The R runs are in one order everywhere.
 
     Attributes:
-        labels: the actual classes, uint8 (I,).
-        predicted: the predicted classes, uint8 (R, I).
+        labels: the actual classes, (I,): uint8, or uint16 if there are more than 256 classes.
+        predicted: the predicted classes, of the same type, (R, I).
         conditions: the condition of each run.
         seeds: the seed of each run.
         engines: the engine that trained each run.
@@ -55,7 +55,11 @@ def keep_distinct(
 
 
 def read(
-    paths: Sequence[str | Path], runs: Sequence[RunFacts], labels: np.ndarray, distinct: Mapping[str, str]
+    paths: Sequence[str | Path],
+    runs: Sequence[RunFacts],
+    labels: np.ndarray,
+    classes: int,
+    distinct: Mapping[str, str],
 ) -> Classes:
     """Reads the `predictions.npz` of the runs one by one, and keeps only the classes.
 
@@ -63,6 +67,7 @@ def read(
         paths: one file for each run.
         runs: whose they are, in the same order.
         labels: (I,), the labels of the validation images.
+        classes: how many classes the data set has.
         distinct: see `contrasts.find_distinct`. A condition that equals an earlier one has the same runs and is left
             out.
 
@@ -70,11 +75,12 @@ def read(
         DataError: see `predictions.load`.
     """
     kept = keep_distinct(paths, runs, distinct)
-    predicted = np.empty((len(kept), len(labels)), np.uint8)
+    dtype = np.min_scalar_type(classes - 1)
+    predicted = np.empty((len(kept), len(labels)), dtype)
     engines = []
     for row, (path, run) in enumerate(kept):
-        found = predictions.load(path, labels, run["identity"])
+        found = predictions.load(path, labels, classes, run["identity"])
         predicted[row] = found.predicted
         engines.append(found.engine)
     conditions, seeds = tuple(run["condition"] for _, run in kept), tuple(int(run["seed"]) for _, run in kept)
-    return Classes(labels.astype(np.uint8), predicted, conditions, seeds, tuple(engines))
+    return Classes(labels.astype(dtype), predicted, conditions, seeds, tuple(engines))

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from normreg.analysis import classes, predictions
+from normreg.analysis import predictions
+from normreg.analysis.classes import keep_distinct
 from normreg.config.identity import RunFacts
 
 
@@ -13,6 +14,7 @@ def confidences(
     paths: Sequence[str | Path],
     runs: Sequence[RunFacts],
     labels: np.ndarray,
+    classes: int,
     distinct: Mapping[str, str],
     images: np.ndarray,
 ) -> np.ndarray:
@@ -22,15 +24,16 @@ def confidences(
         paths: one `predictions.npz` for each run.
         runs: whose they are, in the same order.
         labels: the labels of the validation images, (I,).
+        classes: how many classes the data set has.
         distinct: see `contrasts.find_distinct`.
         images: indices of the images, (M,).
 
     Raises:
         DataError: see `predictions.load`.
     """
-    kept = classes.keep_distinct(paths, runs, distinct)
+    kept = keep_distinct(paths, runs, distinct)
     found = np.empty((len(kept), len(images)))
     for row, (path, run) in enumerate(kept):
-        logits = predictions.load(path, labels, run["identity"]).logits[images].astype(np.float64)
+        logits = predictions.load(path, labels, classes, run["identity"]).logits[images].astype(np.float64)
         found[row] = 1 / np.exp(logits - logits.max(axis=1, keepdims=True)).sum(axis=1)
     return found

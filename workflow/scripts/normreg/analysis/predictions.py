@@ -10,7 +10,6 @@ import numpy as np
 
 from normreg.config import identity
 from normreg.errors import AGAIN, DataError
-from normreg.models.description import CLASSES
 from normreg.utils.atomic import replacing
 from normreg.utils.digests import sha256
 
@@ -86,12 +85,13 @@ def save(path: str | Path, logits: np.ndarray, labels: np.ndarray, run: str, eng
         )
 
 
-def load(path: str | Path, labels: np.ndarray, run: str) -> Predictions:
+def load(path: str | Path, labels: np.ndarray, classes: int, run: str) -> Predictions:
     """Reads what `save` wrote.
 
     Args:
         path: the file.
         labels: (N,), the labels of the images that the file should be about.
+        classes: how many classes the data set has.
         run: the expected identity of the run.
 
     Raises:
@@ -106,7 +106,7 @@ def load(path: str | Path, labels: np.ndarray, run: str) -> Predictions:
     identity.check(path, owner, run)
     count = len(found.labels) if found.labels.ndim else 0
     for name, array, dtype, shape in (
-        ("logits", found.logits, np.float32, (count, CLASSES)),
+        ("logits", found.logits, np.float32, (count, classes)),
         ("labels", found.labels, np.int64, (count,)),
         ("indices", found.indices, np.int64, (count,)),
     ):

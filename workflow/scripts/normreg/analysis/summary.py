@@ -21,7 +21,7 @@ _COLUMNS = ("train_accuracy", "validation_accuracy", "validation_loss", "seconds
 
 
 def run_summary(
-    run: RunFacts, files: Mapping[str, str], labels: np.ndarray, holdout: np.ndarray | None
+    run: RunFacts, files: Mapping[str, str], labels: np.ndarray, classes: int, holdout: np.ndarray | None
 ) -> dict[str, Any]:
     """One row of `summary.csv`: a condition with a seed.
 
@@ -29,6 +29,7 @@ def run_summary(
         run: the run whose files they are.
         files: paths of `metrics`, `predictions` and `weights`, and with a hold-out of `holdout`, its predictions.
         labels: the labels of the test images, (N,).
+        classes: how many classes the data set has.
         holdout: the labels of the images of the hold-out, (H,). None: the test images are for validation.
 
     Returns:
@@ -41,11 +42,11 @@ def run_summary(
         DataError: a file cannot be read, is of another run, or disagrees with the others.
     """
     table = metrics.read(files["metrics"], _COLUMNS, run["identity"], run["epochs"])
-    predicted = predictions.load(files["predictions"], labels, run["identity"])
+    predicted = predictions.load(files["predictions"], labels, classes, run["identity"])
     if holdout is None:
         validated, path = predicted, files["predictions"]
     else:
-        validated, path = predictions.load(files["holdout"], holdout, run["identity"]), files["holdout"]
+        validated, path = predictions.load(files["holdout"], holdout, classes, run["identity"]), files["holdout"]
     predictions.check_accuracy(path, validated, table["validation_accuracy"][-1])
     return {
         **{key: run[key] for key in ("condition", "penalty", "norm", "seed")},
@@ -125,10 +126,11 @@ def summarise(
     runs: Sequence[RunFacts],
     files: Sequence[Mapping[str, str]],
     labels: np.ndarray,
+    classes: int,
     holdout: np.ndarray | None = None,
 ) -> pd.DataFrame:
     """`summary.csv`: `run_summary` of each run, in order."""
-    rows = [run_summary(run, paths, labels, holdout) for run, paths in zip(runs, files, strict=True)]
+    rows = [run_summary(run, paths, labels, classes, holdout) for run, paths in zip(runs, files, strict=True)]
     return pd.DataFrame(rows).astype({"first_epoch_at_99.4": "Int64"})
 
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from normreg.analysis.agreement import Flips
 from normreg.data.dataset import Dataset
 from normreg.figures import style, tiles
-from normreg.figures.tiles import TILE, Tile
+from normreg.figures.tiles import Names, Tile
 
 MOST = 25  # hardest images
 _COLUMNS = EACH = 5  # images in a row; that a factor fixes, and as many that it breaks
@@ -22,27 +22,46 @@ _SUBTITLE = (
 )
 _SOME = "the {} of {} factors with the largest difference between what they fix (wrong without, right with) and break"
 _MOST_FACTORS = 8  # with a sweep there are more: the figure would be many screens tall
+_SIDES = ("fixed", "broken")
 _NAME, _LINE = 0.3, 0.24  # heights of the name of a factor and of a line above images
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What tiles show: images, what is `known` of them (rows of `agreement.tabulate` by image), names of classes."""
+
+    data: Dataset
+    known: pd.DataFrame
+    names: Names
+
+    def tile(self, image: int, often: str, small: str) -> Tile:
+        """An image with its class and its most common wrong class. `often` says how often that is predicted."""
+        actual, predicted = (self.names.of[int(self.known.loc[image, column])] for column in ("label", "predicted"))
+        return Tile(self.data.test_images[image], f"actual\n{actual}\n→ {often}\n{predicted}", small)
+
+
+def _choose(data: Dataset, table: pd.DataFrame, images: Sequence[int]) -> _Shown:
+    """What the tiles of these images show. They are rows of the table."""
+    known = table.set_index("image").loc[list(images)]
+    classes = pd.concat([known["label"], known["predicted"]]).astype(int)
+    return _Shown(data, known, tiles.name_classes([str(name) for name in data.class_names], classes))
 
 
 @matplotlib.rc_context(style.RC)
 def draw_hardest(table: pd.DataFrame, data: Dataset, title: str) -> Figure:
     """Draws the first `MOST` images of the table of `agreement.tabulate`, five in a row."""
-    shown = table.head(MOST)
-    rows = -(-len(shown) // _COLUMNS) or 0.4
-    width, height = _COLUMNS * TILE[0] + 0.3, rows * TILE[1] + _HEAD + 0.1
+    shown = _choose(data, table, [int(image) for image in table["image"].head(MOST)])
+    layout, rows = shown.names.layout, -(-len(shown.known) // _COLUMNS) or 0.4
+    width, height = _COLUMNS * layout.width + 0.3, rows * layout.height + _HEAD + 0.1
     figure = style.new_figure(width, height)
-    style.heading(figure, title, _caption(len(shown), len(table), len(data.test_labels)))
-    names = _names(data)
-    for place, (_, found) in enumerate(shown.iterrows()):
+    style.heading(figure, title, _caption(len(shown.known), len(table), len(data.test_labels)))
+    for place, (image, found) in enumerate(shown.known.iterrows()):
         row, column = divmod(place, _COLUMNS)
-        predicted = names[found["predicted"]]
         often = "always" if found["times"] == found["missed"] else "most often"
-        text = f"actual\n{names[found['label']]}\n→ {often}\n{predicted}"
-        tile = Tile(data.test_images[found["image"]], text, f"{_of_runs(found)}\nimage {found['image']}")
-        bottom = height - _HEAD - (row + 1) * TILE[1] + 0.1
-        tiles.draw(figure, tile, _EDGE + column * TILE[0], bottom, f"image {found['image']}")
-    if shown.empty:
+        tile = shown.tile(image, often, f"{_of_runs(found)}\nimage {image}")
+        corner = _EDGE + column * layout.width, height - _HEAD - (row + 1) * layout.height + 0.1
+        tiles.draw(figure, tile, layout, corner, f"image {image}")
+    if shown.known.empty:
         figure.text(0.5, 0.3, "No mistakes: every run is right.", size=13, color=style.GREY, ha="center")
     return figure
 
@@ -65,9 +84,10 @@ def _of_runs(found: pd.Series) -> str:
 
 @dataclass(frozen=True)
 class _Side:
-    """What a factor fixes, or what it breaks: the mean number of images, and some of them with a text for each."""
+    """What a factor fixes, or what it breaks: a name, a line on how many images, and some of them with a text each."""
 
-    mean: float
+    name: str
+    heading: str
     images: dict[int, str]
 
 
@@ -78,19 +98,20 @@ def draw_changes(changes: Sequence[Flips], table: pd.DataFrame, data: Dataset, t
     The `table` of `agreement.tabulate` has the most common wrong class of each image. Of more than `_MOST_FACTORS`
     factors, those are shown whose numbers of fixed and broken images differ most.
     """
-    side_tall = _LINE + TILE[1]
-    tall = _NAME + 2 * side_tall + 0.1
     total, changes = len(changes), _strongest(changes)
-    width, height = EACH * TILE[0] + 0.3, max(len(changes) * tall, 0.5) + _HEAD
+    sides = [[_most(change, side) for side in _SIDES] for change in changes]
+    shown = _choose(data, table, list({image: 0 for pair in sides for side in pair for image in side.images}))
+    side_tall = _LINE + shown.names.layout.height
+    tall = _NAME + 2 * side_tall + 0.1
+    width, height = EACH * shown.names.layout.width + 0.3, max(len(changes) * tall, 0.5) + _HEAD
     figure = style.new_figure(width, height)
     among = _SOME.format(len(changes), total) if total > len(changes) else _SUBTITLE
     style.heading(figure, title, among)
-    known = table.set_index("image")
-    for row, change in enumerate(changes):
+    for row, (change, pair) in enumerate(zip(changes, sides, strict=True)):
         top = height - _HEAD - row * tall
         figure.text(_EDGE / width, top / height, change.name, size=11, weight="bold", va="top")
-        for place, side in enumerate(("fixed", "broken")):
-            _draw_side(figure, change, side, top - _NAME - place * side_tall, known, data)
+        for place, side in enumerate(pair):
+            _draw_side(figure, side, top - _NAME - place * side_tall, shown)
     if not changes:
         text = "This study has no two conditions with and without a factor that are otherwise equal."
         figure.text(0.5, 0.3, text, size=11, color=style.GREY, ha="center")
@@ -104,17 +125,14 @@ def _strongest(changes: Sequence[Flips]) -> list[Flips]:
     return [changes[place] for place in sorted(chosen)]
 
 
-def _draw_side(figure: Figure, change: Flips, side: str, top: float, known: pd.DataFrame, data: Dataset) -> None:
-    """Draws the images that a factor fixes or breaks, `top` inches from the bottom. `known` is indexed by image."""
+def _draw_side(figure: Figure, side: _Side, top: float, shown: _Shown) -> None:
+    """Draws the images that a factor fixes or breaks, `top` inches from the bottom."""
     width, height = figure.get_size_inches()
-    shown, names = _most(change, side), _names(data)
-    text = f"{side}: {shown.mean:.1f} images, mean of {change.comparisons} comparisons"
-    figure.text(_EDGE / width, (top - 0.07) / height, text, size=9.5, color=style.GREY, va="top")
-    for place, (image, small) in enumerate(shown.images.items()):
-        label, predicted = (names[known.loc[image, column]] for column in ("label", "predicted"))
-        tile = Tile(data.test_images[image], f"actual\n{label}\n→ taken for\n{predicted}", small)
-        left, bottom = _EDGE + place * TILE[0], top - _LINE - TILE[1] + 0.1
-        tiles.draw(figure, tile, left, bottom, f"{change.name} {side} {image}")
+    layout = shown.names.layout
+    figure.text(_EDGE / width, (top - 0.07) / height, side.heading, size=9.5, color=style.GREY, va="top")
+    for place, (image, small) in enumerate(side.images.items()):
+        corner = _EDGE + place * layout.width, top - _LINE - layout.height + 0.1
+        tiles.draw(figure, shown.tile(image, "taken for", small), layout, corner, f"{side.name} {image}")
 
 
 def _most(change: Flips, side: str) -> _Side:
@@ -125,8 +143,5 @@ def _most(change: Flips, side: str) -> _Side:
     more = own.astype(int) - against
     order = [int(image) for image in np.argsort(-more, kind="stable")[:EACH] if more[image] > 0]
     texts = (f"{side} {own[i]} of {change.comparisons}\n{other} {against[i]}\nimage {i}" for i in order)
-    return _Side(own.sum() / change.comparisons, dict(zip(order, texts, strict=True)))
-
-
-def _names(data: Dataset) -> list[str]:
-    return [style.printable(str(name)) for name in data.class_names]
+    heading = f"{side}: {own.sum() / change.comparisons:.1f} images, mean of {change.comparisons} comparisons"
+    return _Side(f"{change.name} {side}", heading, dict(zip(order, texts, strict=True)))

@@ -1,4 +1,9 @@
-"""The confusion matrix: how many images of each actual class are predicted as which class."""
+"""The confusion matrix: how many images of each actual class are predicted as which class.
+
+With more than `MOST` classes nobody could read it: then there are the most confused pairs in its place.
+"""
+
+from collections.abc import Sequence
 
 import matplotlib
 import numpy as np
@@ -7,10 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm, to_rgb
 from matplotlib.figure import Figure
 
-from normreg.figures import style
+from normreg.figures import confused_pairs, names, style
 from normreg.figures.inputs import PredictedImages
 
+MOST = 20  # classes
 _CELL = 0.4  # inches; with larger cells the matrix does not fit a laptop screen in the report
+_NAME = 1.7  # inches; a longer name is shortened
 _DIAGONAL = "#dfe4ea"
 _NONE = "#f8f8f8"
 _LEAST_DARK = 8  # mistakes; the colour scale reaches at least so far, so that a single mistake is never dark
@@ -24,25 +31,32 @@ def count(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray
     return counts
 
 
-@matplotlib.rc_context(style.RC)
 def draw(predictions: PredictedImages, title: str) -> Figure:
+    """Draws the matrix, or with more than `MOST` classes the most confused pairs."""
+    class_names = predictions.class_names
+    counts = count(predictions.labels, predictions.predicted, len(class_names))
+    return (_draw_matrix if len(counts) <= MOST else confused_pairs.draw)(class_names, counts, title)
+
+
+@matplotlib.rc_context(style.RC)
+def _draw_matrix(class_names: Sequence[str], counts: np.ndarray, title: str) -> Figure:
     """Draws the counts as a table, and the recall of each class beside it. Only mistakes are coloured."""
-    names = [style.printable(name) for name in predictions.class_names]
-    counts = count(predictions.labels, predictions.predicted, len(names))
-    longest = max(style.text_width(name, 9) for name in names)
-    side = _CELL * len(names)
+    shown = list(names.fitted(class_names, range(len(counts)), _NAME, 9).values())
+    longest = max(style.text_width(name, 9) for name in shown)
+    side = max(_CELL, style.text_width(str(counts.max()), 9) + 0.08) * len(counts)
     left, bottom = longest + 0.65, 0.75 * longest + 0.6
-    width, height = left + side + 1.0, bottom + side + 0.85
+    images, mistakes = int(counts.sum()), int(counts.sum() - np.trace(counts))
+    accuracy = 100 * (1 - mistakes / max(1, images))
+    subtitle = f"confusion matrix: {mistakes:,} mistakes among {images:,} images, accuracy {accuracy:.2f} %"
+    width = max(left + side + 1.0, style.text_width(subtitle, 9.5) + 0.4)  # two classes are less wide than the subtitle
+    height = bottom + side + 0.85
     figure = style.new_figure(width, height)
-    images = len(predictions.labels)
-    accuracy = 100 * (1 - predictions.mistakes / max(1, images))
-    subtitle = f"confusion matrix: {predictions.mistakes:,} mistakes among {images:,} images, accuracy {accuracy:.2f} %"
     style.heading(figure, title, subtitle)
     axes = figure.add_axes((left / width, bottom / height, side / width, side / height), label="counts")
     _draw_counts(axes, counts)
     _draw_recall(axes, counts)
-    axes.set_xticks(range(len(names)), names, rotation=45, ha="right", rotation_mode="anchor")
-    axes.set_yticks(range(len(names)), names)
+    axes.set_xticks(range(len(shown)), shown, rotation=45, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(shown)), shown)
     axes.set_xlabel("predicted")
     axes.set_ylabel("actual")
     return figure

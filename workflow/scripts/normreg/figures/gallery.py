@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from normreg.figures import style, tiles
 from normreg.figures.inputs import PredictedImages
-from normreg.figures.tiles import TILE, Tile
+from normreg.figures.tiles import Names, Tile
 
 MOST = 25
 _COLUMNS = 5
@@ -61,24 +61,23 @@ def caption(total: int, images: int, most: int = MOST) -> str:
 def draw(predictions: PredictedImages, title: str) -> Figure:
     """Draws up to `MOST` mistakes, five in a row. `title` says whose; the caption says how many there are."""
     mistakes = most_confident(predictions)
-    rows = -(-len(mistakes) // _COLUMNS) or 0.4
-    head = 0.72
-    width, height = _COLUMNS * TILE[0] + 0.3, rows * TILE[1] + head + 0.1
+    names = tiles.name_classes(predictions.class_names, (c for m in mistakes for c in (m.actual, m.predicted)))
+    tile, rows, head = names.layout, -(-len(mistakes) // _COLUMNS) or 0.4, 0.72
+    width, height = _COLUMNS * tile.width + 0.3, rows * tile.height + head + 0.1
     figure = style.new_figure(width, height)
     style.heading(figure, f"Most confident mistakes: {title}", caption(predictions.mistakes, len(predictions.labels)))
     for place, mistake in enumerate(mistakes):
         row, column = divmod(place, _COLUMNS)
-        bottom = height - head - (row + 1) * TILE[1] + 0.1
-        tiles.draw(figure, _tile(predictions, mistake), 0.2 + column * TILE[0], bottom, f"mistake {place}")
+        corner = 0.2 + column * tile.width, height - head - (row + 1) * tile.height + 0.1
+        tiles.draw(figure, _tile(predictions, mistake, names), tile, corner, f"mistake {place}")
     if not mistakes:
         text = "No mistakes: every image is classified correctly."
         figure.text(0.5, 0.3, text, size=13, color=style.GREY, ha="center")
     return figure
 
 
-def _tile(predictions: PredictedImages, mistake: Mistake) -> Tile:
-    names = [style.printable(name) for name in predictions.class_names]
-    text = f"actual\n{names[mistake.actual]}\n→ predicted\n{names[mistake.predicted]}"
+def _tile(predictions: PredictedImages, mistake: Mistake, names: Names) -> Tile:
+    text = f"actual\n{names.of[mistake.actual]}\n→ predicted\n{names.of[mistake.predicted]}"
     return Tile(predictions.images[mistake.row], text, f"{_percent(mistake.confidence)}\nimage {mistake.index}")
 
 

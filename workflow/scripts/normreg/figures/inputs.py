@@ -121,6 +121,6 @@ def read_predictions(path: str | Path, data: str | Path, known: str | None, run:
         DataError: a file cannot be read, or the predictions are of another run or not of this data.
     """
     dataset = datasets.load(data, known)
-    found = predictions.load(path, dataset.test_labels, run)
+    found = predictions.load(path, dataset.test_labels, len(dataset.class_names), run)
     names = tuple(str(name) for name in dataset.class_names)
     return PredictedImages(found.logits, found.labels, found.indices, dataset.test_images, names, engine=found.engine)

@@ -1,15 +1,14 @@
 """What all figures share: fonts, sizes of texts, the heading. Saves figures reproducibly."""
 
-from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib import font_manager
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ft2font import FT2Font
 from matplotlib.textpath import TextPath
 from PIL import Image
 
@@ -57,18 +56,6 @@ def text_width(text: str, size: float, bold: bool = False) -> float:
     return float(TextPath((0, 0), text, size=size, prop=font).get_extents().width) / 72 if text.strip() else 0.0
 
 
-@cache
-def _font() -> FT2Font:
-    return FT2Font(font_manager.findfont("DejaVu Sans"))
-
-
-def printable(name: str) -> str:
-    """`name`, or `name` without its part in brackets if the font lacks a letter: "ki (き)" becomes "ki"."""
-    if all(_font().get_char_index(ord(letter)) for letter in name):
-        return name
-    return name.split(" (")[0]
-
-
 def save(figure: Figure, *paths: str | Path) -> None:
     """Writes `figure` to every path as PNG or SVG, by suffix. Files appear complete or not at all, and hold no date."""
     with matplotlib.rc_context(RC):
@@ -81,10 +68,18 @@ def save(figure: Figure, *paths: str | Path) -> None:
 
 
 def _save_png(figure: Figure, path: Path) -> None:
-    """Writes a PNG of 256 colours. It has a third of the bytes, and looks the same for line art and gray images."""
+    """Writes a PNG. Without photographs it has 256 colours: a third of the bytes, and the same look."""
     memory = BytesIO()
     figure.savefig(memory, format="png", dpi=DPI)
     with Image.open(memory) as image:
-        # Without two rounds of k-means, thin lines of many shades get each other's colours.
-        few = image.convert("RGB").quantize(256, method=Image.Quantize.MEDIANCUT, kmeans=2, dither=Image.Dither.NONE)
-        few.save(path, optimize=True, dpi=(DPI, DPI))
+        drawn = image.convert("RGB")
+        if not _has_photographs(figure):
+            # Without two rounds of k-means, thin lines of many shades get each other's colours.
+            drawn = drawn.quantize(256, method=Image.Quantize.MEDIANCUT, kmeans=2, dither=Image.Dither.NONE)
+        drawn.save(path, optimize=True, dpi=(DPI, DPI))
+
+
+def _has_photographs(figure: Figure) -> bool:
+    """Whether colour images of a data set are drawn. They are bytes; colours of numbers, as in a matrix, are not."""
+    arrays = (image.get_array() for axes in figure.axes for image in axes.images)
+    return any(array is not None and array.ndim == 3 and array.dtype == np.uint8 for array in arrays)

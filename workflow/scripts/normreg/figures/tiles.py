@@ -1,36 +1,82 @@
 """Images with text at their right, of which galleries consist."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from normreg.figures import style
+from normreg.figures import names, style
 
-SIDE = 1.18  # of an image; inches, like `TILE`
-TILE = (2.2, 1.33)  # width and height of an image with its text: so a gallery is wide, and fits a screen
+SIDE = 1.18  # of the square that an image is drawn in; inches, like all sizes here
+_GAP = 0.06 * SIDE  # between image and text
+_SIZE, _SMALL = 9.5, 9  # points
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Width and height of a tile, and how many lines a name may have."""
+
+    width: float
+    height: float
+    lines: int
+
+
+# A gallery is wide, and fits a screen.
+PLAIN = Layout(2.2, 1.33, lines=1)
+LONG = Layout(2.65, 1.72, lines=2)  # for names that the plain one has no room for
 
 
 @dataclass(frozen=True)
 class Tile:
-    """One image (height, width) of gray values 0 to 255, its text, and a smaller text below that."""
+    """One image, its text, and a smaller text below that.
+
+    The image is uint8, gray (height, width) or red, green and blue (3, height, width).
+    """
 
     image: np.ndarray
     text: str
     small: str
 
 
-def draw(figure: Figure, tile: Tile, left: float, bottom: float, label: str) -> Axes:
-    """Draws a tile `left` and `bottom` inches from the figure's edges. `label` names its axes."""
+@dataclass(frozen=True)
+class Names:
+    """The names of classes in tiles, and the layout that has room for them."""
+
+    layout: Layout
+    of: dict[int, str]
+
+
+def name_classes(class_names: Sequence[str], shown: Iterable[int]) -> Names:
+    """The names of the classes `shown`, some of `class_names`, and a layout for them: plain, if they are short."""
+    wanted = list(shown)
+    room = {layout: layout.width - SIDE - 2 * _GAP for layout in (PLAIN, LONG)}
+    whole = names.printable(class_names)
+    layout = PLAIN if all(names.line_width(whole[number], _SIZE) <= room[PLAIN] for number in wanted) else LONG
+    return Names(layout, names.fitted(class_names, wanted, room[layout], _SIZE, layout.lines))
+
+
+def draw(figure: Figure, tile: Tile, layout: Layout, corner: tuple[float, float], label: str) -> Axes:
+    """Draws a tile and names its axes. `corner` is its place: inches from the figure's left and bottom.
+
+    In a high tile the image stands at the top, as its text does.
+    """
     width, height = figure.get_size_inches()
-    axes = figure.add_axes((left / width, bottom / height, SIDE / width, SIDE / height), label=label)
-    axes.imshow(tile.image, cmap="gray_r", vmin=0, vmax=255, interpolation="nearest")
+    left, bottom = corner
+    low = bottom + (layout.height - PLAIN.height)
+    axes = figure.add_axes((left / width, low / height, SIDE / width, SIDE / height), label=label)
+    shown = tile.image if tile.image.ndim == 2 else np.moveaxis(tile.image, 0, 2)
+    axes.imshow(shown, cmap="gray_r", vmin=0, vmax=255, interpolation="nearest")
     axes.set_xticks([])
     axes.set_yticks([])
     axes.grid(False)
     for spine in axes.spines.values():
         spine.set(visible=True, color="#c8c8c8")
-    axes.text(1.06, 0.98, tile.text, size=9.5, ha="left", va="top", transform=axes.transAxes, linespacing=1.15)
-    axes.text(1.06, 0.0, tile.small, size=9, color=style.GREY, ha="left", va="bottom", transform=axes.transAxes)
+    # Not in units of the axes: those of an image that is not square are smaller.
+    side = (left + SIDE + _GAP) / width
+    place: Any = {"ha": "left", "transform": figure.transFigure}
+    axes.text(side, (low + 0.98 * SIDE) / height, tile.text, size=_SIZE, va="top", linespacing=1.15, **place)
+    axes.text(side, bottom / height, tile.small, size=_SMALL, color=style.GREY, va="bottom", **place)
     return axes

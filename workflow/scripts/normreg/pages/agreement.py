@@ -11,6 +11,7 @@ from normreg.analysis.classes import Classes
 from normreg.pages import html
 
 MOST = 50  # rows of the table of images
+_STYLE = "table:last-of-type td { white-space: normal; max-width: min(22em, 28vw); overflow-wrap: anywhere; }"  # names
 
 
 def write(
@@ -29,7 +30,7 @@ def write(
         parts[f"Images that all {runs} runs get wrong"] = _images(everyone.head(MOST), names)
     if len(everyone) > MOST:
         texts.append(f"The last table shows {MOST} of {len(everyone)} images. All are in agreement.csv.")
-    html.write_page(path, title, texts, parts)
+    html.write_page(path, title, texts, parts, _STYLE)
 
 
 def _summary(classes: Classes, table: pd.DataFrame, images: int) -> str:

@@ -16,13 +16,15 @@ from normreg.pages.explorer import sprites
 # which is a page of 1.5 MB. MNIST with 40 runs needs about 0.15 MB.
 LIMIT = 1_250_000
 OTHERS = 150_000  # bytes of the curves that fit beside them
+MOST = 8_000  # images; so many are never below `LIMIT` unless they are tiny, and preparing more would take minutes
+_SOME = 100  # images from which the size of all is estimated
 
 
 def wrong_images(classes: Classes) -> np.ndarray:
-    """Indices of the images that some run gets wrong, the most missed first, ties by index."""
+    """Indices of the images that some run gets wrong, at most `MOST`, the most missed first, ties by index."""
     missed = classes.wrong.sum(axis=0)
     images = np.flatnonzero(missed)
-    return images[np.argsort(-missed[images], kind="stable")]
+    return images[np.argsort(-missed[images], kind="stable")][:MOST]
 
 
 def describe_mistakes(
@@ -44,10 +46,13 @@ def describe_mistakes(
         others: bytes of the other data of the page. Beyond `OTHERS` they leave less room for the mistakes.
 
     Returns:
-        `predicted` and `confidence` are base64 of (R, M) uint8, and of (R, M) uint16 in little-endian order. The unit
-        of the latter is a hundredth of a percent. It is rounded down, so that a comparison with whole percents is
-        exact. Above `LIMIT` the last images, the least missed, are left out. `wrongImages` counts all.
+        `predicted` and `confidence` are base64 of (R, M) uint8, and of (R, M) uint16 in little-endian order. With more
+        than 256 classes `predicted` is such uint16 too. The unit of `confidence` is a hundredth of a percent. It is
+        rounded down, so that a comparison with whole percents is exact. Above `LIMIT` colour images are compressed with
+        losses; if that is not enough, the last images, the least missed, are left out. `wrongImages` counts all.
     """
+    size = LIMIT - max(others - OTHERS, 0)
+    kind = np.uint8 if len(data.class_names) <= 256 else np.dtype("<u2")
     found = {
         "testImages": len(classes.labels),
         "wrongImages": int(classes.wrong.any(axis=0).sum()),
@@ -55,16 +60,24 @@ def describe_mistakes(
         "runs": [list(run) for run in zip(classes.conditions, classes.seeds, strict=True)],
         "images": images.tolist(),
         "labels": classes.labels[images].tolist(),
-        "predicted": _text(np.ascontiguousarray(classes.predicted[:, images], np.uint8)),
+        "predicted": _text(np.ascontiguousarray(classes.predicted[:, images], kind)),
         "confidence": _text(np.floor(confidence * 10_000).astype("<u2")),
         "changes": [_describe_change(change, images) for change in changes],
-        "atlas": sprites.atlas(data.test_images[images]),
+        "atlas": sprites.atlas(data.test_images[images], exact=_fit_exactly(data.test_images, images, size)),
     }
-    room = (LIMIT - max(others - OTHERS, 0)) / len(json.dumps(found))
+    room = size / len(json.dumps(found, ensure_ascii=False).encode())
     if room < 1 and len(images):
         keep = int(0.95 * len(images) * max(room, 0))
         return describe_mistakes(data, classes, images[:keep], confidence[:, :keep], changes, others)
     return found
+
+
+def _fit_exactly(pixels: np.ndarray, images: np.ndarray, size: int) -> bool:
+    """Whether these images of `pixels` stay as they are: gray ones, and those of colour that are small enough so."""
+    if pixels.ndim == 3 or not len(images):
+        return True
+    some = images[:_SOME]
+    return len(sprites.atlas(pixels[some])["source"]) / len(some) * len(images) < 0.6 * size
 
 
 def same_runs(distinct: Mapping[str, str]) -> list[list[str]]:

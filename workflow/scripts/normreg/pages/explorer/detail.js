@@ -62,7 +62,8 @@ function tableOf(image) {
 }
 
 function cellOf(one) {
-  const cell = make("td", { class: one.wrong ? "missed" : "" }, make("b", {}, shortName(one.class)));
+  const cell = make("td", { class: one.wrong ? "missed" : "", title: data.classes[one.class] });
+  cell.append(make("b", {}, shortName(one.class)));
   cell.append(" ", make("small", {}, percent(one.sure)));
   if (one.wrong) cell.append(make("span", { class: "unseen" }, " wrong"));
   return cell;

@@ -1,8 +1,12 @@
 // The images that some run gets wrong, and the filters.
 
+const COMPRESSED = "The images are compressed, so that the page stays small. Figures show them as they are.";
+const FEW = 20; // of more classes, only those are choices that occur
 const runs = data.runs.length;
-const predicted = bytesOf(data.predicted); // run after run, each with one class per image
-const sureness = hundredthsOf(data.confidence);
+const manyClasses = data.classes.length > 256; // then a class takes two bytes
+const predicted = manyClasses ? pairsOf(data.predicted) : bytesOf(data.predicted); // run after run, a class per image
+const sureness = pairsOf(data.confidence); // hundredths of a percent
+const shortNames = shortened(shortened(data.classes, (name) => name.split(" (")[0]), withoutMiddle);
 const missed = data.images.map((_, image) => wrongRuns(image).length);
 let shown = []; // places of the images that pass the filters, in order
 
@@ -10,8 +14,8 @@ function bytesOf(text) {
   return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 }
 
-/** Little-endian pairs of bytes; hundredths of a percent. */
-function hundredthsOf(text) {
+/** Numbers of two bytes, the smaller byte first. */
+function pairsOf(text) {
   const bytes = bytesOf(text);
   return Uint16Array.from({ length: bytes.length / 2 }, (_, i) => bytes[2 * i] + 256 * bytes[2 * i + 1]);
 }
@@ -25,9 +29,21 @@ function wrongRuns(image) {
   return data.runs.map((_, run) => predictionOf(run, image)).filter((one) => one.wrong);
 }
 
-/** "4 (four)" is "4" where space is short. */
+/** The names as `cut` makes them, but those that would be equal to another. */
+function shortened(names, cut) {
+  const found = names.map(cut), times = new Map();
+  for (const name of found) times.set(name, (times.get(name) ?? 0) + 1);
+  return names.map((name, number) => (times.get(found[number]) > 1 ? name : found[number]));
+}
+
+function withoutMiddle(name) {
+  const letters = [...name];
+  return letters.length > 26 ? `${letters.slice(0, 15).join("")}…${letters.slice(-10).join("")}` : name;
+}
+
+/** The name of a class where space is short: "4" for "4 (four)", a long one without its middle. */
 function shortName(number) {
-  return data.classes[number].split(" (")[0];
+  return shortNames[number];
 }
 
 /** The most common wrong class of an image and how many runs predict it; the first class if several are. */
@@ -107,7 +123,7 @@ function drawMistakes(touched) {
 }
 
 function meaningOf(change) {
-  if (!change) return "";
+  if (!change) return data.atlas.exact ? "" : COMPRESSED;
   const [without, having] = change.kind === "fixed" ? ["wrong", "right"] : ["right", "wrong"];
   return (
     `A comparison is two runs with one seed that differ in this factor alone: the run without it is ${without}, ` +
@@ -127,10 +143,18 @@ function option(value, text) {
   return make("option", { value }, text);
 }
 
+/** The classes that an image of the page has, and those that it is taken for by mistake. */
+function classesThatOccur() {
+  const taken = data.images.flatMap((_, image) => wrongRuns(image).map((one) => one.class));
+  return { actual: new Set(data.labels), taken: new Set(taken) };
+}
+
 /** Fills the choices, and waits for the pictures. */
 async function startMistakes() {
+  const occur = classesThatOccur();
   for (const name of ["actual", "taken"]) {
-    form.elements[name].append(...data.classes.map((text, number) => option(number, text)));
+    const numbers = [...data.classes.keys()].filter((number) => occur[name].has(number) || data.classes.length <= FEW);
+    form.elements[name].append(...numbers.map((number) => option(number, data.classes[number])));
   }
   data.changes.forEach((change, number) => {
     for (const kind of ["fixed", "broken"]) {

@@ -6,11 +6,11 @@ let drawn = 0; // how many of them have a tile
 
 /** A picture of one image, `side` pixels wide on the page. */
 function canvasOf(image, side) {
-  const { columns, width, height, gray } = data.atlas;
+  const { columns, width, height, across, down, gray } = data.atlas;
   const canvas = make("canvas", { width, height, "aria-hidden": "true", class: gray ? "gray" : "" });
   const scale = side / Math.max(width, height);
   Object.assign(canvas.style, { width: `${width * scale}px`, height: `${height * scale}px` });
-  const x = (image % columns) * width, y = Math.floor(image / columns) * height;
+  const x = (image % columns) * across, y = Math.floor(image / columns) * down;
   canvas.getContext("2d").drawImage(picture, x, y, width, height, 0, 0, width, height);
   return canvas;
 }
