@@ -15,7 +15,7 @@ from normreg.models.batches import batch_bounds
 from normreg.training import draws, penalties
 from normreg.training.evaluation import predict
 from normreg.training.objective import objective
-from normreg.training.optimizer import sgd
+from normreg.training.optimizer import make_optimizer
 from normreg.training.schedule import make_schedule
 from normreg.training.trainer import Trained, Trainer, Validated
 
@@ -39,7 +39,7 @@ class TorchTrainer(Trainer):
         self.model = draws.initial_model(condition, seed).to(device)
         scope, lambdas = condition["penalty_scope"], condition["lambdas"]
         self.penalised, _ = penalties.scoped_parameters(self.model, scope)
-        self.optimizer = sgd(self.model, condition["optimizer"], lambdas["l2"], scope)
+        self.optimizer = make_optimizer(self.model, condition["optimizer"], lambdas["l2"], scope)
         self.bounds = batch_bounds(len(self.images), condition["batch_size"])
         self.schedule = make_schedule(self.optimizer, condition["schedule"], condition["epochs"], len(self.bounds))
 
@@ -58,7 +58,7 @@ class TorchTrainer(Trainer):
         return Trained(value / count, loss / count, round(correct))
 
     def _step(self, images: Tensor, labels: Tensor) -> Tensor:
-        """One SGD step; returns objective, loss and share of correct predictions of the batch, float64 (3,)."""
+        """One optimizer step; returns objective, loss and share of correct predictions of the batch, float64 (3,)."""
         result = objective(self.model, images, labels, self.penalised, self.condition["lambdas"])
         self.optimizer.zero_grad()
         result.objective.backward()

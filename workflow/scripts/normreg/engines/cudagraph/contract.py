@@ -8,6 +8,7 @@ from normreg.engines.contract import (
     JITTER,
     ROTATION,
     SCHEDULE,
+    SGD,
     SIZES,
     DataFacts,
     keys,
@@ -32,16 +33,10 @@ CONTRACT = keys(
         "batch_size": whole(minimum=1),
         "epochs": whole(minimum=1),
         "dropout": number(minimum=0, exclusiveMaximum=1),
-        "optimizer": keys(
-            {
-                "lr": number(exclusiveMinimum=0),
-                "momentum": number(minimum=0, exclusiveMaximum=1),
-                "nesterov": one_of(True, False),
-            }
-        ),
+        "optimizer": SGD,
         "schedule": SCHEDULE,
         "augmentation": list_of(one_key({"rotation": ROTATION, "affine": AFFINE, "jitter": JITTER})),
-        "penalty_scope": one_of("all", "weights"),
+        "penalty_scope": one_of("all", "weights", "no-norm"),
         "lambdas": keys({"l1": number(minimum=0), "l2": number(minimum=0), "group_l2": number(minimum=0)}),
         **SIZES,
     }
