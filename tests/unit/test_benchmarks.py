@@ -41,7 +41,7 @@ def test_the_transform_is_normregs_augmentation_of_the_same_angle(condition, blo
     angle = transforms.RandomRotation.get_params([-15.0, 15.0])
     torch.manual_seed(seed)
     theirs = notebook_loop.make_transform(chosen, training=True)(Image.fromarray(image.numpy()))
-    matrix = augmentation.rotation_matrix(torch.tensor([angle], dtype=torch.float64))
+    matrix = augmentation.rotation_matrix(torch.tensor([angle], dtype=torch.float64), (28, 28))
     ours = augmentation.normalise(augmentation.warp(image.unsqueeze(0), matrix, 1))
     assert torch.equal(ours[0], theirs)
 

@@ -96,7 +96,7 @@ def test_more_images_than_are_augmented_at_once_are_those_of_one_call(condition,
     made = buffers.EpochBuffers(chosen, 3, images, labels, 1)
     made.fill(2, [(0.1, 0.9)])
     order = torch.randperm(5000, generator=streams.generator(3, streams.ORDER, 2))
-    draws = augmentation.draw(JITTER, 5000, streams.generator(3, streams.AUGMENTATION, 2))
+    draws = augmentation.draw(JITTER, 5000, streams.generator(3, streams.AUGMENTATION, 2), (28, 28))
     assert torch.equal(made.images, augmentation.apply(JITTER, draws, images[order]))
     assert torch.equal(made.labels, labels[order])
 

@@ -112,7 +112,7 @@ def test_every_epoch_draws_its_own_dropout_masks(make, monkeypatch):
 @pytest.mark.parametrize("spec", [AUGMENTATION, AUGMENTATION[::-1], [{"rotation": {"degrees": 90, "fill": 7}}], []])
 def test_augments_to_the_same_bits(spec, make, blobs):
     images = torch.as_tensor(blobs.train_images)
-    values = augmentation.draw(spec, 50, torch.Generator().manual_seed(0))
+    values = augmentation.draw(spec, 50, torch.Generator().manual_seed(0), (28, 28))
     found = augment(spec, values, images, make().network.shared.warp)
     assert torch.equal(torch.from_numpy(found).view(50, 28, 28), augmentation.apply(spec, values, images))
 

@@ -46,7 +46,8 @@ class TorchTrainer(Trainer):
     def _train_epoch(self, epoch: int) -> Trained:
         # No synchronisation of the device between batches.
         count, spec = len(self.images), self.condition["augmentation"]
-        drawn = draws.epoch_draws(self.seed, epoch, count, spec).to(self.device)
+        height, width = self.images.shape[-2:]
+        drawn = draws.epoch_draws(self.seed, epoch, count, spec, (height, width)).to(self.device)
         torch.manual_seed(draws.dropout_key(self.seed, epoch))
         totals = torch.zeros(3, dtype=torch.float64, device=self.device)
         self.model.train()

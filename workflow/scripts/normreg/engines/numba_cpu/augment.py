@@ -25,8 +25,8 @@ def augment(
     count = len(images)
     for step, values in zip(spec, draws, strict=True):
         ((kind, arguments),) = step.items()
-        if kind == "jitter":
-            images = augmentation.jitter(images.view(count, IMAGE_SIZE, IMAGE_SIZE), **values)
+        if kind not in ("rotation", "affine"):  # PyTorch is fast enough at these
+            images = augmentation.apply([step], [values], images.view(count, IMAGE_SIZE, IMAGE_SIZE))
             continue
         source, images = images.view(count, -1), torch.empty(count, IMAGE_SIZE**2, dtype=torch.uint8)
         matrix = augmentation.fixed_point(values["matrix"]).numpy()
