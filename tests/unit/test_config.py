@@ -191,7 +191,7 @@ def test_unknown_study_lists_those_at_hand(settings, root, monkeypatch):
         ),
         ("optimizer.beta1", 0.9, ["none-bn: found optimizer.beta1, which sgd does not have", "lr, momentum, nesterov"]),
         ("optimizer", {"name": "adamw"}, ["conditions.none-bn", "key 'optimizer.lr' is missing"]),
-        ("optimizer", {"name": "adamw", "lr": 0.1, "beta2": 1}, ["key 'optimizer.beta2'", "found 1", "below 1"]),
+        ("optimizer", {"name": "adamw", "lr": 0.1, "beta2": 1}, ["key 'optimizer.beta2'", "found 1", "to 0.9999"]),
         ("penalty_scope", "no-norms", ["key 'penalty_scope'", "no-norm"]),
         ("augmentation", [{"flip": {"probability": 1.5}}], ["augmentation.0.flip.probability'", "from 0 to 1"]),
         ("augmentation", [{"crop": {"padding": 0, "fill": 0}}], ["augmentation.0.crop.padding'", "from 1 to 96"]),
@@ -608,6 +608,17 @@ def test_a_key_that_the_optimizer_lacks_is_refused(study, study_wide, own, said)
     with pytest.raises(ConfigError) as caught:
         study(with_optimizer(study_wide, own))
     assert said in str(caught.value)
+
+
+def test_a_cycle_of_beta1_has_the_bound_of_beta1(study):
+    def change(content):
+        content["optimizer"] = ADAMW_BLOCK
+        content["schedule"] = {"onecycle": {"max_lr": 0.1, "max_momentum": 0.99999}}
+
+    with pytest.raises(
+        ConfigError, match=r"max_momentum 0\.99999, which sets beta1 of adamw; expected at most 0\.9999"
+    ):
+        study(change)
 
 
 def test_defaults_of_adamw_are_pytorchs(study):

@@ -12,6 +12,7 @@ _KEYS: Mapping[str, Mapping[str, Any]] = {
     SGD: {"lr": None, "momentum": None, "nesterov": None},
     ADAMW: {"lr": None, "beta1": 0.9, "beta2": 0.999},
 }
+_LARGEST_BETA = 0.9999
 SET_BY_ONECYCLE = ("optimizer.lr", "optimizer.momentum", "optimizer.beta1")  # so these have no effect with onecycle
 
 
@@ -51,7 +52,19 @@ def resolve(optimizer: Mapping[str, Any], schedule: Mapping[str, Mapping[str, An
     if name == SGD:
         _check_nesterov(filled, schedule, where)
         return cast(Optimizer, filled)
+    _check_cycle(schedule, where)
     return cast(Optimizer, {"name": name, **{key: float(value) for key, value in filled.items()}})
+
+
+def _check_cycle(schedule: Mapping[str, Mapping[str, Any]], where: str) -> None:
+    """Onecycle sets beta1, so its momenta have the bound that beta1 has in the schema."""
+    cycle = schedule.get("onecycle", {})
+    for key in ("base_momentum", "max_momentum"):
+        if cycle.get(key, 0) > _LARGEST_BETA:
+            raise ConfigError(
+                f"{where}: found schedule.onecycle.{key} {cycle[key]:g}, which sets beta1 of adamw; expected at most "
+                f"{_LARGEST_BETA}."
+            )
 
 
 def _check_nesterov(optimizer: Mapping[str, Any], schedule: Mapping[str, Mapping[str, Any]], where: str) -> None:
