@@ -101,11 +101,14 @@ SCHEDULES = st.one_of(
             "pct_start": st.floats(0.05, 0.95),
             "div_factor": number(1, 1e30),
             "final_div_factor": number(1, 1e30),
-            "base_momentum": SHARE,
-            "max_momentum": st.floats(0.01, 1, exclude_max=True),  # 0 is refused with nesterov and a base of 0
+            "base_momentum": st.floats(0, 0.9999),  # which is beta1 with AdamW
+            "max_momentum": st.floats(0.01, 0.9999),  # 0 is refused with nesterov and a base of 0
         },
     ).map(lambda cycle: {"onecycle": cycle}),
 )
+# Alone among the schedules it limits other settings: the warm-up the epochs, and the lowest rate the highest.
+COSINE = st.fixed_dictionaries({}, optional={"warmup_epochs": st.just(0), "min_lr": st.just(0)})
+SCHEDULES = st.one_of(SCHEDULES, COSINE.map(lambda cosine: {"cosine": cosine}))
 STEPS = st.one_of(
     st.fixed_dictionaries({"degrees": number(0, 180), "fill": GRAY}).map(lambda a: {"rotation": a}),
     st.fixed_dictionaries(
@@ -117,15 +120,20 @@ STEPS = st.one_of(
         }
     ).map(lambda a: {"affine": a}),
     st.fixed_dictionaries({"brightness": number(0, 1000), "contrast": number(0, 1000)}).map(lambda a: {"jitter": a}),
+    st.fixed_dictionaries({"probability": number(0, 1)}).map(lambda a: {"flip": a}),
+    st.fixed_dictionaries({"padding": st.integers(1, 96), "fill": GRAY}).map(lambda a: {"crop": a}),
+    st.fixed_dictionaries({"size": st.integers(1, 192), "fill": GRAY}).map(lambda a: {"cutout": a}),
 )
 OPTIMIZER = {"lr": RATE, "momentum": st.floats(0.01, 1, exclude_max=True), "nesterov": st.booleans()}
+BETAS = {"beta1": st.floats(0, 0.9999), "beta2": st.floats(0, 0.9999)}
+ADAMW = st.fixed_dictionaries({"name": st.just("adamw"), "lr": RATE}, optional=BETAS)
 SETTINGS = {
     "network": st.sampled_from(NETWORKS),
     "epochs": st.integers(1, 10000),
     "dropout": SHARE,
     "schedule": SCHEDULES,
     "augmentation": st.lists(STEPS, max_size=3),
-    "penalty_scope": st.sampled_from(["all", "weights"]),
+    "penalty_scope": st.sampled_from(["all", "weights", "no-norm"]),
     "train_images": st.one_of(st.just("all"), st.integers(2, 10_000_000)),
     "validate_every": st.integers(1, 10000),
 }
@@ -145,7 +153,7 @@ CONFIGS = st.fixed_dictionaries(
 
 
 @st.composite
-def conditions(draw: Any, splits: int, l2: str) -> dict[str, Any]:
+def conditions(draw: Any, splits: int, l2: str, name: str) -> dict[str, Any]:
     """Overrides that fit together: a batch its splits divide."""
     own = draw(st.fixed_dictionaries({}, optional=SETTINGS))
     own["penalty"] = draw(st.sampled_from(["none", "l1", "l2", "l1l2"]))
@@ -154,7 +162,9 @@ def conditions(draw: Any, splits: int, l2: str) -> dict[str, Any]:
         own["num_splits"] = splits = draw(st.integers(1, 16))
         own["batch_size"] = splits * draw(st.integers(2, 300))
     if draw(st.booleans()):
-        own["optimizer"] = draw(st.fixed_dictionaries({}, optional=OPTIMIZER))
+        merged = OPTIMIZER | {"name": st.just("sgd")} if name == "sgd" else {"lr": RATE} | BETAS
+        others = ADAMW if name == "sgd" else st.fixed_dictionaries({"name": st.just("sgd"), **OPTIMIZER})
+        own["optimizer"] = draw(st.one_of(st.fixed_dictionaries({}, optional=merged), others))
     if draw(st.booleans()):
         own["lambdas"] = draw(st.fixed_dictionaries({}, optional={"l1": LAMBDA, l2: LAMBDA}))
     return own
@@ -164,12 +174,16 @@ def conditions(draw: Any, splits: int, l2: str) -> dict[str, Any]:
 def studies(draw: Any) -> dict[str, Any]:
     """A study every key of which is right, and which fits together."""
     study = draw(st.fixed_dictionaries(SETTINGS))
-    study["optimizer"] = draw(st.fixed_dictionaries(OPTIMIZER))
+    study["optimizer"] = draw(st.one_of(st.fixed_dictionaries(OPTIMIZER, optional={"name": st.just("sgd")}), ADAMW))
     study["num_splits"] = draw(st.integers(1, 16))
     study["batch_size"] = study["num_splits"] * draw(st.integers(2, 300))
     l2 = draw(st.sampled_from(["l2", "group_l2"]))
     study["lambdas"] = draw(st.fixed_dictionaries({"l1": LAMBDA, l2: LAMBDA}))
-    study["conditions"] = draw(st.dictionaries(NAMES, conditions(study["num_splits"], l2), min_size=1, max_size=3))
+    study["conditions"] = draw(
+        st.dictionaries(
+            NAMES, conditions(study["num_splits"], l2, study["optimizer"].get("name", "sgd")), min_size=1, max_size=3
+        )
+    )
     study["galleries"] = draw(st.lists(st.sampled_from(sorted(study["conditions"])), unique=True))
     return study
 
@@ -315,7 +329,15 @@ _EIGHT = Dataset(_IMAGES, np.arange(8, dtype=np.uint8), _IMAGES, np.arange(8, dt
 def expected(study: dict[str, Any], own: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
     """What config/README.md promises of a condition, written without the code that does it."""
     both = {**study, **own, **{k: settings[k] for k in ("network", "epochs") if settings[k] is not None}}
-    both["optimizer"] = {**study["optimizer"], **own.get("optimizer", {})}
+    names = [each.get("name", "sgd") for each in (study["optimizer"], own.get("optimizer", study["optimizer"]))]
+    replaced = "name" in own.get("optimizer", {}) and names[0] != names[1]
+    both["optimizer"] = {**({} if replaced else study["optimizer"]), **own.get("optimizer", {})}
+    if both["optimizer"].get("name", "sgd") == "sgd":
+        both["optimizer"].pop("name", None)
+    else:
+        both["optimizer"] = {"beta1": 0.9, "beta2": 0.999, **both["optimizer"]}
+    if "cosine" in both["schedule"]:
+        both["schedule"] = {"cosine": {"warmup_epochs": 0, "min_lr": 0, **both["schedule"]["cosine"]}}
     lambdas = {**study["lambdas"], **own.get("lambdas", {})}
     penalty = both["penalty"]
     acts = {"l1": "l1" in penalty.replace("l1l2", "l1 l2").split(), "l2": penalty.endswith("l2")}

@@ -12,12 +12,17 @@ from torch import Tensor
 from torchvision import transforms
 from torchvision.transforms import functional as TF
 
+from normreg.config.dataset_spec import MNIST_PIXELS
 from normreg.data import augmentation
+from normreg.data.normalise import Normaliser
 
 DRAWS = 20_000
+SHAPE = (28, 28)
 ROTATION = {"rotation": {"degrees": 7, "fill": 1}}
 AFFINE = {"affine": {"degrees": 20, "translate": 0.1, "scale": [0.9, 1.1], "fill": 0}}
 JITTER = {"jitter": {"brightness": 0.1, "contrast": 0.1}}
+FLIP, CROP = {"flip": {"probability": 0.5}}, {"crop": {"padding": 4, "fill": 0}}
+CUTOUT = {"cutout": {"size": 8, "fill": 0}}
 SPECS = [[ROTATION], [AFFINE], [JITTER], [JITTER, ROTATION], [ROTATION, AFFINE, JITTER]]
 
 
@@ -29,12 +34,19 @@ def noise(count: int, size: int = 28, top: int = 256) -> Tensor:
     return torch.randint(0, top, (count, size, size), generator=generator(99), dtype=torch.uint8)
 
 
+def coloured(count: int, height: int, width: int) -> Tensor:
+    """Noise in three channels of different brightness, so that they are told apart."""
+    tops = torch.tensor([256, 160, 60]).view(1, 3, 1, 1)
+    return (torch.rand(count, 3, height, width, generator=generator(98)) * tops).to(torch.uint8)
+
+
 def to_pil(image: Tensor) -> Image.Image:
-    return Image.fromarray(image.numpy())
+    return Image.fromarray((image if image.ndim == 2 else image.permute(1, 2, 0)).numpy())
 
 
 def from_pil(image: Image.Image) -> Tensor:
-    return torch.from_numpy(np.array(image))
+    pixels = torch.from_numpy(np.array(image))
+    return pixels if pixels.ndim == 2 else pixels.permute(2, 0, 1)
 
 
 def each(function: Callable[..., Image.Image], images: Tensor, *values: Any) -> Tensor:
@@ -78,7 +90,7 @@ SPECIAL_ANGLES = [0, 90, 180, 270, -90, 360, 45, -45, 30, 60, 120, 7, -7, 10, 15
 def test_rotation_is_torchvisions_on_pil(size: int, fill: int) -> None:
     angles = torch.cat([torch.tensor(SPECIAL_ANGLES, dtype=torch.float64), uniform(-180, 180, 300, 1)])
     images = noise(len(angles), size)
-    ours = augmentation.warp(images, augmentation.rotation_matrix(angles, size), fill)
+    ours = augmentation.warp(images, augmentation.rotation_matrix(angles, (size, size)), fill)
     theirs = each(lambda image, angle: TF.rotate(image, angle, fill=fill), images, angles.tolist())
     assert torch.equal(ours, theirs)
 
@@ -89,7 +101,7 @@ def test_affine_is_torchvisions_on_pil(fill: int) -> None:
     shifts = torch.randint(-4, 5, (400, 2), generator=generator(4))
     images = noise(400)
     # affine_matrix counts angles as TF.rotate does, against TF.affine.
-    ours = augmentation.warp(images, augmentation.affine_matrix(-angles, shifts, scales), fill)
+    ours = augmentation.warp(images, augmentation.affine_matrix(-angles, shifts, scales, SHAPE), fill)
     theirs = each(
         lambda image, angle, shift, scale: TF.affine(image, angle, shift, scale, [0.0, 0.0], fill=fill),
         images,
@@ -102,7 +114,7 @@ def test_affine_is_torchvisions_on_pil(fill: int) -> None:
 
 def test_shift_alone_moves_the_image_by_whole_pixels() -> None:
     images = noise(1)
-    matrix = augmentation.affine_matrix(torch.zeros(1), torch.tensor([[2, -3]]), torch.ones(1))
+    matrix = augmentation.affine_matrix(torch.zeros(1), torch.tensor([[2, -3]]), torch.ones(1), SHAPE)
     expected = torch.full_like(images, 9)
     expected[:, :-3, 2:] = images[:, 3:, :-2]
     assert torch.equal(augmentation.warp(images, matrix, 9), expected)
@@ -148,6 +160,159 @@ def test_jitter_takes_the_order_of_each_image() -> None:
     assert torch.equal(mixed, torch.where(first.view(-1, 1, 1), one, other))
 
 
+# Colour, and images that are not square -------------------------------------------------------------------------------
+
+SHAPES = [(28, 28), (32, 32), (20, 33), (33, 20), (9, 8)]
+
+
+def of_shape(count: int, shape: tuple[int, int], channels: int) -> Tensor:
+    images = coloured(count, *shape)
+    return images if channels == 3 else images[:, 0].contiguous()
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("fill", [0, 200])
+def test_rotation_of_any_shape_is_torchvisions_on_pil(shape: tuple[int, int], channels: int, fill: int) -> None:
+    angles = torch.cat([torch.tensor(SPECIAL_ANGLES, dtype=torch.float64), uniform(-180, 180, 200, 1)])
+    images = of_shape(len(angles), shape, channels)
+    ours = augmentation.warp(images, augmentation.rotation_matrix(angles, shape), fill)
+    assert torch.equal(ours, each(lambda image, angle: TF.rotate(image, angle, fill=fill), images, angles.tolist()))
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_affine_of_any_shape_is_torchvisions_on_pil(shape: tuple[int, int], channels: int) -> None:
+    angles, scales = uniform(-40, 40, 200, 2), uniform(0.7, 1.4, 200, 3)
+    shifts = torch.randint(-4, 5, (200, 2), generator=generator(4))
+    images = of_shape(200, shape, channels)
+    ours = augmentation.warp(images, augmentation.affine_matrix(-angles, shifts, scales, shape), 7)
+    theirs = each(
+        lambda image, *row: TF.affine(image, *row, [0.0, 0.0], fill=7),
+        *(images, angles.tolist(), shifts.tolist(), scales.tolist()),
+    )
+    assert torch.equal(ours, theirs)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_jitter_of_colour_is_torchvisions_on_pil(shape: tuple[int, int]) -> None:
+    """Contrast blends with the mean of PIL's gray image, not of each channel."""
+    images = coloured(200, *shape)
+    images[:40] = images[:40, :1]  # gray
+    images[40:60] = torch.randint(0, 256, (20, 3, 1, 1), generator=generator(3), dtype=torch.uint8)  # flat
+    brightness, contrast = uniform(0.3, 2, 200, 7).float(), uniform(0.0, 2, 200, 8).float()
+    first = torch.arange(200) % 2 == 0
+    rows = zip(brightness.tolist(), contrast.tolist(), first.tolist(), strict=True)
+    assert torch.equal(augmentation.jitter(images, brightness, contrast, first), each(jitter_one, images, rows))
+
+
+def test_pils_gray_of_every_colour() -> None:
+    """All differences of rounding: 32,768 colours and their neighbours, each as an image of one pixel."""
+    steps = torch.arange(0, 256, 8, dtype=torch.uint8)
+    colours = torch.cartesian_prod(steps, steps, steps) + torch.randint(
+        0, 8, (32**3, 3), generator=generator(5), dtype=torch.uint8
+    )
+    images = colours.view(-1, 3, 1, 1)
+    count = len(images)
+    flat = augmentation.jitter(images, torch.ones(count), torch.zeros(count), torch.zeros(count, dtype=torch.bool))
+    gray = from_pil(Image.fromarray(colours.view(1, count, 3).numpy()).convert("L"))
+    assert torch.equal(flat[:, 0, 0, 0], gray[0])
+    assert torch.equal(flat[:, 2, 0, 0], gray[0])
+
+
+# Flip, crop and cutout ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_flip_is_torchvisions(shape: tuple[int, int], channels: int) -> None:
+    images = of_shape(50, shape, channels)
+    (values,) = augmentation.draw([FLIP], 50, generator(), shape)
+    theirs = each(lambda image, flipped: TF.hflip(image) if flipped else image, images, values["flipped"].tolist())
+    assert torch.equal(augmentation.apply([FLIP], [values], images), theirs)
+    assert 0 < values["flipped"].sum() < 50
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(("padding", "fill"), [(4, 0), (1, 255), (12, 7)])
+def test_crop_is_torchvisions_pad_and_crop(shape: tuple[int, int], channels: int, padding: int, fill: int) -> None:
+    """Padding of 12 is larger than the smallest image."""
+    spec = [{"crop": {"padding": padding, "fill": fill}}]
+    images = of_shape(300, shape, channels)
+    draws = augmentation.draw(spec, 300, generator(), shape)
+    theirs = each(
+        lambda image, offset: TF.crop(TF.pad(image, [padding] * 4, fill=fill), *offset, *shape),
+        *(images, draws[0]["offset"].tolist()),
+    )
+    assert torch.equal(augmentation.apply(spec, draws, images), theirs)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(("size", "fill"), [(8, 0), (1, 255), (5, 7), (192, 3)])
+def test_cutout_is_torchvisions_erase_clipped_at_the_edges(
+    shape: tuple[int, int], channels: int, size: int, fill: int
+) -> None:
+    spec = [{"cutout": {"size": size, "fill": fill}}]
+    images = of_shape(300, shape, channels)
+    draws = augmentation.draw(spec, 300, generator(), shape)
+    theirs = []
+    for image, (row, column) in zip(images, draws[0]["centre"].tolist(), strict=True):
+        top, left = max(0, row - size // 2), max(0, column - size // 2)
+        bottom, right = min(shape[0], row - size // 2 + size), min(shape[1], column - size // 2 + size)
+        value = torch.tensor(fill, dtype=torch.uint8)
+        theirs.append(TF.erase(image, top, left, bottom - top, right - left, value))
+    assert torch.equal(augmentation.apply(spec, draws, images), torch.stack(theirs))
+
+
+def test_a_cutout_in_the_middle_is_a_square_of_its_size() -> None:
+    """Of 8 pixels at row 10 and column 12: rows 6 to 13, columns 8 to 15, as in the authors' code."""
+    images = torch.ones(1, 28, 28, dtype=torch.uint8)
+    (cut,) = augmentation.apply([CUTOUT], [{"centre": torch.tensor([[10, 12]])}], images)
+    assert cut.sum() == 28 * 28 - 64
+    assert cut[6:14, 8:16].sum() == 0
+
+
+def test_flips_are_as_frequent_as_asked() -> None:
+    for probability in (0.0, 0.3, 1.0):
+        (values,) = augmentation.draw([{"flip": {"probability": probability}}], DRAWS, generator(), SHAPE)
+        deviation = math.sqrt(probability * (1 - probability) / DRAWS)
+        assert abs(values["flipped"].double().mean() - probability) <= 5 * deviation
+
+
+def test_every_crop_and_every_centre_is_as_likely() -> None:
+    crop, cutout = augmentation.draw([CROP, CUTOUT], DRAWS, generator(), (8, 12))
+    for values, sides in ((crop["offset"], (9, 9)), (cutout["centre"], (8, 12))):
+        for part, side in zip(values.unbind(1), sides, strict=True):
+            counts = torch.bincount(part, minlength=side)
+            assert len(counts) == side
+            assert (counts / DRAWS - 1 / side).abs().max() < 5 * math.sqrt((1 - 1 / side) / side / DRAWS)
+        assert_uncorrelated(values[:, 0], values[:, 1])
+
+
+def test_shifts_are_a_share_of_each_side() -> None:
+    spec = [{"affine": {"degrees": 0, "translate": 0.25, "scale": [1, 1], "fill": 0}}]
+    (values,) = augmentation.draw(spec, 2000, generator(), (8, 40))
+    assert (values["matrix"][:, 2].abs().max(), values["matrix"][:, 5].abs().max()) == (10, 2)
+
+
+def test_draws_of_the_published_steps_are_what_they_were() -> None:
+    """By the numbers that PyTorch's generator gives in this order, whatever steps come after them."""
+    first, second, *_ = augmentation.draw([ROTATION, JITTER, FLIP, CROP, CUTOUT], 50, generator(3), SHAPE)
+    numbers = generator(3)
+
+    def between(low: float, high: float) -> Tensor:
+        return torch.rand(50, generator=numbers, dtype=torch.float64) * (high - low) + low
+
+    angle = torch.deg2rad(between(-7, 7))
+    assert torch.allclose(first["matrix"][:, 0], angle.cos(), rtol=0, atol=1e-12)
+    assert torch.allclose(first["matrix"][:, 3], angle.sin(), rtol=0, atol=1e-12)
+    assert torch.equal(second["brightness"], between(0.9, 1.1).float())
+    assert torch.equal(second["contrast"], between(0.9, 1.1).float())
+    assert torch.equal(second["brightness_first"], torch.rand(50, generator=numbers) < 0.5)
+
+
 # Whole specs -------------------------------------------------------------------------------------------------------
 
 
@@ -177,14 +342,14 @@ def jitter_one(image: Image.Image, row: tuple[float, float, bool]) -> Image.Imag
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: "-".join(next(iter(step)) for step in spec))
 def test_steps_are_applied_in_the_order_of_the_spec(spec: list[dict]) -> None:
     images = noise(100)
-    draws = augmentation.draw(spec, 100, generator())
+    draws = augmentation.draw(spec, 100, generator(), SHAPE)
     assert torch.equal(augmentation.apply(spec, draws, images), by_torchvision(spec, draws, images))
 
 
 @pytest.mark.parametrize("batch", [1, 7, 32])
 def test_batches_with_their_rows_of_the_epochs_draws_give_the_same_images(batch: int) -> None:
     spec, images = SPECS[-1], noise(50)
-    draws = augmentation.draw(spec, 50, generator())
+    draws = augmentation.draw(spec, 50, generator(), SHAPE)
     parts = []
     for start in range(0, 50, batch):
         rows = [{name: values[start : start + batch] for name, values in step.items()} for step in draws]
@@ -194,7 +359,7 @@ def test_batches_with_their_rows_of_the_epochs_draws_give_the_same_images(batch:
 
 def test_an_empty_spec_is_the_identity() -> None:
     images = noise(5)
-    draws = augmentation.draw([], 5, generator())
+    draws = augmentation.draw([], 5, generator(), SHAPE)
     assert draws == []
     assert torch.equal(augmentation.apply([], draws, images), images)
 
@@ -202,7 +367,7 @@ def test_an_empty_spec_is_the_identity() -> None:
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: "-".join(next(iter(step)) for step in spec))
 def test_images_stay_uint8_of_their_shape_and_the_source_unchanged(spec: list[dict]) -> None:
     images = noise(3)
-    result = augmentation.apply(spec, augmentation.draw(spec, 3, generator()), images)
+    result = augmentation.apply(spec, augmentation.draw(spec, 3, generator(), SHAPE), images)
     assert (result.dtype, result.shape) == (torch.uint8, (3, 28, 28))
     assert not torch.equal(result, images)
     assert torch.equal(images, noise(3))
@@ -210,21 +375,21 @@ def test_images_stay_uint8_of_their_shape_and_the_source_unchanged(spec: list[di
 
 def test_draws_of_another_spec_are_an_error() -> None:
     with pytest.raises(ValueError, match="zip"):
-        augmentation.apply([ROTATION, JITTER], augmentation.draw([ROTATION], 2, generator()), noise(2))
+        augmentation.apply([ROTATION, JITTER], augmentation.draw([ROTATION], 2, generator(), SHAPE), noise(2))
 
 
 # Draws -------------------------------------------------------------------------------------------------------------
 
 
 def test_draws_have_a_row_an_image() -> None:
-    rotation, affine, jitter = augmentation.draw(SPECS[-1], 11, generator())
+    rotation, affine, jitter = augmentation.draw(SPECS[-1], 11, generator(), SHAPE)
     assert (rotation["matrix"].shape, affine["matrix"].shape) == ((11, 6), (11, 6))
     assert set(jitter) == {"brightness", "contrast", "brightness_first"}
     assert {values.shape for values in jitter.values()} == {(11,)}
 
 
 def test_draws_repeat_with_the_generators_seed_only() -> None:
-    first, second, other = (augmentation.draw(SPECS[-1], 20, generator(seed)) for seed in (1, 1, 2))
+    first, second, other = (augmentation.draw(SPECS[-1], 20, generator(seed), SHAPE) for seed in (1, 1, 2))
     for a, b, c in zip(first, second, other, strict=True):
         assert all(torch.equal(a[name], b[name]) for name in a)
         assert not any(torch.equal(a[name], c[name]) for name in a)
@@ -232,12 +397,12 @@ def test_draws_repeat_with_the_generators_seed_only() -> None:
 
 def test_draws_leave_the_default_generator_alone() -> None:
     before = torch.get_rng_state()
-    augmentation.draw(SPECS[-1], 20, generator())
+    augmentation.draw(SPECS[-1], 20, generator(), SHAPE)
     assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_rotations_are_uniform_and_do_nothing_else() -> None:
-    (values,) = augmentation.draw([ROTATION], DRAWS, generator())
+    (values,) = augmentation.draw([ROTATION], DRAWS, generator(), SHAPE)
     angle, shift, scale = decode(values["matrix"])
     assert_uniform(angle, -7, 7)
     assert shift.abs().max() < 1e-9
@@ -245,7 +410,7 @@ def test_rotations_are_uniform_and_do_nothing_else() -> None:
 
 
 def test_affine_draws_are_uniform_and_independent() -> None:
-    (values,) = augmentation.draw([AFFINE], DRAWS, generator())
+    (values,) = augmentation.draw([AFFINE], DRAWS, generator(), SHAPE)
     angle, shift, scale = decode(values["matrix"])
     assert_uniform(angle, -20, 20)
     assert_uniform(scale, 0.9, 1.1)
@@ -256,7 +421,7 @@ def test_affine_draws_are_uniform_and_independent() -> None:
 
 
 def test_shifts_are_whole_pixels_of_a_rounded_uniform_draw() -> None:
-    (values,) = augmentation.draw([AFFINE], DRAWS, generator())
+    (values,) = augmentation.draw([AFFINE], DRAWS, generator(), SHAPE)
     _, shift, _ = decode(values["matrix"])
     assert (shift - shift.round()).abs().max() < 1e-9
     for axis in (0, 1):
@@ -269,14 +434,14 @@ def test_shifts_are_whole_pixels_of_a_rounded_uniform_draw() -> None:
 
 
 def test_draws_follow_the_size_of_the_images() -> None:
-    (values,) = augmentation.draw([AFFINE], 2000, generator(), size=20)
+    (values,) = augmentation.draw([AFFINE], 2000, generator(), (20, 20))
     _, shift, _ = decode(values["matrix"], size=20)
     assert (shift - shift.round()).abs().max() < 1e-9
     assert shift.round().abs().max() == 2
 
 
 def test_jitter_draws_are_uniform_and_independent() -> None:
-    (values,) = augmentation.draw([{"jitter": {"brightness": 0.1, "contrast": 0.4}}], DRAWS, generator())
+    (values,) = augmentation.draw([{"jitter": {"brightness": 0.1, "contrast": 0.4}}], DRAWS, generator(), SHAPE)
     assert_uniform(values["brightness"], 0.9, 1.1)
     assert_uniform(values["contrast"], 0.6, 1.4)
     assert_uncorrelated(values["brightness"], values["contrast"])
@@ -285,13 +450,13 @@ def test_jitter_draws_are_uniform_and_independent() -> None:
 
 
 def test_jitter_factors_are_never_negative() -> None:
-    (values,) = augmentation.draw([{"jitter": {"brightness": 1.5, "contrast": 2.0}}], DRAWS, generator())
+    (values,) = augmentation.draw([{"jitter": {"brightness": 1.5, "contrast": 2.0}}], DRAWS, generator(), SHAPE)
     assert_uniform(values["brightness"], 0, 2.5)
     assert_uniform(values["contrast"], 0, 3)
 
 
 def test_steps_of_one_epoch_draw_separately() -> None:
-    first, second = augmentation.draw([ROTATION, ROTATION], DRAWS, generator())
+    first, second = augmentation.draw([ROTATION, ROTATION], DRAWS, generator(), SHAPE)
     assert_uncorrelated(decode(first["matrix"])[0], decode(second["matrix"])[0])
 
 
@@ -302,11 +467,11 @@ def test_normalise_is_to_tensor_and_normalize_on_pil() -> None:
     images = torch.cat([noise(5), torch.arange(256, dtype=torch.uint8).view(1, 16, 16).repeat(1, 2, 2)[:, :28, :28]])
     images[0].view(-1)[:256] = torch.arange(256, dtype=torch.uint8)
     theirs = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.1307,), (0.3081,))])
-    ours = augmentation.normalise(images)
+    ours = Normaliser(MNIST_PIXELS)(images)
     assert (ours.dtype, ours.shape) == (torch.float32, (6, 1, 28, 28))
     assert torch.equal(ours, torch.stack([theirs(to_pil(image)) for image in images]))
 
 
 def test_normalised_black_fill_and_white_are_the_known_values() -> None:
-    values = augmentation.normalise(torch.tensor([[[0, 1, 255]]], dtype=torch.uint8)).flatten().tolist()
+    values = Normaliser(MNIST_PIXELS)(torch.tensor([[[0, 1, 255]]], dtype=torch.uint8)).flatten().tolist()
     assert values == pytest.approx([-0.4242, -0.4115, 2.8215], abs=1e-4)

@@ -22,7 +22,9 @@ import work
 import worker
 
 from normreg.config import studies
+from normreg.config.dataset_spec import MNIST_PIXELS
 from normreg.data import augmentation
+from normreg.data.normalise import Normaliser
 from normreg.engines import pytorch
 from normreg.models import layers
 from normreg.models.build import build
@@ -41,15 +43,15 @@ def test_the_transform_is_normregs_augmentation_of_the_same_angle(condition, blo
     angle = transforms.RandomRotation.get_params([-15.0, 15.0])
     torch.manual_seed(seed)
     theirs = notebook_loop.make_transform(chosen, training=True)(Image.fromarray(image.numpy()))
-    matrix = augmentation.rotation_matrix(torch.tensor([angle], dtype=torch.float64))
-    ours = augmentation.normalise(augmentation.warp(image.unsqueeze(0), matrix, 1))
+    matrix = augmentation.rotation_matrix(torch.tensor([angle], dtype=torch.float64), (28, 28))
+    ours = Normaliser(MNIST_PIXELS)(augmentation.warp(image.unsqueeze(0), matrix, 1))
     assert torch.equal(ours[0], theirs)
 
 
 def test_the_test_transform_does_not_rotate(condition, blobs):
     image = blobs.test_images[0]
     theirs = notebook_loop.make_transform(condition(), training=False)(Image.fromarray(image))
-    assert torch.equal(augmentation.normalise(torch.tensor(image).unsqueeze(0))[0], theirs)
+    assert torch.equal(Normaliser(MNIST_PIXELS)(torch.tensor(image).unsqueeze(0))[0], theirs)
 
 
 @pytest.mark.parametrize("splits", [1, 2, 4])

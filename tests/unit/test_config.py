@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from torch.optim import SGD
+from torch.optim import SGD, AdamW
 from torch.optim.lr_scheduler import OneCycleLR
 
 from normreg.config import schema, studies, study_files
@@ -171,14 +171,44 @@ def test_unknown_study_lists_those_at_hand(settings, root, monkeypatch):
         ("optimizer.lr", float("inf"), ["key 'optimizer.lr'", "found inf"]),
         ("optimizer.momentum", 1.0, ["key 'optimizer.momentum'", "below 1"]),
         ("optimizer.weight_decay", 0.1, ["unknown key 'optimizer.weight_decay'"]),
-        ("schedule", {"cosine": {}}, ["unknown key 'schedule.cosine'", "constant, step, onecycle"]),
+        ("schedule", {"sine": {}}, ["unknown key 'schedule.sine'", "constant, step, cosine, onecycle"]),
+        ("schedule", {"cosine": {"warmup": 1}}, ["unknown key 'schedule.cosine.warmup'", "warmup_epochs, min_lr"]),
+        (
+            "schedule",
+            {"cosine": {"warmup_epochs": 25}},
+            ["conditions.none-bn", "schedule.cosine.warmup_epochs 25 with epochs 25", "fewer epochs"],
+        ),
+        (
+            "schedule",
+            {"cosine": {"min_lr": 0.1}},
+            ["conditions.none-bn", "schedule.cosine.min_lr 0.1 with optimizer.lr 0.01", "at most"],
+        ),
+        ("optimizer.name", "adam", ["key 'optimizer.name'", "found 'adam'", "one of sgd, adamw"]),
+        (
+            "optimizer.name",
+            "adamw",
+            ["none-bn: found optimizer.momentum, which adamw does not have", "lr, beta1, beta2"],
+        ),
+        ("optimizer.beta1", 0.9, ["none-bn: found optimizer.beta1, which sgd does not have", "lr, momentum, nesterov"]),
+        ("optimizer", {"name": "adamw"}, ["conditions.none-bn", "key 'optimizer.lr' is missing"]),
+        ("optimizer", {"name": "adamw", "lr": 0.1, "beta2": 1}, ["key 'optimizer.beta2'", "found 1", "to 0.9999"]),
+        ("penalty_scope", "no-norms", ["key 'penalty_scope'", "no-norm"]),
+        ("augmentation", [{"flip": {"probability": 1.5}}], ["augmentation.0.flip.probability'", "from 0 to 1"]),
+        ("augmentation", [{"crop": {"padding": 0, "fill": 0}}], ["augmentation.0.crop.padding'", "from 1 to 96"]),
+        ("augmentation", [{"cutout": {"size": 8.0, "fill": 0}}], ["augmentation.0.cutout.size'", "(write 8, "]),
+        ("augmentation", [{"cutout": {"size": 8}}], ["key 'augmentation.0.cutout.fill' is missing"]),
         ("schedule", {}, ["key 'schedule'", "exactly one"]),
         ("schedule", {"constant": {}, "step": {"step_size": 1, "gamma": 0.1}}, ["key 'schedule'", "exactly one"]),
         ("schedule", {"step": {"step_size": 3}}, ["key 'schedule.step.gamma' is missing"]),
         ("schedule.onecycle.max_lr", "fast", ["key 'schedule.onecycle.max_lr'", "found 'fast'", "above 0"]),
-        ("augmentation", [{"flip": {}}], ["unknown key 'augmentation.0.flip'", "rotation, affine, jitter"]),
+        ("augmentation", [{"flop": {}}], ["unknown key 'augmentation.0.flop'. Did you mean 'flip'?", "crop, cutout"]),
+        ("augmentation", [{"flip": {}}], ["key 'augmentation.0.flip.probability' is missing"]),
         ("augmentation", [{"rotation": {"degrees": 7}}], ["key 'augmentation.0.rotation.fill' is missing"]),
-        ("penalty_scope", "some", ["key 'penalty_scope'", "all (every parameter) or weights"]),
+        (
+            "penalty_scope",
+            "some",
+            ["key 'penalty_scope'", "all (every parameter), weights", "or no-norm (all but those of norms)"],
+        ),
         ("lambdas.l1", -1.0, ["key 'lambdas.l1'", "found -1.0"]),
         ("lambdas.L1", 1.0, ["unknown key 'lambdas.L1'", "Did you mean 'l1'?"]),
         ("lambdas", {"l2": 0.1}, ["conditions.l1-bn", "penalty l1 needs lambdas.l1"]),
@@ -523,6 +553,88 @@ def test_a_condition_that_takes_the_momentum_from_a_nesterov_study_is_refused(st
 
     with pytest.raises(ConfigError, match=r"conditions\.l2-bn: found optimizer.nesterov true"):
         study(change)
+
+
+# --- optimizers
+
+
+def with_optimizer(study_wide, own=None):
+    def change(content):
+        content["optimizer"] = study_wide
+        if own is not None:
+            content["conditions"]["l2-bn"]["optimizer"] = own
+
+    return change
+
+
+SGD_BLOCK, ADAMW_BLOCK = {"lr": 0.1, "momentum": 0.9, "nesterov": True}, {"name": "adamw", "lr": 0.01, "beta1": 0.8}
+ADAMW_RESOLVED = {"name": "adamw", "lr": 0.01, "beta1": 0.8, "beta2": 0.999}
+
+
+@pytest.mark.parametrize(
+    ("study_wide", "own", "expected"),
+    [
+        (SGD_BLOCK, None, SGD_BLOCK),
+        ({"name": "sgd", **SGD_BLOCK}, None, SGD_BLOCK),  # without the name, as all results from before have it
+        (ADAMW_BLOCK, None, ADAMW_RESOLVED),
+        (SGD_BLOCK, ADAMW_BLOCK, ADAMW_RESOLVED),  # another optimizer replaces the block
+        (ADAMW_BLOCK, {"name": "sgd", **SGD_BLOCK}, SGD_BLOCK),
+        (ADAMW_BLOCK, {"lr": 0.5}, {**ADAMW_RESOLVED, "lr": 0.5}),  # without a name, keys are merged
+        (ADAMW_BLOCK, {"name": "adamw", "lr": 0.5}, {**ADAMW_RESOLVED, "lr": 0.5}),
+        (SGD_BLOCK, {"name": "sgd", "lr": 0.5}, {**SGD_BLOCK, "lr": 0.5}),
+    ],
+)
+def test_a_block_of_another_optimizer_is_replaced_and_of_the_same_merged(study, study_wide, own, expected):
+    resolved = study(with_optimizer(study_wide, own)).conditions["l2-bn"]["optimizer"]
+    assert resolved == expected
+    assert list(resolved) == list(expected)  # Snakemake compares params by their text
+
+
+@pytest.mark.parametrize(
+    ("study_wide", "own", "said"),
+    [
+        (
+            ADAMW_BLOCK,
+            {"momentum": 0.5},
+            "l2-bn: found optimizer.momentum, which adamw does not have; its keys are lr,",
+        ),
+        (SGD_BLOCK, {"beta1": 0.5}, "l2-bn: found optimizer.beta1, which sgd does not have; its keys are lr, momentum"),
+        (SGD_BLOCK, {"name": "adamw"}, "l2-bn: key 'optimizer.lr' is missing"),
+        (ADAMW_BLOCK, {"name": "sgd", "lr": 1}, "l2-bn: key 'optimizer.momentum' is missing"),
+        (SGD_BLOCK, {"name": ["adamw"]}, "key 'conditions.l2-bn.optimizer.name': found"),
+    ],
+)
+def test_a_key_that_the_optimizer_lacks_is_refused(study, study_wide, own, said):
+    with pytest.raises(ConfigError) as caught:
+        study(with_optimizer(study_wide, own))
+    assert said in str(caught.value)
+
+
+def test_a_cycle_of_beta1_has_the_bound_of_beta1(study):
+    def change(content):
+        content["optimizer"] = ADAMW_BLOCK
+        content["schedule"] = {"onecycle": {"max_lr": 0.1, "max_momentum": 0.99999}}
+
+    with pytest.raises(
+        ConfigError, match=r"max_momentum 0\.99999, which sets beta1 of adamw; expected at most 0\.9999"
+    ):
+        study(change)
+
+
+def test_defaults_of_adamw_are_pytorchs(study):
+    found = study(with_optimizer({"name": "adamw", "lr": 1})).conditions["l2-bn"]["optimizer"]
+    assert (found["beta1"], found["beta2"]) == inspect.signature(AdamW).parameters["betas"].default
+
+
+def test_cosine_has_defaults_and_one_spelling(study):
+    plain = study(put("schedule", {"cosine": {}})).conditions["l1-bn"]["schedule"]
+    spelt = study(put("schedule", {"cosine": {"min_lr": 0, "warmup_epochs": 0}})).conditions["l1-bn"]["schedule"]
+    assert repr(plain) == repr(spelt) == "{'cosine': {'warmup_epochs': 0, 'min_lr': 0.0}}"
+
+
+def test_fewer_epochs_on_the_command_line_than_of_warm_up_are_refused(study):
+    with pytest.raises(ConfigError, match=r"schedule\.cosine\.warmup_epochs 3 with epochs 2"):
+        study(put("schedule", {"cosine": {"warmup_epochs": 3}}), epochs=2)
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ DATA = DataFacts(train_images=60_000)
 SCHEDULES = [
     {"constant": {}},
     {"step": {"step_size": 3, "gamma": 0.1}},
+    {"cosine": {"warmup_epochs": 1, "min_lr": 0.0}},
     {
         "onecycle": {
             "max_lr": 0.1,
@@ -57,10 +58,28 @@ FULL = {
     ],
     "lambdas": {"l1": 1e-4, "l2": 1e-4},
 }
+# What is not SGD or not one of the published recipes; CUDA graphs have none of the three steps, and only PyTorch AdamW.
+NEW_STEPS: list[dict[str, Any]] = [
+    {"flip": {"probability": 0.5}},
+    {"crop": {"padding": 4, "fill": 0}},
+    {"cutout": {"size": 8, "fill": 0}},
+]
+ADAMW = {"name": "adamw", "lr": 1e-3, "beta1": 0.9, "beta2": 0.999}
 Path = tuple[str | int, ...]
 # One of each kind that no setting takes, and those that only some take: zeros, negative and large numbers.
 ODD = ["new", None, math.nan, math.inf, -1, 1e3, 0.5, True, [], {}, {"new": 1}, [0.9, 1.1, 1.2]]
-LARGE = {"epochs", "batch_size", "num_splits", "lr", "max_lr", "step_size", "gamma", "div_factor", "final_div_factor"}
+LARGE = {
+    "epochs",
+    "batch_size",
+    "num_splits",
+    "lr",
+    "max_lr",
+    "step_size",
+    "gamma",
+    "div_factor",
+    "final_div_factor",
+    "min_lr",
+}
 LARGE |= {"brightness", "contrast", "l1", "l2", "group_l2"}
 # What of ODD is a right value of a setting; everything else is none.
 RIGHT: dict[str, list[Any]] = {
@@ -70,6 +89,9 @@ RIGHT: dict[str, list[Any]] = {
     "base_momentum": [0.5],
     "max_momentum": [0.5],
     "pct_start": [0.5],
+    "beta1": [0.5],
+    "beta2": [0.5],
+    "probability": [0.5],
     "translate": [0.5],
     "degrees": [0.5],
     "augmentation": [[]],
@@ -84,6 +106,15 @@ RIGHT: dict[str, list[Any]] = {
 def full(condition, request):
     """A condition in which every key that there is has a value; one for each schedule."""
     return condition(schedule=request.param, **copy.deepcopy(FULL))
+
+
+@pytest.fixture
+def modern(condition):
+    """A condition with every key that only PyTorch implements."""
+    steps = copy.deepcopy(FULL["augmentation"] + NEW_STEPS)
+    return condition(
+        **(copy.deepcopy(FULL) | {"augmentation": steps, "optimizer": dict(ADAMW), "schedule": SCHEDULES[2]})
+    )
 
 
 def places(value: Any, path: Path = ()) -> Iterator[Path]:
@@ -156,6 +187,45 @@ def test_an_unknown_value_is_found_at_every_level(full, module):
             else:
                 assert reason is not None, (path, value)
                 assert str(next(key for key in path[::-1] if isinstance(key, str))) in reason, (path, value, reason)
+
+
+def test_unknown_keys_and_values_of_adamw_and_of_the_new_steps_are_found(modern):
+    assert contract.supports(modern, DATA) is None
+    for path in list(places(modern))[1:]:
+        for value in ODD:
+            reason = contract.supports(with_value(modern, path, value), DATA)
+            assert (reason is None) == is_right(path, value), (path, value, reason)
+            if reason is not None:
+                assert str(next(key for key in path[::-1] if isinstance(key, str))) in reason, (path, value, reason)
+        if isinstance(at(modern, path), dict):
+            assert "new" in (contract.supports(with_key(modern, path), DATA) or ""), path
+
+
+@pytest.mark.parametrize(
+    ("change", "engines"),
+    [
+        ({"optimizer": ADAMW}, ["torch"]),
+        *(({"augmentation": [step]}, ["torch", "numba"]) for step in NEW_STEPS),
+        ({"schedule": SCHEDULES[2]}, ["torch", "numba", "cudagraph"]),
+        ({"penalty_scope": "no-norm"}, ["torch", "numba", "cudagraph"]),
+    ],
+    ids=str,
+)
+def test_what_each_engine_takes(condition, change, engines):
+    chosen = condition(**change)
+    assert [name for name, module in CONTRACTS.items() if module.supports(chosen, DATA) is None] == engines
+    assert select.choose("numba", chosen, DATA, "cpu").engine == ("numba" if "numba" in engines else "torch")
+    assert select.choose("cudagraph", chosen, DATA, "cuda").engine == (
+        "cudagraph" if "cudagraph" in engines else "torch"
+    )
+
+
+def test_a_warm_up_leaves_an_epoch_for_the_cosine(condition, blobs):
+    chosen = condition(epochs=2, schedule={"cosine": {"warmup_epochs": 2, "min_lr": 0.0}})
+    with pytest.raises(
+        ConfigError, match=r"'schedule\.cosine\.warmup_epochs': found 2, expected fewer than the epochs"
+    ):
+        TorchTrainer(chosen, 0, blobs, CPU)
 
 
 @pytest.mark.parametrize("module", CONTRACTS.values(), ids=CONTRACTS)
@@ -329,6 +399,9 @@ def test_a_new_setting_of_a_known_kind_has_no_kernels(monkeypatch):
 
 def schema_levels(schema: dict[str, Any], known: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any], Any]]:
     """Pairs of the schema of a setting and what the contract says of it."""
+    if "then" in known:  # AdamW, or else SGD
+        known = {"properties": known["else"]["properties"] | known["then"]["properties"] | {"name": {}}}
+        schema = {**schema, "properties": {**schema["properties"], "name": {}}}
     yield path, schema, known
     for key, inner in schema.get("properties", {}).items():
         yield from schema_levels(inner, known["properties"][key], f"{path}.{key}")

@@ -180,6 +180,57 @@ def test_a_condition_compared_rightly_is_left_out_whichever_of_the_two_lambdas_i
     assert find_confounded(conditions) == []
 
 
+# --- coupled and decoupled L2: two factors
+
+ADAMW = {"optimizer": {"name": "adamw", "lr": 0.001, "beta1": 0.9, "beta2": 0.999}}
+L2 = {"penalty": "l2", "lambdas": {"l2": 1e-3}}
+
+
+def test_decoupled_l2_is_a_factor_of_its_own(condition):
+    own = {"none": condition(**ADAMW), "l2": condition(**L2, **ADAMW), "l1": condition(**L1, **ADAMW)}
+    assert [(c.factor, c.strength, c.without, c.with_factor) for c in find_contrasts(own)] == [
+        ("L1", 1e-3, "none", "l1"),
+        ("L2 (decoupled)", 1e-3, "none", "l2"),
+    ]
+    assert find_confounded(own) == []
+    group = {"none": condition(**ADAMW), "l2": condition(penalty="l2", lambdas={"group_l2": 1e-3}, **ADAMW)}
+    assert [c.factor for c in find_contrasts(group)] == ["group L2"]
+
+
+def test_coupled_and_decoupled_l2_are_never_a_pair_nor_averaged(condition):
+    four = {"a": condition(), "b": condition(**L2), "c": condition(**ADAMW), "d": condition(**L2, **ADAMW)}
+    found = find_contrasts(four)
+    assert [(c.factor, c.without + c.with_factor) for c in found] == [("L2", "ab"), ("L2 (decoupled)", "cd")]
+    assert len({c.context for c in found}) == 2
+    assert find_contrasts({"b": four["b"], "d": four["d"]}) == []
+    assert find_contrasts({"a": four["a"], "d": four["d"]}) == []
+
+
+def test_the_page_says_that_the_optimizers_differ(condition):
+    pair = {"a": condition(), "b": condition(**L2, **ADAMW)}
+    said = "optimizer.lr 0.05 and 0.001; optimizer.name sgd and adamw"
+    assert find_confounded(pair) == [ConfoundedPair("a", "b", said)]
+    rates = {"a": condition(**ADAMW), "b": condition(**L2, optimizer={**ADAMW["optimizer"], "beta1": 0.5})}
+    assert find_confounded(rates) == [ConfoundedPair("a", "b", "optimizer.beta1 0.9 and 0.5")]
+
+
+def test_onecycle_overrides_rate_and_beta1_of_adamw(condition):
+    cycle = {"schedule": {"onecycle": {"max_lr": 0.1}}}
+    other = {"optimizer": {"name": "adamw", "lr": 0.7, "beta1": 0.1, "beta2": 0.999}}
+    assert find_contrasts({"a": condition(**cycle, **ADAMW), "b": condition(**cycle, **other, **L1)})
+    assert not find_contrasts({"a": condition(**ADAMW), "b": condition(**other, **L1)})
+    other["optimizer"]["beta2"] = 0.99
+    assert not find_contrasts({"a": condition(**cycle, **ADAMW), "b": condition(**cycle, **other, **L1)})
+
+
+def test_ghost_batch_norm_under_two_optimizers_is_measured_twice(condition):
+    gbn = {"norm": "gbn", "num_splits": 2}
+    four = {"a": condition(), "b": condition(**gbn), "c": condition(**ADAMW), "d": condition(**gbn, **ADAMW)}
+    found = find_contrasts(four)
+    assert [c.without + c.with_factor for c in found] == ["ab", "cd"]
+    assert len({c.context for c in found}) == 2
+
+
 # --- norms: a third one, which the project does not have
 
 

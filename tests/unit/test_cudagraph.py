@@ -23,6 +23,7 @@ from normreg.training.state import StateFile
 
 CPU = torch.device("cpu")
 ONECYCLE = {"schedule": {"onecycle": {"max_lr": 0.1, "pct_start": 0.3}}}
+COSINE = {"schedule": {"cosine": {"warmup_epochs": 1, "min_lr": 0.0}}}
 STEP = {"schedule": {"step": {"step_size": 1, "gamma": 0.5}}}
 JITTER = [{"affine": {"degrees": 10, "translate": 0.1, "scale": [0.9, 1.1], "fill": 0}}]
 JITTER += [{"jitter": {"brightness": 0.2, "contrast": 0.2}}]
@@ -39,7 +40,7 @@ NESTEROV = {"optimizer": {"lr": 0.05, "momentum": 0.9, "nesterov": True}}
 RUNS = {
     "onecycle, gbn, jitter": ONECYCLE | GBN | {"augmentation": JITTER, "lambdas": PENALTIES["l1l2"]},
     "step, bn, nesterov": STEP | NESTEROV | {"lambdas": PENALTIES["l2"]},
-    "weights only": {"penalty_scope": "weights", "lambdas": PENALTIES["l1l2"]},
+    "weights only, cosine": COSINE | {"penalty_scope": "no-norm", "lambdas": PENALTIES["l1l2"]},
     "one batch, no dropout, no augmentation": {"batch_size": 64, "dropout": 0.0, "augmentation": []},
 }
 
@@ -96,7 +97,7 @@ def test_more_images_than_are_augmented_at_once_are_those_of_one_call(condition,
     made = buffers.EpochBuffers(chosen, 3, images, labels, 1)
     made.fill(2, [(0.1, 0.9)])
     order = torch.randperm(5000, generator=streams.generator(3, streams.ORDER, 2))
-    draws = augmentation.draw(JITTER, 5000, streams.generator(3, streams.AUGMENTATION, 2))
+    draws = augmentation.draw(JITTER, 5000, streams.generator(3, streams.AUGMENTATION, 2), (28, 28))
     assert torch.equal(made.images, augmentation.apply(JITTER, draws, images[order]))
     assert torch.equal(made.labels, labels[order])
 
@@ -120,7 +121,7 @@ def test_both_paths_train_on_the_same_images(run, blobs, monkeypatch):
     assert all(same(a, b) for a, b in zip(expected, found, strict=True))
 
 
-@pytest.mark.parametrize("schedule", [ONECYCLE, STEP, {}], ids=["onecycle", "step", "constant"])
+@pytest.mark.parametrize("schedule", [ONECYCLE, STEP, COSINE, {}], ids=["onecycle", "step", "cosine", "constant"])
 def test_both_paths_have_the_same_rates(condition, blobs, schedule, monkeypatch):
     chosen = condition(epochs=2, **schedule)
     theirs, ours = TorchTrainer(chosen, 0, blobs, CPU), GraphTrainer(chosen, 0, blobs, CPU, tape.plain)

@@ -37,6 +37,13 @@ SETTINGS = {
         "schedule": {"step": {"step_size": 1, "gamma": 0.1}},
         "optimizer": {"lr": 0.01, "momentum": 0.9, "nesterov": True},
     },
+    "l2 without norms, cosine": {
+        "epochs": 3,
+        "lambdas": {"l2": 1e-2},
+        "penalty_scope": "no-norm",
+        "schedule": {"cosine": {"warmup_epochs": 1, "min_lr": 1e-4}},
+        "optimizer": {"lr": 0.01, "momentum": 0.9, "nesterov": False},
+    },
 }
 AUGMENTATION = [
     {"jitter": {"brightness": 0.1, "contrast": 0.1}},
@@ -83,7 +90,8 @@ def test_agrees_with_the_reference_path(name, settings, condition, make, blobs):
 
 @pytest.mark.parametrize("norm", ["bn", "gbn"])
 def test_same_seed_same_bits_and_resume(norm, make, tmp_path):
-    settings = {"norm": norm, "num_splits": 2, "epochs": 3, "schedule": {"onecycle": {"max_lr": 0.1}}, "dropout": 0.1}
+    schedules = {"bn": {"onecycle": {"max_lr": 0.1}}, "gbn": {"cosine": {"warmup_epochs": 1, "min_lr": 0.0}}}
+    settings = {"norm": norm, "num_splits": 2, "epochs": 3, "schedule": schedules[norm], "dropout": 0.1}
     whole = make(**settings)
     rows = [whole.run_epoch(epoch) for epoch in (1, 2, 3)]
     first = make(**settings)
@@ -109,10 +117,24 @@ def test_every_epoch_draws_its_own_dropout_masks(make, monkeypatch):
     assert asked == [(3, 1), (3, 2)]
 
 
-@pytest.mark.parametrize("spec", [AUGMENTATION, AUGMENTATION[::-1], [{"rotation": {"degrees": 90, "fill": 7}}], []])
+NEW_STEPS = [{"flip": {"probability": 0.5}}, {"crop": {"padding": 4, "fill": 3}}, {"cutout": {"size": 8, "fill": 0}}]
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        AUGMENTATION,
+        AUGMENTATION[::-1],
+        [{"rotation": {"degrees": 90, "fill": 7}}],
+        NEW_STEPS,
+        [*NEW_STEPS, *AUGMENTATION],
+        [*AUGMENTATION, *NEW_STEPS],
+        [],
+    ],
+)
 def test_augments_to_the_same_bits(spec, make, blobs):
     images = torch.as_tensor(blobs.train_images)
-    values = augmentation.draw(spec, 50, torch.Generator().manual_seed(0))
+    values = augmentation.draw(spec, 50, torch.Generator().manual_seed(0), (28, 28))
     found = augment(spec, values, images, make().network.shared.warp)
     assert torch.equal(torch.from_numpy(found).view(50, 28, 28), augmentation.apply(spec, values, images))
 

@@ -12,6 +12,7 @@ from normreg.analysis import weights as analysis
 from normreg.analysis.agreement import Flips
 from normreg.config import studies
 from normreg.config.condition import validates
+from normreg.config.factors import LAMBDAS
 from normreg.config.labels import Named, name_conditions
 from normreg.figures import agreement, comparison, small_multiples, weights
 from normreg.figures.inputs import Course
@@ -172,7 +173,7 @@ def test_of_many_factors_those_are_shown_that_change_most() -> None:
 
 
 def described(courses: Sequence[Course], found: Mapping[str, Named]) -> dict[str, Any]:
-    conditions: Any = {one.condition: {"lambdas": {}} for one in courses}
+    conditions: Any = {one.condition: {"optimizer": {}, "lambdas": dict.fromkeys(LAMBDAS, 0)} for one in courses}
     return curves.describe(dict.fromkeys(curves.METRICS, courses), conditions, found)
 
 

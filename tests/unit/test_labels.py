@@ -8,7 +8,7 @@ import yaml
 from normreg.config import studies, study_files
 from normreg.config.labels import by_pair, name_conditions
 from normreg.figures.inputs import Course
-from normreg.figures.looks import MANY, looks
+from normreg.figures.looks import MANY, looks, penalty_of
 from normreg.pages.explorer import curves
 
 OFF = {"l1": 0.0, "l2": 0.0, "group_l2": 0.0}
@@ -111,6 +111,47 @@ def test_own_names_stay_and_so_do_those_of_their_copies() -> None:
     assert [found[name]["shade"] for name in own] == [None, None]
     alone = {"mild": condition("l1", "bn", {"l1": 1e-5}), "mild-l1-1e-4": condition("l1", "bn", {"l1": 1e-4})}
     assert list(label_all(alone, {"mild"}).values()) == ["L1 1e-5 · BN", "L1 1e-4 · BN"]
+
+
+ADAMW = {"optimizer": {"name": "adamw", "lr": 0.001, "beta1": 0.9, "beta2": 0.999}}
+
+
+def test_the_l2_of_adamw_is_called_decoupled() -> None:
+    conditions = {
+        "none-bn": condition("none", "bn", **ADAMW),
+        "l1-bn": condition("l1", "bn", {"l1": 1e-5}, **ADAMW),
+        "l2-bn": condition("l2", "bn", {"l2": 1e-2}, **ADAMW),
+        "l1l2-gbn": condition("l1l2", "gbn", {"l1": 1e-5, "l2": 1e-2}, **ADAMW),
+        "l2-gbn": condition("l2", "gbn", {"group_l2": 1e-2}, **ADAMW),
+    }
+    assert list(label_all(conditions, set(conditions)).values()) == [
+        *("none · BN", "L1 · BN", "L2 (decoupled) · BN", "L1+L2 (decoupled) · GBN", "L2 · GBN")
+    ]
+    conditions["l2-bn-l2-0p1"] = condition("l2", "bn", {"l2": 0.1}, **ADAMW)
+    found = name_conditions(conditions, conditions.keys() - {"l2-bn-l2-0p1"})
+    assert found["l2-bn-l2-0p1"]["label"] == "L2 (decoupled) 0.1 · BN"
+    assert {name: named.get("penalty") for name, named in found.items()} == {
+        "none-bn": "none",
+        "l1-bn": "L1",
+        "l2-bn": "L2 (decoupled)",
+        "l1l2-gbn": "L1+L2 (decoupled)",
+        "l2-gbn": None,
+        "l2-bn-l2-0p1": "L2 (decoupled)",
+    }
+
+
+def test_legends_call_a_penalty_decoupled_only_if_all_of_its_conditions_are() -> None:
+    conditions = {"l2-bn": condition("l2", "bn", {"l2": 1e-2}, **ADAMW), "mine": condition("l2", "gbn", {"l2": 1e-2})}
+    courses = [Course(name, "l2", one["norm"], (0,), *([[1]] * 2)) for name, one in conditions.items()]  # type: ignore[arg-type]
+    found = list(looks(courses, name_conditions(conditions, set(conditions))).values())
+    assert [look.penalty for look in found] == ["L2 (decoupled)", "L2"]
+    assert (penalty_of(found[:1], "l2"), penalty_of(found, "l2")) == ("L2 (decoupled)", "L2")
+
+
+def test_swept_optimizers_are_told_by_name() -> None:
+    sgd = {"optimizer": {"lr": 0.1, "momentum": 0.9, "nesterov": False}}
+    conditions = {"none-bn": condition("none", "bn", **sgd), "none-bn-name-adamw": condition("none", "bn", **ADAMW)}
+    assert list(label_all(conditions, {"none-bn"}).values()) == ["none · BN, lr 0.1, sgd", "none · BN, lr 1e-3, adamw"]
 
 
 def test_labels_that_would_be_equal_become_names() -> None:

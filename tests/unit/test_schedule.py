@@ -1,4 +1,4 @@
-"""Learning rates and momenta of the three schedules against formulas written out here."""
+"""Learning rates and momenta of the schedules against formulas written out here."""
 
 import math
 from typing import Any
@@ -96,14 +96,91 @@ def test_every_parameter_group_is_driven_alike(spec: dict[str, Any]) -> None:
     assert run(spec, 3, 2, optimizer(groups=2)) == run(spec, 3, 2, optimizer(groups=1))
 
 
-def test_only_onecycle_steps_after_batches() -> None:
-    specs = [{"constant": {}}, {"step": {"step_size": 1, "gamma": 0.1}}, {"onecycle": {"max_lr": 0.1}}]
-    assert [make_schedule(optimizer(), spec, 2, 2).per_batch for spec in specs] == [False, False, True]
+def test_onecycle_and_cosine_step_after_batches() -> None:
+    specs = [{"constant": {}}, {"step": {"step_size": 1, "gamma": 0.1}}, {"onecycle": {"max_lr": 0.1}}, COSINE]
+    assert [make_schedule(optimizer(), spec, 2, 2).per_batch for spec in specs] == [False, False, True, True]
 
 
 def test_unknown_kind_is_an_error() -> None:
-    with pytest.raises(ValueError, match="cosine"):
-        make_schedule(optimizer(), {"cosine": {}}, 1, 1)
+    with pytest.raises(ValueError, match="sine"):
+        make_schedule(optimizer(), {"sine": {}}, 1, 1)
+
+
+# --- cosine with warm-up
+
+
+COSINE = {"cosine": {"warmup_epochs": 1, "min_lr": 0.001}}
+
+
+@pytest.mark.parametrize(("epochs", "batches"), [(5, 4), (2, 1), (3, 7), (40, 25)])
+@pytest.mark.parametrize("warm_up", [0, 1])
+@pytest.mark.parametrize("min_lr", [0.0, 0.001, 0.01])
+def test_cosine_follows_the_formula_batch_by_batch(epochs: int, batches: int, warm_up: int, min_lr: float) -> None:
+    seen = run({"cosine": {"warmup_epochs": warm_up, "min_lr": min_lr}}, epochs, batches)
+    rise, fall = warm_up * batches, (epochs - warm_up) * batches
+    rates = [0.01 * (0.01 + 0.99 * t / rise) for t in range(rise)]
+    rates += [min_lr + (0.01 - min_lr) * (1 + math.cos(math.pi * t / fall)) / 2 for t in range(fall)]
+    assert [pytest.approx((rate, 0.9), rel=1e-6, abs=1e-12) for rate in rates] == seen
+
+
+def test_cosine_of_the_readable_numbers() -> None:
+    """Two epochs of warm-up from 1 %, then four of descent: full, 85 %, half, 15 %."""
+    seen = run({"cosine": {"warmup_epochs": 2, "min_lr": 0.0}}, 6, 1)
+    assert [lr for lr, _ in seen] == pytest.approx([1e-4, 0.00505, 0.01, 0.0085355, 0.005, 0.0014645], rel=1e-4)
+
+
+def test_cosine_is_pytorchs_own_schedulers_one_after_the_other() -> None:
+    """As LinearLR alone, and then as CosineAnnealingLR alone."""
+    seen = [lr for lr, _ in run(COSINE, 5, 3)]
+    alone = []
+    for make, steps in (
+        (lambda own: torch.optim.lr_scheduler.LinearLR(own, start_factor=0.01, total_iters=3), 3),
+        (lambda own: torch.optim.lr_scheduler.CosineAnnealingLR(own, T_max=12, eta_min=0.001), 12),
+    ):
+        own = optimizer()
+        scheduler = make(own)
+        for _ in range(steps):
+            alone.append(own.param_groups[0]["lr"])
+            own.step()
+            scheduler.step()
+    assert seen == pytest.approx(alone, rel=1e-12)
+
+
+@pytest.mark.parametrize("spec", [COSINE, {"cosine": {"warmup_epochs": 0, "min_lr": 0.0}}])
+@pytest.mark.parametrize("done", [1, 3, 4, 9])
+def test_cosine_goes_on_from_its_state_with_the_same_bits(spec: dict[str, Any], done: int) -> None:
+    whole = [lr for lr, _ in run(spec, 5, 3)]
+    first, second = (make_schedule(optimizer(groups=2), spec, 5, 3) for _ in range(2))
+    for _ in range(done):
+        first.scheduler.optimizer.step()
+        first.after_batch()
+    second.restore(first.state())
+    rest = []
+    for _ in range(15 - done):
+        rest.append(second.lr)
+        second.scheduler.optimizer.step()
+        second.after_batch()
+    assert rest == whole[done:]
+
+
+def test_no_schedule_makes_pytorch_warn(recwarn) -> None:
+    for spec in (COSINE, {"onecycle": {"max_lr": 0.1}}, {"constant": {}}):
+        run(spec, 3, 2)
+    assert [str(warning.message) for warning in recwarn] == []
+
+
+# --- AdamW
+
+
+def test_onecycle_drives_beta1_of_adamw_as_it_drives_momentum() -> None:
+    adamw = torch.optim.AdamW([torch.ones(1, requires_grad=True)], lr=1e-3, betas=(0.9, 0.98))
+    schedule = make_schedule(adamw, {"onecycle": {"max_lr": 0.1}}, 5, 4)
+    for step in range(20):
+        lr, beta1 = hand_onecycle(step, 20, 0.1)
+        assert adamw.param_groups[0]["lr"] == pytest.approx(lr, rel=1e-9)
+        assert adamw.param_groups[0]["betas"] == pytest.approx((beta1, 0.98), rel=1e-9)
+        adamw.step()
+        schedule.after_batch()
 
 
 def test_a_rise_of_exactly_one_step_is_a_clear_error():

@@ -184,11 +184,19 @@ def place(content, path, value):
     return content
 
 
-@pytest.fixture(params=["torch, onecycle", "torch, step", "numba"])
+ADAMW = {"name": "adamw", "lr": 0.01, "beta1": 0.9, "beta2": 0.999}
+
+
+@pytest.fixture(params=["torch, onecycle", "torch, step", "torch, adamw cosine", "numba"])
 def train_two(request, condition, blobs, tmp_path, kernel_cache):
     """A function that makes a trainer, and what two of its three epochs leave."""
-    schedule = {"step": {"step_size": 2, "gamma": 0.5}} if "step" in request.param else {"onecycle": {"max_lr": 0.1}}
-    chosen = condition(epochs=3, schedule=schedule)
+    schedules = {"step": {"step_size": 2, "gamma": 0.5}, "cosine": {"warmup_epochs": 1, "min_lr": 1e-4}}
+    kind = request.param.split()[-1]
+    chosen = condition(
+        epochs=3, schedule={kind: schedules[kind]} if kind in schedules else {"onecycle": {"max_lr": 0.1}}
+    )
+    if "adamw" in request.param:
+        chosen |= {"optimizer": ADAMW, "lambdas": {"l1": 0.0, "l2": 0.1, "group_l2": 0.0}, "penalty_scope": "weights"}
 
     def make():
         if request.param == "numba":

@@ -78,9 +78,9 @@ SPEC = [{"rotation": {"degrees": 7, "fill": 1}}, {"jitter": {"brightness": 0.1, 
 
 
 def test_an_epoch_is_drawn_from_its_two_streams() -> None:
-    drawn = draws.epoch_draws(3, 2, 20, SPEC)
+    drawn = draws.epoch_draws(3, 2, 20, SPEC, (28, 28))
     assert torch.equal(drawn.order, torch.randperm(20, generator=streams.generator(3, "order", 2)))
-    expected = augmentation.draw(SPEC, 20, streams.generator(3, "augmentation", 2))
+    expected = augmentation.draw(SPEC, 20, streams.generator(3, "augmentation", 2), (28, 28))
     assert len(drawn.augmentation) == len(expected) == 2
     for found, step in zip(drawn.augmentation, expected, strict=True):
         assert found.keys() == step.keys()
@@ -88,14 +88,14 @@ def test_an_epoch_is_drawn_from_its_two_streams() -> None:
 
 
 def test_the_order_does_not_depend_on_the_augmentation_and_changes_with_seed_and_epoch() -> None:
-    order = draws.epoch_draws(3, 2, 20, SPEC).order
-    assert torch.equal(order, draws.epoch_draws(3, 2, 20, []).order)
-    assert not torch.equal(order, draws.epoch_draws(4, 2, 20, SPEC).order)
-    assert not torch.equal(order, draws.epoch_draws(3, 3, 20, SPEC).order)
+    order = draws.epoch_draws(3, 2, 20, SPEC, (28, 28)).order
+    assert torch.equal(order, draws.epoch_draws(3, 2, 20, [], (28, 28)).order)
+    assert not torch.equal(order, draws.epoch_draws(4, 2, 20, SPEC, (28, 28)).order)
+    assert not torch.equal(order, draws.epoch_draws(3, 3, 20, SPEC, (28, 28)).order)
 
 
 def test_a_part_has_the_rows_of_its_images() -> None:
-    drawn = draws.epoch_draws(0, 1, 20, SPEC)
+    drawn = draws.epoch_draws(0, 1, 20, SPEC, (28, 28))
     part = drawn.part(5, 9).to(torch.device("cpu"))
     assert part.order.tolist() == drawn.order.tolist()[5:9]
     for own, step in zip(part.augmentation, drawn.augmentation, strict=True):

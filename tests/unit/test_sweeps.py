@@ -57,6 +57,66 @@ def test_a_study_takes_the_settings_of_another_and_replaces_some(load):
     assert own.conditions["l1-bn"]["epochs"] == 3
 
 
+def test_a_study_that_names_another_optimizer_replaces_the_block(load):
+    load("extends: controlled\noptimizer: {name: adamw, lr: 0.3, beta2: 0.99}\n", "above")
+    for name, own, expected in (
+        ("same", "{lr: 0.5}", {"name": "adamw", "lr": 0.5, "beta1": 0.9, "beta2": 0.99}),
+        (
+            "other",
+            "{name: sgd, lr: 0.5, momentum: 0, nesterov: false}",
+            {"lr": 0.5, "momentum": 0, "nesterov": False},
+        ),
+    ):
+        found = load(f"extends: above\noptimizer: {own}\n", name).conditions["l1-bn"]["optimizer"]
+        assert found == expected
+    with pytest.raises(ConfigError, match=r"momentum, which adamw does not have"):
+        load("extends: above\noptimizer: {momentum: 0.5}\n", "wrong")
+    with pytest.raises(ConfigError, match=r"key 'optimizer.name': found \['adamw'\]"):
+        load("extends: controlled\noptimizer: {name: [adamw], lr: 1}\n", "odd")
+
+
+ADAMW = """\
+extends: controlled
+galleries: []
+optimizer: {name: adamw, lr: 0.001}
+conditions:
+  none-bn: {penalty: none, norm: bn}
+  l2-bn: {penalty: l2, norm: bn}
+"""
+
+
+def test_a_rate_and_a_decay_of_adamw_can_be_swept(load):
+    run = load(
+        ADAMW + "schedule: {cosine: {}}\nsweeps:\n  r: {over: optimizer.lr, values: [0.01, 0.1], conditions: [l2-bn]}\n"
+        "  d: {over: lambdas.l2, values: [0.1, 0.2], conditions: [l2-bn]}\n"
+    )
+    assert run.conditions["l2-bn-lr-0p01"]["optimizer"]["lr"] == 0.01
+    assert {name: run.conditions[name]["lambdas"]["l2"] for name in points(run)[1]} == {
+        "l2-bn-l2-0p1": 0.1,
+        "l2-bn-l2-0p2": 0.2,
+    }
+
+
+def test_optimizers_can_be_swept_with_their_rates(load):
+    pairs = "{over: [optimizer.name, optimizer.lr], values: [[adamw, 0.1], [sgd, 0.5]], conditions: [none-bn]}"
+    run = load(f"{FOUR}schedule: {{constant: {{}}}}\nsweeps:\n  s: {pairs}\n")
+    adamw, sgd = (run.conditions[name]["optimizer"] for name in points(run)[0])
+    assert adamw == {"name": "adamw", "lr": 0.1, "beta1": 0.9, "beta2": 0.999}
+    assert sgd == {"lr": 0.5, "momentum": 0.9, "nesterov": False}
+
+
+@pytest.mark.parametrize(
+    ("block", "said"),
+    [
+        ("{over: optimizer.momentum, values: [0.1], conditions: [l2-bn]}", "momentum, which adamw does not have"),
+        ("{over: optimizer.beta1, values: [0.1], conditions: [l2-bn]}", "beta1 has no effect .* schedule sets this"),
+    ],
+)
+def test_what_adamw_does_not_use_cannot_be_swept(load, block, said):
+    with pytest.raises(ConfigError, match=said):
+        load(ADAMW + f"schedule: {{onecycle: {{max_lr: 0.1}}}}\nsweeps:\n  s: {block}\n")
+
+
 def test_conditions_are_replaced_as_a_whole_and_publications_and_sweeps_are_not_inherited(load):
     load(f"{FOUR}sweeps:\n  s: {{over: dropout, values: [0.5], conditions: [l1-bn]}}\n", "above")
     assert list(load("extends: above\n").conditions) == ["none-bn", "l1-bn", "none-gbn", "l1-gbn"]

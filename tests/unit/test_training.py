@@ -1,6 +1,7 @@
 """Training against a plain PyTorch loop, pairing of conditions, determinism, and runs that diverge."""
 
 import dataclasses
+import math
 import re
 
 import numpy as np
@@ -18,6 +19,7 @@ from normreg.training.state import StateFile
 from normreg.utils import devices
 
 CPU = torch.device("cpu")
+ADAMW = {"name": "adamw", "lr": 0.01, "beta1": 0.9, "beta2": 0.999}
 
 
 def weights(model):
@@ -221,6 +223,56 @@ def test_a_killed_run_with_few_validations_goes_on_to_the_same_bits(condition, b
     resumed = loop.train(trainer, "x", state)
     assert torch.equal(weights(trainer.model), weights(model))
     assert without_seconds(resumed) == without_seconds(history)
+
+
+@pytest.mark.parametrize("schedule", [{"onecycle": {"max_lr": 0.01}}, {"cosine": {"warmup_epochs": 1, "min_lr": 0.0}}])
+def test_a_killed_run_of_adamw_goes_on_to_the_same_bits(condition, blobs, run_training, tmp_path, schedule):
+    chosen = condition(epochs=4, optimizer=ADAMW, schedule=schedule, lambdas={"l2": 0.1})
+    model, history = run_training(chosen, 0, blobs)
+    state, killed = StateFile(tmp_path / "killed.pt", {}), pytorch.TorchTrainer(chosen, 0, blobs, CPU)
+    rows = [dataclasses.asdict(killed.run_epoch(epoch)) for epoch in (1, 2)]
+    state.save({"trainer": killed.state(), "history": rows})
+    trainer = pytorch.TorchTrainer(chosen, 0, blobs, CPU)
+    resumed = loop.train(trainer, "x", state)
+    assert torch.equal(weights(trainer.model), weights(model))
+    assert without_seconds(resumed) == without_seconds(history)
+
+
+def test_equals_a_plain_loop_with_adamw_and_cosine(condition, blobs, run_training):
+    """Decay of the scope alone, two epochs of four batches, the first of them warm-up."""
+    chosen = condition(
+        epochs=2,
+        penalty="l1l2",
+        penalty_scope="no-norm",
+        lambdas={"l1": 1e-3, "l2": 0.3},
+        dropout=0.0,
+        augmentation=[],
+        optimizer={"name": "adamw", "lr": 0.01, "beta1": 0.8, "beta2": 0.99},
+        schedule={"cosine": {"warmup_epochs": 1, "min_lr": 0.001}},
+    )
+    trained, _ = run_training(chosen, 3, blobs)
+
+    torch.manual_seed(streams.stream_seed(3, "init"))
+    model = build({"network": "gilf641", "norm": "bn", "num_splits": 1, "dropout": 0.0}).train()
+    inside = [p for p in model.parameters() if p.ndim == 4]  # convolutions; norms have vectors
+    outside = [p for p in model.parameters() if p.ndim == 1]
+    groups = [{"params": inside, "weight_decay": 0.3}, {"params": outside, "weight_decay": 0}]
+    optimizer = torch.optim.AdamW(groups, lr=0.01, betas=(0.8, 0.99))
+    pixels = (torch.tensor(blobs.train_images).float() / 255 - 0.1307) / 0.3081
+    labels = torch.tensor(blobs.train_labels).long()
+    rates = [0.01 * (0.01 + 0.99 * t / 4) for t in range(4)]
+    rates += [0.001 + 0.009 * (1 + math.cos(math.pi * t / 4)) / 2 for t in range(4)]
+    for epoch in (1, 2):
+        order = torch.randperm(50, generator=streams.generator(3, "order", epoch))
+        for chunk in order.split(16):
+            for group in optimizer.param_groups:
+                group["lr"] = rates[0]
+            rates.pop(0)
+            loss = F.cross_entropy(model(pixels[chunk].unsqueeze(1)), labels[chunk])
+            optimizer.zero_grad()
+            (loss + 1e-3 * sum(p.abs().sum() for p in inside)).backward()
+            optimizer.step()
+    torch.testing.assert_close(weights(trained), weights(model), rtol=1e-4, atol=1e-5)
 
 
 def test_cuda_without_a_gpu_is_a_clear_error():

@@ -15,12 +15,13 @@ from typing import Any
 
 from normreg.analysis.verdicts import Confounding
 from normreg.config.condition import Condition, flatten
-from normreg.config.factors import BASELINE, LAMBDAS, PENALTIES, Factor, norm_factor, norm_setting
+from normreg.config.factors import BASELINE, LAMBDAS, PENALTIES, Factor, lambda_factors, norm_factor, norm_setting
+from normreg.config.optimizers import SET_BY_ONECYCLE, name_of
 from normreg.config.sizes import trained_images
 from normreg.config.splits import fewer_splits, splits_used
 
 _Settings = frozenset[tuple[str, Any]]
-_NORM = "norm"
+_NORM, _OPTIMIZER, _SCHEDULE = "norm", "optimizer.name", "schedule.kind"
 # Dotted keys of the factors in the order of tables, and the value of each key if the factor is absent.
 _ABSENT: dict[str, float | str] = {factor.key: factor.absent for factor in LAMBDAS.values()} | {_NORM: BASELINE}
 
@@ -121,12 +122,13 @@ def _factor(key: str, settings: Mapping[str, Any], condition: Condition, train_i
     """The factor with this `key`, and its strength in a condition that has it."""
     if key == _NORM:
         return norm_factor(condition["norm"]), splits_used(condition, train_images)["full"]
-    return next(factor for factor in LAMBDAS.values() if factor.key == key), settings[key]
+    return next(factor for factor in lambda_factors(condition).values() if factor.key == key), settings[key]
 
 
 def _promised(condition: Condition) -> set[tuple[Factor, ...]]:
     """The factors that the names of penalty and norm promise: one factor of each tuple."""
-    groups = {tuple(LAMBDAS[key] for key in group) for group in PENALTIES[condition["penalty"]].lambdas}
+    factors = lambda_factors(condition)
+    groups = {tuple(factors[key] for key in group) for group in PENALTIES[condition["penalty"]].lambdas}
     return groups | ({(norm_factor(condition["norm"]),)} if condition["norm"] != BASELINE else set())
 
 
@@ -139,13 +141,14 @@ def _settings(condition: Condition, train_images: int) -> dict[str, Any]:
     """
     ((kind, arguments),) = condition["schedule"].items()
     plain = {key: value for key, value in condition.items() if key not in ("penalty", "num_splits", "schedule")}
-    flat = dict(flatten({**plain, "schedule": {"kind": kind, **arguments}}))
+    flat = dict(flatten(plain)) | {_SCHEDULE: kind} | dict(flatten(arguments, "schedule."))
+    flat[_OPTIMIZER] = name_of(condition["optimizer"])
     flat["train_images"] = trained_images(condition, train_images)
     flat[_NORM] = norm_setting(condition["norm"], splits_used(condition, train_images)["full"])
     if not any(condition["lambdas"].values()):
         del flat["penalty_scope"]
     if kind == "onecycle":
-        del flat["optimizer.lr"], flat["optimizer.momentum"]
+        flat = {key: value for key, value in flat.items() if key not in SET_BY_ONECYCLE}
     return flat
 
 
@@ -174,8 +177,8 @@ def _context(key: str, settings: Mapping[str, Any]) -> frozenset[tuple[str, str]
 
 
 def _say(keys: set[str], one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
-    """The settings with both values, in one line. If the kinds of schedule differ, only the kinds are shown."""
-    if "schedule.kind" in keys:  # each kind has its own arguments, and onecycle has no rates
+    """The settings with both values, in one line. What only one of two schedules or optimizers has is left out."""
+    if keys & {_SCHEDULE, _OPTIMIZER}:  # each kind has its own arguments, and onecycle has no rates
         keys = keys & one.keys() & other.keys()
     return "; ".join(f"{key} {_value(one.get(key))} and {_value(other.get(key))}" for key in sorted(keys))
 

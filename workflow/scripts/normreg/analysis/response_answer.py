@@ -10,7 +10,7 @@ from normreg.analysis import answer, response_tables
 from normreg.analysis.quantities import QUANTITIES
 from normreg.analysis.verdicts import EffectVerdict, ResponseLevel
 from normreg.config import identity
-from normreg.config.factors import condition_labels
+from normreg.config.factors import DECOUPLED, condition_labels
 from normreg.config.values import write
 from normreg.utils import tables
 
@@ -57,7 +57,8 @@ def curve_name(row: _Row) -> str:
     """What a curve is called: "L1 · BN" for the strengths of "l1-bn", else its own name."""
     if pd.isna(row["penalty"]):
         return str(row["curve"])
-    return condition_labels({row["curve"]: (row["penalty"], row["norm"])})[row["curve"]]
+    decoupled = [row["curve"]] if DECOUPLED.label in str(row["factor"]) else []
+    return condition_labels({row["curve"]: (row["penalty"], row["norm"])}, decoupled)[row["curve"]]
 
 
 def verdict(row: _Row) -> str:

@@ -14,7 +14,7 @@ from normreg.analysis.contrasts import Contrast, find_contrasts, find_distinct
 from normreg.analysis.verdicts import Level, ResponseLevel
 from normreg.config import values as values_
 from normreg.config.condition import Condition, Lambdas
-from normreg.config.factors import BASELINE, LAMBDAS, Factor, norm_factor
+from normreg.config.factors import BASELINE, LAMBDAS, Factor, lambda_factors, norm_factor
 from normreg.config.sweeps import Curve, Point, Sweep
 
 SPLITS = "num_splits"
@@ -127,7 +127,7 @@ def _without(condition: Condition, over: Sequence[str]) -> Condition:
 def _factor(sweep: Sweep, point: Point, condition: Condition) -> tuple[str, float | None]:
     """The label of the swept factor and its strength. Two swept factors have no single strength."""
     found: list[tuple[Factor, float]] = [
-        (norm_factor(condition["norm"]) if key == SPLITS else LAMBDAS[_BY_KEY[key]], float(value))
+        (norm_factor(condition["norm"]) if key == SPLITS else lambda_factors(condition)[_BY_KEY[key]], float(value))
         for key, value in zip(sweep.over, point.values, strict=True)
         if key in STRENGTHS
     ]

@@ -11,7 +11,7 @@ import pandas as pd
 from normreg.analysis import run_tables
 from normreg.config import identity
 from normreg.config.condition import Condition
-from normreg.config.factors import LAMBDAS
+from normreg.config.factors import lambda_factors
 from normreg.config.identity import RunFacts
 from normreg.utils import tables
 
@@ -105,7 +105,7 @@ def find_controls(conditions: Mapping[str, Condition]) -> dict[str, str | None]:
 def strengths(condition: Condition) -> str:
     """The penalties in use with their strengths: "L1 1e-5 + L2 1e-4"."""
     lambdas: Mapping[str, Any] = condition["lambdas"]
-    return " + ".join(factor.name(lambdas[key]) for key, factor in LAMBDAS.items() if lambdas[key])
+    return " + ".join(factor.name(lambdas[key]) for key, factor in lambda_factors(condition).items() if lambdas[key])
 
 
 def sentences(table: pd.DataFrame, conditions: Mapping[str, Condition]) -> list[str]:

@@ -4,12 +4,18 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypedDict
 
 
-class Optimizer(TypedDict):
-    """Arguments of PyTorch's SGD. The schedule `onecycle` overrides lr and momentum."""
+class Optimizer(TypedDict, total=False):
+    """Arguments of PyTorch's SGD (lr, momentum, nesterov) or AdamW (name, lr, beta1, beta2), see `config.optimizers`.
 
+    The schedule `onecycle` overrides lr and momentum, or lr and beta1.
+    """
+
+    name: str
     lr: float
     momentum: float
     nesterov: bool
+    beta1: float
+    beta2: float
 
 
 class Lambdas(TypedDict):

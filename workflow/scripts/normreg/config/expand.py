@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from normreg.config import optimizers
 from normreg.config.condition import Condition
 from normreg.config.resolve import MERGED, resolve
 from normreg.config.schema import validate
@@ -101,9 +102,10 @@ class Expanded:
     ) -> Condition:
         """The settings of a copy. A key that the copy does not use is refused: all values would train the same."""
         found = resolve(self._content, entry, {}, where)
-        overridden = ("optimizer.lr", "optimizer.momentum") if "onecycle" in found["schedule"] else ()
+        overridden = optimizers.SET_BY_ONECYCLE if "onecycle" in found["schedule"] else ()
+        named = {**found, "optimizer": {"name": optimizers.name_of(found["optimizer"]), **found["optimizer"]}}
         for key, value in zip(over, values, strict=True):
-            settled: Any = found
+            settled: Any = named
             for part in key.split("."):
                 settled = settled[part]
             if settled != (None if value == _ALL else value) or key in overridden:

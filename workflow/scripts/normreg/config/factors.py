@@ -5,9 +5,11 @@ either lacks a factor or has it with some strength.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from normreg.config.condition import Condition
+from normreg.config.optimizers import ADAMW, name_of
 from normreg.config.values import write
 
 _BLACK, _VERMILION, _BLUE, _PURPLE, _PLUM = "#1a1a1a", "#c24a00", "#0066cc", "#b04c90", "#5d0066"
@@ -79,6 +81,7 @@ LAMBDAS: Mapping[str, Factor] = {
     "l2": Factor("L2", "lambdas.l2", 0, _BLUE, " {}"),
     "group_l2": Factor("group L2", "lambdas.group_l2", 0, _BLUE, " {}"),
 }
+DECOUPLED = Factor("L2 (decoupled)", LAMBDAS["l2"].key, 0, _BLUE, " {}")  # what l2 is under AdamW
 _L1, _L2 = ("l1",), ("l2", "group_l2")  # group_l2 replaces l2 if a condition sets it
 PENALTIES: Mapping[str, Penalty] = {
     "none": Penalty("none", _BLACK, "o8hH"),  # round
@@ -102,8 +105,19 @@ def norm_factor(norm: str) -> Factor:
 
 # Keys are labels, in the order that tables use.
 FACTORS: Mapping[str, Factor] = {
-    factor.label: factor for factor in (*LAMBDAS.values(), *(norm_factor(norm) for norm in NORMS if norm != BASELINE))
+    factor.label: factor
+    for factor in (*LAMBDAS.values(), DECOUPLED, *(norm_factor(norm) for norm in NORMS if norm != BASELINE))
 }
+
+
+def lambda_factors(condition: Condition) -> Mapping[str, Factor]:
+    """The factor of each lambda in a condition. Coupled and decoupled L2 are two factors: see `training.optimizer`."""
+    return {**LAMBDAS, "l2": DECOUPLED} if name_of(condition["optimizer"]) == ADAMW else LAMBDAS
+
+
+def is_decoupled(condition: Condition) -> bool:
+    """Whether the L2 of a condition is decoupled. Group L2 never is: it is a term of the objective."""
+    return lambda_factors(condition)["l2"] is DECOUPLED and not condition["lambdas"]["group_l2"]
 
 
 def norm_setting(norm: str, num_splits: int) -> str:
@@ -114,20 +128,31 @@ def norm_setting(norm: str, num_splits: int) -> str:
     return norm if known and not known.splits else f"{norm}, {num_splits} splits"
 
 
-def condition_labels(conditions: Mapping[str, tuple[str, str]]) -> dict[str, str]:
+def condition_labels(conditions: Mapping[str, tuple[str, str]], decoupled: Collection[str] = ()) -> dict[str, str]:
     """What figures call conditions: by penalty and norm, "L1 · BN".
 
     If several conditions have one penalty and norm, only "l1-bn" is called so. The others keep their own names.
 
     Args:
         conditions: penalty and norm of each condition of a study or a figure. An unknown key is its own label.
+        decoupled: the conditions whose L2 is decoupled.
     """
     shared = Counter(conditions.values())
     named = {name: shared[pair] > 1 and name != "-".join(pair) for name, pair in conditions.items()}
-    return {name: name if named[name] else pair_label(*pair) for name, pair in conditions.items()}
+    return {
+        name: name if named[name] else pair_label(*pair, decoupled=name in decoupled)
+        for name, pair in conditions.items()
+    }
 
 
-def pair_label(penalty: str, norm: str) -> str:
-    """A penalty and a norm as one label: "L1 · BN"."""
-    first = PENALTIES[penalty].label if penalty in PENALTIES else penalty
-    return f"{first} · {NORMS[norm].label if norm in NORMS else norm}"
+def pair_label(penalty: str, norm: str, decoupled: bool = False) -> str:
+    """A penalty and a norm as one label: "L1 · BN", "L2 (decoupled) · BN"."""
+    return f"{penalty_label(penalty, decoupled)} · {NORMS[norm].label if norm in NORMS else norm}"
+
+
+def penalty_label(penalty: str, decoupled: bool = False) -> str:
+    """The label of a penalty: "L1+L2", or "L1+L2 (decoupled)". An unknown key is its own label."""
+    known = PENALTIES.get(penalty)
+    if known is None or not decoupled or _L2 not in known.lambdas:
+        return known.label if known else penalty
+    return "+".join((DECOUPLED if group == _L2 else LAMBDAS[group[0]]).label for group in known.lambdas)

@@ -7,13 +7,24 @@ Where a sweep copies a condition, that condition too says its value. A condition
 import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from normreg.config.condition import Condition, flatten
-from normreg.config.factors import LAMBDAS, PENALTIES, condition_labels, norm_factor, pair_label
+from normreg.config.factors import (
+    LAMBDAS,
+    PENALTIES,
+    Factor,
+    condition_labels,
+    is_decoupled,
+    lambda_factors,
+    norm_factor,
+    pair_label,
+    penalty_label,
+)
+from normreg.config.optimizers import name_of
 from normreg.config.values import write
 
-_SPLITS, _IMAGES, _EPOCHS = "num_splits", "train_images", "epochs"
+_SPLITS, _IMAGES, _EPOCHS, _OPTIMIZER = "num_splits", "train_images", "epochs", "optimizer.name"
 _NOT_TOLD = ("penalty", "norm")  # the pair tells them
 _FIRST = (*(factor.key for factor in LAMBDAS.values()), _SPLITS, _IMAGES)  # the order of shades goes by these first
 _Flat = dict[str, Any]
@@ -24,12 +35,14 @@ class Named(TypedDict):
 
     `label` is unique in the study. `level` is what distinguishes it from others of the same penalty and norm: "1e-4",
     "16 splits", or its name; empty if there are no others. `shade` is its place in the order of what varies among them,
-    from 0 (weakest) to 1 (strongest), or None if nothing orders them.
+    from 0 (weakest) to 1 (strongest), or None if nothing orders them. `penalty` is the label of its penalty if that is
+    not the usual one: "L2 (decoupled)".
     """
 
     label: str
     level: str
     shade: float | None
+    penalty: NotRequired[str]
 
 
 def name_conditions(conditions: Mapping[str, Condition], declared: Collection[str]) -> dict[str, Named]:
@@ -39,7 +52,8 @@ def name_conditions(conditions: Mapping[str, Condition], declared: Collection[st
         conditions: all conditions of the study with their resolved settings.
         declared: the names of those in the study file. The names of all others begin with one of these.
     """
-    own = condition_labels({name: _pair(conditions[name]) for name in conditions if name in declared})
+    decoupled = [name for name, condition in conditions.items() if is_decoupled(condition)]
+    own = condition_labels({name: _pair(conditions[name]) for name in conditions if name in declared}, decoupled)
     base = {name: _base(name, declared) for name in conditions}
     swept: dict[tuple[str, str], list[str]] = {}  # conditions by penalty and norm, without those of own names
     for name, condition in conditions.items():
@@ -49,11 +63,14 @@ def name_conditions(conditions: Mapping[str, Condition], declared: Collection[st
     found = {name: Named(label=name, level=name, shade=None) for name in conditions}
     for pair, names in swept.items():
         alone = len(names) == 1
-        found |= {names[0]: _alone(pair, plain[names[0]])} if alone else _sweep(pair, names, conditions)
+        label = pair_label(*pair, decoupled=names[0] in decoupled)
+        found |= {names[0]: _alone(label, plain[names[0]])} if alone else _sweep(pair, names, conditions)
     labels = Counter(named["label"] for named in found.values())
     for name, named in found.items():
         if labels[named["label"]] > 1:
             found[name] = {**named, "label": name, "level": name}
+    for name in decoupled:
+        found[name]["penalty"] = penalty_label(conditions[name]["penalty"], decoupled=True)
     return {name: found[name] for name in conditions}
 
 
@@ -66,16 +83,16 @@ def by_pair(pairs: Mapping[str, tuple[str, str]]) -> dict[str, Named]:
     }
 
 
-def _alone(pair: tuple[str, str], plain: Named) -> Named:
+def _alone(label: str, plain: Named) -> Named:
     """The only condition of its penalty and norm that has no name of its own."""
-    label = pair_label(*pair)
     return Named(label=label, level=label if plain["level"] else "", shade=None)
 
 
 def _sweep(pair: tuple[str, str], names: Sequence[str], conditions: Mapping[str, Condition]) -> dict[str, Named]:
     """Labels and shades of conditions of one penalty and norm whose other settings vary."""
-    flat = {name: {key: value for key, value in flatten(conditions[name]) if key not in _NOT_TOLD} for name in names}
-    keys = [key for key in flat[names[0]] if len({repr(flat[name].get(key)) for name in names}) > 1]
+    flat = {name: _tellable(conditions[name]) for name in names}
+    every = [key for key in flat[names[0]] if all(key in flat[name] for name in names)]
+    keys = [key for key in every if len({repr(flat[name][key]) for name in names}) > 1]
     keys = sorted(keys, key=lambda key: _FIRST.index(key) if key in _FIRST else len(_FIRST))
     told = [key for key in keys if key != _EPOCHS]
     if _IMAGES not in keys or len({_levels(flat[name], told) for name in names}) < len(names):
@@ -83,7 +100,7 @@ def _sweep(pair: tuple[str, str], names: Sequence[str], conditions: Mapping[str,
     order = sorted(names, key=lambda name: [_sortable(flat[name].get(key)) for key in keys])
     return {
         name: Named(
-            label=_label(pair, flat[name], told),
+            label=_label(pair, conditions[name], flat[name], told),
             level=", ".join(_levels(flat[name], told)),
             shade=order.index(name) / (len(order) - 1),
         )
@@ -91,23 +108,29 @@ def _sweep(pair: tuple[str, str], names: Sequence[str], conditions: Mapping[str,
     }
 
 
-def _label(pair: tuple[str, str], settings: _Flat, keys: Sequence[str]) -> str:
+def _tellable(condition: Condition) -> _Flat:
+    """The settings by dotted key, without penalty and norm. SGD has its name too, so that another optimizer is told."""
+    flat = {key: value for key, value in flatten(condition) if key not in _NOT_TOLD}
+    return {**flat, _OPTIMIZER: name_of(condition["optimizer"])}
+
+
+def _label(pair: tuple[str, str], condition: Condition, settings: _Flat, keys: Sequence[str]) -> str:
     """Penalty with its strengths, norm with its splits, and all else that varies."""
     penalty, norm = pair
     known = PENALTIES.get(penalty)
-    first, _, second = pair_label(*pair).partition(" · ")
+    first, _, second = pair_label(*pair, decoupled=is_decoupled(condition)).partition(" · ")
     if known and any(key.startswith("lambdas.") for key in keys):
-        first = " + ".join(_strength(group, settings, keys) for group in known.lambdas)
+        factors = lambda_factors(condition)
+        first = " + ".join(_strength(group, factors, settings, keys) for group in known.lambdas)
     if _SPLITS in keys:
         second = norm_factor(norm).name(settings[_SPLITS])
     others = [key for key in keys if key != _SPLITS and not key.startswith("lambdas.")]
     return f"{first} · {', '.join((second, *_levels(settings, others)))}"
 
 
-def _strength(group: Sequence[str], settings: _Flat, keys: Sequence[str]) -> str:
+def _strength(group: Sequence[str], factors: Mapping[str, Factor], settings: _Flat, keys: Sequence[str]) -> str:
     """One of the lambdas of a penalty, with its value if that varies: "L1 1e-4"."""
-    used = next((key for key in group if settings[LAMBDAS[key].key]), group[0])
-    factor = LAMBDAS[used]
+    factor = factors[next((key for key in group if settings[LAMBDAS[key].key]), group[0])]
     varies = any(LAMBDAS[key].key in keys for key in group)
     return f"{factor.label} {write(settings[factor.key])}" if varies else factor.label
 
@@ -127,7 +150,7 @@ def _level(key: str, value: Any, several: bool) -> str:
         return "all images" if value is None else f"{value:,} images"
     if key == _EPOCHS:
         return f"{value:,} epoch{'' if value == 1 else 's'}"
-    return f"{key.split('.')[-1].replace('_', ' ')} {write(value)}"
+    return write(value) if key == _OPTIMIZER else f"{key.split('.')[-1].replace('_', ' ')} {write(value)}"
 
 
 def _sortable(value: Any) -> tuple[float, str]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from normreg.config import optimizers
 from normreg.config.condition import Condition
 from normreg.config.factors import LAMBDAS, NORMS, PENALTIES
 from normreg.errors import ConfigError
@@ -39,13 +40,11 @@ def resolve(study: Mapping[str, Any], own: Mapping[str, Any], overrides: Mapping
     """
     settings = {**_DEFAULTS, **{key: study[key] for key in study if key not in ("conditions", "galleries")}}
     for key, value in own.items():
-        settings[key] = {**settings[key], **value} if key in MERGED else value
+        settings[key] = merge(key, settings.get(key), value)
     settings |= overrides
-    missing = [key for key in ("lr", "momentum", "nesterov") if key not in settings["optimizer"]]
-    if missing:
-        raise ConfigError(f"{where}: key 'optimizer.{missing[0]}' is missing; set it here or in the study's optimizer.")
     settings["schedule"] = _resolve_schedule(settings["schedule"])
-    _check_nesterov(settings["optimizer"], settings["schedule"], where)
+    settings["optimizer"] = optimizers.resolve(settings["optimizer"], settings["schedule"], where)
+    _check_cosine(settings, where)
     settings["lambdas"] = _resolve_lambdas(settings["penalty"], settings["lambdas"], where)
     if not NORMS[settings["norm"]].splits:
         settings["num_splits"] = 1  # not used: otherwise a change of the study's splits would retrain these conditions
@@ -58,33 +57,38 @@ def resolve(study: Mapping[str, Any], own: Mapping[str, Any], overrides: Mapping
     return resolved
 
 
+def merge(key: str, above: Any, own: Any) -> Any:
+    """The value of a setting that `own` overrides: key by key, or as a whole. See `MERGED` and `optimizers.merge`."""
+    if key == "optimizer":
+        return optimizers.merge(above, own)
+    return {**above, **own} if key in MERGED else own
+
+
 def _resolve_schedule(schedule: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """The schedule. Onecycle gets all arguments as floats in one order, so that Snakemake sees equal schedules."""
+    """The schedule. Left-out arguments are filled in, all in one order, so that Snakemake sees equal schedules."""
     ((kind, arguments),) = schedule.items()
+    if kind == "cosine":
+        return {kind: {"warmup_epochs": arguments.get("warmup_epochs", 0), "min_lr": float(arguments.get("min_lr", 0))}}
     if kind != "onecycle":
         return {kind: dict(arguments)}
     filled = {**ONECYCLE_DEFAULTS, **arguments}
     return {kind: {key: float(filled[key]) for key in ("max_lr", *ONECYCLE_DEFAULTS)}}
 
 
-def _check_nesterov(optimizer: Mapping[str, Any], schedule: Mapping[str, Mapping[str, Any]], where: str) -> None:
-    """Refuses nesterov without momentum.
-
-    PyTorch's SGD checks the momentum when it is made, even if onecycle then sets another one. PyTorch does not check
-    the two momenta of onecycle. If one of them is 0, nesterov still has an effect. If both are 0, it has none.
-    """
-    if not optimizer["nesterov"]:
+def _check_cosine(settings: Mapping[str, Any], where: str) -> None:
+    """Refuses a warm-up that leaves no epoch for the cosine, and a lowest rate above the highest."""
+    cosine, lr = settings["schedule"].get("cosine"), settings["optimizer"]["lr"]
+    if cosine is None:
         return
-    if not optimizer["momentum"]:
+    if cosine["warmup_epochs"] >= settings["epochs"]:
         raise ConfigError(
-            f"{where}: found optimizer.nesterov true with optimizer.momentum 0; expected a momentum above 0 (PyTorch "
-            "wants it under every schedule), or nesterov false."
+            f"{where}: found schedule.cosine.warmup_epochs {cosine['warmup_epochs']} with epochs {settings['epochs']}; "
+            "expected fewer epochs of warm-up than epochs."
         )
-    cycle = schedule.get("onecycle")
-    if cycle and not cycle["base_momentum"] and not cycle["max_momentum"]:
+    if cosine["min_lr"] > lr:
         raise ConfigError(
-            f"{where}: found optimizer.nesterov true with schedule.onecycle.base_momentum 0 and max_momentum 0; "
-            "expected one of the two above 0, or nesterov false."
+            f"{where}: found schedule.cosine.min_lr {cosine['min_lr']:g} with optimizer.lr {lr:g}; expected at most "
+            "that rate."
         )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from normreg.config.resolve import MERGED
+from normreg.config.resolve import MERGED, merge
 from normreg.config.schema import read_yaml, validate
 from normreg.errors import ConfigError
 
@@ -83,7 +83,7 @@ def _merge(above: Mapping[str, Any], own: Mapping[str, Any], path: str) -> dict[
     for key, value in own.items():
         if key in MERGED and not isinstance(value, Mapping):
             raise ConfigError(f"{path}: key '{key}': found {value!r}; expected keys such as {', '.join(merged[key])}.")
-        merged[key] = {**merged[key], **value} if key in MERGED else value
+        merged[key] = merge(key, merged.get(key), value)
     return merged
 
 

@@ -1,47 +1,48 @@
 """Augmentation of 8-bit training images, one batch at a time. The results equal those of torchvision on PIL images.
 
 The published studies rotate, shift and jitter 8-bit PIL images before they normalise them. These functions do the same
-to a uint8 tensor (N, H, W). As in PIL, coordinates are 16.16 fixed-point numbers, the nearest pixel is taken, and
-blends are truncated. The fill value is in 8-bit units: the studies' "fill 1" is 1/255, almost black.
+to uint8 tensors: (N, H, W) if gray, (N, 3, H, W) if colour. As in PIL, coordinates are 16.16 fixed-point numbers, the
+nearest pixel is taken, and blends are truncated. The fill value is in 8-bit units: the studies' "fill 1" is 1/255,
+almost black. It is the same for every channel. `normreg.data.crops` has the other steps.
 
 The random parameters ("draws") are made for a whole epoch at once, one row per image, in the order of training. So they
 do not depend on the batch size. They are drawn on the CPU. To change images, they must be on the images' device.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Generator, Tensor
 
-from normreg.models.description import IMAGE_SHAPE
+from normreg.data import crops
+from normreg.data.crops import wide
 
 Spec = Sequence[Mapping[str, Mapping[str, Any]]]
-MEAN, STD = 0.1307, 0.3081  # of MNIST's training pixels, scaled to 0 to 1; used for every data set
-_SIDE = IMAGE_SHAPE[1]
+Shape = tuple[int, int]  # height and width of an image
 
 
-def draw(spec: Spec, images: int, generator: Generator, size: int = _SIDE) -> list[dict[str, Tensor]]:
+def draw(spec: Spec, images: int, generator: Generator, shape: Shape) -> list[dict[str, Tensor]]:
     """Draws the random parameters of each step of `spec`. Returns one dict per step.
 
-    The tensors in a dict have one row for each of `images` images. Rotation and affine give `matrix` (images, 6), the
-    inverse map in pixels. Jitter gives `brightness` and `contrast` (factors) and `brightness_first` (the order).
+    The tensors in a dict have one row for each of `images` images of height and width `shape`. Rotation and affine give
+    `matrix` (images, 6), the inverse map in pixels. Jitter gives `brightness` and `contrast` (factors) and
+    `brightness_first` (the order). Flip gives `flipped`. Crop gives `offset` (images, 2), and cutout `centre`
+    (images, 2), each a row and a column.
     """
-    return [_DRAW[kind](arguments, images, generator, size) for ((kind, arguments),) in (s.items() for s in spec)]
+    return [_DRAW[kind](arguments, images, generator, shape) for ((kind, arguments),) in (s.items() for s in spec)]
 
 
 def apply(spec: Spec, draws: Sequence[Mapping[str, Tensor]], images: Tensor) -> Tensor:
-    """Applies the steps of `spec`, in order, to uint8 `images` (N, H, W). `draws` are those of these N images."""
+    """Applies the steps of `spec`, in order, to uint8 `images` (N, H, W) or (N, 3, H, W).
+
+    `draws` are those of these N images.
+    """
     for step, values in zip(spec, draws, strict=True):
         ((kind, arguments),) = step.items()
-        images = jitter(images, **values) if kind == "jitter" else warp(images, values["matrix"], arguments["fill"])
+        images = _APPLY[kind](images, arguments, values)
     return images
-
-
-def normalise(images: Tensor) -> Tensor:
-    """Turns uint8 (N, H, W) into float32 (N, 1, H, W): scales to 0 to 1, subtracts `MEAN`, divides by `STD`."""
-    return images.unsqueeze(1).to(torch.float32).div_(255).sub_(MEAN).div_(STD)
 
 
 def warp(images: Tensor, matrix: Tensor, fill: int) -> Tensor:
@@ -53,16 +54,14 @@ def warp(images: Tensor, matrix: Tensor, fill: int) -> Tensor:
     exception: for a scale without any rotation PIL computes in floating point. A position on the edge between two
     pixels may then take the other pixel.
     """
-    count, height, width = images.shape
+    height, width = images.shape[-2:]
     fixed = fixed_point(matrix)
     a, b, c, d, e, f = (fixed[:, i].view(-1, 1, 1) for i in range(6))
     column = torch.arange(width, dtype=torch.int32, device=images.device).view(1, 1, -1)
     row = torch.arange(height, dtype=torch.int32, device=images.device).view(1, -1, 1)
     x = (a * column + b * row + c) >> 16
     y = (d * column + e * row + f) >> 16
-    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-    source = (y * width + x).where(inside, 0).view(count, -1).long()
-    return images.reshape(count, -1).gather(1, source).view(images.shape).where(inside, fill)
+    return crops.take(images, x, y, fill)
 
 
 def fixed_point(matrix: Tensor) -> Tensor:
@@ -71,28 +70,29 @@ def fixed_point(matrix: Tensor) -> Tensor:
 
 
 def jitter(images: Tensor, brightness: Tensor, contrast: Tensor, brightness_first: Tensor) -> Tensor:
-    """Changes brightness and contrast by factors (N,), as torchvision does with gray PIL images.
+    """Changes brightness and contrast by factors (N,), as torchvision does with PIL images.
 
     `brightness_first` (N,) says for each image which of the two comes first.
     """
-    before = torch.where(_wide(brightness_first), _blend(images, 0, brightness), images)
+    first = wide(brightness_first, images)
+    before = torch.where(first, _blend(images, 0, brightness), images)
     middle = _blend(before, _gray_mean(before), contrast)
-    return torch.where(_wide(brightness_first), middle, _blend(middle, 0, brightness))
+    return torch.where(first, middle, _blend(middle, 0, brightness))
 
 
-def rotation_matrix(degrees: Tensor, size: int = _SIDE) -> Tensor:
+def rotation_matrix(degrees: Tensor, shape: Shape) -> Tensor:
     """Inverse maps (N, 6), float64, of rotations by `degrees` about the image's centre, as in PIL's `Image.rotate`."""
-    return affine_matrix(degrees, torch.zeros(len(degrees), 2), torch.ones(len(degrees)), size)
+    return affine_matrix(degrees, torch.zeros(len(degrees), 2), torch.ones(len(degrees)), shape)
 
 
-def affine_matrix(degrees: Tensor, shift: Tensor, scale: Tensor, size: int = _SIDE) -> Tensor:
+def affine_matrix(degrees: Tensor, shift: Tensor, scale: Tensor, shape: Shape) -> Tensor:
     """Inverse maps (N, 6) of this map: scale and rotate about the centre, then shift by whole pixels (N, 2; x, y)."""
     # Here a positive angle turns counter-clockwise, as in PIL's `rotate`. In torchvision's `affine` it turns clockwise,
     # so `_draw_affine` negates its angles.
     angle = -degrees.double() * (math.pi / 180)
-    cos, sin, centre = angle.cos() / scale, angle.sin() / scale, size / 2
-    x, y = -centre - shift[:, 0].double(), -centre - shift[:, 1].double()
-    return torch.stack([cos, sin, cos * x + sin * y + centre, -sin, cos, -sin * x + cos * y + centre], dim=1)
+    cos, sin, middle, centre = angle.cos() / scale, angle.sin() / scale, shape[0] / 2, shape[1] / 2
+    x, y = -centre - shift[:, 0].double(), -middle - shift[:, 1].double()
+    return torch.stack([cos, sin, cos * x + sin * y + centre, -sin, cos, -sin * x + cos * y + middle], dim=1)
 
 
 def _centre_offset(matrix: Tensor) -> Tensor:
@@ -103,41 +103,44 @@ def _centre_offset(matrix: Tensor) -> Tensor:
     return matrix + half
 
 
-def _wide(values: Tensor) -> Tensor:
-    return values.view(-1, 1, 1)
-
-
 def _blend(images: Tensor, base: Tensor | int, factor: Tensor) -> Tensor:
     """base + factor * (image - base), limited to 0 to 255, then truncated, as PIL's `Image.blend` of 8-bit images."""
     base_float = base.to(torch.float32) if isinstance(base, Tensor) else float(base)
-    mixed = base_float + _wide(factor) * (images.to(torch.float32) - base_float)
+    mixed = base_float + wide(factor, images) * (images.to(torch.float32) - base_float)
     return mixed.clamp_(0, 255).to(torch.uint8)
 
 
 def _gray_mean(images: Tensor) -> Tensor:
-    """The mean of each image, rounded to the nearest gray value. Shape (N, 1, 1)."""
-    return _wide((images.double().mean(dim=(1, 2)) + 0.5).floor())
+    """The mean of each image, rounded to the nearest gray value. Its shape goes with `images`.
+
+    Colours are turned to gray first, with PIL's 16-bit weights of red, green and blue (ITU-R 601-2).
+    """
+    gray = images
+    if images.ndim == 4:
+        red, green, blue = images.to(torch.int32).unbind(1)
+        gray = (red * 19595 + green * 38470 + blue * 7471 + 32768) >> 16
+    return wide((gray.double().mean(dim=(1, 2)) + 0.5).floor(), images)
 
 
 def _uniform(low: float, high: float, images: int, generator: Generator) -> Tensor:
     return torch.rand(images, generator=generator, dtype=torch.float64) * (high - low) + low
 
 
-def _draw_rotation(arguments: Mapping[str, Any], images: int, generator: Generator, size: int) -> dict[str, Tensor]:
+def _draw_rotation(arguments: Mapping[str, Any], images: int, generator: Generator, shape: Shape) -> dict[str, Tensor]:
     degrees = arguments["degrees"]
-    return {"matrix": rotation_matrix(_uniform(-degrees, degrees, images, generator), size)}
+    return {"matrix": rotation_matrix(_uniform(-degrees, degrees, images, generator), shape)}
 
 
-def _draw_affine(arguments: Mapping[str, Any], images: int, generator: Generator, size: int) -> dict[str, Tensor]:
-    degrees, reach = arguments["degrees"], arguments["translate"] * size
+def _draw_affine(arguments: Mapping[str, Any], images: int, generator: Generator, shape: Shape) -> dict[str, Tensor]:
+    degrees, reaches = arguments["degrees"], [arguments["translate"] * side for side in shape[::-1]]
     angle = _uniform(-degrees, degrees, images, generator)
-    shift = torch.stack([_uniform(-reach, reach, images, generator).round() for _ in "xy"], dim=1)
+    shift = torch.stack([_uniform(-reach, reach, images, generator).round() for reach in reaches], dim=1)
     smallest, largest = arguments["scale"]
     scale = _uniform(smallest, largest, images, generator)
-    return {"matrix": affine_matrix(-angle, shift, scale, size)}
+    return {"matrix": affine_matrix(-angle, shift, scale, shape)}
 
 
-def _draw_jitter(arguments: Mapping[str, Any], images: int, generator: Generator, size: int) -> dict[str, Tensor]:
+def _draw_jitter(arguments: Mapping[str, Any], images: int, generator: Generator, _: Shape) -> dict[str, Tensor]:
     def factor(strength: float) -> Tensor:
         return _uniform(max(0.0, 1 - strength), 1 + strength, images, generator).float()
 
@@ -148,4 +151,36 @@ def _draw_jitter(arguments: Mapping[str, Any], images: int, generator: Generator
     }
 
 
-_DRAW = {"rotation": _draw_rotation, "affine": _draw_affine, "jitter": _draw_jitter}
+def _draw_flip(arguments: Mapping[str, Any], images: int, generator: Generator, _: Shape) -> dict[str, Tensor]:
+    return {"flipped": torch.rand(images, generator=generator) < arguments["probability"]}
+
+
+def _draw_crop(arguments: Mapping[str, Any], images: int, generator: Generator, _: Shape) -> dict[str, Tensor]:
+    return {"offset": torch.randint(0, 2 * arguments["padding"] + 1, (images, 2), generator=generator)}
+
+
+def _draw_cutout(_: Mapping[str, Any], images: int, generator: Generator, shape: Shape) -> dict[str, Tensor]:
+    return {"centre": torch.stack([torch.randint(0, side, (images,), generator=generator) for side in shape], dim=1)}
+
+
+def _warp_by(images: Tensor, arguments: Mapping[str, Any], values: Mapping[str, Tensor]) -> Tensor:
+    return warp(images, values["matrix"], arguments["fill"])
+
+
+_DRAW: Mapping[str, Callable[[Mapping[str, Any], int, Generator, Shape], dict[str, Tensor]]] = {
+    "rotation": _draw_rotation,
+    "affine": _draw_affine,
+    "jitter": _draw_jitter,
+    "flip": _draw_flip,
+    "crop": _draw_crop,
+    "cutout": _draw_cutout,
+}
+# Each takes images, the arguments of the step and its draws.
+_APPLY: Mapping[str, Callable[[Tensor, Mapping[str, Any], Mapping[str, Tensor]], Tensor]] = {
+    "rotation": _warp_by,
+    "affine": _warp_by,
+    "jitter": lambda images, _, values: jitter(images, **values),
+    "flip": lambda images, _, values: crops.flip(images, **values),
+    "crop": lambda images, arguments, values: crops.crop(images, values["offset"], **arguments),
+    "cutout": lambda images, arguments, values: crops.cutout(images, values["centre"], **arguments),
+}

@@ -85,6 +85,7 @@ SCHEDULE = one_key(
     {
         "constant": keys({}),
         "step": keys({"step_size": whole(minimum=1), "gamma": number(exclusiveMinimum=0)}),
+        "cosine": keys({"warmup_epochs": whole(minimum=0), "min_lr": number(minimum=0)}),
         "onecycle": keys(
             {
                 "max_lr": number(exclusiveMinimum=0),
@@ -98,6 +99,15 @@ SCHEDULE = one_key(
         ),
     }
 )
+SGD = keys(
+    {
+        "lr": number(exclusiveMinimum=0),
+        "momentum": number(minimum=0, exclusiveMaximum=1),
+        "nesterov": one_of(True, False),
+    }
+)
+_BETA = number(minimum=0, exclusiveMaximum=1)
+ADAMW = keys({"name": one_of("adamw"), "lr": number(exclusiveMinimum=0), "beta1": _BETA, "beta2": _BETA})
 NETWORK: Contract = {"type": "string"}  # an engine asks `networks.find` for the network, and looks at its layers
 # An engine gets the images that are left after these, see `training.subsets`. The interface of engines validates.
 SIZES: Mapping[str, Contract] = {
@@ -111,6 +121,13 @@ _SCALE = list_of(number(minimum=0.01, maximum=100), minItems=2, maxItems=2)
 ROTATION = keys({"degrees": _DEGREES, "fill": _FILL})
 AFFINE = keys({"degrees": _DEGREES, "translate": number(minimum=0, maximum=1), "scale": _SCALE, "fill": _FILL})
 JITTER = keys({"brightness": number(minimum=0), "contrast": number(minimum=0)})
+FLIP = keys({"probability": number(minimum=0, maximum=1)})
+CROP = keys({"padding": whole(minimum=1), "fill": _FILL})
+CUTOUT = keys({"size": whole(minimum=1), "fill": _FILL})
+STEPS: Mapping[str, Contract] = {
+    **{"rotation": ROTATION, "affine": AFFINE, "jitter": JITTER},
+    **{"flip": FLIP, "crop": CROP, "cutout": CUTOUT},
+}
 
 REFERENCE = keys(
     {
@@ -121,16 +138,10 @@ REFERENCE = keys(
         "batch_size": whole(minimum=1),
         "epochs": whole(minimum=1),
         "dropout": number(minimum=0, exclusiveMaximum=1),
-        "optimizer": keys(
-            {
-                "lr": number(exclusiveMinimum=0),
-                "momentum": number(minimum=0, exclusiveMaximum=1),
-                "nesterov": one_of(True, False),
-            }
-        ),
+        "optimizer": {"if": {"required": ["name"]}, "then": ADAMW, "else": SGD},  # SGD has no name
         "schedule": SCHEDULE,
-        "augmentation": list_of(one_key({"rotation": ROTATION, "affine": AFFINE, "jitter": JITTER})),
-        "penalty_scope": one_of("all", "weights"),
+        "augmentation": list_of(one_key(STEPS)),
+        "penalty_scope": one_of("all", "weights", "no-norm"),
         "lambdas": keys({"l1": number(minimum=0), "l2": number(minimum=0), "group_l2": number(minimum=0)}),
         **SIZES,
     }
@@ -139,10 +150,16 @@ REFERENCE = keys(
 
 def supports(condition: Mapping[str, Any], data: DataFacts) -> str | None:
     """Why the PyTorch path, the reference, cannot train this condition on such data. None if it can."""
-    reason = unknown(condition, REFERENCE) or unfit(condition, data)
-    if reason is None and condition["optimizer"]["nesterov"] and not condition["optimizer"]["momentum"]:
+    return unknown(condition, REFERENCE) or unfit(condition, data) or _contradiction(condition)
+
+
+def _contradiction(condition: Mapping[str, Any]) -> str | None:
+    optimizer, cosine = condition["optimizer"], condition["schedule"].get("cosine")
+    if optimizer.get("nesterov") and not optimizer["momentum"]:
         return "key 'optimizer.nesterov': true needs an optimizer.momentum above 0"
-    return reason
+    if cosine and cosine["warmup_epochs"] >= condition["epochs"]:
+        return f"key 'schedule.cosine.warmup_epochs': found {cosine['warmup_epochs']}, expected fewer than the epochs"
+    return None
 
 
 def refuse_unknown(condition: Mapping[str, Any], data: DataFacts) -> None:

@@ -16,7 +16,7 @@ from normreg.models.batches import batch_bounds
 from normreg.training import draws, penalties
 from normreg.training.evaluation import predict
 from normreg.training.objective import objective
-from normreg.training.optimizer import sgd
+from normreg.training.optimizer import make_optimizer
 from normreg.training.schedule import make_schedule
 from normreg.training.trainer import Trained, Trainer, Validated
 
@@ -42,14 +42,15 @@ class TorchTrainer(Trainer):
         self.model = draws.initial_model(condition, seed, facts.shape).to(device)
         scope, lambdas = condition["penalty_scope"], condition["lambdas"]
         self.penalised, _ = penalties.scoped_parameters(self.model, scope)
-        self.optimizer = sgd(self.model, condition["optimizer"], lambdas["l2"], scope)
+        self.optimizer = make_optimizer(self.model, condition["optimizer"], lambdas["l2"], scope)
         self.bounds = batch_bounds(len(self.images), condition["batch_size"])
         self.schedule = make_schedule(self.optimizer, condition["schedule"], condition["epochs"], len(self.bounds))
 
     def _train_epoch(self, epoch: int) -> Trained:
         # No synchronisation of the device between batches.
         count, spec = len(self.images), self.condition["augmentation"]
-        drawn = draws.epoch_draws(self.seed, epoch, count, spec).to(self.device)
+        height, width = self.images.shape[-2:]
+        drawn = draws.epoch_draws(self.seed, epoch, count, spec, (height, width)).to(self.device)
         torch.manual_seed(draws.dropout_key(self.seed, epoch))
         totals = torch.zeros(3, dtype=torch.float64, device=self.device)
         self.model.train()
@@ -61,7 +62,7 @@ class TorchTrainer(Trainer):
         return Trained(value / count, loss / count, round(correct))
 
     def _step(self, images: Tensor, labels: Tensor) -> Tensor:
-        """One SGD step; returns objective, loss and share of correct predictions of the batch, float64 (3,)."""
+        """One optimizer step; returns objective, loss and share of correct predictions of the batch, float64 (3,)."""
         result = objective(self.model, images, labels, self.penalised, self.condition["lambdas"])
         self.optimizer.zero_grad()
         result.objective.backward()

@@ -13,7 +13,7 @@ from normreg.config.factors import NORMS, PENALTIES
 from normreg.figures import style
 from normreg.figures.axes import in_inches
 from normreg.figures.inputs import Drawn
-from normreg.figures.looks import MANY, Look, weakest_first
+from normreg.figures.looks import MANY, Look, penalty_of, weakest_first
 
 _ROW = 0.24  # height of a row; inches, like all lengths here
 _SIZE = 9.0  # of names, points
@@ -53,6 +53,9 @@ class Legend:
         for course in weakest_first(courses, shades):
             self._cells.setdefault((course.penalty, course.norm), []).append(course)
         self._penalties = [key for key in PENALTIES if any(penalty == key for penalty, _ in self._cells)]
+        self._labels = {
+            key: penalty_of([looks[c.condition] for c in courses if c.penalty == key], key) for key in self._penalties
+        }
         norms = [key for key in NORMS if any(norm == key for _, norm in self._cells)]
         heads = [style.text_width(text, _SIZE) for text in (head, *(NORMS[norm].name for norm in norms))]
         self._start = 0.25 + max(heads)
@@ -72,7 +75,9 @@ class Legend:
     def _step(self, penalty: str | None) -> float:
         """The width of a column of samples with their texts: of this penalty, or of all if it is None."""
         names = [one.condition for (own, _), cell in self._cells.items() if penalty in (own, None) for one in cell]
-        return max(1.3, _SAMPLE + 0.3 + max(style.text_width(self._texts[name], _SIZE) for name in names))
+        heads = [text for key, text in self._labels.items() if penalty in (key, None)]
+        wide = max(style.text_width(text, _SIZE, bold=True) for text in heads) + 0.2
+        return max(1.3, wide, _SAMPLE + 0.3 + max(style.text_width(self._texts[name], _SIZE) for name in names))
 
     def _height(self, cell: Sequence[Drawn]) -> int:
         """Number of rows of a cell."""
@@ -105,8 +110,7 @@ class Legend:
 
     def _draw_penalties(self, axes: Axes, left: float, y: float) -> None:
         for key, x in self._lefts(left).items():
-            penalty = PENALTIES[key]
-            axes.text(x, y, penalty.label, color=penalty.color, weight="bold", va="center")
+            axes.text(x, y, self._labels[key], color=PENALTIES[key].color, weight="bold", va="center")
 
     def _draw_cells(self, axes: Axes, norm: str, left: float, top: float) -> None:
         for penalty, x in self._lefts(left).items():

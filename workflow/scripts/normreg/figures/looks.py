@@ -46,6 +46,7 @@ class Look:
     marker_size: float  # points
     width: float  # points
     shade: float | None  # see `Named`
+    penalty: str  # the label of the penalty
 
     def line(self) -> dict[str, Any]:
         """Keyword arguments for `Axes.plot`."""
@@ -115,7 +116,14 @@ def _look(course: Drawn, variant: int, named: Named, many: bool) -> Look:
         marker_size=_SIZES.get(marker, 5.0) * (0.7 if many else 1),
         width=thin if many else (1.5 if penalty.lambdas else 2.1),
         shade=named["shade"],
+        penalty=named.get("penalty", penalty.label),
     )
+
+
+def penalty_of(looks: Sequence[Look], penalty: str) -> str:
+    """What conditions of one penalty call it, if all of them call it the same. Else the usual label."""
+    found = {look.penalty for look in looks}
+    return found.pop() if len(found) == 1 else PENALTIES[penalty].label
 
 
 def ramp(color: str, shade: float) -> str:

@@ -56,8 +56,11 @@ def read(path: str | Path, seeds: str | Path, study: str, sweep: str) -> tuple[p
     return found[0], found[1]
 
 
-def name_of(key: str) -> str:
-    """What a swept key is called on an axis."""
+def name_of(key: str, rows: pd.DataFrame) -> str:
+    """What a swept key is called on an axis. `rows` are those of the curves. A lambda is called by their factor."""
+    factors = rows["factor"].dropna().unique()
+    if key.startswith("lambdas.") and len(factors) == 1 and not is_grid(rows):
+        return f"strength of {factors[0]} (λ)"
     return _KEYS.get(key, key.replace("_", " "))
 
 
@@ -77,7 +80,7 @@ def draw(table: pd.DataFrame, seeds: pd.DataFrame, title: str, over: Sequence[st
     """
     compared = table[table["level"] != ResponseLevel.MEAN]
     means = table[table["level"] == ResponseLevel.MEAN]
-    keys = [name_of(key) for key in over]
+    keys = [name_of(key, compared) for key in over]
     if is_grid(compared):
         return response_grid.draw(compared, title, keys)
     curves, quantities = list(compared["curve"].unique()), [QUANTITIES[key] for key in table["quantity"].unique()]
@@ -95,7 +98,8 @@ def draw(table: pd.DataFrame, seeds: pd.DataFrame, title: str, over: Sequence[st
         for column, curve in enumerate(block):
             place = (_LEFT + column * (wide + _GAP), bottom, wide, _TALL)
             _panel(figure, place, compared[compared["curve"] == curve], seeds[seeds["curve"] == curve], quantity)
-            _label(figure.axes[-1], compared[compared["curve"] == curve], quantity, keys[0], None if column else wide)
+            own = compared[compared["curve"] == curve]
+            _label(figure.axes[-1], own, quantity, name_of(over[0], own), None if column else wide)
     if len(means):
         inside = width - _LEFT - _NAMES
         axes = figure.add_axes(

@@ -10,13 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from normreg.analysis.quantities import QUANTITIES, Quantity
-from normreg.config.factors import NORMS, PENALTIES, pair_label
+from normreg.config.factors import NORMS, PENALTIES
 from normreg.config.labels import Named
 from normreg.figures import style
 from normreg.figures.axes import scale_name, use_error_scale
 from normreg.figures.inputs import Course
 from normreg.figures.labels import final_labels
-from normreg.figures.looks import MANY, Look, weakest_first
+from normreg.figures.looks import MANY, Look, penalty_of, weakest_first
 from normreg.figures.looks import looks as find_looks
 from normreg.figures.timeline import Time
 
@@ -103,7 +103,8 @@ def _shared(courses: Sequence[Course], looks: Mapping[str, Look], single: Sequen
                 ordered = [course for course in weakest_first(own, shades) if shades[course.condition] is not None]
                 ends = [looks[course.condition].name for course in ordered[:1] + ordered[-1:]]
                 text = f"{ends[0]} (light) to {ends[1]} (dark)" if ends else f"{len(own)} conditions"
-                panels.append(_Panel(f"{penalty}-{norm}", own, pair_label(penalty, norm), text))
+                head = f"{penalty_of([looks[course.condition] for course in own], penalty)} · {NORMS[norm].label}"
+                panels.append(_Panel(f"{penalty}-{norm}", own, head, text))
     return panels
 
 

@@ -17,7 +17,6 @@ class DataShape(NamedTuple):
 
 
 MNIST_LIKE = DataShape(1, 28, 28, 10)
-IMAGE_SHAPE, CLASSES = MNIST_LIKE[:3], MNIST_LIKE.classes
 
 
 @dataclass(frozen=True)

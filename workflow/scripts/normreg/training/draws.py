@@ -40,13 +40,15 @@ class EpochDraws(NamedTuple):
         return EpochDraws(self.order.to(device), steps)
 
 
-def epoch_draws(seed: int, epoch: int, count: int, spec: augmentation.Spec) -> EpochDraws:
-    """Draws order and augmentation of an epoch (numbered from 1) over `count` images, on the CPU.
+def epoch_draws(seed: int, epoch: int, count: int, spec: augmentation.Spec, shape: augmentation.Shape) -> EpochDraws:
+    """Draws order and augmentation of an epoch (numbered from 1) over `count` images of this height and width.
 
-    They depend only on the arguments, not on the batch size or the device. The order does not depend on `spec`.
+    It draws on the CPU. The draws depend only on the arguments, not on the batch size or the device. The order does not
+    depend on `spec`.
     """
     order = torch.randperm(count, generator=streams.generator(seed, streams.ORDER, epoch))
-    return EpochDraws(order, augmentation.draw(spec, count, streams.generator(seed, streams.AUGMENTATION, epoch)))
+    generator = streams.generator(seed, streams.AUGMENTATION, epoch)
+    return EpochDraws(order, augmentation.draw(spec, count, generator, shape))
 
 
 def initial_model(condition: Condition, seed: int, data: DataShape = MNIST_LIKE) -> nn.Module:

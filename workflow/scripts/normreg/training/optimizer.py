@@ -1,16 +1,34 @@
-"""Stochastic gradient descent on the parameters of a model."""
+"""The optimizers of PyTorch on the parameters of a model, and what a condition's L2 is in them.
+
+L2 is the weight decay of the parameters in the penalty's scope. Its strength is the condition's `lambdas.l2`, here l:
+
+- SGD, coupled: the gradient is g + l * w. So the objective has a term l / 2 * sum(w * w). The decay goes through the
+  momentum.
+- AdamW, decoupled: a step is w = w - lr * l * w - lr * m / (sqrt(v) + eps). The moments m and v are those of g alone,
+  corrected for their start at 0. So the decay is not divided by sqrt(v), and it is no term of the objective.
+
+An equal l therefore is another strength in each of them. I. Loshchilov and F. Hutter, "Decoupled Weight Decay
+Regularization" (ICLR 2019), algorithms 1 and 2. As PyTorch does, this multiplies l by the learning rate. In the paper
+only the schedule's share of the learning rate does, so its lambda is lr times l.
+"""
 
 import torch
 from torch import nn
 
 from normreg.config.condition import Optimizer
+from normreg.config.optimizers import SGD, name_of
 from normreg.training.penalties import scoped_parameters
 
 
-def sgd(model: nn.Module, optimizer: Optimizer, weight_decay: float, scope: str) -> torch.optim.SGD:
-    """PyTorch's SGD. The parameters in scope have weight decay: d = g + weight_decay * w. All others have none."""
+def make_optimizer(
+    model: nn.Module, optimizer: Optimizer, weight_decay: float, scope: str
+) -> torch.optim.SGD | torch.optim.AdamW:
+    """PyTorch's SGD or AdamW. The parameters in scope have this weight decay. All others have none."""
     inside, outside = scoped_parameters(model, scope)
     groups = [{"params": inside, "weight_decay": weight_decay}]
     if outside:
-        groups.append({"params": outside, "weight_decay": 0.0})
-    return torch.optim.SGD(groups, lr=optimizer["lr"], momentum=optimizer["momentum"], nesterov=optimizer["nesterov"])
+        groups.append({"params": outside, "weight_decay": 0.0})  # AdamW's default is not 0
+    lr = optimizer["lr"]
+    if name_of(optimizer) == SGD:
+        return torch.optim.SGD(groups, lr=lr, momentum=optimizer["momentum"], nesterov=optimizer["nesterov"])
+    return torch.optim.AdamW(groups, lr=lr, betas=(optimizer["beta1"], optimizer["beta2"]))

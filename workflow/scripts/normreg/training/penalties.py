@@ -1,4 +1,4 @@
-"""Penalties on the weights. L1 and group L2 are terms of the objective. L2 is the weight decay of `optimizer.sgd`."""
+"""Penalties on weights. L1 and group L2 are terms of the objective. L2 is weight decay, see `training.optimizer`."""
 
 from collections.abc import Iterable, Sequence
 
@@ -7,25 +7,29 @@ from torch import Tensor, nn
 
 from normreg.config.condition import Lambdas
 
+_NORMS = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)  # the first: batch, instance norm
+
 
 def scoped_parameters(model: nn.Module, scope: str) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
     """Two lists: the parameters that a penalty acts on, and all others.
 
-    Scope "all" is every parameter. Scope "weights" is the weights of convolutions and linear layers.
+    Scope "all" is every parameter. Scope "weights" is the weights of convolutions and linear layers. Scope "no-norm" is
+    every parameter but the scale and shift of norms.
 
     Raises:
-        ValueError: the scope is neither.
+        ValueError: the scope is none of these.
     """
-    if scope == "all":
-        return list(model.parameters()), []
-    if scope != "weights":
-        raise ValueError(f"unknown penalty scope {scope!r}; expected 'all' or 'weights'")
-    inside: list[nn.Parameter] = []
-    for module in model.modules():
-        if isinstance(module, nn.Conv2d | nn.Linear):
-            inside.append(module.get_parameter("weight"))
-    chosen = {id(p) for p in inside}
-    return inside, [p for p in model.parameters() if id(p) not in chosen]
+    if scope not in ("all", "weights", "no-norm"):
+        raise ValueError(f"unknown penalty scope {scope!r}; expected 'all', 'weights' or 'no-norm'")
+    modules = list(model.modules())
+    if scope == "weights":
+        chosen = {id(module.weight) for module in modules if isinstance(module, nn.Conv2d | nn.Linear)}
+    else:
+        norms = [module for module in modules if isinstance(module, _NORMS)] if scope == "no-norm" else []
+        spared = {id(p) for norm in norms for p in norm.parameters(recurse=False)}
+        chosen = {id(p) for p in model.parameters()} - spared
+    inside, outside = ([p for p in model.parameters() if (id(p) in chosen) is wanted] for wanted in (True, False))
+    return inside, outside
 
 
 def l1(parameters: Iterable[Tensor]) -> Tensor:

@@ -51,7 +51,7 @@ def _restore(trainer: Trainer, saved: Mapping[str, Any]) -> list[Epoch]:
     expected["optimizer"]["state"] = buffers
     if not same(state["schedule"], expected):
         raise ValueError(f"its schedule is not that after epoch {len(history)}")
-    _check_buffers(trainer, buffers)
+    _check_buffers(trainer, buffers, len(history) * _batches(trainer))
     trainer.restore(copy.deepcopy(state))
     if not same(trainer.state(), state):  # a broadcast shape, an extra name, NaN
         raise ValueError("its weights or momentum are not those of this network")
@@ -75,7 +75,7 @@ def _read_history(rows: list[dict[str, Any]], condition: Condition) -> list[Epoc
 
 def _run_schedule(trainer: Trainer, epochs: int) -> None:
     """Steps the fresh schedule through epochs without training."""
-    batches = len(batch_bounds(len(trainer.images), trainer.condition["batch_size"]))
+    batches = _batches(trainer)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PyTorch's: the schedule steps without the optimizer
         for _ in range(epochs):
@@ -84,18 +84,33 @@ def _run_schedule(trainer: Trainer, epochs: int) -> None:
             trainer.schedule.after_epoch()
 
 
-def _check_buffers(trainer: Trainer, buffers: Mapping[int, Mapping[str, Any]]) -> None:
-    """PyTorch takes any momentum and fails at the next step, or starts anew where one is missing."""
+def _batches(trainer: Trainer) -> int:
+    return len(batch_bounds(len(trainer.images), trainer.condition["batch_size"]))
+
+
+def _check_buffers(trainer: Trainer, buffers: Mapping[int, Mapping[str, Any]], steps: int) -> None:
+    """PyTorch takes any momentum and fails at the next step, or starts anew where one is missing. AdamW has two."""
     groups = trainer.schedule.scheduler.optimizer.param_groups
     parameters = [(group, parameter) for group in groups for parameter in group["params"]]
     own = {id(parameter) for parameter in trainer.model.parameters()}  # an engine's own update steps none of them
-    stepped = {index for index, (group, p) in enumerate(parameters) if group["momentum"] and id(p) in own}
+    needed = {index: _buffers_of(group, p) for index, (group, p) in enumerate(parameters) if id(p) in own}
+    stepped = {index for index, names in needed.items() if names}
     if not stepped <= set(buffers) <= set(range(len(parameters))):
         raise ValueError("its momentum is not that of all parameters")
     for index in stepped:
-        buffer, parameter = buffers[index]["momentum_buffer"], parameters[index][1]
-        if buffer.shape != parameter.shape or buffer.dtype != parameter.dtype:
-            raise ValueError("its momentum has other shapes than the parameters")
+        for name, shape in needed[index].items():
+            buffer = buffers[index][name]
+            if buffer.shape != shape or buffer.dtype != parameters[index][1].dtype:
+                raise ValueError("its momentum has other shapes than the parameters")
+        if "step" in needed[index] and buffers[index]["step"].item() != steps:
+            raise ValueError(f"its optimizer did not make {steps} steps")
+
+
+def _buffers_of(group: Mapping[str, Any], parameter: Tensor) -> dict[str, torch.Size]:
+    """Names and shapes of the tensors that PyTorch's SGD or AdamW keeps for a parameter once it has stepped."""
+    if "momentum" in group:
+        return {"momentum_buffer": parameter.shape} if group["momentum"] else {}
+    return {"step": torch.Size(), "exp_avg": parameter.shape, "exp_avg_sq": parameter.shape}
 
 
 def same(one: object, other: object) -> bool:

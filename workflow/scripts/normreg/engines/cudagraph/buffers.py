@@ -45,7 +45,8 @@ class EpochBuffers:
     def fill(self, epoch: int, rates: Sequence[tuple[float, float]]) -> None:
         """Writes the data of an epoch (numbered from 1) and goes to its start."""
         count, device = len(self.images), self.images.device
-        draws = epoch_draws(self.seed, epoch, count, self.spec).to(device)
+        height, width = self.images.shape[-2:]
+        draws = epoch_draws(self.seed, epoch, count, self.spec, (height, width)).to(device)
         for start in range(0, count, _CHUNK):
             part = draws.part(start, start + _CHUNK)
             images = augmentation.apply(self.spec, part.augmentation, self.source_images[part.order])

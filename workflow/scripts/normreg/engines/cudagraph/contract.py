@@ -10,6 +10,7 @@ from normreg.engines.contract import (
     NETWORK,
     ROTATION,
     SCHEDULE,
+    SGD,
     SIZES,
     DataFacts,
     keys,
@@ -34,16 +35,10 @@ CONTRACT = keys(
         "batch_size": whole(minimum=1),
         "epochs": whole(minimum=1),
         "dropout": number(minimum=0, exclusiveMaximum=1),
-        "optimizer": keys(
-            {
-                "lr": number(exclusiveMinimum=0),
-                "momentum": number(minimum=0, exclusiveMaximum=1),
-                "nesterov": one_of(True, False),
-            }
-        ),
+        "optimizer": SGD,
         "schedule": SCHEDULE,
         "augmentation": list_of(one_key({"rotation": ROTATION, "affine": AFFINE, "jitter": JITTER})),
-        "penalty_scope": one_of("all", "weights"),
+        "penalty_scope": one_of("all", "weights", "no-norm"),
         "lambdas": keys({"l1": number(minimum=0), "l2": number(minimum=0), "group_l2": number(minimum=0)}),
         **SIZES,
     }

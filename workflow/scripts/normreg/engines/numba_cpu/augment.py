@@ -27,8 +27,8 @@ def augment(
         return augmentation.apply(spec, draws, images).reshape(count, -1).numpy()
     for step, values in zip(spec, draws, strict=True):
         ((kind, arguments),) = step.items()
-        if kind == "jitter":
-            images = augmentation.jitter(images.view(count, size, size), **values)
+        if kind not in ("rotation", "affine"):  # PyTorch is fast enough at these
+            images = augmentation.apply([step], [values], images.view(count, size, size))
             continue
         source, images = images.view(count, -1), torch.empty(count, size**2, dtype=torch.uint8)
         matrix = augmentation.fixed_point(values["matrix"]).numpy()

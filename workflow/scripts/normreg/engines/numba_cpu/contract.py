@@ -5,12 +5,11 @@ from typing import Any
 
 from normreg.config import networks
 from normreg.engines.contract import (
-    AFFINE,
-    JITTER,
     NETWORK,
-    ROTATION,
     SCHEDULE,
+    SGD,
     SIZES,
+    STEPS,
     DataFacts,
     keys,
     list_of,
@@ -37,16 +36,10 @@ CONTRACT = keys(
         "batch_size": whole(minimum=2),
         "epochs": whole(minimum=1),
         "dropout": number(minimum=0, exclusiveMaximum=1),
-        "optimizer": keys(
-            {
-                "lr": number(exclusiveMinimum=0),
-                "momentum": number(minimum=0, exclusiveMaximum=1),
-                "nesterov": one_of(True, False),
-            }
-        ),
+        "optimizer": SGD,
         "schedule": SCHEDULE,
-        "augmentation": list_of(one_key({"rotation": ROTATION, "affine": AFFINE, "jitter": JITTER})),
-        "penalty_scope": one_of("all", "weights"),
+        "augmentation": list_of(one_key(STEPS)),
+        "penalty_scope": one_of("all", "weights", "no-norm"),
         "lambdas": keys({"l1": number(minimum=0), "l2": number(minimum=0), "group_l2": number(minimum=0)}),
         **SIZES,
     }

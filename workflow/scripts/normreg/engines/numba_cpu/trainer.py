@@ -107,7 +107,8 @@ class EngineTrainer(Trainer):
     def _batches(self, epoch: int) -> Iterator[tuple[Any, Any]]:
         """Augmented images (count, channels * height * width) and labels of each batch, in the epoch's order."""
         count, spec = len(self.images), self.condition["augmentation"]
-        drawn = draws.epoch_draws(self.seed, epoch, count, spec)
+        height, width = self.images.shape[-2:]
+        drawn = draws.epoch_draws(self.seed, epoch, count, spec, (height, width))
         group = -(-_CHUNK // self.condition["batch_size"])
         for first in range(0, len(self.bounds), group):
             bounds = self.bounds[first : first + group]

@@ -10,7 +10,7 @@ from matplotlib.markers import MarkerStyle
 
 from normreg.analysis.quantities import EPOCH_QUANTITIES
 from normreg.config.condition import Condition
-from normreg.config.factors import LAMBDAS, NORMS, PENALTIES
+from normreg.config.factors import FACTORS, NORMS, PENALTIES, is_decoupled, lambda_factors, penalty_label
 from normreg.config.identity import RunFacts
 from normreg.config.labels import Named
 from normreg.figures.inputs import Course, read_courses
@@ -89,14 +89,24 @@ def groups(courses: Sequence[Course], conditions: Mapping[str, Condition]) -> li
         if members:
             found.setdefault(tuple(members), label)
 
-    for key, penalty in PENALTIES.items():
-        add(f"penalty {penalty.label}", [i for i, course in enumerate(courses) if course.penalty == key])
+    for key in PENALTIES:
+        members = [i for i, course in enumerate(courses) if course.penalty == key]
+        decoupled = all(is_decoupled(conditions[courses[i].condition]) for i in members)
+        add(f"penalty {penalty_label(key, decoupled)}", members)
     for key, norm in NORMS.items():
         add(norm.label, [i for i, course in enumerate(courses) if course.norm == key])
-    for key, factor in LAMBDAS.items():
-        strength = [conditions[course.condition]["lambdas"].get(key, 0) for course in courses]
-        add(f"with {factor.label}", [i for i, value in enumerate(strength) if value != factor.absent])
+    for label in FACTORS:
+        add(
+            f"with {label}",
+            [i for i, course in enumerate(courses) if label in _penalised(conditions[course.condition])],
+        )
     return [{"label": label, "members": list(members)} for members, label in found.items()]
+
+
+def _penalised(condition: Condition) -> set[str]:
+    """The labels of the lambdas that a condition has."""
+    lambdas: Mapping[str, float] = condition["lambdas"]  # type: ignore[assignment]
+    return {factor.label for key, factor in lambda_factors(condition).items() if lambdas[key] != factor.absent}
 
 
 def _levels(courses: Sequence[Course], looks: Mapping[str, Look]) -> list[dict[str, Any]]:

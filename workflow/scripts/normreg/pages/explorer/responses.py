@@ -94,7 +94,7 @@ def _describe_sweep(one: Swept) -> dict[str, Any]:
     quantities = {quantity.margin: _describe_quantity(one, compared, quantity) for quantity in one.quantities}
     return {
         "name": one.name,
-        "key": response.name_of(one.over[0]),
+        "key": response.name_of(one.over[0], one.compared),
         "note": note,
         "quantities": quantities,
     }
