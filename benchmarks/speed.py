@@ -22,6 +22,7 @@ from measures import Plan
 from table import Table
 from worker import CONTESTANTS, NOTEBOOK, Job
 
+from normreg.config.datasets import DATASETS
 from normreg.data import dataset, sources
 from normreg.errors import NormregError
 
@@ -132,7 +133,7 @@ def main() -> None:
     chosen += [name for name in ("accuracy", "profile") if getattr(arguments, name) and name not in chosen]
     plan = make_plan(arguments)
     try:
-        data = sources.prepare("mnist", arguments.mnist_dir, Path("resources/download/mnist"))
+        data = sources.prepare(DATASETS["mnist"], arguments.mnist_dir, Path("resources/download/mnist"))
     except NormregError as error:
         raise SystemExit(f"error: {error}") from None
     out = arguments.out or Path(f"results/benchmarks/{arguments.device}.csv")

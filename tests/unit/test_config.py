@@ -91,7 +91,7 @@ def test_null_on_the_command_line(settings, text):
     [
         ({"epoch": 3}, ["unknown key 'epoch'", "Did you mean 'epochs'?"]),
         ({"zzz": 3}, ["unknown key 'zzz'", "Allowed here: dataset, study"]),
-        ({"dataset": "mnits"}, ["key 'dataset'", "found 'mnits'", "mnist, fashion-mnist, kmnist, digits"]),
+        ({"dataset": "MNIST"}, ["key 'dataset'", "found 'MNIST'", "mnist, fashion-mnist, kmnist, digits, cifar10"]),
         ({"epochs": 0}, ["key 'epochs'", "found 0", "from 1"]),
         ({"epochs": "5.5"}, ["key 'epochs'", "found '5.5'"]),
         ({"epochs": True}, ["key 'epochs'", "found True"]),

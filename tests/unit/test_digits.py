@@ -5,13 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from normreg.config.datasets import DATASETS
 from normreg.data import digits, sources
 from normreg.data.dataset import Dataset
 
 
 @pytest.fixture(scope="module")
 def real_digits() -> Dataset:
-    return sources.prepare("digits", "/absent", Path("/absent"))
+    return sources.prepare(DATASETS["digits"], "/absent", Path("/absent"))
 
 
 def test_digits_are_those_of_scikit_learn_in_order(real_digits: Dataset) -> None:

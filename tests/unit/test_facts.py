@@ -52,11 +52,11 @@ def quoted(names) -> str:
 
 CONDITION = ("study", "properties", "conditions", "additionalProperties", "properties")
 PUBLISHED = ("study", "properties", "published", "properties", "conditions", "additionalProperties", "properties")
+PUBLISHED_ON = [spec.key for spec in DATASETS.values() if spec.network_shape == MNIST_LIKE]
 ENUMS = {
-    "data sets": (("config", "properties", "dataset"), list(DATASETS)),
     "penalties": ((*CONDITION, "penalty"), list(PENALTIES)),
     "norms": ((*CONDITION, "norm"), list(NORMS)),
-    "data sets of published values": (("study", "properties", "published", "properties", "dataset"), list(DATASETS)),
+    "data sets of published values": (("study", "properties", "published", "properties", "dataset"), PUBLISHED_ON),
     "origins of published values": ((*PUBLISHED, "from"), list(Origin)),
 }
 
@@ -66,6 +66,12 @@ def test_a_schema_allows_what_the_table_has_and_says_so(root, place, names):
     part = schema(root, *place)
     assert part["enum"] == names
     assert part["description"] == f"one of {', '.join(names)}"
+
+
+def test_the_configuration_names_every_built_in_data_set(root):
+    part = schema(root, "config", "properties", "dataset")
+    assert part["description"].startswith(f"one of {', '.join(DATASETS)}, or the name of a file in config/datasets")
+    assert all(re.search(part["pattern"], name) for name in DATASETS)
 
 
 def test_a_study_sets_the_lambdas_of_the_table(root):
@@ -79,7 +85,7 @@ def test_a_study_sets_the_lambdas_of_the_table(root):
 
 def test_the_configurations_readme_lists_what_the_tables_have(root):
     keys = readme_table(root, "key", "## config.yaml")
-    assert keys["dataset"] == quoted(DATASETS)
+    assert keys["dataset"] == f"{quoted(DATASETS)}, or the name of a file in `datasets/`"
     assert keys["network"] == f"{quoted(BUILT_IN)}, the name of a file in `config/networks`, or null"
     text = (root / "config/README.md").read_text(encoding="utf-8")
     assert f"A condition has a `penalty` ({quoted(PENALTIES)}) and a `norm` ({quoted(NORMS)})" in text
@@ -112,10 +118,22 @@ def test_the_results_readme_names_every_file_the_rules_write(root):
 # --- data sets
 
 
-@pytest.mark.parametrize("spec", DATASETS.values(), ids=lambda spec: spec.key)
+@pytest.mark.parametrize("spec", [DATASETS[name] for name in PUBLISHED_ON], ids=lambda spec: spec.key)
 def test_a_data_set_fits_the_networks(spec):
     assert spec.network_shape == MNIST_LIKE
     assert len(set(spec.class_names)) == MNIST_LIKE.classes
+
+
+@pytest.mark.parametrize("spec", DATASETS.values(), ids=lambda spec: spec.key)
+def test_a_built_in_data_set_says_how_each_channel_is_normalised(spec):
+    assert spec.shape[0] in (1, 3)
+    assert [len(row) for row in spec.normalise] == [spec.shape[0]] * 2
+    assert (spec.normalise == ((0.1307,), (0.3081,))) == (spec.shape[0] == 1)
+
+
+def test_the_readme_has_every_key_of_a_data_set_file(root):
+    table = readme_table(root, "key", "## Own data sets")
+    assert list(table) == list(schema(root, "dataset", "properties"))
 
 
 # --- penalties and norms

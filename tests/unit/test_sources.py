@@ -68,7 +68,7 @@ def cache(tmp_path: Path) -> Path:
 
 def failure(name: str, mnist_dir: str | None, cache: Path) -> str:
     with pytest.raises(DataError) as caught:
-        sources.prepare(name, mnist_dir, cache, TINY)
+        sources.prepare(TINY[name], mnist_dir, cache)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -90,7 +90,7 @@ def test_folder_with_each_kind_of_name(
     for name, content in (ZIPPED if suffix else RAW).items():
         (tmp_path / f"{name.replace('-idx', '.idx') if dotted else name}{suffix}").write_bytes(content)
     with caplog.at_level(logging.INFO, logger="normreg"):
-        data = sources.prepare("mnist", str(tmp_path), cache, TINY)
+        data = sources.prepare(TINY["mnist"], str(tmp_path), cache)
     assert_tiny(data)
     assert data.class_names[4] == "4 (four)"
     assert caplog.messages == [f"mnist: 4 train and 2 test images from {tmp_path}, digest {data.digest()[:12]}"]
@@ -99,12 +99,12 @@ def test_folder_with_each_kind_of_name(
 
 def test_tilde_is_expanded(folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(folder.parent))
-    assert_tiny(sources.prepare("mnist", "~/data", cache, TINY))
+    assert_tiny(sources.prepare(TINY["mnist"], "~/data", cache))
 
 
 def test_relative_folder_is_named_in_full(folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder.parent)
-    assert_tiny(sources.prepare("mnist", "data", cache, TINY))
+    assert_tiny(sources.prepare(TINY["mnist"], "data", cache))
     assert str(folder.parent / "absent") in failure("mnist", "absent", cache)
 
 
@@ -187,11 +187,6 @@ def test_folder_without_permission(folder: Path, cache: Path, monkeypatch: pytes
     assert f"mnist_dir: {folder} cannot be read (Permission denied)" in message
 
 
-def test_unknown_name(cache: Path) -> None:
-    message = failure("cifar", None, cache)
-    assert "unknown data set 'cifar'; expected one of digits, mnist, kmnist" in message
-
-
 # --- the cache and the downloader
 
 
@@ -265,14 +260,14 @@ def test_a_cache_that_cannot_be_made(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["mnist", "kmnist"])
 def test_a_full_cache_needs_no_network(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     roots = fake_download(monkeypatch, URLError("none"))
-    assert_tiny(sources.prepare(name, None, folder, TINY))
-    assert_tiny(sources.prepare(name, "", folder, TINY))
+    assert_tiny(sources.prepare(TINY[name], None, folder))
+    assert_tiny(sources.prepare(TINY[name], "", folder))
     assert roots == []
 
 
 def test_mnist_dir_is_for_mnist_only(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake_download(monkeypatch, URLError("none"))
-    assert_tiny(sources.prepare("kmnist", "/absent", folder, TINY))
+    assert_tiny(sources.prepare(TINY["kmnist"], "/absent", folder))
 
 
 def test_a_damaged_file_in_the_cache_is_not_replaced_silently(folder: Path) -> None:
@@ -326,10 +321,10 @@ def test_downloads_what_is_missing_then_never_again(
     (cache / "partial" / "MNIST" / "raw").mkdir(parents=True)  # as a killed download leaves it
     (cache / "partial" / "MNIST" / "raw" / NAMES[0]).write_bytes(RAW[NAMES[0]][:40])
     (cache / NAMES[1]).write_bytes(RAW[NAMES[1]])
-    assert_tiny(sources.prepare("mnist", None, cache, TINY))
+    assert_tiny(sources.prepare(TINY["mnist"], None, cache))
     assert mirror
     mirror.clear()
-    assert_tiny(sources.prepare("mnist", None, cache, TINY))
+    assert_tiny(sources.prepare(TINY["mnist"], None, cache))
     assert mirror == []
     assert {path.name for path in cache.iterdir()} == {NAMES[1], *(f"{NAMES[i]}.gz" for i in (0, 2, 3))}
     assert capsys.readouterr() == ("", "")
@@ -366,8 +361,9 @@ def test_every_published_file_has_a_sum() -> None:
 @pytest.mark.parametrize("name", ["digits", "mnist"])
 def test_local_data_needs_no_torch(name: str, folder: Path, cache: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from normreg.data import sources; from normreg.errors import DataError\n"
-        "try: sources.prepare(sys.argv[1], sys.argv[2], Path(sys.argv[3]))\n"
+        "import sys; from pathlib import Path; from normreg.errors import DataError\n"
+        "from normreg.config import datasets; from normreg.data import sources\n"
+        "try: sources.prepare(datasets.find(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))\n"
         "except DataError: pass\n"  # the tiny files are not the published ones
         "sys.exit(any(m in sys.modules for m in ('torch', 'torchvision')))"
     )
@@ -380,7 +376,7 @@ def test_local_data_needs_no_torch(name: str, folder: Path, cache: Path) -> None
 
 @pytest.mark.skipif(not os.environ.get("MNIST_DIR"), reason="set MNIST_DIR to a folder with MNIST's four files")
 def test_real_mnist(cache: Path) -> None:
-    data = sources.prepare("mnist", os.environ["MNIST_DIR"], cache)
+    data = sources.prepare(DATASETS["mnist"], os.environ["MNIST_DIR"], cache)
     counts = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
     assert np.bincount(data.train_labels).tolist() == counts
     assert data.train_labels[:5].tolist() == [5, 0, 4, 1, 9]
@@ -397,4 +393,4 @@ def test_real_mnist_with_another_sum(cache: Path) -> None:
     assert mnist.source.sha256
     other = replace(mnist, source=replace(mnist.source, sha256=("0" * 64, *mnist.source.sha256[1:])))
     with pytest.raises(DataError, match="ba891046"):
-        sources.prepare("mnist", os.environ["MNIST_DIR"], cache, {"mnist": other})
+        sources.prepare(other, os.environ["MNIST_DIR"], cache)

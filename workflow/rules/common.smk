@@ -1,11 +1,22 @@
 # Reads the configuration once, and has the functions that the rules use. No rules here.
 import dataclasses
 import functools
+import math
 import sys
 from types import SimpleNamespace
 
 from normreg.config import claims as claims_file
-from normreg.config import comparability, datasets, identity, labels, networks, sizes, studies, study_files
+from normreg.config import (
+    comparability,
+    datasets,
+    identity,
+    labels,
+    networks,
+    own_datasets,
+    sizes,
+    studies,
+    study_files,
+)
 from normreg.errors import ConfigError, NormregError
 from normreg.utils import starter
 from normreg.utils.code import Sources
@@ -195,6 +206,33 @@ def comparison_figure(wildcards):
 def known_digest(wildcards):
     """A param: the digest of a data set whose content is known, else None."""
     return datasets.find(wildcards.dataset).digest
+
+
+def described_data(wildcards):
+    """A param: what a data set of one's own is made to be, as plain data. None for a built-in one."""
+    return own_datasets.describe(datasets.find(wildcards.dataset))
+
+
+def source_content(wildcards):
+    """A param: the digest of the files of a data set of one's own. Computed only if a job needs it."""
+    if described_data(wildcards) is None:
+        return None
+    from normreg.data import own_source  # not above: NumPy takes time, and most calls need none
+
+    try:
+        return own_source.digest(datasets.find(wildcards.dataset).source)
+    except NormregError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def memory(base):
+    """A resource: `base` MB, and what the images take. The prepared file is read, checked and divided."""
+
+    def megabytes(wildcards):
+        data = datasets.find(wildcards.dataset)
+        return base + 4 * math.prod(data.shape) * (data.train_images + data.test_images) // 10**6
+
+    return megabytes
 
 
 def image_shape(wildcards):

@@ -7,6 +7,8 @@ rule prepare_data:
     conda:
         "../../envs/normreg.yaml"
     params:
+        described=described_data,
+        content=source_content,
         code=code("prepare_data.py"),
     script:
         "../scripts/prepare_data.py"

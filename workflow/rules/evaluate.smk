@@ -10,7 +10,7 @@ rule evaluate:
     conda:
         "../../envs/normreg.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime=15,
     params:
         condition=condition,
@@ -34,7 +34,7 @@ rule evaluate_holdout:
     conda:
         "../../envs/normreg.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime=15,
     params:
         condition=condition,

@@ -13,7 +13,7 @@ rule train:
         "../../envs/normreg.yaml"
     resources:
         gpu=int(USE_GPU),
-        mem_mb=6000 if USE_GPU else 2000,
+        mem_mb=memory(6000 if USE_GPU else 2000),
         runtime=training_minutes,
     params:
         condition=condition,

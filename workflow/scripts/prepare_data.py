@@ -5,9 +5,9 @@ from normreg.utils import jobs
 with jobs.job(snakemake.log[0]):
     from pathlib import Path
 
-    from normreg.data import dataset as datasets
-    from normreg.data import sources
+    from normreg.config import datasets
+    from normreg.data import dataset, sources
 
-    dataset = snakemake.wildcards.dataset
-    cache = Path(snakemake.output.data).parent / "download" / dataset
-    datasets.save(sources.prepare(dataset, snakemake.config["mnist_dir"], cache), snakemake.output.data)
+    name = snakemake.wildcards.dataset
+    cache = Path(snakemake.output.data).parent / "download" / name
+    dataset.save(sources.prepare(datasets.find(name), snakemake.config["mnist_dir"], cache), snakemake.output.data)

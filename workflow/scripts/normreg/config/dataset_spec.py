@@ -29,6 +29,49 @@ class IdxFiles:
 
 
 @dataclass(frozen=True)
+class Downloaded:
+    """Files of another format that torchvision downloads, checks by its own MD5 sums, and reads.
+
+    Attributes:
+        downloader: the name of torchvision's class.
+    """
+
+    downloader: str
+
+
+@dataclass(frozen=True)
+class NpzFile:
+    """A `.npz` file of one's own, see `config.npz_facts`.
+
+    Attributes:
+        path: the file, absolute.
+        sha256: its checksum, in hexadecimal. None: not checked.
+        test_share: the share of the images that become the test split. None: the file has a test split.
+    """
+
+    path: str
+    sha256: str | None
+    test_share: float | None
+
+
+@dataclass(frozen=True)
+class ImageFolder:
+    """A folder of image files of one's own, see `config.folder_facts`.
+
+    Attributes:
+        path: the folder, absolute.
+        resized: whether the images are resized to the height and width of the data set.
+        converted: whether gray and colour images are turned into each other. If not, all must be of one kind.
+        test_share: the share of the images that become the test split. None: the folder has a test split.
+    """
+
+    path: str
+    resized: bool
+    converted: bool
+    test_share: float | None
+
+
+@dataclass(frozen=True)
 class DatasetSpec:
     """The facts of a data set that are known before any file is read."""
 
@@ -38,7 +81,7 @@ class DatasetSpec:
     class_names: tuple[str, ...]
     train_images: int
     test_images: int
-    source: IdxFiles | Literal["scikit-learn"]
+    source: IdxFiles | Downloaded | NpzFile | ImageFolder | Literal["scikit-learn"]
     digest: str | None = (
         None  # digest of the prepared arrays, see `Dataset.digest`; None: only the digest in the prepared file counts
     )

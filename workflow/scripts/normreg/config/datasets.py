@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping
 
-from normreg.config.dataset_spec import MNIST_PIXELS, DatasetSpec, IdxFiles
-from normreg.errors import ConfigError
+from normreg.config import own_datasets
+from normreg.config.dataset_spec import MNIST_PIXELS, DatasetSpec, Downloaded, IdxFiles
 
 __all__ = ["DATASETS", "DatasetSpec", "IdxFiles", "find", "names"]
 
 _MNIST_SHAPE = (1, 28, 28)
 _DIGITS = tuple(f"{i} ({word})" for i, word in enumerate("zero one two three four five six seven eight nine".split()))
 _CLOTHES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+_CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 _HIRAGANA = tuple("o (お)|ki (き)|su (す)|tsu (つ)|na (な)|ha (は)|ma (ま)|ya (や)|re (れ)|wo (を)".split("|"))
 _MNIST_SHA256 = (
     "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
@@ -30,6 +31,10 @@ _KMNIST_MD5 = (
     "5c965bf0a639b31b8f53240b1b52f4d7",
     "7320c461ea6c1c855c0b718fb2a4b134",
 )
+
+# The numbers in common use for CIFAR-10: means and standard deviations of the pixels of its 50,000 training images,
+# rounded to four digits.
+_CIFAR10_PIXELS = ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))
 
 _SPECS = (
     DatasetSpec(
@@ -75,21 +80,32 @@ _SPECS = (
         digest="d6f65a9d7f3a4f48d7c55e7437bf199c7166ac386e0283310dbdb6f8aa67fae1",
         normalise=MNIST_PIXELS,
     ),
+    DatasetSpec(
+        "cifar10",
+        "CIFAR-10",
+        (3, 32, 32),
+        _CIFAR10,
+        50_000,
+        10_000,
+        Downloaded("CIFAR10"),
+        normalise=_CIFAR10_PIXELS,
+    ),
 )
 DATASETS: Mapping[str, DatasetSpec] = {spec.key: spec for spec in _SPECS}
 
 
 def names() -> list[str]:
-    """The names of all data sets at hand."""
-    return list(DATASETS)
+    """The names of all data sets at hand: the built-in ones, and those of files in config/datasets."""
+    return [*DATASETS, *own_datasets.names()]
 
 
 def find(name: str) -> DatasetSpec:
-    """The data set of this name.
+    """The data set of this name: a built-in one, or one that has a file in config/datasets.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: there is none; there are two of this name; or the file or its images cannot be used.
     """
-    if name not in DATASETS:
-        raise ConfigError(f"config: key 'dataset': found '{name}'; expected one of {', '.join(names())}.")
-    return DATASETS[name]
+    if name in DATASETS:
+        own_datasets.check_unused(name)
+        return DATASETS[name]
+    return own_datasets.find(name, DATASETS)

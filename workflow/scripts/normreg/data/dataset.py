@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from normreg.config.dataset_spec import MNIST_PIXELS
+from normreg.config.dataset_spec import MNIST_PIXELS, Normalise
 from normreg.errors import DataError
 from normreg.utils.atomic import replacing
 from normreg.utils.digests import sha256
@@ -39,7 +39,9 @@ class Dataset:
     def __post_init__(self) -> None:
         """Fills `normalise` in if it is left out. Prepared files from before this field have none either."""
         if self.normalise is _EMPTY:
-            object.__setattr__(self, "normalise", _usual(self.shape[0]))
+            channels = self.shape[0]
+            usual = as_array(MNIST_PIXELS if channels == 1 else None, channels)
+            object.__setattr__(self, "normalise", usual)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -107,9 +109,9 @@ def label_type(classes: int) -> type[np.uint8] | type[np.uint16]:
     return np.uint8 if classes <= 256 else np.uint16
 
 
-def _usual(channels: int) -> np.ndarray:
-    """The `normalise` of a data set that has none: MNIST's for gray images, else to be computed."""
-    return np.array(MNIST_PIXELS) if channels == 1 else np.full((2, channels), np.nan)
+def as_array(normalise: Normalise | None, channels: int) -> np.ndarray:
+    """`DatasetSpec.normalise` as `Dataset.normalise`."""
+    return np.full((2, channels), np.nan) if normalise is None else np.array(normalise, dtype=np.float64)
 
 
 def _check(data: Dataset, path: str | Path, shape: Sequence[int]) -> None:

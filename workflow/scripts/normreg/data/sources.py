@@ -1,26 +1,22 @@
-"""Gets the data sets from a folder of IDX files, from torchvision's downloader, or from scikit-learn's digits.
+"""Gets the data sets: from a folder of IDX files, torchvision's downloader, scikit-learn's digits, or one's own files.
 
 Every IDX file is checked against published sums before use. No data set is ever used in place of another.
 """
 
 import contextlib
-import http.client
-import io
 import shutil
-import socket
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
-from normreg.config.dataset_spec import DatasetSpec, IdxFiles
-from normreg.config.datasets import DATASETS
-from normreg.data import digits, idx
-from normreg.data.dataset import Dataset
+from normreg.config.dataset_spec import DatasetSpec, Downloaded, IdxFiles, ImageFolder, NpzFile
+from normreg.data import cifar, digits, idx, image_folder, npz_file
+from normreg.data.dataset import Dataset, as_array
+from normreg.data.downloading import FAILURES, quiet_with_timeout
+from normreg.data.pixels import mean_and_std
 from normreg.errors import DataError
 from normreg.utils.jobs import log
 
-_TIMEOUT = 20.0  # seconds without a byte until the download fails; without this the downloader would wait for ever
 _FILE_NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 
 
@@ -41,42 +37,56 @@ def idx_files(spec: DatasetSpec, source: IdxFiles) -> list[idx.Spec]:
     return [idx.Spec(*row) for row in rows]
 
 
-def prepare(name: str, mnist_dir: str | None, cache: Path, specs: Mapping[str, DatasetSpec] = DATASETS) -> Dataset:
-    """The data set `name`, checked. Logs one line that says where it came from.
+def prepare(spec: DatasetSpec, mnist_dir: str | None, cache: Path) -> Dataset:
+    """The data set, checked. Logs one line that says where it came from.
 
     Args:
-        name: a key of `specs`.
+        spec: the data set.
         mnist_dir: a folder with MNIST's four files. `~` is allowed. Used only for mnist. None or "": use `cache`.
-        cache: folder for downloaded files. Files that are already there need no network. Not used for digits.
-        specs: the data sets by name. These are the published ones, except in tests.
+        cache: folder for downloaded files. Files that are already there need no network. Not used for local data.
 
     Raises:
         DataError: one paragraph that names the file, what was found, what was expected and what to do.
     """
-    if name not in specs:
-        raise DataError(f"unknown data set {name!r}; expected one of {', '.join(specs)}.")
-    spec = specs[name]
-    if not isinstance(spec.source, IdxFiles):
-        data, origin = digits.load(), str(spec.source)
-    elif name == "mnist" and mnist_dir:
+    data, origin = _load(spec, mnist_dir, cache.absolute())
+    if spec.digest not in (None, data.digest()):
+        raise DataError(
+            f"{spec.key}: the content from {origin} has digest {data.digest()[:12]}, expected {str(spec.digest)[:12]}. "
+            "Install the versions of requirements.lock and run the same command again."
+        )
+    if spec.normalise is None:
+        mean_and_std(data.train_images)  # its error comes here, and not first in every training
+    sizes = f"{len(data.train_labels)} train and {len(data.test_labels)} test images"
+    log.info("%s: %s from %s, digest %s", spec.key, sizes, origin, data.digest()[:12])
+    return data
+
+
+def _load(spec: DatasetSpec, mnist_dir: str | None, cache: Path) -> tuple[Dataset, str]:
+    """The data set and where it came from."""
+    match spec.source:
+        case IdxFiles():
+            return _load_idx(spec, spec.source, mnist_dir, cache)
+        case Downloaded():
+            return cifar.load(spec, spec.source, cache), str(cache)
+        case NpzFile():
+            return npz_file.load(spec, spec.source), spec.source.path
+        case ImageFolder():
+            return image_folder.load(spec, spec.source), spec.source.path
+        case _:
+            return digits.load(), spec.source
+
+
+def _load_idx(spec: DatasetSpec, source: IdxFiles, mnist_dir: str | None, cache: Path) -> tuple[Dataset, str]:
+    if spec.key == "mnist" and mnist_dir:
         folder = _user_folder(mnist_dir)
         remedy = (
             "Put the published file there, or set mnist_dir to another folder (`--config mnist_dir=/path/to/mnist`)."
         )
-        data, origin = _read_folder(spec, spec.source, folder, remedy), str(folder)
     else:
-        folder = cache.absolute()
-        _complete(spec, spec.source, folder)
+        folder = cache
+        _complete(spec, source, folder)
         remedy = "Delete it and run the same command again, which downloads it, or put the published file there."
-        data, origin = _read_folder(spec, spec.source, folder, remedy), str(folder)
-    if spec.digest not in (None, data.digest()):
-        raise DataError(
-            f"{name}: the content from {origin} has digest {data.digest()[:12]}, expected {str(spec.digest)[:12]}. "
-            "Install the versions of requirements.lock and run the same command again."
-        )
-    sizes = f"{len(data.train_labels)} train and {len(data.test_labels)} test images"
-    log.info("%s: %s from %s, digest %s", name, sizes, origin, data.digest()[:12])
-    return data
+    return _read_folder(spec, source, folder, remedy), str(folder)
 
 
 def _read_folder(spec: DatasetSpec, source: IdxFiles, folder: Path, remedy: str) -> Dataset:
@@ -86,7 +96,7 @@ def _read_folder(spec: DatasetSpec, source: IdxFiles, folder: Path, remedy: str)
         DataError: a file is missing, cannot be read or is not the published one. The message ends with `remedy`.
     """
     a, b, c, d = (_read(file, folder, remedy) for file in idx_files(spec, source))
-    return Dataset(a, b, c, d, np.array(spec.class_names), np.array(spec.normalise))
+    return Dataset(a, b, c, d, np.array(spec.class_names), as_array(spec.normalise, 1))
 
 
 def _read(spec: idx.Spec, folder: Path, remedy: str) -> np.ndarray:
@@ -136,30 +146,17 @@ def _complete(data: DatasetSpec, source: IdxFiles, folder: Path) -> None:
     try:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
-        with _quiet_with_timeout():
+        with quiet_with_timeout():
             from torchvision import datasets  # imported here: it takes seconds, and local files do not need it
 
             getattr(datasets, source.downloader)(partial, download=True)
         for file in missing:
             file_name = f"{file.name}.gz"
             (partial / source.downloader / "raw" / file_name).replace(folder / file_name)
-    # urllib, http and torchvision raise these for a bad connection, address, proxy or file. So does a full disk.
-    except (OSError, RuntimeError, ValueError, ImportError, http.client.HTTPException) as error:
+    except FAILURES as error:
         raise DataError(_ways_on(data.key, folder, missing, error)) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _quiet_with_timeout() -> Iterator[None]:
-    """Hides torchvision's progress bars, because they would fill the log, and limits every wait for the network."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(_TIMEOUT)
-    try:
-        with contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
-            yield
-    finally:
-        socket.setdefaulttimeout(before)
 
 
 def _ways_on(name: str, folder: Path, missing: list[idx.Spec], error: Exception) -> str:

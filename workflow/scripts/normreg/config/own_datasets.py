@@ -1,0 +1,141 @@
+"""Data sets of one's own: the files in config/datasets."""
+
+import difflib
+import functools
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from normreg.config.dataset_spec import DatasetSpec, ImageFolder, Normalise, NpzFile
+from normreg.config.schema import read_yaml, validate
+from normreg.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from normreg.config.own_facts import Facts
+
+FOLDER = Path("config/datasets")  # relative to the working directory, like config/config.yaml
+_NAME = re.compile("[a-z0-9]+(-[a-z0-9]+)*")
+_ONLY = {"npz": ("sha256",), "folder": ("size", "channels")}  # keys that one kind of source has
+
+
+def path_of(name: str) -> Path:
+    """The file of a data set."""
+    return FOLDER / f"{name}.yaml"
+
+
+def names() -> list[str]:
+    """The names of the data sets that have a file, sorted."""
+    return sorted(path.stem for path in FOLDER.glob("*.yaml") if _NAME.fullmatch(path.stem))
+
+
+def check_unused(name: str) -> None:
+    """Refuses a file with the name of a built-in data set.
+
+    Raises:
+        ConfigError: there is one.
+    """
+    if path_of(name).exists():
+        raise ConfigError(f"{path_of(name)}: '{name}' is the name of a built-in data set; rename this file.")
+
+
+def find(name: str, built_in: Iterable[str]) -> DatasetSpec:
+    """The data set that a file describes, with the facts that its source shows at a glance.
+
+    Each process reads it once.
+
+    Raises:
+        ConfigError: there is no such file, it has a wrong key, or its source cannot be used.
+    """
+    if not path_of(name).is_file():
+        known = [*built_in, *names()]
+        close = difflib.get_close_matches(name, known, n=1)
+        guess = f" Did you mean '{close[0]}'?" if close else ""
+        raise ConfigError(
+            f"config: key 'dataset': found '{name}', but there is no {path_of(name)}.{guess} Data sets at hand: "
+            f"{', '.join(known)}."
+        )
+    return _read(path_of(name).absolute())
+
+
+def describe(spec: DatasetSpec) -> dict[str, Any] | None:
+    """What the prepared file depends on besides the content of the source, as plain data. None for a built-in data set.
+
+    The title and the place of the source are not among it: they change no array.
+    """
+    if not isinstance(spec.source, NpzFile | ImageFolder):
+        return None
+    return {
+        "shape": list(spec.shape),
+        "classes": list(spec.class_names),
+        "normalise": spec.normalise,
+        "test_share": spec.source.test_share,
+    }
+
+
+@functools.cache
+def _read(path: Path) -> DatasetSpec:
+    where = str(FOLDER / path.name)
+    content = read_yaml(path)
+    validate(content, "dataset.schema.yaml", where)
+    kind = _check_keys(content, where)
+    try:
+        facts, source = _find_facts(kind, content)
+    except DataError as error:
+        raise ConfigError(f"{where}: key '{kind}': {error}") from error
+    return DatasetSpec(
+        key=path.stem,
+        name=content.get("name", path.stem),
+        shape=facts.shape,
+        class_names=facts.class_names,
+        train_images=sum(facts.train_counts),
+        test_images=sum(facts.test_counts),
+        source=source,
+        normalise=_normalise(content, facts.shape[0], where),
+    )
+
+
+def _check_keys(content: Mapping[str, Any], where: str) -> str:
+    """The key that says where the images are, `npz` or `folder`. Refuses keys that it has no use for."""
+    given = [kind for kind in _ONLY if kind in content]
+    if len(given) != 1:
+        found = "both" if given else "neither"
+        raise ConfigError(f"{where}: has {found} of the keys npz and folder; expected one of them.")
+    for kind, keys in _ONLY.items():
+        unused = [key for key in keys if key in content]
+        if unused and kind not in given:
+            raise ConfigError(f"{where}: key '{unused[0]}' has no use with {given[0]}; leave it out.")
+    return given[0]
+
+
+def _find_facts(kind: str, content: Mapping[str, Any]) -> tuple["Facts", NpzFile | ImageFolder]:
+    from normreg.config import folder_facts, npz_facts  # not above: NumPy takes time, and most calls need none
+
+    path, share, classes = _absolute(content[kind]), content.get("test_share"), content.get("classes")
+    if kind == "npz":
+        checksum = content["sha256"].lower() if "sha256" in content else None
+        return npz_facts.read(path, share, classes), NpzFile(str(path), checksum, share)
+    size, channels = content.get("size"), content.get("channels")
+    facts = folder_facts.read(path, share, classes, size, channels)
+    return facts, ImageFolder(str(path), size is not None, channels is not None, share)
+
+
+def _absolute(path: str) -> Path:
+    try:
+        return Path(path).expanduser().absolute()
+    except RuntimeError:  # ~name of an unknown user stays as it is, and is then not found
+        return Path(path).absolute()
+
+
+def _normalise(content: Mapping[str, Any], channels: int, where: str) -> Normalise | None:
+    if "normalise" not in content:
+        return None
+    for key in ("mean", "std"):
+        found = content["normalise"][key]
+        if len(found) != channels:
+            raise ConfigError(
+                f"{where}: key 'normalise.{key}': found {len(found)} number{'' if len(found) == 1 else 's'}; expected "
+                f"{channels}, one for each channel of the images."
+            )
+    mean, std = (tuple(float(value) for value in content["normalise"][key]) for key in ("mean", "std"))
+    return mean, std
