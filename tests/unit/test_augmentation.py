@@ -475,3 +475,11 @@ def test_normalise_is_to_tensor_and_normalize_on_pil() -> None:
 def test_normalised_black_fill_and_white_are_the_known_values() -> None:
     values = Normaliser(MNIST_PIXELS)(torch.tensor([[[0, 1, 255]]], dtype=torch.uint8)).flatten().tolist()
     assert values == pytest.approx([-0.4242, -0.4115, 2.8215], abs=1e-4)
+
+
+def test_each_channel_is_normalised_by_its_own_numbers() -> None:
+    images = torch.randint(256, (4, 3, 20, 28), dtype=torch.uint8)
+    means, deviations = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
+    theirs = transforms.Compose([transforms.ToTensor(), transforms.Normalize(means, deviations)])
+    expected = torch.stack([theirs(to_pil(image)) for image in images])
+    assert torch.equal(Normaliser((means, deviations))(images), expected)
