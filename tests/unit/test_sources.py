@@ -5,9 +5,11 @@ import hashlib
 import http.server
 import logging
 import os
+import pickle
 import socket
 import subprocess
 import sys
+import tarfile
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -369,6 +371,79 @@ def test_local_data_needs_no_torch(name: str, folder: Path, cache: Path) -> None
     )
     env = {**os.environ, "PYTHONPATH": str(SCRIPTS)}
     subprocess.run([sys.executable, "-c", code, name, str(folder), str(cache)], env=env, check=True)
+
+
+# --- CIFAR-10
+
+
+@pytest.fixture
+def cifar(folder: Path, mirror: list[str], monkeypatch: pytest.MonkeyPatch) -> dict[str, np.ndarray]:
+    """A small file in CIFAR-10's format on the web server; gives the rows of its two batches, red before green."""
+    from torchvision.datasets import CIFAR10
+
+    rows = {name: RANDOM.integers(0, 256, (5, 3072), dtype=np.uint8) for name in ("data_batch_1", "test_batch")}
+    contents = {name: {"data": data, "labels": [0, 1, 2, 3, 9]} for name, data in rows.items()}
+    contents["batches.meta"] = {"label_names": list(DATASETS["cifar10"].class_names)}
+    md5 = {}
+    with tarfile.open(folder / CIFAR10.filename, "w:gz") as archive:
+        for name, content in contents.items():
+            (folder / name).write_bytes(pickle.dumps(content))
+            md5[name] = hashlib.md5((folder / name).read_bytes()).hexdigest()
+            archive.add(folder / name, f"{CIFAR10.base_folder}/{name}")
+    monkeypatch.setattr(CIFAR10, "url", f"{datasets_url(mirror)}{CIFAR10.filename}")
+    monkeypatch.setattr(CIFAR10, "tgz_md5", hashlib.md5((folder / CIFAR10.filename).read_bytes()).hexdigest())
+    monkeypatch.setattr(CIFAR10, "train_list", [["data_batch_1", md5["data_batch_1"]]])
+    monkeypatch.setattr(CIFAR10, "test_list", [["test_batch", md5["test_batch"]]])
+    monkeypatch.setattr(CIFAR10, "meta", CIFAR10.meta | {"md5": md5["batches.meta"]})
+    return rows
+
+
+def datasets_url(mirror: list[str]) -> str:
+    from torchvision import datasets
+
+    assert mirror == []
+    return str(datasets.MNIST.mirrors[0])
+
+
+def test_cifar10_is_downloaded_once_and_checked(
+    cifar: dict[str, np.ndarray], mirror: list[str], cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = DATASETS["cifar10"]
+    data = sources.prepare(spec, "/absent", cache)
+    assert set(mirror) == {"/cifar-10-python.tar.gz"}
+    assert data.shape == spec.shape == (3, 32, 32)
+    for images, name in ((data.train_images, "data_batch_1"), (data.test_images, "test_batch")):
+        np.testing.assert_array_equal(images.reshape(5, 3072), cifar[name])
+    assert data.train_labels.dtype == np.uint8
+    assert data.test_labels.tolist() == [0, 1, 2, 3, 9]
+    assert data.class_names.tolist() == list(spec.class_names)
+    assert data.normalise.tolist() == [[0.4914, 0.4822, 0.4465], [0.2470, 0.2435, 0.2616]]
+    mirror.clear()
+    assert sources.prepare(spec, None, cache).digest() == data.digest()
+    assert mirror == []
+    batch = cache / "cifar-10-batches-py/data_batch_1"
+    batch.write_bytes(batch.read_bytes()[:-1])  # as a killed extraction leaves it
+    assert sources.prepare(spec, None, cache).digest() == data.digest()
+    assert capsys.readouterr() == ("", "")
+
+
+def test_cifar10_without_its_sum_or_without_network_is_one_message(
+    cifar: dict[str, np.ndarray], folder: Path, cache: Path
+) -> None:
+    (folder / "cifar-10-python.tar.gz").write_bytes(b"another file")
+    with pytest.raises(DataError, match=r"cifar10: .* lacks the data set, .*the download failed.*corrupted") as caught:
+        sources.prepare(DATASETS["cifar10"], None, cache)
+    assert f"put cifar-10-python.tar.gz into {cache}" in str(caught.value)
+    assert "--config dataset=digits" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_classes_of_cifar10_are_ten_and_its_sums_are_torchvisions() -> None:
+    from torchvision.datasets import CIFAR10
+
+    spec = DATASETS["cifar10"]
+    assert (len(set(spec.class_names)), spec.train_images, spec.test_images) == (10, 50_000, 10_000)
+    assert all(len(md5) == 32 for _, md5 in [*CIFAR10.train_list, *CIFAR10.test_list])
 
 
 # --- the real MNIST

@@ -6,17 +6,8 @@ import sys
 from types import SimpleNamespace
 
 from normreg.config import claims as claims_file
-from normreg.config import (
-    comparability,
-    datasets,
-    identity,
-    labels,
-    networks,
-    own_datasets,
-    sizes,
-    studies,
-    study_files,
-)
+from normreg.config import comparability, datasets, identity, labels, networks, sizes, studies, study_files
+from normreg.config.own_datasets import describe
 from normreg.errors import ConfigError, NormregError
 from normreg.utils import starter
 from normreg.utils.code import Sources
@@ -210,7 +201,7 @@ def known_digest(wildcards):
 
 def described_data(wildcards):
     """A param: what a data set of one's own is made to be, as plain data. None for a built-in one."""
-    return own_datasets.describe(datasets.find(wildcards.dataset))
+    return describe(datasets.find(wildcards.dataset))
 
 
 def source_content(wildcards):

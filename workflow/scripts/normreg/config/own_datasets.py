@@ -55,7 +55,7 @@ def find(name: str, built_in: Iterable[str]) -> DatasetSpec:
             f"config: key 'dataset': found '{name}', but there is no {path_of(name)}.{guess} Data sets at hand: "
             f"{', '.join(known)}."
         )
-    return _read(path_of(name).absolute())
+    return _read(name, str(Path.cwd()))
 
 
 def describe(spec: DatasetSpec) -> dict[str, Any] | None:
@@ -74,18 +74,19 @@ def describe(spec: DatasetSpec) -> dict[str, Any] | None:
 
 
 @functools.cache
-def _read(path: Path) -> DatasetSpec:
-    where = str(FOLDER / path.name)
-    content = read_yaml(path)
+def _read(name: str, _folder: str) -> DatasetSpec:
+    """Reads the file of a data set, once in a working directory."""
+    where = str(path_of(name))
+    content = read_yaml(path_of(name))
     validate(content, "dataset.schema.yaml", where)
     kind = _check_keys(content, where)
     try:
         facts, source = _find_facts(kind, content)
     except DataError as error:
-        raise ConfigError(f"{where}: key '{kind}': {error}") from error
+        raise ConfigError(f"{where}: key '{kind}': {_printable(str(error))}") from error
     return DatasetSpec(
-        key=path.stem,
-        name=content.get("name", path.stem),
+        key=name,
+        name=content.get("name", name),
         shape=facts.shape,
         class_names=facts.class_names,
         train_images=sum(facts.train_counts),
@@ -118,6 +119,11 @@ def _find_facts(kind: str, content: Mapping[str, Any]) -> tuple["Facts", NpzFile
     size, channels = content.get("size"), content.get("channels")
     facts = folder_facts.read(path, share, classes, size, channels)
     return facts, ImageFolder(str(path), size is not None, channels is not None, share)
+
+
+def _printable(text: str) -> str:
+    """The text in one line: names of files can have any character."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def _absolute(path: str) -> Path:

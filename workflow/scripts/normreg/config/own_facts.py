@@ -48,7 +48,7 @@ def check_number(classes: int, what: str) -> None:
     """
     low, high = CLASSES
     if not low <= classes <= high:
-        raise DataError(f"{what}: has {classes:,} classes, expected {low} to {high:,}.")
+        raise DataError(f"{what}: has {classes:,} class{'' if classes == 1 else 'es'}, expected {low} to {high:,}.")
 
 
 def check_counts(facts: Facts, what: str) -> None:

@@ -1,0 +1,539 @@
+"""Data sets of one's own: what their files say, what is found in them, what is prepared, and what is refused."""
+
+import io
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from normreg.config import datasets, own_datasets
+from normreg.config.dataset_spec import ImageFolder, NpzFile
+from normreg.data import dataset, own_source, sources
+from normreg.errors import ConfigError, DataError
+from normreg.utils import memory, pictures, shares
+
+RANDOM = np.random.default_rng(3)
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path, monkeypatch):
+    """A project of its own, in which `config/datasets` is empty."""
+    (tmp_path / "config/datasets").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def describe(text, name="mine"):
+    """Writes the file of a data set. Each process reads a file once, so tests that write two forget the first."""
+    own_datasets._read.cache_clear()
+    Path(f"config/datasets/{name}.yaml").write_text(text)
+
+
+def prepare(name="mine"):
+    data = sources.prepare(datasets.find(name), None, Path("absent"))
+    dataset.save(data, "prepared.npz")
+    return dataset.load("prepared.npz", shape=datasets.find(name).shape)
+
+
+def refused(text=None):
+    """The message for a file: one sentence or more in one line, which begins with the name of the file."""
+    if text is not None:
+        describe(text)
+    with pytest.raises(ConfigError) as caught:
+        datasets.find("mine")
+    message = str(caught.value)
+    assert message.startswith("config/datasets/mine.yaml: ")
+    assert "\n" not in message
+    return message
+
+
+def images(count, *side):
+    return RANDOM.integers(0, 256, (count, *side), dtype=np.uint8)
+
+
+def arrays(train=12, test=6, classes=3, side=(9, 11), **changes):
+    """The arrays of a small file: labels 0, 1, 2, 0, 1, 2, ..."""
+    found = {"x_train": images(train, *side), "y_train": np.arange(train) % classes}
+    found |= {"x_test": images(test, *side), "y_test": np.arange(test) % classes}
+    return {name: array for name, array in (found | changes).items() if array is not None}
+
+
+def write_npz(found, text="npz: a.npz\n"):
+    np.savez_compressed("a.npz", **found)
+    describe(text)
+
+
+def picture(path, pixels, **options):
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path, **options)
+
+
+def folder(splits=("train/", "test/"), side=(9, 11, 3), count=3):
+    """A folder `f` with two classes; returns the pixels by path."""
+    made = {}
+    for below in splits:
+        for name in ("dog", "cat"):
+            for number in range(count):
+                path = f"{below}{name}/{number}.png"
+                made[path] = images(1, *side)[0]
+                picture(f"f/{path}", made[path])
+    return made
+
+
+# --- names
+
+
+def test_a_built_in_name_and_an_unknown_one_are_refused():
+    assert datasets.find("mnist").name == "MNIST"
+    describe("npz: a.npz\n", "mnist")
+    with pytest.raises(ConfigError, match=r"config/datasets/mnist\.yaml: 'mnist' is the name of a built-in data set"):
+        datasets.find("mnist")
+    Path("config/datasets/mnist.yaml").unlink()
+    describe("npz: a.npz\n", "birds-2")
+    message = (
+        r"config: key 'dataset': found 'bird-2', but there is no config/datasets/bird-2\.yaml\. Did you mean "
+        r"'birds-2'\? Data sets at hand: mnist, fashion-mnist, kmnist, digits, cifar10, birds-2\."
+    )
+    with pytest.raises(ConfigError, match=message):
+        datasets.find("bird-2")
+    assert datasets.names()[-1] == "birds-2"
+
+
+# --- .npz files
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.uint8, np.int16, np.uint64, ">i4"])
+@pytest.mark.parametrize("last", [(), (1,)])
+def test_gray_images_of_a_file_with_each_kind_of_labels(kind, last):
+    found = arrays(side=(9, 11, *last))
+    found["y_train"] = found["y_train"].astype(kind).reshape(-1, *last)
+    write_npz(found)
+    spec = datasets.find("mine")
+    assert (spec.key, spec.name, spec.shape, spec.class_names) == ("mine", "mine", (1, 9, 11), ("0", "1", "2"))
+    assert (spec.train_images, spec.test_images, spec.digest, spec.normalise) == (12, 6, None, None)
+    data = prepare()
+    assert np.array_equal(data.train_images, found["x_train"].reshape(12, 9, 11))
+    assert np.array_equal(data.test_images, found["x_test"].reshape(6, 9, 11))
+    assert data.train_labels.dtype == np.uint8
+    assert data.train_labels.tolist() == [0, 1, 2] * 4
+    assert data.shape == (1, 9, 11)
+    assert np.isnan(data.normalise).all()
+
+
+def test_colour_images_as_medmnist_has_them_and_what_is_left_out(caplog):
+    train, test = images(10, 28, 28, 3), images(4, 28, 28, 3)
+    labels = np.array([[1], [0]] * 5, dtype=np.uint8)
+    found = {"train_images": train, "val_images": test, "test_images": test}
+    found |= {"train_labels": labels, "val_labels": labels[:4], "test_labels": labels[:4]}
+    write_npz(found, "npz: a.npz\nname: Cells\nclasses: [healthy, ill]\n")
+    with caplog.at_level("INFO", logger="normreg"):
+        data = prepare()
+    assert caplog.messages[0] == "mine: left out: val_images, val_labels"
+    assert datasets.find("mine").name == "Cells"
+    assert data.class_names.tolist() == ["healthy", "ill"]
+    assert data.train_labels.tolist() == [1, 0] * 5
+    for channel in range(3):
+        assert np.array_equal(data.train_images[:, channel], train[..., channel])
+        assert np.array_equal(data.test_images[:, channel], test[..., channel])
+    assert data.shape == (3, 28, 28)
+
+
+@pytest.mark.parametrize("names", [("x", "y"), ("x_train", "y_train")])
+def test_a_share_of_each_class_becomes_the_test_split(names):
+    labels = np.repeat([0, 1, 2], [50, 7, 1])
+    pixels = images(58, 8, 8)
+    np.savez("a.npz", **dict(zip(names, (pixels, labels), strict=True)))
+    describe("npz: a.npz\ntest_share: 0.2\n")
+    spec = datasets.find("mine")
+    assert (spec.train_images, spec.test_images) == (40 + 6 + 1, 10 + 1 + 0)
+    data = prepare()
+    assert np.bincount(data.test_labels, minlength=3).tolist() == [10, 1, 0]
+    places = {image.tobytes(): place for place, image in enumerate(pixels)}
+    train, test = ([places[image.tobytes()] for image in part] for part in (data.train_images, data.test_images))
+    assert sorted(train + test) == list(range(58))
+    assert train == sorted(train)
+    assert labels[train].tolist() == data.train_labels.tolist()
+    again = shares.divide(labels, 0.2)
+    assert [part.tolist() for part in again] == [train, test]
+
+
+def test_the_images_of_the_test_share_are_always_the_same():
+    """Fixed for ever: other images would change results."""
+    assert shares.divide(np.arange(12) % 2, 0.3)[1].tolist() == [3, 4, 7, 10]
+    assert [shares.test_images(*one) for one in ((10, 0.25), (1, 0.9), (5, 0.5), (100, 0.999))] == [3, 0, 3, 99]
+
+
+def test_more_than_256_classes_have_wider_labels():
+    labels = np.arange(600) % 300
+    write_npz(arrays(600, 600, side=(8, 8), y_train=labels, y_test=labels))
+    data = prepare()
+    assert (data.train_labels.dtype, len(data.class_names)) == (np.uint16, 300)
+    assert np.array_equal(data.train_labels, labels)
+
+
+def test_given_means_and_a_checksum():
+    from hashlib import sha256
+
+    np.savez("a.npz", **arrays(side=(9, 11, 3)))
+    found = sha256(Path("a.npz").read_bytes()).hexdigest()
+    given = "normalise: {mean: [0.5, 0.25, 0], std: [1, 0.5, 0.2]}"
+    describe(f"npz: a.npz\nsha256: {found.upper()}\n{given}\n")
+    assert prepare().normalise.tolist() == [[0.5, 0.25, 0.0], [1.0, 0.5, 0.2]]
+    assert own_source.digest(datasets.find("mine").source) == found
+    describe(f"npz: a.npz\nsha256: {'0' * 64}\n")
+    with pytest.raises(DataError, match=rf"a\.npz: its SHA-256 is {found}, expected 0000"):
+        prepare()
+
+
+def test_paths_may_be_absolute_or_of_the_home(place, monkeypatch):
+    write_npz(arrays(), f"npz: {place}/a.npz\n")
+    assert datasets.find("mine").train_images == 12
+    monkeypatch.setenv("HOME", str(place))
+    describe("npz: ~/a.npz\n")
+    assert datasets.find("mine").source == NpzFile(str(place / "a.npz"), None, None)
+    assert "no-such-user/a.npz: cannot be read (No such file or directory)" in refused("npz: ~no-such-user/a.npz\n")
+
+
+def pickled():
+    return np.array([{"a": 1}] * 12, dtype=object)
+
+
+@pytest.mark.parametrize(
+    ("changes", "fragments"),
+    [
+        ({"x_train": None}, ["x_train is missing, expected x_train and y_train and x_test and y_test"]),
+        ({"y_test": None}, ["y_test is missing"]),
+        ({"x_train": None, "y_train": None}, ["has the arrays x_test, y_test; expected the images and labels of"]),
+        ({"train_images": images(12, 9, 11)}, ["expected one pair of x_train and y_train or train_images"]),
+        ({"x_test": None, "y_test": None}, ["has no test split; give it one, or give `test_share: 0.2`"]),
+        ({"x_train": images(12, 9, 11) / 255}, ["x_train is float64 (12, 9, 11)", "np.round(255 * x)"]),
+        ({"x_train": pickled()}, ["x_train is Python objects (12,)", "never unpickled"]),
+        ({"y_train": pickled()}, ["y_train is Python objects (12,), expected a whole number"]),
+        ({"x_train": images(12, 3, 32, 32)}, ["x_train is uint8 (12, 3, 32, 32)", "the channels come last"]),
+        ({"x_train": images(12, 9, 11, 4)}, ["x_train is uint8 (12, 9, 11, 4), expected images"]),
+        ({"x_train": images(12, 99)}, ["x_train is uint8 (12, 99), expected images"]),
+        ({"x_train": images(12, 7, 11)}, ["x_train: has 7 x 11 pixels (height x width), expected 8 to 96 each"]),
+        ({"x_train": images(12, 8, 97)}, ["x_train: has 8 x 97 pixels"]),
+        ({"x_train": images(0, 8, 97)}, ["x_train has 0 images"]),
+        ({"x_test": images(6, 9, 12)}, ["x_test is uint8 (6, 9, 12), expected images as those of x_train"]),
+        ({"x_test": images(6, 9, 11, 3)}, ["x_test is uint8 (6, 9, 11, 3), expected images as those of x_train"]),
+        ({"y_train": np.arange(11) % 3}, ["y_train is int64 (11,), expected a whole number for each image", "(12,)"]),
+        ({"y_train": np.eye(12, 3, dtype=int)}, ["y_train is int64 (12, 3)"]),
+        ({"y_train": np.arange(12) / 1}, ["y_train is float64 (12,)"]),
+        ({"y_train": np.arange(12) - 1}, ["y_train has the label -1; expected 0 and up"]),
+        ({"y_train": np.full(12, 2**63, np.uint64)}, ["y_train has the label 9223372036854775808"]),
+        ({"y_train": np.arange(12) % 3 + 1}, ["class '0' has no training image, but 2 test images", "count from 0"]),
+        ({"y_test": np.arange(6) % 3 + 1}, ["class '3' has no training image, but 2 test images"]),
+        ({"y_train": np.arange(12) + 1000}, ["has 1,012 classes, expected 2 to 1,000"]),
+        ({"y_train": np.zeros(12, int), "y_test": np.zeros(6, int)}, ["has 1 class, expected 2 to 1,000"]),
+        ({"y_test": np.zeros(6, int)}, ["the test split has images of 1 class, expected 2 at least"]),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else None,
+)
+def test_a_file_that_cannot_be_used_says_why(changes, fragments):
+    write_npz(arrays(**changes))
+    message = refused()
+    assert message.startswith("config/datasets/mine.yaml: key 'npz': ")
+    assert all(fragment in message for fragment in fragments), message
+
+
+def test_nothing_is_unpickled(monkeypatch):
+    """An array of Python objects would run code of the file's author."""
+
+    class Trap:
+        def __reduce__(self):
+            return (exec, ("open('ran', 'w')",))
+
+    trap = np.empty(12, dtype=object)
+    trap[:] = [Trap() for _ in range(12)]
+    for name in ("x_train", "y_train", "other"):
+        write_npz(arrays(**{name: trap}))
+        if name == "other":
+            prepare()
+        else:
+            refused()
+    assert not Path("ran").exists()
+
+
+def test_damaged_files_are_one_message():
+    write_npz(arrays())
+    whole = Path("a.npz").read_bytes()
+    for content, fragment in (
+        (whole[:-30], "cannot be read as a .npz file"),
+        (whole[: len(whole) // 2], "cannot be read as a .npz file"),
+        (b"", "cannot be read as a .npz file"),
+        (b"\x93NUMPY", "File is not a zip file"),
+    ):
+        Path("a.npz").write_bytes(content)
+        assert fragment in refused("npz: a.npz\n")
+    flipped = bytearray(whole)
+    flipped[whole.index(b"y_train.npy") + 150] ^= 0xFF  # inside the labels
+    Path("a.npz").write_bytes(flipped)
+    assert "a.npz: cannot be read" in refused("npz: a.npz\n")
+    Path("a.npz").unlink()
+    assert "a.npz: cannot be read (No such file or directory)" in refused("npz: a.npz\n")
+    Path("a.npz").mkdir()
+    assert "a.npz: cannot be read (Is a directory)" in refused("npz: a.npz\n")
+
+
+def test_a_header_that_promises_more_than_there_is():
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": (10**12, 28, 28)})
+    found = arrays()
+    write_npz(found)
+    with zipfile.ZipFile("a.npz") as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    members["x_train.npy"] = header.getvalue() + b"\0" * 100
+    with zipfile.ZipFile("a.npz", "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    assert "x_train.npy: it says uint8 (1000000000000, 28, 28) of 784000000000000 bytes, but 100" in refused()
+
+
+def test_memory_is_looked_at_before_it_is_used(monkeypatch):
+    write_npz(arrays())
+    folder()
+    monkeypatch.setattr(memory, "available", lambda: 1000)
+    with pytest.raises(DataError, match=r"a\.npz: needs about 0 MiB of memory, but 0 MiB are left\. Take fewer"):
+        prepare()
+    describe("folder: f\n")
+    with pytest.raises(DataError, match=r"/f: needs about 0 MiB of memory"):
+        prepare()
+    monkeypatch.setattr(memory, "available", lambda: None)
+    assert prepare().shape == (3, 9, 11)
+
+
+def test_the_memory_that_is_left_is_that_of_the_machine(monkeypatch):
+    rows = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+    assert 0 < memory.available() <= int(rows["MemTotal"].split()[0]) * 1024
+    monkeypatch.setattr(memory, "_MEMINFO", Path("absent"))
+    assert 0 < memory.available() <= int(rows["MemTotal"].split()[0]) * 1024
+
+
+# --- folders
+
+
+def test_a_folder_is_read_as_torchvision_reads_it(caplog):
+    from torchvision.datasets import ImageFolder as Torchvision
+
+    folder(count=2)
+    picture("f/train/cat/10.JPG", images(1, 9, 11, 3)[0], format="JPEG")
+    picture("f/train/dog/z.jpeg", images(1, 9, 11, 3)[0])
+    for name in ("train/cat/.hidden.png", "train/.DS_Store", ".git", "train/cat/notes.txt", "README"):
+        Path("f", name).write_text("x")
+    describe("folder: f\n")
+    spec = datasets.find("mine")
+    assert (spec.shape, spec.class_names, spec.train_images, spec.test_images) == ((3, 9, 11), ("cat", "dog"), 6, 4)
+    with caplog.at_level("INFO", logger="normreg"):
+        data = prepare()
+    said = "mine: left out, because they are no images of the data set: README, train/cat/notes.txt"
+    assert caplog.messages[0] == said
+    Path("f/train/cat/.hidden.png").unlink()  # torchvision would try to read it
+    for split in ("train", "test"):
+        expected = Torchvision(f"f/{split}")
+        pixels, labels = getattr(data, f"{split}_images"), getattr(data, f"{split}_labels")
+        assert labels.tolist() == expected.targets
+        for found, (image, _) in zip(pixels, expected, strict=True):
+            assert np.array_equal(np.moveaxis(found, 0, 2), np.asarray(image))
+
+
+def test_a_folder_without_splits_in_gray():
+    made = folder(splits=("",), side=(10, 8), count=10)
+    describe("folder: f\ntest_share: 0.3\nclasses: [a cat, a dog]\n")
+    spec = datasets.find("mine")
+    assert (spec.shape, spec.class_names, spec.train_images, spec.test_images) == (
+        (1, 10, 8),
+        ("a cat", "a dog"),
+        14,
+        6,
+    )
+    data = prepare()
+    cats = [made[f"cat/{number}.png"].tobytes() for number in range(10)]
+    for split, count in (("train", 7), ("test", 3)):
+        pixels, labels = getattr(data, f"{split}_images"), getattr(data, f"{split}_labels")
+        assert [image.tobytes() in cats for image in pixels] == (labels == 0).tolist()
+        assert np.bincount(labels).tolist() == [count, count]
+
+
+def test_images_are_converted_and_resized_by_pillow():
+    colour, gray, clear = images(1, 40, 30, 3)[0], images(1, 16, 16)[0], images(1, 16, 16, 4)[0]
+    pixels = {"train/a/0.png": colour, "train/b/0.png": gray, "test/a/0.png": clear, "test/b/0.png": gray}
+    for path, one in pixels.items():
+        picture(f"f/{path}", one)
+    picture("f/train/b/1.png", np.arange(256, dtype=np.uint8).reshape(16, 16))
+    Image.open("f/train/b/1.png").convert("P").save("f/train/b/1.png")
+    for channels, mode in ((1, "L"), (3, "RGB")):
+        describe(f"folder: f\nsize: [12, 20]\nchannels: {channels}\n")
+        data = prepare()
+        assert data.shape == (channels, 12, 20)
+        for found, path in ((data.train_images[0], "train/a/0.png"), (data.test_images[0], "test/a/0.png")):
+            expected = Image.fromarray(pixels[path]).convert(mode).resize((20, 12), Image.Resampling.BILINEAR)
+            assert np.array_equal(found if channels == 1 else np.moveaxis(found, 0, 2), np.asarray(expected))
+
+
+def test_transparency_is_left_out_and_said(caplog):
+    folder(side=(9, 9, 4))
+    describe("folder: f\n")
+    with caplog.at_level("INFO", logger="normreg"):
+        assert prepare().shape == (3, 9, 9)
+    assert caplog.messages[0] == "mine: the transparency of 6 images is left out"
+
+
+def add(path, *side):
+    return lambda: picture(f"f/{path}", images(1, *side)[0])
+
+
+def write(path, content=b"x"):
+    return lambda: (Path("f", path).parent.mkdir(parents=True, exist_ok=True), Path("f", path).write_bytes(content))
+
+
+def move(path, target):
+    return lambda: Path("f", path).rename(Path("f", target))
+
+
+@pytest.mark.parametrize(
+    ("change", "more", "fragments"),
+    [
+        (write("train/ox/a.gif"), "", ["f/train/ox: has no image, expected files with the endings .png, .jpg, .jpeg"]),
+        (add("test/ox/0.png", 9, 11, 3), "", ["f/test/ox: is a class that", "f/train lacks; it has cat, dog"]),
+        (move("test", "val"), "", ["has a folder train, but no folder test; add it, or name the folder"]),
+        (move("train", "val"), "", ["has a folder test, but no folder train"]),
+        (move("train/dog", "dog"), "", ["f/test/dog: is a class that", "f/train lacks; it has cat."]),
+        (lambda: (move("train/dog", "d")(), move("test/dog", "e")()), "", ["f: has 1 class, expected 2 to 1,000"]),
+        (move("test/dog", "dog"), "", ["the test split has images of 1 class, expected 2 at least"]),
+        (lambda: None, "test_share: 0.2", ["has a test split, so `test_share` has no use"]),
+        (lambda: None, "classes: [a, b, c]", ["has 2 classes, but `classes` has 3 names"]),
+        (add("train/cat/0.png", 9, 12, 3), "", ["dog/0.png: is colour, 9 x 11, but", "cat/0.png is colour, 9 x 12"]),
+        (add("train/cat/0.png", 9, 11), "", ["dog/0.png: is colour, 9 x 11, but", "gray", "`channels: 1`"]),
+        (add("train/cat/0.png", 100, 11, 3), "channels: 3", ["cat/0.png is colour, 100 x 11; expected images of one"]),
+        (write("train/cat/0.png"), "", ["f/train/cat/0.png cannot be read as a PNG or JPEG image"]),
+        (move("train/cat", "train/cat\n"), "", [r"f/train lacks; it has cat\n, dog"]),
+        (add("train/a\n/0.png", 9, 11, 3), "", [r"has a folder 'a\n', whose name is no text"]),
+    ],
+)
+def test_a_folder_that_cannot_be_used_says_why(change, more, fragments):
+    folder()
+    change()
+    message = refused(f"folder: f\n{more}\n")
+    assert message.startswith("config/datasets/mine.yaml: key 'folder': ")
+    assert all(fragment in message for fragment in fragments), message
+
+
+def test_sides_and_missing_folders():
+    folder(side=(7, 9, 3))
+    assert "cat/0.png: has 7 x 9 pixels (height x width), expected 8 to 96 each" in refused("folder: f\n")
+    assert "absent: cannot be read (No such file or directory)" in refused("folder: absent\n")
+    Path("empty").mkdir()
+    assert "empty: has no folders, expected one folder" in refused("folder: empty\ntest_share: 0.5\n")
+    assert "empty: has no test split" in refused("folder: empty\n")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (write("train/dog/2.png"), r"f/train/dog/2\.png cannot be read as a PNG or JPEG image \(cannot identify"),
+        (add("test/cat/1.png", 9, 12, 3), r"f/test/cat/1\.png has 9 x 12 pixels .* expected 9 x 11 .*set `size`"),
+        (add("train/cat/1.png", 9, 11), r"f/train/cat/1\.png is gray, expected colour .*set `channels`"),
+    ],
+)
+def test_an_image_that_only_preparation_sees_is_named(change, message):
+    folder()
+    change()
+    describe("folder: f\n")
+    with pytest.raises(DataError, match=message):
+        prepare()
+
+
+def test_a_cut_image_a_deep_one_and_a_huge_one_are_named(monkeypatch):
+    picture("cut.png", images(1, 64, 64, 3)[0])
+    Path("cut.png").write_bytes(Path("cut.png").read_bytes()[:3000])
+    Image.fromarray(np.arange(100, dtype=np.uint16).reshape(10, 10)).save("deep.png")
+    for name, reason in (("cut.png", "truncated"), ("deep.png", "has pixels of Pillow's mode I;16, expected 8 bits")):
+        with pytest.raises(DataError, match=rf"{name} .*{reason}"):
+            pictures.decode(Path(name), (3, 64, 64), resized=True, converted=True)
+    picture("huge.png", images(1, 64, 64, 3)[0])
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 3000)
+    with pytest.raises(DataError, match=r"huge\.png is a very large image"):
+        pictures.read_header(Path("huge.png"))
+
+
+def test_images_without_any_spread_are_refused_when_prepared():
+    write_npz(arrays(x_train=np.full((12, 9, 11), 9, np.uint8)))
+    with pytest.raises(DataError, match="channel 0: all pixels of the training images have the value 9"):
+        prepare()
+
+
+# --- keys
+
+
+@pytest.mark.parametrize(
+    ("text", "fragments"),
+    [
+        ("name: x\n", ["has neither of the keys npz and folder; expected one of them"]),
+        ("npz: a.npz\nfolder: f\n", ["has both of the keys npz and folder"]),
+        ("npz: a.npz\nsize: [8, 8]\n", ["key 'size' has no use with npz; leave it out"]),
+        ("npz: a.npz\nchannels: 3\n", ["key 'channels' has no use with npz"]),
+        ("folder: f\nsha256: " + "a" * 64, ["key 'sha256' has no use with folder"]),
+        ("npzz: a\n", ["unknown key 'npzz'. Did you mean 'npz'?"]),
+        ("npz: 3\n", ["key 'npz': found 3 (to YAML it is no text: put it in quotes)"]),
+        ("npz: a.npz\ntest_share: 1\n", ["key 'test_share': found 1; expected the share", "below 1"]),
+        ("folder: f\nsize: [32]\n", ["key 'size': found [32]; expected height and width"]),
+        ("folder: f\nsize: [32, 97]\n", ["key 'size.1': found 97; expected a whole number from 8 to 96"]),
+        ("folder: f\nchannels: 2\n", ["key 'channels': found 2; expected 1 (gray) or 3 (colour)"]),
+        ("npz: a.npz\nclasses: [a, a]\n", ["key 'classes': found ['a', 'a']; expected the names", "different"]),
+        ("npz: a.npz\nclasses: [0, 1]\n", ["key 'classes.0': found 0 (to YAML it is no text"]),
+        ("npz: a.npz\nclasses: [a, b]\n", ["has labels up to 2, expected 0 to 1, because `classes` has 2 names"]),
+        ("npz: a.npz\nclasses: [a, b, c, d]\n", ["class 'd' has no training image"]),
+        ("npz: a.npz\nsha256: abc\n", ["key 'sha256': found 'abc'; expected the SHA-256 sum"]),
+        ("npz: a.npz\nnormalise: {mean: [0.5]}\n", ["key 'normalise.std' is missing"]),
+        ("npz: a.npz\nnormalise: {mean: [0.5], std: [0]}\n", ["key 'normalise.std.0': found 0"]),
+        ("npz: a.npz\nnormalise: {mean: [.nan], std: [1]}\n", ["key 'normalise.mean.0': found nan"]),
+        ("npz: a.npz\nnormalise: {mean: [0.5], std: [1, 1]}\n", ["'normalise.std': found 2 numbers; expected 1, one"]),
+        ("- npz\n", ["the file: found ['npz']; expected a map of keys"]),
+        ("npz: [\n", ["not readable as YAML"]),
+    ],
+)
+def test_wrong_keys(text, fragments):
+    np.savez("a.npz", **arrays())
+    message = refused(text)
+    assert all(fragment in message for fragment in fragments), message
+
+
+# --- what a rerun depends on
+
+
+def test_what_preparation_depends_on_is_the_content_and_not_the_place():
+    folder()
+    describe("folder: f\n")
+    spec = datasets.find("mine")
+    before, described = own_source.digest(spec.source), own_datasets.describe(spec)
+    Path("f/train/notes.txt").write_text("left out")
+    Path("f/train/cat/0.png").touch()
+    Path("f").rename("g")
+    describe("folder: g\nname: other\n")
+    spec = datasets.find("mine")
+    assert isinstance(spec.source, ImageFolder)
+    assert (own_source.digest(spec.source), own_datasets.describe(spec)) == (before, described)
+    Path("g/train/cat/0.png").rename("g/train/cat/00.png")
+    assert own_source.digest(spec.source) != before
+    describe("folder: g\nchannels: 1\n")
+    assert own_datasets.describe(datasets.find("mine")) != described
+    assert own_datasets.describe(datasets.find("digits")) is None
+
+
+def test_what_snakemake_reads_imports_neither_pytorch_nor_pandas(place):
+    """Snakemake reads its files anew for every job."""
+    import subprocess
+
+    folder()
+    describe("folder: f\n")
+    code = (
+        "import sys; from normreg.config import datasets; datasets.find('digits')\n"
+        "assert 'numpy' not in sys.modules; datasets.find('mine')\n"
+        "sys.exit(any(m in sys.modules for m in ('torch', 'torchvision', 'pandas', 'matplotlib')))"
+    )
+    scripts = Path(sources.__file__).parents[2]
+    subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": str(scripts)}, check=True)
