@@ -1,0 +1,115 @@
+"""The examples of docs/extend.md, as they stand there: their files, their Python, their commands."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from PIL import Image
+
+_BLOCK = re.compile(r"(?:`([\w./-]+)`:\n\n)?```(sh|python|yaml)\n(.*?)^```", re.M | re.S)
+_FIGURES = (
+    "validation_accuracy.png",
+    "validation_loss.png",
+    "effects.png",
+    "none-bn/gallery.png",
+    "none-bn/confusion.png",
+)
+
+
+class Examples:
+    """The sections of docs/extend.md in a copy of the project, in order."""
+
+    def __init__(self, root: Path, folder: Path) -> None:
+        self.folder = folder
+        self.text = (root / "docs/extend.md").read_text(encoding="utf-8")
+        for name in ("workflow", "config", "envs"):
+            shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(root / "Snakefile", folder)
+
+    def write(self, section: str) -> list[str]:
+        """Writes the files of a section and runs its Python. Returns its commands."""
+        body = self.text.partition(f"## {section}\n")[2].partition("\n## ")[0]
+        commands = []
+        for path, language, block in _BLOCK.findall(body):
+            if path:
+                (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
+                (self.folder / path).write_text(block)
+            elif language == "python":
+                self.run([sys.executable, "-c", block])
+            else:
+                commands += block.splitlines()
+        return commands
+
+    def run(self, command: list[str], **variables: str) -> str:
+        environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"} | variables
+        done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+        return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def examples(root, tmp_path_factory):
+    made = Examples(root, tmp_path_factory.mktemp("extend"))
+    made.write("A condition of your own")
+    return made
+
+
+SECTIONS = {
+    "A condition of your own": "digits/mine",
+    "A network of your own, as a list of layers": "digits/mine-wide",
+    "A network of your own, in Python": "digits/mine-code",
+    "A folder of images": "photos/mine-small3",
+    "Arrays in a .npz file": "eight/mine-small3",
+}
+
+
+def test_no_example_takes_ten_lines(root):
+    text = (root / "docs/extend.md").read_text(encoding="utf-8")
+    assert set(SECTIONS) < {line.removeprefix("## ") for line in text.splitlines() if line.startswith("## ")}
+    for section in SECTIONS:
+        body = text.partition(f"## {section}\n")[2].partition("\n## ")[0]
+        assert all(block.count("\n") < 10 for _, _, block in _BLOCK.findall(body))
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_an_example_is_accepted_and_would_make_its_figures(examples, section):
+    """A dry run: files and names are right, and the network fits the images."""
+    (command,) = examples.write(section)
+    said = examples.run([*command.replace("--cores 4", "-n --cores 4").split(), "seeds=1"])
+    assert f"results/{SECTIONS[section]}/none-bn/gallery.png" in said
+    assert said.count("rule train:") == 3
+
+
+def finish(examples, section):
+    (command,) = examples.write(section)
+    said = examples.run([*command.replace("--cores 4", "--cores 2").split(), "seeds=1", "epochs=2"])
+    folder = examples.folder / "results" / f"{SECTIONS[section]}-e2"
+    for name in _FIGURES:
+        with Image.open(folder / name) as picture:
+            picture.verify()
+    return folder, said
+
+
+def test_patches_of_photographs_train_from_command_to_figures_and_predictions(examples):
+    folder, _ = finish(examples, "A folder of images")
+    summary = pd.read_csv(folder / "summary.csv")
+    assert (summary["final_accuracy"] > 80).all()  # sky and roofs against petals: easy for anything that sees colours
+    (command,) = examples.write("Use the model")
+    words = command.replace("mine-small3", "mine-small3-e2").split()
+    said = examples.run([sys.executable, *words[2:]], PYTHONPATH="workflow/scripts")
+    rows = [line.split(",") for line in said.strip().splitlines()]
+    assert rows[0] == ["image", "rank", "class", "confidence"]
+    assert [row[0] for row in rows[1:]] == ["photos/test/china/289-0.png", "photos/test/flower/289-0.png"]
+    assert all(row[2] in ("china", "flower") and 50 <= float(row[3]) <= 100 for row in rows[1:])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("section", [section for section in SECTIONS if "folder" not in section])
+def test_every_other_example_runs_to_its_figures(examples, section):
+    folder, _ = finish(examples, section)
+    assert len(pd.read_csv(folder / "summary.csv")) == 3
