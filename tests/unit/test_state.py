@@ -184,14 +184,20 @@ def place(content, path, value):
     return content
 
 
-@pytest.fixture(params=["torch, onecycle", "torch, step", "numba"])
+@pytest.fixture(
+    params=[
+        "torch, onecycle",
+        "numba, step",
+        *(pytest.param(other, marks=pytest.mark.slow) for other in ("torch, step", "numba, onecycle")),
+    ]
+)
 def train_two(request, condition, blobs, tmp_path, kernel_cache):
     """A function that makes a trainer, and what two of its three epochs leave."""
     schedule = {"step": {"step_size": 2, "gamma": 0.5}} if "step" in request.param else {"onecycle": {"max_lr": 0.1}}
     chosen = condition(epochs=3, schedule=schedule)
 
     def make():
-        if request.param == "numba":
+        if "numba" in request.param:
             from normreg.engines.numba_cpu.trainer import EngineTrainer
 
             return EngineTrainer(chosen, 0, blobs, kernel_cache)
