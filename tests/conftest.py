@@ -59,6 +59,12 @@ def made_once(common_folder):
     return get
 
 
+@pytest.fixture(scope="session")
+def kernel_cache(common_folder) -> Path:
+    """Where the engine's compiled kernels lie: compiled once for all tests and all test processes."""
+    return common_folder / "kernels"
+
+
 class _Tables(HTMLParser):
     """The text of all table cells of a page: a list of rows per table, each a list of texts."""
 

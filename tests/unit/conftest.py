@@ -61,12 +61,6 @@ def run_training(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def kernel_cache(common_folder):
-    """Where the engine's compiled kernels lie: compiled once for all tests and all test processes."""
-    return common_folder / "kernels"
-
-
-@pytest.fixture(scope="session")
 def blobs() -> Dataset:
     """Fifty training and 30 validation images, each a bright bar whose place is its class, on noise: learnable."""
     random = np.random.default_rng(0)

@@ -1,6 +1,7 @@
 """Shared by the tests of the engine: compiled networks, and its arrays as PyTorch tensors in double precision."""
 
 import numpy as np
+import pytest
 import torch
 
 from normreg.config.dataset_spec import MNIST_PIXELS
@@ -11,7 +12,14 @@ from normreg.engines.numba_cpu.stages import make_stages
 from normreg.models.batches import usable_splits
 from normreg.models.build import build
 from normreg.models.description import MNIST_LIKE
-from normreg.models.networks import built_in
+from normreg.models.networks import PUBLISHED, built_in
+
+# Kernels of a network take 10 s to compile. These three have every kind of layer: ReLU before and after the norm, with
+# and without padding, pooling before and after it, convolutions of 1 x 1. What differs in the others is tested without
+# compiling in test_engine_parts.py.
+COMPILED = ("gilf641", "satyajitghana", "noopuragr")
+SLOW = [name for name in PUBLISHED if name not in COMPILED]
+ENGINE_NETWORKS = [*COMPILED, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)]
 
 
 def random_batch(count: int, splits: int = 1, seed: int = 0) -> Batch:

@@ -9,6 +9,7 @@ import pytest
 import torch
 import yaml
 from PIL import Image
+from thinned import thinned
 from torchvision import transforms
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
@@ -70,9 +71,15 @@ def test_ghost_batch_norm_is_normregs_in_training_and_when_pooled(splits):
     torch.testing.assert_close(theirs(x), ours(x))
 
 
-@pytest.mark.parametrize("network", recipes.NETWORKS)
-@pytest.mark.parametrize("changes", [{}, {"norm": "gbn", "num_splits": 2, "lambdas": {"l1": 1e-3, "l2": 1e-2}}])
-@pytest.mark.parametrize("schedule", [STEP, ONECYCLE], ids=["step", "onecycle"])
+@pytest.mark.parametrize(
+    ("network", "changes", "schedule"),
+    thinned(
+        list(recipes.NETWORKS),
+        [{}, {"norm": "gbn", "num_splits": 2, "lambdas": {"l1": 1e-3, "l2": 1e-2}}],
+        [STEP, ONECYCLE],
+        every=2,
+    ),
+)
 def test_equal_starts_and_order_give_equal_weights(condition, blobs, network, changes, schedule):
     chosen = condition(network=network, batch_size=10, dropout=0.0, augmentation=[], schedule=schedule, **changes)
     ours = pytorch.TorchTrainer(chosen, 0, blobs, CPU)

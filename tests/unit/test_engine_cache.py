@@ -297,10 +297,9 @@ RUINS = {
 }
 
 
-@pytest.mark.parametrize(
-    ("ruin", "which", "lines"),
-    [("flipped", "shared_*", 1), *(pytest.param(name, "*", 2, marks=pytest.mark.slow) for name in RUINS)],
-)
+# By default, the tests above damage a small module. Networks and shared kernels are read by the same function.
+@pytest.mark.slow
+@pytest.mark.parametrize(("ruin", "which", "lines"), [("flipped", "shared_*", 1), *((name, "*", 2) for name in RUINS)])
 def test_training_with_a_ruined_cache_gives_the_same_bits(
     ruin, which, lines, condition, blobs, kernel_cache, start, tmp_path
 ):

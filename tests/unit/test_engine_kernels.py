@@ -9,16 +9,30 @@ import math
 import numpy as np
 import pytest
 import torch
-from engine_helpers import crop, images_of, make_engine, make_model, masks_of, random_batch
+from engine_helpers import (
+    COMPILED,
+    ENGINE_NETWORKS,
+    SLOW,
+    crop,
+    images_of,
+    make_engine,
+    make_model,
+    masks_of,
+    random_batch,
+)
 from torch.nn import functional as F
 
 from normreg.engines.numba_cpu.network import Batch
 from normreg.engines.numba_cpu.stages import AVERAGE_POOL, MAX_POOL
 from normreg.engines.numba_cpu.tiles import AVX2, AVX512
 from normreg.models.layers import GhostBatchNorm2d
-from normreg.models.networks import PUBLISHED
 
-CASES = [*((name, None) for name in PUBLISHED), ("gilf641", AVX2), ("gilf641", AVX512)]
+CASES = [
+    *((name, None) for name in COMPILED),
+    ("gilf641", AVX2),
+    ("gilf641", AVX512),
+    *(pytest.param(name, None, marks=pytest.mark.slow) for name in SLOW),
+]
 DROPOUT = 6554  # of 65,536: a tenth
 
 
@@ -89,7 +103,7 @@ def check_input_gradient(network, index, count):
     close(images_of(before["gradient"], count, stage.inputs, stage.input_size), expected)
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("name", ENGINE_NETWORKS)
 @pytest.mark.parametrize(("count", "splits"), [(64, 1), (64, 4), (37, 1), (36, 6), (129, 3), (4, 2)])
 def test_gradients_of_whole_networks(name, count, splits, kernel_cache):
     """Loss, gradients and running statistics. A value close to 0 may fall to the other side of a ReLU and shift all
@@ -124,7 +138,7 @@ def gradient_errors(network, name, batch, splits):
     return max(((found.view_as(p) - p.grad).norm() / p.grad.norm()).item() for found, p in pairs)
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("name", ENGINE_NETWORKS)
 def test_evaluation(name, kernel_cache):
     network, model = make_engine(name, 64, kernel_cache, DROPOUT), make_model(name, 1)
     for stage, own in zip(network.stages, network.buffers, strict=True):

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from engine_helpers import ENGINE_NETWORKS
 
 from normreg.data import augmentation
 from normreg.engines import pytorch, select
@@ -15,7 +16,6 @@ from normreg.engines.numba_cpu.augment import augment
 from normreg.engines.numba_cpu.errors import UnsupportedError
 from normreg.engines.numba_cpu.tiles import AVX2
 from normreg.engines.numba_cpu.trainer import EngineTrainer
-from normreg.models.networks import PUBLISHED
 from normreg.training import draws
 from normreg.training.state import StateFile
 
@@ -70,7 +70,7 @@ def same(a, b):
 
 
 @pytest.mark.parametrize("settings", SETTINGS)
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("name", ENGINE_NETWORKS)
 def test_agrees_with_the_reference_path(name, settings, condition, make, blobs):
     """Two epochs of three or four batches, the last one smaller, without dropout. A small rate keeps rounding small."""
     changes = {"optimizer": {"lr": 1e-3, "momentum": 0.9, "nesterov": False}, "dropout": 0.0} | SETTINGS[settings]

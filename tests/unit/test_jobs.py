@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from normreg.utils import starter
+from normreg.utils import devices, starter
 
 
 def run(root, tmp_path, body, **environment):
@@ -41,6 +41,22 @@ def test_success_and_warnings(root, tmp_path):
     done, log = run(root, tmp_path, "import warnings; warnings.warn('careful')")
     assert done.returncode == 0
     assert "careful" in log
+
+
+def test_a_batch_systems_sigterm_ends_a_job_in_order(root, tmp_path):
+    body = "import os, signal; os.kill(os.getpid(), signal.SIGTERM)"
+    done, log = run(root, tmp_path, body)
+    assert done.returncode == 130
+    assert log == "ended by a signal; the same command goes on where this one stopped\n"
+
+
+@pytest.mark.parametrize(
+    ("device", "driver", "asks"),
+    [("cpu", True, False), ("cuda", False, True), ("auto", True, True), ("auto", False, False)],
+)
+def test_a_job_asks_for_a_gpu_only_where_it_uses_one(monkeypatch, device, driver, asks):
+    monkeypatch.setattr(devices, "driver_sees_gpu", lambda: driver)
+    assert devices.wants_gpu(device) == asks
 
 
 def test_threads_are_pinned_whatever_the_environment_says(root, tmp_path):
@@ -142,6 +158,7 @@ def proc(tmp_path, monkeypatch):
 
     monkeypatch.delenv(starter.VARIABLE, raising=False)
     monkeypatch.setattr(os, "getpid", lambda: 30)
+    monkeypatch.setattr(os, "getppid", lambda: 20)  # that of pytest is 1 where its shell has ended
     return make
 
 
@@ -172,6 +189,7 @@ def test_where_the_numbers_mean_nothing_the_parent_is_watched(proc, monkeypatch)
 def test_without_proc_the_parent_is_watched_and_nothing_is_announced(tmp_path, monkeypatch):
     monkeypatch.setenv(starter.VARIABLE, "none 1:1")
     monkeypatch.setattr(starter, "PROC", tmp_path)
+    monkeypatch.setattr(os, "getppid", lambda: 20)
     watched = starter.Starter()
     assert not watched.gone()
     starter.announce()

@@ -1,5 +1,6 @@
 """Penalties and factors are told apart by readers who see fewer colours, and in grey print."""
 
+import functools
 import itertools
 from typing import Any
 
@@ -49,6 +50,7 @@ def contrast_on_white(color: str) -> float:
     return float(1.05 / (linear_rgb(color) @ [0.2126, 0.7152, 0.0722] + 0.05))
 
 
+@functools.cache
 def silhouette(marker: str) -> Any:
     """The pixels that a marker covers, at four times its size in a figure. No colour, no size: its shape alone."""
     figure = Figure(figsize=(1, 1), dpi=NUMBER_OF_PIXELS)

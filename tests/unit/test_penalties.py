@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from normreg.models.build import build
-from normreg.models.networks import NETWORKS
+from normreg.models.networks import PUBLISHED
 from normreg.training import penalties
 from normreg.training.optimizer import make_optimizer
 
@@ -102,7 +102,7 @@ def test_scope_no_norm_spares_every_kind_of_norm(norm: nn.Module) -> None:
     assert [id(p) for p in rest] == [id(p) for p in norm.parameters()]
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", PUBLISHED)
 @pytest.mark.parametrize("norm", ["bn", "gbn"])
 def test_scope_no_norm_is_scope_weights_where_there_are_no_biases(name: str, norm: str) -> None:
     """The five published networks have none."""

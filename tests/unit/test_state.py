@@ -187,7 +187,14 @@ def place(content, path, value):
 ADAMW = {"name": "adamw", "lr": 0.01, "beta1": 0.9, "beta2": 0.999}
 
 
-@pytest.fixture(params=["torch, onecycle", "torch, step", "torch, adamw cosine", "numba"])
+@pytest.fixture(
+    params=[
+        "torch, onecycle",
+        "torch, adamw cosine",
+        "numba, step",
+        *(pytest.param(other, marks=pytest.mark.slow) for other in ("torch, step", "numba, onecycle")),
+    ]
+)
 def train_two(request, condition, blobs, tmp_path, kernel_cache):
     """A function that makes a trainer, and what two of its three epochs leave."""
     schedules = {"step": {"step_size": 2, "gamma": 0.5}, "cosine": {"warmup_epochs": 1, "min_lr": 1e-4}}
@@ -199,7 +206,7 @@ def train_two(request, condition, blobs, tmp_path, kernel_cache):
         chosen |= {"optimizer": ADAMW, "lambdas": {"l1": 0.0, "l2": 0.1, "group_l2": 0.0}, "penalty_scope": "weights"}
 
     def make():
-        if request.param == "numba":
+        if "numba" in request.param:
             from normreg.engines.numba_cpu.trainer import EngineTrainer
 
             return EngineTrainer(chosen, 0, blobs, kernel_cache)

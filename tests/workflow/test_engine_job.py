@@ -1,4 +1,4 @@
-"""The CPU engine in a real Snakemake run: compiled once, recorded, and no reason to train again."""
+"""The CPU engine in a real Snakemake run: with kept kernels, recorded, and no reason to train again."""
 
 import shutil
 
@@ -6,13 +6,24 @@ import pandas as pd
 import pytest
 import torch
 
+from normreg.engines.numba_cpu import kernels
+from normreg.engines.numba_cpu.stages import make_stages
+from normreg.models.networks import NETWORKS
+
+KERNELS = "resources/engine/kernels"
+METRICS = "results/digits/tiny/l2-gbn/seed0/metrics.csv"
+LOG = "logs/train/digits/tiny/l2-gbn/seed0.log"
+
 
 @pytest.fixture(scope="module")
-def trained(run_once):
-    """A condition of the tiny study trained with numba, in a new project: its kernels are compiled."""
+def trained(run_once, kernel_cache):
+    """A condition of the tiny study trained with numba, in a new project that has its kernels."""
 
     def run(project):
         project.keep("l2-gbn")
+        kernels.load_shared(kernel_cache)
+        kernels.load_network(make_stages(NETWORKS["gilf641"]), kernels.processor(), kernel_cache)
+        shutil.copytree(kernel_cache, project.folder / KERNELS, ignore=shutil.ignore_patterns(".*"))
         project.snakemake("results/digits/tiny/summary.csv", config=("engine=numba",))
 
     return run_once("engine", run)
@@ -21,7 +32,7 @@ def trained(run_once):
 def test_the_engine_is_recorded(trained):
     runs = trained.folder / "results/digits/tiny"
     assert torch.load(runs / "l2-gbn/seed0/checkpoint.pt", weights_only=True)["engine"] == "numba"
-    assert trained.read("logs/train/digits/tiny/l2-gbn/seed0.log").count("engine numba") == 1
+    assert trained.read(LOG).count("engine numba") == 1
     assert set(pd.read_csv(runs / "summary.csv")["engine"]) == {"numba"}
 
 
@@ -31,11 +42,21 @@ def test_metrics_agree_with_the_saved_models_predictions(trained):
     assert summary["final_accuracy"].to_list() == pytest.approx(expected.to_list(), abs=1e-3)
 
 
-def test_kernels_are_compiled_once_and_kept(trained):
-    kernels = trained.folder / "resources/engine/kernels"
-    assert sorted(path.name.partition("_")[0] for path in kernels.iterdir()) == ["network", "shared"]
-    first_training = min((trained.folder / "results").rglob("metrics.csv"), key=lambda path: path.stat().st_mtime)
-    assert all(path.stat().st_mtime < first_training.stat().st_mtime for path in kernels.iterdir())
+def test_kernels_that_are_there_are_not_compiled(trained):
+    assert "compiling kernels" not in trained.read(LOG)
+    trained_at = (trained.folder / METRICS).stat().st_mtime
+    assert all(path.stat().st_mtime < trained_at for path in (trained.folder / KERNELS).iterdir())
+
+
+@pytest.mark.slow  # the tests of the engine in tests/unit compile into the folder that they name
+def test_missing_kernels_are_compiled_once_and_kept(trained, tmp_path):
+    copy = trained.copy(tmp_path / "copy")
+    shutil.rmtree(copy.folder / "resources/engine")
+    (copy.folder / METRICS).unlink()
+    copy.snakemake(METRICS, config=("engine=numba",))
+    made = sorted((copy.folder / KERNELS).iterdir())
+    assert [path.name.partition("_")[0] for path in made] == ["network", "shared"]
+    assert [copy.read(LOG).count(f"compiling kernels into {path.relative_to(copy.folder)}") for path in made] == [1, 1]
 
 
 def test_neither_another_engine_nor_lost_kernels_train_again(trained, tmp_path):
@@ -46,18 +67,16 @@ def test_neither_another_engine_nor_lost_kernels_train_again(trained, tmp_path):
     assert not copy.stale(goal, config=("engine=numba",))
 
 
-@pytest.mark.slow  # tests/unit/test_engine_cache.py trains with damaged kernels in the default suite
+@pytest.mark.slow  # tests/unit/test_engine_cache.py loads damaged kernels of a small module in the default suite
 def test_a_training_job_compiles_damaged_kernels_again(trained, tmp_path):
     """It says so, once a file, and trains to the same numbers."""
     copy = trained.copy(tmp_path / "copy")
-    (shared,) = (copy.folder / "resources/engine/kernels").glob("shared_*")
+    (shared,) = (copy.folder / KERNELS).glob("shared_*")
     shared.write_bytes(shared.read_bytes()[:-1000])
-    metrics = "results/digits/tiny/l2-gbn/seed0/metrics.csv"
-    (copy.folder / metrics).unlink()
-    copy.snakemake(metrics, config=("engine=numba",))
-    log = copy.read("logs/train/digits/tiny/l2-gbn/seed0.log")
-    assert log.count(f"{shared.relative_to(copy.folder)} is damaged") == 1
+    (copy.folder / METRICS).unlink()
+    copy.snakemake(METRICS, config=("engine=numba",))
+    assert copy.read(LOG).count(f"{shared.relative_to(copy.folder)} is damaged") == 1
     after, before = (
-        pd.read_csv(project.folder / metrics).drop(columns=["seconds", "digest"]) for project in (copy, trained)
+        pd.read_csv(project.folder / METRICS).drop(columns=["seconds", "digest"]) for project in (copy, trained)
     )
     pd.testing.assert_frame_equal(after, before)

@@ -15,7 +15,7 @@ import torch
 from waiting import HANG, wait_until
 
 EPOCHS = 11
-TARGET = f"results/digits/tiny-e{EPOCHS}/l2-gbn/seed0/predictions.npz"
+TARGET = f"results/digits/tiny-e{EPOCHS}/l2-gbn/seed0/checkpoint.pt"
 CONFIG = ("dataset=digits", "study=tiny", f"epochs={EPOCHS}")
 LOG = f"logs/train/digits/tiny-e{EPOCHS}/l2-gbn/seed0.log"
 
@@ -114,8 +114,8 @@ def command(untrained):
         os.killpg(made.process.pid, signal.SIGKILL)
 
 
-def test_killed_and_interrupted_in_every_way_it_ends_as_if_it_never_was(command, untrained):
-    # Snakemake is killed before the first line of its job: the job does not begin.
+@pytest.mark.slow  # tests/unit/test_jobs.py has another process in the place of Snakemake
+def test_a_job_whose_snakemake_was_killed_before_its_first_line_does_not_begin(command):
     command.open_gate(2)
     held = command.hold("start")
     command.start()
@@ -126,38 +126,72 @@ def test_killed_and_interrupted_in_every_way_it_ends_as_if_it_never_was(command,
     wait_until(lambda: not command.jobs())
     assert command.log() == "error: the Snakemake that started this job is gone, so it does not begin.\n"
 
+
+def kill_the_job_and_then_snakemake(command) -> None:
     # The job is killed: with --retries Snakemake itself starts it again.
+    command.open_gate(2)
     command.start()
     command.wait_for(": epoch 2/")
     os.kill(command.jobs()[0], signal.SIGKILL)
     command.open_gate(4)
     command.wait_until_it_goes_on()
 
-    # Snakemake is killed: its job ends by itself after its epoch, and the same command goes on.
+    # Snakemake is killed: its job ends by itself after its epoch.
     os.kill(command.process.pid, signal.SIGKILL)
     command.process.wait()
     command.open_gate(5)
     wait_until(lambda: not command.jobs())
     assert "the Snakemake that started this training is gone" in command.log()
     command.assert_state_is_kept()
-    command.open_gate(7)
+
+
+def go_on(command, gate: int) -> None:
+    """The same command goes on where the last one stopped."""
+    command.open_gate(gate)
     command.start()
     command.wait_until_it_goes_on()
 
-    # Ctrl-C in a terminal, and a batch system's SIGTERM, reach Snakemake and its job.
-    for number, gate in ((signal.SIGINT, 9), (signal.SIGTERM, EPOCHS)):
-        os.killpg(command.process.pid, number)
-        output, _ = command.process.communicate(timeout=HANG)
-        assert command.process.returncode != 0
-        assert "Traceback" not in output
-        assert command.jobs() == []
-        assert "ended by a signal; the same command goes on where this one stopped" in command.log()
-        command.assert_state_is_kept()
-        command.open_gate(gate)
-        if number == signal.SIGTERM:
-            held = command.hold("end")
-        command.start()
-        command.wait_until_it_goes_on()
+
+def interrupt(command, number: int) -> None:
+    """Ctrl-C in a terminal, and a batch system's SIGTERM, reach Snakemake and its job."""
+    os.killpg(command.process.pid, number)
+    output, _ = command.process.communicate(timeout=HANG)
+    assert command.process.returncode != 0
+    assert "Traceback" not in output
+    assert command.jobs() == []
+    assert "ended by a signal; the same command goes on where this one stopped" in command.log()
+    command.assert_state_is_kept()
+
+
+def check_the_end(command, uninterrupted) -> None:
+    """The command, which is started, succeeds; its files are those of a project that was never interrupted."""
+    output, _ = command.process.communicate(timeout=HANG)
+    assert command.process.returncode == 0, output
+    uninterrupted.snakemake(TARGET, config=CONFIG[2:])
+    assert_same_results(command.project, uninterrupted)
+    assert sorted(path.name for path in command.run.iterdir()) == sorted(
+        path.name for path in (uninterrupted.folder / Path(TARGET).parent).iterdir()
+    )
+
+
+def test_killed_and_interrupted_it_ends_as_if_it_never_was(command, untrained):
+    """A job that gets SIGTERM is in `tests/unit/test_jobs.py`, one killed at its end in `test_resume.py` beside it."""
+    kill_the_job_and_then_snakemake(command)
+    go_on(command, 7)
+    interrupt(command, signal.SIGINT)
+    go_on(command, EPOCHS)
+    check_the_end(command, untrained())
+
+
+@pytest.mark.slow
+def test_killed_and_interrupted_in_every_way_it_ends_as_if_it_never_was(command, untrained):
+    kill_the_job_and_then_snakemake(command)
+    go_on(command, 7)
+    interrupt(command, signal.SIGINT)
+    go_on(command, 9)
+    interrupt(command, signal.SIGTERM)
+    held = command.hold("end")
+    go_on(command, EPOCHS)
 
     # All are killed when the outputs are there and Snakemake has not recorded it: it deletes them, nothing is lost.
     wait_until((command.run / "metrics.csv").exists)
@@ -166,16 +200,9 @@ def test_killed_and_interrupted_in_every_way_it_ends_as_if_it_never_was(command,
     wait_until(lambda: not command.jobs())
     held.unlink()
     command.start()
-    output, _ = command.process.communicate(timeout=HANG)
-    assert command.process.returncode == 0, output
+    check_the_end(command, untrained())
     assert f"all {EPOCHS} epochs are trained already" in command.log()
     assert ": epoch " not in command.log()
-    uninterrupted = untrained()
-    uninterrupted.snakemake(TARGET, config=CONFIG[2:])
-    assert_same_results(command.project, uninterrupted)
-    assert sorted(path.name for path in command.run.iterdir()) == sorted(
-        path.name for path in (uninterrupted.folder / Path(TARGET).parent).iterdir()
-    )
 
 
 def assert_same_results(one, other) -> None:
