@@ -42,7 +42,6 @@ SETTINGS = {
         "lambdas": {"l2": 1e-2},
         "penalty_scope": "no-norm",
         "schedule": {"cosine": {"warmup_epochs": 1, "min_lr": 1e-4}},
-        "optimizer": {"lr": 0.01, "momentum": 0.9, "nesterov": False},
     },
 }
 AUGMENTATION = [
