@@ -94,7 +94,7 @@ def _opened(path: Path) -> Iterator["Image.Image"]:
     """An open image. Whatever goes wrong with it becomes one message that names the file."""
     from PIL import Image  # imported here: most data sets need no Pillow
 
-    do = "Replace it, or take it out of the folder."
+    do = "Replace it, or leave it out."
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
