@@ -152,7 +152,8 @@ def test_lines_and_factors_are_told_apart():
     assert len({(str(norm.line), norm.filled) for norm in NORMS.values()}) == len(NORMS)
     assert all(set(a.markers).isdisjoint(b.markers) for a, b in combinations(PENALTIES.values(), 2))
     assert len({penalty.label for penalty in PENALTIES.values()}) == len(PENALTIES)
-    assert list(FACTORS) == [f.label for f in LAMBDAS.values()] + [norm_factor(n).label for n in NORMS if n != BASELINE]
+    norms = [norm_factor(norm).label for norm in NORMS if norm != BASELINE]
+    assert list(FACTORS) == [*(factor.label for factor in LAMBDAS.values()), "L2 (decoupled)", *norms]
 
 
 def test_penalties_name_lambdas_that_exist():

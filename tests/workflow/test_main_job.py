@@ -163,16 +163,7 @@ def test_same_seed_gives_the_same_results_in_another_run(copy, results):
     assert tables[0].equals(tables[1])
 
 
-def test_several_seeds(copy, html_tables):
-    copy.keep("l2-gbn")
-    copy.snakemake("results/digits/tiny/summary.html", config=("seeds=[0,3]",))
-    results = copy.folder / "results/digits/tiny"
-    assert list(pd.read_csv(results / "summary.csv")["seed"]) == [0, 3]
-    first, second = html_tables((results / "summary.html").read_text())
-    assert (len(first), len(second)) == (1 + 1, 1 + 2)
-
-
-@pytest.mark.slow  # several seeds: above; another network: tests/workflow/test_staleness.py
+@pytest.mark.slow  # seeds: tests/unit/test_statistics.py; a new seed and another network: test_staleness.py
 def test_several_seeds_and_another_network(copy, html_tables):
     copy.keep("l2-gbn")
     shutil.rmtree(copy.folder / "results/digits/tiny")
