@@ -64,7 +64,11 @@ class Project:
 
     def stale(self, *arguments: str, config: tuple[str, ...] = ()) -> Counter[str]:
         """What would run: a count of "rule" or "rule condition" or "rule condition seed"; empty for nothing."""
-        output = self.snakemake("-n", *arguments, config=config).stdout
+        return self.planned(self.snakemake("-n", *arguments, config=config).stdout)
+
+    @staticmethod
+    def planned(output: str) -> Counter[str]:
+        """As `stale`, from what a dry run said."""
         if "Nothing to be done" in output:
             return Counter()
         jobs: Counter[str] = Counter()
@@ -140,6 +144,17 @@ def run_once(fill, made_once):
 def finished(run_once) -> Project:
     """The tiny study run to its end, once for all tests. Do not change it: take `copy`."""
     return run_once("finished", Project.snakemake)
+
+
+@pytest.fixture(scope="session")
+def go_on_once(finished, made_once):
+    """As `run_once`, but `run` is called with a copy of the finished project."""
+
+    def get(name: str, run: Callable[[Project], object]) -> Project:
+        folder = made_once(name, lambda folder: run(finished.copy(folder / "project")))
+        return Project(folder / "project")
+
+    return get
 
 
 @pytest.fixture

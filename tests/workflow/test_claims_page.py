@@ -23,16 +23,15 @@ T1-l1:
 
 
 @pytest.fixture
-def claimed(run_once, tmp_path_factory):
+def claimed(go_on_once, tmp_path):
     """A project whose tiny study has claims, with its page."""
 
     def run(project):
-        project.keep("none-bn", "l1-bn")
         path = project.folder / "config/claims.yaml"
         path.write_text(path.read_text() + CLAIMS)
         project.snakemake(PAGE)
 
-    return run_once("claimed", run).copy(tmp_path_factory.mktemp("claimed") / "project")
+    return go_on_once("claimed", run).copy(tmp_path / "project")
 
 
 def test_a_study_with_claims_has_a_table_and_a_page(claimed):
@@ -44,19 +43,26 @@ def test_a_study_with_claims_has_a_table_and_a_page(claimed):
 
 
 def test_an_edit_of_the_claims_of_a_study_renews_its_page_alone(claimed):
-    assert claimed.stale(PAGE) == Counter()
-    claimed.edit("config/claims.yaml", "L1 changes nothing.", "L1 changes a lot.")
-    assert claimed.stale(PAGE) == Counter()
+    claimed.edit("config/claims.yaml", "L1 changes nothing.", "L1 changes a lot.")  # of another study
+    assert claimed.stale() == Counter()
     claimed.edit("config/claims.yaml", "L1 makes the loss", "L1 made the loss")
-    assert claimed.stale(PAGE) == Counter(["judge_claims"])
-    claimed.snakemake(PAGE)
-    assert "L1 made the loss" in claimed.read(PAGE)
-    claimed.edit("config/studies/tiny.yaml", "galleries: []", "galleries: []\nmargin: {accuracy: 0.2}")
-    assert claimed.stale(PAGE)["judge_claims"] == 1
-    assert not any(job.startswith("train") for job in claimed.stale(PAGE))
+    assert claimed.stale() == Counter(["judge_claims"])
+    claimed.edit("config/studies/tiny.yaml", "galleries:", "margin: {accuracy: 0.2}\ngalleries:")
+    stale = claimed.stale(PAGE)
+    assert stale["judge_claims"] == 1
+    assert not any(job.startswith("train") for job in stale)
 
 
-@pytest.mark.parametrize(("settings", "pages"), [((), 1), (("epochs=25",), 1), (("epochs=2",), 0)])
+@pytest.mark.parametrize(
+    ("settings", "pages"),
+    [
+        (("epochs=25",), 1),
+        pytest.param((), 1, marks=pytest.mark.slow),  # the test above, of the tiny study
+        pytest.param(
+            ("epochs=2",), 0, marks=pytest.mark.slow
+        ),  # tests/unit/test_claims.py: a renamed run has no claims
+    ],
+)
 def test_only_the_study_itself_has_the_page(claimed, settings, pages):
     """`epochs=2` is another run than the published one. ashxjain has 25 epochs."""
     assert claimed.stale(config=("study=ashxjain", *settings))["judge_claims"] == pages
@@ -70,8 +76,14 @@ def test_only_the_study_itself_has_the_page(claimed, settings, pages):
             "with: l9, without: none-bn, quantity: train_loss",
             "l9",
         ),
-        ("study: tiny\n  kind: curve", "study: tiny2\n  kind: curve", "tiny2"),
-        ("quantity: train_loss, statistic: rises", "quantity: luck, statistic: rises", "luck"),
+        # Each message of a wrong claim is in tests/unit/test_claims.py.
+        pytest.param("study: tiny\n  kind: curve", "study: tiny2\n  kind: curve", "tiny2", marks=pytest.mark.slow),
+        pytest.param(
+            "quantity: train_loss, statistic: rises",
+            "quantity: luck, statistic: rises",
+            "luck",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_wrong_claim_is_one_message_before_any_job(claimed, old, new, message):

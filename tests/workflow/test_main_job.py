@@ -144,10 +144,12 @@ def test_nothing_half_written_or_temporary_is_left(finished):
     assert hidden == []
 
 
+@pytest.mark.slow  # nothing to do in copies of it: tests/workflow/test_staleness.py
 def test_second_call_has_nothing_to_do(finished):
     assert not finished.stale()
 
 
+@pytest.mark.slow  # tests/workflow/test_interruption.py compares the same training of two projects
 def test_same_seed_gives_the_same_results_in_another_run(copy, results):
     again = copy.folder / "results/digits/tiny/l2-gbn/seed0"
     for path in again.iterdir():
@@ -161,6 +163,7 @@ def test_same_seed_gives_the_same_results_in_another_run(copy, results):
     assert tables[0].equals(tables[1])
 
 
+@pytest.mark.slow  # seeds: tests/unit/test_statistics.py; a new seed and another network: test_staleness.py
 def test_several_seeds_and_another_network(copy, html_tables):
     copy.keep("l2-gbn")
     shutil.rmtree(copy.folder / "results/digits/tiny")
@@ -175,8 +178,10 @@ def test_several_seeds_and_another_network(copy, html_tables):
 
 
 def test_report_is_complete_and_shows_the_resolved_configuration(copy):
+    copy.edit("workflow/report/gallery.rst", "Misclassified", "Edited caption: misclassified")
     copy.snakemake("--report", "report.html")
     report = copy.read("report.html")
+    assert "Edited caption" in report
     for text in ("1 Answer", "2 Comparison", "3 Effects", "4 Mistakes", "Confusion matrices", "8 Curves"):
         assert text in report
     assert "tiny on digits" in report

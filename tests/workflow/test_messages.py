@@ -13,7 +13,8 @@ import torch
     ("setting", "message"),
     [
         ("epoch=3", "config: unknown key 'epoch'. Did you mean 'epochs'?"),
-        ("seeds=[0,x]", "config: key 'seeds': found [0, 'x']; expected a count"),
+        # Each message of a wrong value is in tests/unit/test_config.py.
+        pytest.param("seeds=[0,x]", "config: key 'seeds': found [0, 'x']; expected a count", marks=pytest.mark.slow),
     ],
 )
 def test_a_wrong_key_gives_one_message_and_no_traceback(finished, setting, message):
@@ -24,6 +25,7 @@ def test_a_wrong_key_gives_one_message_and_no_traceback(finished, setting, messa
     assert len(done.stdout.splitlines()) < 8
 
 
+@pytest.mark.slow  # the message: tests/unit/test_config.py
 def test_a_wrong_study_names_file_and_key(copy):
     copy.edit("config/studies/tiny.yaml", "batch_size: 128", "batch_size: 127")
     done = copy.snakemake("-n", check=False)
@@ -68,7 +70,7 @@ def test_a_report_of_another_configuration_than_the_runs_says_so(finished, tmp_p
     assert not report.exists()
 
 
-@pytest.mark.parametrize("seeds", ["[3]", "2"])
+@pytest.mark.parametrize("seeds", [pytest.param("[3]", marks=pytest.mark.slow), "2"])  # tests/unit/test_made_of.py
 def test_a_report_of_other_seeds_than_the_runs_names_those_of_the_run(finished, tmp_path, seeds):
     report = tmp_path / "r.html"
     done = finished.snakemake("--report", str(report), config=(f"seeds={seeds}",), check=False)
@@ -94,16 +96,26 @@ def test_training_tells_how_far_the_study_is(finished):
     assert not any("min left" in log for log in logs)
 
 
-def test_a_batch_larger_than_the_data_says_how_many_ghost_batches_it_has(copy):
-    copy.edit("config/studies/tiny.yaml", "batch_size: 128", "batch_size: 1024")
-    copy.edit("config/studies/tiny.yaml", "num_splits: 2", "num_splits: 16")
+def test_a_too_large_batch_and_divergence_are_said(copy):
+    """Batches larger than the data have fewer ghost batches. Divergence stops the run and leaves no checkpoint."""
+    diverging = {"penalty": "none", "norm": "bn", "optimizer": {"lr": 1e18}}
+    large = {"penalty": "l2", "norm": "gbn", "batch_size": 1024, "num_splits": 16}
+    copy.change_study(conditions={"none-bn": diverging, "l2-gbn": large})
+    done = copy.snakemake("training", "--keep-going", check=False)
+    assert done.returncode != 0
+
     run = "digits/tiny/l2-gbn/seed0"
-    copy.snakemake(f"results/{run}/checkpoint.pt")
     said = "tiny l2-gbn seed 0: 16 ghost batches asked for; a batch of 906 images has 6"
     assert copy.read(f"logs/train/{run}.log").count(said) == 1
     saved = torch.load(copy.folder / f"results/{run}/checkpoint.pt", weights_only=True)
     assert saved["splits_used"] == {"full": 6, "last": 6}
     assert saved["condition"]["num_splits"] == 16
+
+    log = copy.read("logs/train/digits/tiny/none-bn/seed0.log")
+    assert re.search(r"error: tiny none-bn seed 0: the objective is no longer .* likely key is optimizer\.lr", log)
+    assert "Traceback" not in log
+    assert "likely key is optimizer.lr" in done.stdout
+    assert not (copy.folder / "results/digits/tiny/none-bn/seed0/checkpoint.pt").exists()
 
 
 def test_make_clean_keeps_downloads_and_kernels(root, tmp_path):
@@ -120,17 +132,6 @@ def test_make_clean_keeps_downloads_and_kernels(root, tmp_path):
         assert files == {"Makefile", *left}
 
 
-def test_divergence_stops_the_run_with_a_message_and_leaves_no_checkpoint(copy):
-    copy.edit("config/studies/tiny.yaml", "lr: 0.05", "lr: 1.0e+18")
-    done = copy.snakemake("results/digits/tiny/none-bn/seed0/checkpoint.pt", check=False)
-    assert done.returncode != 0
-    log = copy.read("logs/train/digits/tiny/none-bn/seed0.log")
-    assert re.search(r"error: tiny none-bn seed 0: the objective is no longer .* likely key is optimizer\.lr", log)
-    assert "Traceback" not in log
-    assert "likely key is optimizer.lr" in done.stdout
-    assert not (copy.folder / "results/digits/tiny/none-bn/seed0/checkpoint.pt").exists()
-
-
 def test_mnist_without_network_or_folder_names_the_ways_on(copy):
     done = copy.snakemake("resources/mnist.npz", config=("dataset=mnist", "mnist_dir=no/such/folder"), check=False)
     assert done.returncode != 0
@@ -140,6 +141,7 @@ def test_mnist_without_network_or_folder_names_the_ways_on(copy):
     assert not (copy.folder / "resources/mnist.npz").exists()
 
 
+@pytest.mark.slow  # the message: tests/unit/test_faults.py; a job that refuses this file: test_foreign_results.py
 def test_a_damaged_data_file_is_named(copy):
     (copy.folder / "resources/digits.npz").write_bytes(b"not a zip file")
     done = copy.snakemake("results/digits/tiny/none-bn/seed0/checkpoint.pt", "--forcerun", "train", check=False)
@@ -147,7 +149,10 @@ def test_a_damaged_data_file_is_named(copy):
     assert "Traceback" not in done.stdout
 
 
-@pytest.mark.parametrize(("device", "gpus"), [("cpu", "0"), ("cuda", "1")])
+@pytest.mark.parametrize(
+    ("device", "gpus"),
+    [pytest.param("cpu", "0", marks=pytest.mark.slow), ("cuda", "1")],  # tests/unit/test_jobs.py
+)
 def test_a_training_job_asks_for_a_gpu_only_where_it_uses_one(new_project, device, gpus):
     output = new_project().snakemake("-n", config=(f"device={device}",)).stdout
     trains = re.findall(r"rule train:\n(?:    .*\n)+", output)
@@ -159,6 +164,7 @@ def test_a_training_job_asks_for_a_gpu_only_where_it_uses_one(new_project, devic
         assert "runtime=" in resources
 
 
+@pytest.mark.slow  # the message: tests/unit/test_training.py
 def test_cuda_without_a_gpu_is_one_message(copy):
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")

@@ -1,7 +1,7 @@
 """Published studies run on digits from their configuration alone, and what was trained is what their file says.
 
-One of them here; the other four, 29 trainings and all their figures, in `make test-all`. That every condition of every
-study trains, with the settings of its notebook, is in `tests/unit/test_studies.py`.
+The runs of all five are in `make test-all`. By default `tests/unit/test_studies.py` trains every condition of every
+study with the settings of its notebook, and `test_staleness.py` runs a comparison with published values.
 """
 
 import pandas as pd
@@ -10,9 +10,7 @@ import torch
 
 from normreg.config import studies
 
-FIRST = "noopuragr"  # the fewest conditions, each with an optimizer or schedule of its own
-STUDIES = ("gilf641", "hardayaleva5", "satyajitghana", FIRST, "ashxjain")
-EVERY = [pytest.param(study, marks=[] if study == FIRST else [pytest.mark.slow]) for study in STUDIES]
+STUDIES = ("gilf641", "hardayaleva5", "satyajitghana", "noopuragr", "ashxjain")
 EPOCHS = dict.fromkeys(STUDIES, 25) | {"satyajitghana": 40, "noopuragr": 40}
 FILES = ("published.html", "published.png", "last_five.csv")
 
@@ -22,13 +20,11 @@ def results(run_once):
     """A function that gives the results of a study trained for one epoch, and compared with what it published."""
 
     def get(study):
-        targets = [f"results/digits/{study}/{file}" for file in FILES] if study == FIRST else []
-
         def run(project):
             file = f"config/studies/{study}.yaml"
             project.edit(file, f"\nepochs: {EPOCHS[study]}", "\nepochs: 1")
             project.edit(file, "dataset: mnist", "dataset: digits")  # else there is no comparison
-            project.snakemake(*targets, config=(f"study={study}",))
+            project.snakemake(config=(f"study={study}",))
 
         project = run_once(study, run)
         return project.folder / "results/digits" / study
@@ -50,11 +46,12 @@ def test_published_names_all_five_and_their_files(new_project, conditions):
     assert jobs["compare_published"] == jobs["plot_published"] == jobs["list_layers"] == 5
 
 
-@pytest.mark.parametrize("config", [(), ("dataset=mnist", "epochs=2")])
+# Each reason why a run is not compared is in tests/unit/test_published.py.
+@pytest.mark.parametrize("config", [(), pytest.param(("dataset=mnist", "epochs=2"), marks=pytest.mark.slow)])
 def test_published_trains_other_runs_without_a_comparison_and_says_so(new_project, conditions, config):
     project = new_project()
     said = project.snakemake("-n", "published", config=config).stdout
-    jobs = project.stale("published", config=config)
+    jobs = project.planned(said)
     assert sum(count for job, count in jobs.items() if job.startswith("train ")) == sum(
         len(conditions(study)) for study in STUDIES
     )
@@ -75,7 +72,8 @@ def test_a_comparison_that_cannot_be_is_refused_with_its_reason(new_project):
         assert "Traceback (most recent call last)" not in done.stdout
 
 
-@pytest.mark.parametrize("study", EVERY)
+@pytest.mark.slow
+@pytest.mark.parametrize("study", STUDIES)
 def test_a_study_runs_and_its_files_name_every_condition(results, conditions, study):
     folder, expected = results(study), conditions(study)
     assert all((folder / file).stat().st_size > 0 for file in FILES)

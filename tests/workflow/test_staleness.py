@@ -9,6 +9,7 @@ import shutil
 from collections import Counter
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 from rewriting import rewrite
@@ -59,6 +60,7 @@ def touch_everything(folder: Path) -> None:
             os.utime(path)
 
 
+@pytest.mark.slow  # the next test finds it too
 def test_a_copied_project_has_nothing_to_do(copy):
     assert copy.stale() == Counter()
 
@@ -70,30 +72,30 @@ def test_comments_docstrings_and_formatting_of_every_source_rerun_nothing(copy):
 
 
 def test_edits_without_effect_on_results_rerun_nothing(copy):
-    """A caption, the order of galleries, a penalty and a network that no run uses, a touch of all."""
+    """A caption, the order of galleries, a penalty and a network that no run uses, a touch of all.
+
+    `test_main_job.py` looks at the report with the new caption.
+    """
     copy.edit("workflow/report/gallery.rst", "Misclassified", "Edited caption: misclassified")
     copy.edit(STUDY, "galleries: [none-bn]", "galleries: [l2-gbn, l1-bn]")
     copy.edit(STUDY, "l2: 1.0e-5", "group_l2: 0.0\n  l2: 1.0e-5")
     copy.edit(f"{CODE}/models/networks.py", "AvgPool(7)", "AvgPool(6)")
     touch_everything(copy.folder)
     assert copy.stale() == Counter()
-    copy.snakemake("--report", "report.html")
-    assert "Edited caption" in copy.read("report.html")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "settings"),
+    ("device", "engine"),
     [
-        (
-            ("--set-threads", "train=2", "--set-resources", "train:mem_mb=5000"),
-            ("device=cpu", "engine=torch", "mnist_dir=/somewhere/else", "network=gilf641", "epochs=1"),
-        ),
-        ((), ("device=cuda", "engine=cudagraph")),
-        ((), ("engine=numba",)),
+        ("cuda", "cudagraph"),
+        pytest.param("cpu", "torch", marks=pytest.mark.slow),
+        pytest.param("auto", "numba", marks=pytest.mark.slow),  # tests/workflow/test_engine_job.py
     ],
 )
-def test_where_a_run_is_computed_reruns_nothing(copy, arguments, settings):
-    assert copy.stale(*arguments, config=settings) == Counter()
+def test_where_a_run_is_computed_reruns_nothing(copy, device, engine):
+    arguments = ("--set-threads", "train=2", "--set-resources", "train:mem_mb=5000")
+    same = ("mnist_dir=/somewhere/else", "network=gilf641", "epochs=1")
+    assert copy.stale(*arguments, config=(f"device={device}", f"engine={engine}", *same)) == Counter()
 
 
 def test_a_margin_or_a_plan_reruns_the_verdicts_and_no_training(copy):
@@ -139,12 +141,17 @@ def test_code_of_all_figures_and_of_the_summary_reruns_those_and_no_training(cop
 
 
 def test_a_lambda_retrains_the_conditions_with_that_penalty(copy):
+    copy.edit(STUDY, "l1: 1.0e-5", "l1: 1.0e-2")
+    assert copy.stale() == following("l1-bn")
+
+
+@pytest.mark.slow  # after another training nothing of it is stale: the test of epochs and network below
+def test_what_is_retrained_leaves_the_others_alone_and_is_followed(copy):
     untouched = copy.folder / "results/digits/tiny/none-bn/seed0/checkpoint.pt"
     changed = copy.folder / "results/digits/tiny/l1-bn/seed0/checkpoint.pt"
     before, old = untouched.stat().st_mtime_ns, changed.read_bytes()
     copy.edit(STUDY, "l1: 1.0e-5", "l1: 1.0e-2")
-    assert copy.stale() == following("l1-bn")
-    copy.snakemake("training")
+    copy.snakemake("results/digits/tiny/l1-bn/seed0/checkpoint.pt")
     assert copy.stale() == following("l1-bn") - Counter(["train l1-bn 0"])
     assert untouched.stat().st_mtime_ns == before
     assert changed.read_bytes() != old
@@ -153,6 +160,10 @@ def test_a_lambda_retrains_the_conditions_with_that_penalty(copy):
 def test_published_values_renew_the_pages_that_show_them(copy):
     copy.edit(STUDY, "galleries:", f"{PUBLISHED}galleries:")
     copy.snakemake("results/digits/tiny/published.png")
+    comparison = pd.read_csv(copy.folder / "results/digits/tiny/published.csv").set_index(["condition", "quantity"])
+    assert set(comparison.index.get_level_values("condition")) == set(CONDITIONS)
+    said = comparison["published"].dropna()
+    assert said.to_dict() == {("l1-bn", "final_accuracy"): 90, ("l1-bn", "best_accuracy"): 90}
     copy.edit(STUDY, "best: 90", "best: 91")
     assert copy.stale() == Counter(["compare_published", "plot_published"])
 
@@ -165,26 +176,41 @@ def test_an_override_and_splits_retrain_their_conditions(copy):
     assert copy.stale() == following("none-bn", "l2-gbn") - Counter(["plot_effects"])
 
 
+@pytest.mark.slow  # a condition is one param: the tests of a lambda and of an override
 def test_epochs_in_the_study_retrain_it(copy):
     copy.edit(STUDY, "epochs: 1", "epochs: 2")
     assert copy.stale() == following(*CONDITIONS)
 
 
+ANEW = following(*CONDITIONS) + Counter(["list_layers"])
+
+
+def check_other_runs(copy, network):
+    """`epochs=2` and `network` of the configuration make other runs. Those that are there stay as they are."""
+    kept = {path: path.read_bytes() for path in (copy.folder / "results").rglob("*.pt")}
+    config = (f"network={network}", "epochs=2")
+    assert copy.stale(config=config) == ANEW
+    run = f"results/digits/tiny-{network}-e2/none-bn/seed0/checkpoint.pt"
+    copy.snakemake(run, config=config)
+    condition = torch.load(copy.folder / run, weights_only=True)["condition"]
+    assert (condition["network"], condition["epochs"]) == (network, 2)
+    assert len(kept) >= 3  # a state may lie beside a checkpoint
+    assert all(path.read_bytes() == content for path, content in kept.items())
+    assert copy.stale("training", run) == Counter()  # the name alone says which run it is
+
+
 def test_epochs_and_network_of_the_configuration_are_other_runs_and_leave_the_study_alone(copy):
-    """Also where one condition alone has a network of its own."""
+    check_other_runs(copy, "ashxjain")
+
+
+@pytest.mark.slow  # which network a condition has: tests/unit/test_config.py
+def test_so_it_is_where_one_condition_alone_has_a_network_of_its_own(copy):
+    """No pair of conditions differs in one factor then, so there is no figure of effects."""
     copy.edit(STUDY, "{penalty: none, norm: bn}", "{penalty: none, norm: bn, network: ashxjain}")
     copy.snakemake("training")
-    kept = {path: path.read_bytes() for path in (copy.folder / "results").rglob("*.pt")}
-    anew = following(*CONDITIONS) + Counter(["list_layers"])
-    # No pair of conditions differs in one factor while one has another network, so there is no figure of effects.
-    assert copy.stale(config=("epochs=2",)) == anew - Counter(["plot_effects"])
-    assert copy.stale(config=("network=gilf641",)) == anew
-    run = "results/digits/tiny-gilf641-e2/none-bn/seed0/checkpoint.pt"
-    copy.snakemake(run, config=("network=gilf641", "epochs=2"))
-    assert torch.load(copy.folder / run, weights_only=True)["condition"]["epochs"] == 2
-    assert all(path.read_bytes() == content for path, content in kept.items())
-    assert copy.stale("training") == Counter()
-    assert copy.stale(run) == Counter()  # the name alone says which run it is
+    assert copy.stale(config=("epochs=2",)) == ANEW - Counter(["plot_effects"])
+    assert copy.stale(config=("network=gilf641",)) == ANEW
+    check_other_runs(copy, "gilf641")
 
 
 def test_a_new_seed_and_a_new_condition_run_alone_with_the_aggregates(copy):
@@ -205,8 +231,7 @@ def test_a_clone_with_copied_results_needs_one_touch(finished, new_project):
         shutil.copytree(finished.folder / name, clone.folder / name, copy_function=shutil.copy)
     clone.snakemake("--touch", "--forceall", cores=1)
     touch_everything(clone.folder)
-    assert clone.stale() == Counter()
     clone.edit(STUDY, "l1: 1.0e-5", "l1: 2.0e-5")
     add_statement(clone.folder / CODE / "figures/confusion.py")
     others = Counter(f"plot_confusion {name}" for name in CONDITIONS if name != "l1-bn")
-    assert clone.stale() == following("l1-bn") + others
+    assert clone.stale() == following("l1-bn") + others  # and nothing of what nobody edited

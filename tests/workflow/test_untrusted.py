@@ -21,7 +21,14 @@ def snapshot(folder: Path) -> dict[str, tuple[int, int]]:
     }
 
 
-def test_hostile_names_run_nothing_and_nothing_is_written_elsewhere(new_project, tmp_path):
+@pytest.mark.parametrize(
+    "files",
+    [
+        ("l2-gbn/gallery.png",),
+        pytest.param(("summary.html", "l2-gbn/gallery.png", "explorer.html"), marks=pytest.mark.slow),
+    ],
+)
+def test_hostile_names_run_nothing_and_nothing_is_written_elsewhere(new_project, tmp_path, files):
     """The project's folder and mnist_dir have a name that a shell would act on if it were unquoted."""
     project = new_project()
     folder = tmp_path / NASTY / "project"
@@ -29,8 +36,7 @@ def test_hostile_names_run_nothing_and_nothing_is_written_elsewhere(new_project,
     project.folder = folder
     project.keep("l2-gbn")
     before = snapshot(tmp_path)
-    pages = [f"results/digits/tiny/{name}" for name in ("summary.html", "l2-gbn/gallery.png")]
-    project.snakemake(*pages, config=(f"mnist_dir={NASTY}",))
+    project.snakemake(*(f"results/digits/tiny/{name}" for name in files), config=(f"mnist_dir={NASTY}",))
     after = snapshot(tmp_path)
     inside = f"{NASTY}/project/"
     allowed = tuple(inside + name for name in ("results/", "resources/", "logs/", ".snakemake/"))
@@ -45,7 +51,7 @@ def test_hostile_names_run_nothing_and_nothing_is_written_elsewhere(new_project,
     assert len(list(folder.glob("results/digits/tiny/*/seed0/predictions.npz"))) == 1
 
 
-@pytest.mark.parametrize("name", ["../x", "$(touch ran)"])
+@pytest.mark.parametrize("name", [pytest.param("../x", marks=pytest.mark.slow), "$(touch ran)"])
 def test_a_hostile_study_name_is_refused(finished, name):
     done = finished.snakemake("-n", config=(f"study={name}",), check=False)
     assert done.returncode != 0
