@@ -194,7 +194,7 @@ def check_other_runs(copy, network):
     copy.snakemake(run, config=config)
     condition = torch.load(copy.folder / run, weights_only=True)["condition"]
     assert (condition["network"], condition["epochs"]) == (network, 2)
-    assert len(kept) == 3
+    assert len(kept) >= 3  # a state may lie beside a checkpoint
     assert all(path.read_bytes() == content for path, content in kept.items())
     assert copy.stale("training", run) == Counter()  # the name alone says which run it is
 
