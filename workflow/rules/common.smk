@@ -28,7 +28,7 @@ KERNELS = "resources/engine/kernels"  # compiled code of the CPU engine
 USE_GPU = wants_gpu(config["device"])
 # Snakemake does not tell a workflow whether it makes a report. So this looks at the command line.
 REPORTING = any(word.partition("=")[0] == "--report" for word in sys.argv) and "--report-after-run" not in sys.argv
-SOURCES = Sources(SCRIPTS)
+SOURCES = Sources(SCRIPTS, memory=Path(".snakemake/normreg/sources.json"))
 
 
 wildcard_constraints:
