@@ -21,7 +21,7 @@ help:
 	@echo "make clean-all the same, and downloads and kernels"
 	@echo
 	@echo "Other runs: .venv/bin/snakemake --cores 4 --resources gpu=1 --config KEY=VALUE ..."
-	@echo "Keys:       dataset study seeds epochs network device engine mnist_dir (config/README.md)"
+	@echo "Keys:       dataset study seeds epochs network device jobs_per_gpu engine mnist_dir (config/README.md)"
 	@echo "Read on:    README.md, docs/use.md"
 
 $(READY): requirements.lock
