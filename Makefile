@@ -3,16 +3,19 @@ PYTHON ?= python3
 CORES ?= all
 BIN := .venv/bin
 READY := .venv/.ready-$(shell cksum requirements.lock | cut -d' ' -f1)
+SLURM_READY := .venv/.slurm-$(shell cat requirements.lock requirements-slurm.lock | cksum | cut -d' ' -f1)
 SMK := workflow/rules/*.smk Snakefile
 
 PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal
 
-.PHONY: help digits test test-browser test-all lint lock leftovers clean clean-all
+.PHONY: help digits test test-browser test-slurm test-all slurm lint lock leftovers clean clean-all
 
 help:
 	@echo "make digits   set up .venv, run the eight conditions on scikit-learn's digits, end with report.html"
 	@echo "make test     set up .venv, run the tests"
 	@echo "make test-browser test the explorer and the report in Chromium"
+	@echo "make slurm    install what runs on a Slurm cluster need besides (docs/cluster.md)"
+	@echo "make test-slurm test it on a Slurm of one node (root, Debian's slurm-wlm and munge)"
 	@echo "make test-all the same and the slow ones: all five published studies, kills at random times, more fuzz"
 	@echo "make lint     formatting, linters, types"
 	@echo "make lock     requirements.lock and envs/normreg.yaml from pyproject.toml (needs uv)"
@@ -29,6 +32,12 @@ $(READY): requirements.lock
 	  echo "normreg needs Python 3.11 or later; '$(PYTHON)' is $$($(PYTHON) -V). Use: make PYTHON=python3.12 ..."; exit 1; }
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@touch $@
+
+slurm: $(SLURM_READY)
+
+$(SLURM_READY): $(READY) requirements-slurm.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock -r requirements-slurm.lock
 	@touch $@
 
 digits: $(READY)
@@ -49,6 +58,10 @@ test-browser: $(READY)
 	  echo "No chromium here. Install it (apt-get install chromium), or name one: make test-browser CHROMIUM=..."; exit 1; }
 	CHROMIUM="$(CHROMIUM)" $(BIN)/python -m pytest tests/browser
 
+# Starts Slurm's processes on this machine for some minutes, and ends them. Says so and passes where it cannot.
+test-slurm: $(SLURM_READY)
+	$(BIN)/python -m pytest tests/slurm
+
 test-all: $(READY)
 	$(PYTEST) -m "" --hypothesis-profile=thorough
 
@@ -63,6 +76,9 @@ lock:
 	{ echo '# Every pin of the project, runtime and development tools. Made by `make lock` from pyproject.toml.'; \
 	  uv pip compile pyproject.toml --group workflow --group dev --universal --python-version 3.11 --no-header --no-annotate --quiet; \
 	} > requirements.lock
+	{ echo '# Runs on a Slurm cluster need these too. Made by `make lock` from pyproject.toml, group slurm.'; \
+	  sed -n '/^slurm = \[/,/^\]/s/^  "\(.*\)",$$/\1/p' pyproject.toml; \
+	} > requirements-slurm.lock
 	{ printf '%s\n' '# Conda environment of the rules: the pins of requirements.lock. Made by `make lock`.' \
 	    'channels: [conda-forge]' 'dependencies:' '  - python=3.12' '  - pip' '  - pip:'; \
 	  sed -nE "s/^([a-z].*)$$/      - \"\1\"/p" requirements.lock; \

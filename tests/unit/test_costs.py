@@ -40,7 +40,7 @@ def test_multiply_adds_as_docs_performance_says():
 
 
 def test_multiply_adds_by_hand():
-    """8 x 8 pixels: 4 x 64 values of 2 x 9 (2 groups of 2 channels), then 4 x 16 of 4; the shortcut's; 4 x 3 at the end."""
+    """8 x 8 pixels: 4 x 64 values of 2 x 9 (2 groups of 2 channels), twice 4 x 16 of 4, and 3 of 4 at the end."""
     layers = [
         {"conv": {"channels": 4, "kernel": 3, "padding": 1, "groups": 2}},
         {

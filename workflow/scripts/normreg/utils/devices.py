@@ -28,7 +28,7 @@ def wants_gpu(device: str, here: bool) -> bool:
 
     Args:
         device: the key. Which device a run with `auto` takes, the job decides where it runs, see `resolve`.
-        here: whether jobs run on this machine. If a cluster runs them, its nodes are unknown here: `auto` asks for none.
+        here: whether jobs run on this machine. Of a cluster's nodes nothing is known here, so `auto` asks for none.
     """
     return device == "cuda" or (device == "auto" and here and driver_sees_gpu())
 
