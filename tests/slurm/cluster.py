@@ -53,13 +53,20 @@ PartitionName=main Nodes={host} Default=YES MaxTime=INFINITE State=UP
 """
 
 
+def without_plugin() -> str | None:
+    """Why Snakemake cannot submit jobs to Slurm. None if it can."""
+    if importlib.util.find_spec("snakemake_executor_plugin_slurm") is None:
+        return "Snakemake's executor plugin is missing: make slurm"
+    return None
+
+
 def why_not() -> str | None:
     """Why no cluster can be started here, and what to do about it. None if it can."""
     missing = [name for name in PROGRAMS if shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin") is None]
     if missing:
         return f"there is no {', '.join(missing)}: apt-get install --no-install-recommends slurm-wlm munge"
-    if importlib.util.find_spec("snakemake_executor_plugin_slurm") is None:
-        return "Snakemake's executor plugin is missing: make slurm"
+    if reason := without_plugin():
+        return reason
     if os.geteuid() != 0:
         return "only root can start Slurm's processes"
     if FILES["slurm.conf"].exists():

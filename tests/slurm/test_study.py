@@ -87,11 +87,11 @@ class Project:
 
 
 def results(project):
-    """Weights and metrics of every run. Metrics without seconds."""
+    """Weights and metrics of every run. Metrics without seconds, and without the digest, in which they are."""
     found = {}
     for path in sorted((project.folder / STUDY).glob("*/*/checkpoint.pt")):
         weights = torch.load(path, weights_only=True)["state_dict"]
-        metrics = pd.read_csv(path.with_name("metrics.csv"), comment="#", dtype=str).drop(columns="seconds")
+        metrics = pd.read_csv(path.with_name("metrics.csv"), comment="#", dtype=str).drop(columns=["seconds", "digest"])
         found[str(path.parent.relative_to(project.folder / STUDY))] = (weights, metrics)
     return found
 
@@ -100,9 +100,6 @@ def results(project):
 def local(root, tmp_path_factory):
     """The results of the study without Slurm."""
     project = Project(root, tmp_path_factory.mktemp("local"))
-    if "TRY_LOCAL" in os.environ:
-        project.folder = Path(os.environ["TRY_LOCAL"])
-        return results(project)
     process = project.start("--cores", "2")
     assert process.wait() == 0, project.said()
     return results(project)

@@ -28,6 +28,8 @@ ELSEWHERE = {
     "python benchmarks/phases.py": "needs a GPU; its parts run in test_benchmarks.py",
     ".venv/bin/python benchmarks/phases.py": "takes minutes; its parts run in test_benchmarks.py",
     "pip install": "test_library.py",
+    "make slurm": "make test-slurm",
+    "snakemake --workflow-profile profiles/slurm": "make test-slurm",
 }
 
 
