@@ -17,6 +17,7 @@ from normreg.models.description import DataShape, Network, PythonNetwork, as_dat
 from normreg.models.layers import Dropout, GhostBatchNorm2d
 from normreg.models.networks import BUILT_IN, built_in
 from normreg.models.sizes import count_parameters
+from normreg.training import draws
 
 COLOUR = DataShape(3, 32, 32, 10)
 
@@ -296,9 +297,12 @@ BAD_CODE = [
     ("def build(spec:\n", r"cannot be read as Python"),
     ("x = 1\n", r"defines no function `build`"),
     (HEAD + "    return 1 / 0\n", r"it fails in line 5 with ZeroDivisionError: division by zero\. Correct this file"),
+    (HEAD + "    raise SystemExit(3)\n", r"it fails in line 5 with SystemExit: 3"),
+    (HEAD + "    class Net(nn.Linear):\n        def forward(self, x):\n            y = super().forward(x.flatten(1))\n"
+     "            return (y, y) if self.training else y\n    return Net(3072, 10)\n", r"gives tuple in training mode"),
     (HEAD + "    return 3\n", r"build\(spec\) returned int; expected an nn\.Module"),
     (HEAD + "    return nn.Conv2d(1, 2, 3)\n", r"on images of 3 x 32 x 32, it fails with RuntimeError"),
-    (HEAD + "    return nn.Conv2d(3, 2, 3)\n", r"for 2 images it.* gives \(2, 2, 30, 30\); expected logits \(2, 10\)"),
+    (HEAD + "    return nn.Conv2d(3, 2, 3)\n", r"it.* gives \(2, 2, 30, 30\) in evaluation mode; expected logits \(2, 10\)"),
     (HEAD + "    return nn.Sequential(nn.Conv2d(3, 10, 32), nn.Flatten())\n", r"has no BatchNorm2d"),
     (HEAD + "    return nn.Sequential(nn.Conv2d(3, 10, 32), nn.BatchNorm2d(10, affine=False), nn.Flatten())\n",
      r"its layer '1' is BatchNorm2d\(10, .*affine=False.*; ghost batch norm replaces BatchNorm2d with scale"),
@@ -334,3 +338,53 @@ def test_a_file_that_was_edited_while_the_workflow_ran_is_noticed(folder):
     (folder / "code.py").write_text(PLAIN.replace("GELU", "ReLU"))
     with pytest.raises(ConfigError, match="network code was edited while the workflow ran"):
         networks.check_unchanged(before)
+
+
+def test_a_norm_that_stands_twice_in_one_module_stays_one(folder):
+    text = HEAD + (
+        "    norm = nn.BatchNorm2d(8)\n"
+        "    norm.weight.requires_grad_(False)\n"
+        "    parts = [nn.Conv2d(3, 8, 3), norm, nn.Conv2d(8, 8, 3), norm, nn.AdaptiveAvgPool2d(1), nn.Flatten()]\n"
+        "    return nn.Sequential(*parts, nn.Linear(8, 10))\n"
+    )
+    plain, ghost = python(folder, text, "bn"), python(folder, text)
+    assert ghost[1] is ghost[3]
+    assert isinstance(ghost[1], GhostBatchNorm2d)
+    assert sum(p.numel() for p in ghost.parameters()) == sum(p.numel() for p in plain.parameters())
+    assert [p.requires_grad for p in ghost.parameters()] == [p.requires_grad for p in plain.parameters()]
+
+
+def test_one_seed_gives_the_same_weights_whatever_draws_them(folder, condition, monkeypatch):
+    text = (
+        "import random\nimport numpy as np\n"
+        + HEAD
+        + (
+            "    head = nn.Linear(4, spec.classes)\n"
+            "    head.weight.data = torch.tensor(np.random.rand(spec.classes, 4) + random.random()).float()\n"
+            "    return nn.Sequential(nn.Conv2d(3, 4, spec.height), nn.BatchNorm2d(4), nn.Flatten(), head)\n"
+        )
+    )
+    (folder / "code.py").write_text(text)
+    first, second, third = (
+        draws.initial_model(condition(network="code", norm=norm, num_splits=2), seed, COLOUR).state_dict()
+        for norm, seed in (("bn", 0), ("gbn", 0), ("bn", 1))
+    )
+    assert all(torch.equal(value, second[name]) for name, value in first.items())
+    assert not torch.equal(first["3.weight"], third["3.weight"])
+
+
+def test_a_network_imports_what_lies_beside_it(folder):
+    (folder / "parts_of_mine.py").write_text("from torch import nn\nlast = nn.Flatten")
+    text = (
+        HEAD
+        + "    from parts_of_mine import last\n"
+        + "    return nn.Sequential(nn.Conv2d(3, 10, 32), nn.BatchNorm2d(10), last())\n"
+    )
+    assert python(folder, text)(torch.randn(4, 3, 32, 32)).shape == (4, 10)
+
+
+@pytest.mark.parametrize("name", ["e3", "wide-e10", "confirm", "my-confirm"])
+def test_a_name_that_a_run_could_end_in_is_refused(folder, name):
+    (folder / f"{name}.yaml").write_text(json.dumps({"layers": GOOD}))
+    with pytest.raises(ConfigError, match=rf"{name}\.yaml: names of runs can end in -e and a number, or in -confirm"):
+        networks.find(name)

@@ -20,6 +20,7 @@ try:
     config.clear()  # not another dict: a workflow that imports this one may have given its own
     config.update(given)
     RUN = studies.load_run(config)
+    studies.check_name(RUN)
     DATA = datasets.find(config["dataset"])
     sizes.check(RUN.study, RUN.conditions, DATA)
     networks.check_all(RUN.conditions, DATA.network_shape)
@@ -213,7 +214,7 @@ def source_content(wildcards):
     from normreg.data import own_source  # not above: NumPy takes time, and most calls need none
 
     try:
-        return own_source.digest(datasets.find(wildcards.dataset).source)
+        return own_source.digest(datasets.find(wildcards.dataset).source)  # also compares it with `sha256`
     except NormregError as error:
         raise WorkflowError(str(error)) from None
 

@@ -7,6 +7,7 @@ network in Python is built from its file, so run this where `config/networks` is
 
 import argparse
 import csv
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from normreg.errors import NormregError
+from normreg.errors import DataError, NormregError
 from normreg.models.description import MNIST_LIKE, DataShape
 from normreg.training import checkpoint, evaluation
 from normreg.utils import pictures
@@ -42,8 +43,12 @@ def predict(path: str | Path, images: Sequence[str | Path], top: int = 1) -> Ite
         DataError: the checkpoint or an image cannot be read; the message names it.
         ConfigError: the checkpoint's network is a Python file that is missing or was changed.
     """
-    content = checkpoint.load(path)
-    saved, shape = checkpoint.revive(path, content), DataShape(*content.get("shape", MNIST_LIKE))
+    try:
+        content = checkpoint.load(path)
+        saved, shape = checkpoint.revive(path, content), DataShape(*content.get("shape", MNIST_LIKE))
+    except DataError as error:  # in a job the way out is to train again; here nothing is to be deleted
+        reason = str(error).removesuffix(checkpoint.AGAIN).strip()
+        raise DataError(f"{reason} Give a checkpoint.pt of results/ first, and then images.") from error
     names = _class_names(content, shape.classes)
     for image in images:  # one by one: any number of files fits in memory
         pixels, _ = pictures.decode(Path(image), shape[:3], resized=True, converted=True)
@@ -75,6 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except NormregError as error:
         print(f"predict: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # the reader, such as `head`, wants no more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 

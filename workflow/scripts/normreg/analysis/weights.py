@@ -16,7 +16,8 @@ from normreg.config.identity import RunFacts
 from normreg.utils import tables
 
 ALL, WEIGHTS = "all", "weights"  # parts of a model; the other parts are its layers
-WEIGHTED = ("Conv2d", "Linear")  # types of the layers whose weights are `WEIGHTS`, see `training.penalties`
+# Types of the layers whose weights are `WEIGHTS`, see `training.penalties`.
+WEIGHTED = (*(f"Conv{kind}{n}d" for kind in ("", "Transpose") for n in "123"), "Linear")
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,16 @@ from normreg.models.networks import BUILT_IN, built_in
 from normreg.utils.code import canonical
 
 NETWORKS = Path("config/networks")  # see `folders`
+_NAME = re.compile("[a-z0-9]+(-[a-z0-9]+)*")
+_RESERVED = re.compile("(^|-)(e[0-9]+|confirm)$")  # `studies` would read such an end of a run's name as something else
 
 
 def names() -> list[str]:
     """The names of all networks: those that come with the project, then the user's own."""
-    return [*BUILT_IN, *(name for name in folders.names(NETWORKS, ".yaml", ".py") if name not in BUILT_IN)]
+    return [
+        *BUILT_IN,
+        *(name for name in folders.names(NETWORKS, ".yaml", ".py") if name not in BUILT_IN and _NAME.fullmatch(name)),
+    ]
 
 
 def find(name: str) -> Network | PythonNetwork:
@@ -30,6 +36,8 @@ def find(name: str) -> Network | PythonNetwork:
         ConfigError: there is none, there are two, or its file is wrong.
     """
     files = _files(name)
+    if files and _RESERVED.search(name):
+        raise ConfigError(f"{files[0]}: names of runs can end in -e and a number, or in -confirm; rename this file.")
     if len(files) + (name in BUILT_IN) > 1:
         taken = "a network that comes with normreg" if name in BUILT_IN else files[1]
         raise ConfigError(f"{files[0]}: its name is also that of {taken}; rename this file.")

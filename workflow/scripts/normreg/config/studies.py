@@ -119,6 +119,20 @@ def load_named_run(name: str) -> Run:
     return load_run({"study": name, "network": None, "epochs": None})  # raises: there is no such study
 
 
+def check_name(run: Run) -> None:
+    """Checks that the name of a run tells which run it is. Rules have only the name.
+
+    Raises:
+        ConfigError: the name is read as another study with another network.
+    """
+    other = load_named_run(run.name)
+    if (other.study, other.conditions) != (run.study, run.conditions):
+        raise ConfigError(
+            f"config: key 'network': with it the results of study {run.study} would be called {run.name}, which means "
+            f"another run of study {other.study}; rename the file of the network."
+        )
+
+
 def only(run: Run, conditions: Sequence[str]) -> Run:
     """The run with these conditions alone, and without sweeps. If none has a gallery, the first one gets it.
 
@@ -166,7 +180,7 @@ def _name(study: str, changed: Mapping[str, Any]) -> str:
 
 
 def _readings(name: str) -> Iterator[tuple[str, str | None, int | None]]:
-    """All study, network and epochs that a name may consist of, the longest study first."""
+    """All study, network and epochs that a name may consist of. `check_name` refuses a name of two meanings."""
     yield name, None, None
     found = _EPOCHS.fullmatch(name)
     base, epochs = (found[1], int(found[2])) if found else (name, None)

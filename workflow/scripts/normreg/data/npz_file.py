@@ -26,7 +26,7 @@ def load(spec: DatasetSpec, source: NpzFile) -> Dataset:
     arrays = npz_facts.find_arrays(path, headers, source.test_share)
     pairs = (arrays.train, arrays.test) if arrays.test else (arrays.train,)
     memory.check(_COPIES * sum(headers[images].bytes for images, _ in pairs), str(path))
-    _check_sum(path, source)
+    content(source)
     if arrays.left_out:
         log.info("%s: left out: %s", spec.key, ", ".join(arrays.left_out))
     kind = label_type(len(spec.class_names))
@@ -43,22 +43,20 @@ def content(source: NpzFile) -> str:
     """SHA-256 of the file.
 
     Raises:
-        DataError: it cannot be read.
+        DataError: it cannot be read, or is not the file of `source.sha256`.
     """
+    path = source.path
     try:
-        with open(source.path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        with open(path, "rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise DataError(f"{source.path}: cannot be read ({error.strerror}).") from error
-
-
-def _check_sum(path: Path, source: NpzFile) -> None:
-    found = content(source) if source.sha256 else None
-    if found != source.sha256:
+        raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
+    if source.sha256 not in (None, found):
         raise DataError(
             f"{path}: its SHA-256 is {found}, expected {source.sha256} (`sha256` in the file of the data set). Get the "
             "right file, or correct the sum."
         )
+    return found
 
 
 def _images(path: Path, name: str) -> np.ndarray:

@@ -44,6 +44,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 def heading(figure: Figure, title: str, subtitle: str, left: float = 0.2) -> None:
     """Writes `title` and, below it, `subtitle` at the top left, `left` inches from the edge. Needs 0.62 inches."""
+    title = title.replace("$", r"\$")  # the name of a data set may have it, and matplotlib would see a formula
     width, height = figure.get_size_inches()
     size = min(13.0, 13.0 * (width - 2 * left) / text_width(title, 13, bold=True))
     figure.text(left / width, 1 - 0.13 / height, title, size=size, weight="bold", va="top")

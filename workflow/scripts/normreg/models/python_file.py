@@ -5,8 +5,11 @@ The file defines `build(spec)`, which returns a module that takes images (N, cha
 syntax tree is part of what reruns training, but not the modules that it imports.
 """
 
+import copy
 import runpy
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -46,29 +49,38 @@ def build(network: PythonNetwork, norm: str, num_splits: int, dropout: float, da
 
 
 def _run(path: str, spec: NetworkSpec) -> Any:
+    folder = str(Path(path).resolve().parent)
+    sys.path.insert(0, folder)  # so that it can import what lies beside it
     try:
         return runpy.run_path(path)["build"](spec)
-    except Exception as error:  # the user's own code can raise anything
+    except (Exception, SystemExit) as error:  # the user's own code can raise anything
         raise ConfigError(f"{path}: {_failure(path, error)}. Correct this file.") from error
+    finally:
+        sys.path.remove(folder)
 
 
 def _check_output(model: nn.Module, path: str, data: DataShape) -> None:
-    """Passes two black images through the model in evaluation mode. This also fills in PyTorch's lazy layers."""
-    model.eval()
+    """Passes two black images through the model in both modes. Evaluation first: it fills in PyTorch's lazy layers.
+
+    Training mode runs on a copy, because it changes running statistics.
+    """
     try:
-        with torch.no_grad():
-            logits = model(torch.zeros(2, *data[:3]))
-    except Exception as error:  # see `_run`
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            outputs = [model.eval()(torch.zeros(2, *data[:3])), copy.deepcopy(model).train()(torch.zeros(2, *data[:3]))]
+    except (Exception, SystemExit) as error:  # see `_run`
         images = " x ".join(str(n) for n in data[:3])
         raise ConfigError(f"{path}: on images of {images}, {_failure(path, error)}. Correct this file.") from error
     finally:
         model.train()
-    found = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
-    if found != (2, data.classes):
-        raise ConfigError(f"{path}: for 2 images its network gives {found}; expected logits (2, {data.classes}).")
+    for logits, mode in zip(outputs, ("evaluation", "training"), strict=True):
+        found = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
+        if found != (2, data.classes):
+            raise ConfigError(
+                f"{path}: for 2 images its network gives {found} in {mode} mode; expected logits (2, {data.classes})."
+            )
 
 
-def _failure(path: str, error: Exception) -> str:
+def _failure(path: str, error: BaseException) -> str:
     """What went wrong, and in which line of the file."""
     trace, line = error.__traceback__, None
     while trace is not None:
@@ -98,12 +110,14 @@ def _replace_norms(model: nn.Module, num_splits: int, path: str) -> None:
     if not made:
         raise ConfigError(f"{path}: its network has no BatchNorm2d, so ghost batch norm would change nothing.")
     for parent in list(model.modules()):
-        for name, child in parent.named_children():
+        for name, child in list(parent._modules.items()):  # `named_children` leaves out what is there twice
             if id(child) in made:
-                setattr(parent, name, made[id(child)])
+                parent._modules[name] = made[id(child)]
 
 
 def _ghost(norm: nn.BatchNorm2d, num_splits: int) -> GhostBatchNorm2d:
     ghost = GhostBatchNorm2d(norm.num_features, num_splits, norm.eps, norm.momentum)
     ghost.load_state_dict(norm.state_dict())
+    for parameter, original in zip(ghost.parameters(), norm.parameters(), strict=True):
+        parameter.requires_grad_(original.requires_grad)
     return ghost.train(norm.training)

@@ -21,7 +21,7 @@ from normreg.models.build import build
 from normreg.models.description import MNIST_LIKE, DataShape, Network, PythonNetwork, from_data
 from normreg.utils.atomic import replacing
 
-_AGAIN = "Delete it and run the same command again: that run is trained anew."
+AGAIN = "Delete it and run the same command again: that run is trained anew."
 # The parts that every checkpoint must have. It also has versions, and may have more.
 _PARTS: dict[str, type] = {
     "state_dict": dict,
@@ -93,7 +93,7 @@ def load(path: str | Path) -> dict[str, Any]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # zip, pickle and OS errors all mean: the file cannot be read
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(f"{path}: cannot be read as a checkpoint ({reason}). {_AGAIN}") from error
+        raise DataError(f"{path}: cannot be read as a checkpoint ({reason}). {AGAIN}") from error
     _check_parts(path, content)
     return dict(content)
 
@@ -113,10 +113,10 @@ def restore(path: str | Path, condition: Condition, data_digest: str, seed: int,
     parts += [("data_digest", content["data_digest"], data_digest), ("seed", content["seed"], seed)]
     for name, found, expected in parts:
         if found != expected:
-            raise DataError(f"{path}: its {name} is {found}, expected {expected}. It comes from another run. {_AGAIN}")
+            raise DataError(f"{path}: its {name} is {found}, expected {expected}. It comes from another run. {AGAIN}")
     name = condition["network"]
     if "network" in content and content["network"] != networks.described([name])[name]:
-        raise DataError(f"{path}: was trained with other layers than those that network {name} has now. {_AGAIN}")
+        raise DataError(f"{path}: was trained with other layers than those that network {name} has now. {AGAIN}")
     if run is not None:
         identity.check(path, content["run"], run)
     return revive(path, content)
@@ -137,9 +137,7 @@ def revive(path: str | Path, content: Mapping[str, Any]) -> Restored:
     # Names or shapes of tensors, no tensors at all, or other things than numbers and layers
     except (RuntimeError, TypeError, AttributeError, LookupError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise DataError(
-            f"{path}: its weights do not fit network {condition['network']} ({reason}). {_AGAIN}"
-        ) from error
+        raise DataError(f"{path}: its weights do not fit network {condition['network']} ({reason}). {AGAIN}") from error
     return Restored(model.eval(), content.get("normalise", _MNIST), content["engine"])
 
 
@@ -151,7 +149,7 @@ def _network(path: str | Path, content: Mapping[str, Any]) -> Network | PythonNe
         return from_data(content["network"])
     found = networks.find(content["condition"]["network"])
     if not isinstance(found, PythonNetwork) or found.digest != content["network"]["digest"]:
-        raise DataError(f"{path}: was trained with other code than {content['network']['path']} has now. {_AGAIN}")
+        raise DataError(f"{path}: was trained with other code than {content['network']['path']} has now. {AGAIN}")
     return found
 
 
@@ -161,16 +159,16 @@ def _check_parts(path: str | Path, content: object) -> None:
     This comes before any comparison, because `==` of tensors gives a tensor and no truth value.
     """
     if not isinstance(content, dict):
-        raise DataError(f"{path}: found {type(content).__name__}, expected the parts {', '.join(_PARTS)}. {_AGAIN}")
+        raise DataError(f"{path}: found {type(content).__name__}, expected the parts {', '.join(_PARTS)}. {AGAIN}")
     later = {name: kind for name, kind in _LATER_PARTS.items() if name in content}
     for name, kind in (_PARTS | later).items():
         if type(content.get(name)) is not kind and not (kind is dict and isinstance(content.get(name), dict)):
             found = f"is of type {type(content[name]).__name__}" if name in content else "is missing"
-            raise DataError(f"{path}: its {name} {found}, expected one of type {kind.__name__}. {_AGAIN}")
+            raise DataError(f"{path}: its {name} {found}, expected one of type {kind.__name__}. {AGAIN}")
     try:
         json.dumps(content["condition"])
     except (TypeError, ValueError, RecursionError) as error:
-        raise DataError(f"{path}: its condition holds something else than plain data. {_AGAIN}") from error
+        raise DataError(f"{path}: its condition holds something else than plain data. {AGAIN}") from error
 
 
 def _check_sums(path: str | Path) -> None:

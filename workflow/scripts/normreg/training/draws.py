@@ -4,8 +4,10 @@ Conditions can be compared in pairs only because they share these draws. So the 
 nowhere else. They are made on the CPU, so that they are the same for every device.
 """
 
+import random
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -52,8 +54,14 @@ def epoch_draws(seed: int, epoch: int, count: int, spec: augmentation.Spec, shap
 
 
 def initial_model(condition: Condition, seed: int, data: DataShape = MNIST_LIKE) -> nn.Module:
-    """Builds the network on the CPU, with the initial weights of `seed`. Seeds PyTorch's default generators."""
-    torch.manual_seed(streams.stream_seed(seed, streams.INIT))
+    """Builds the network on the CPU, with the initial weights of `seed`.
+
+    Seeds the default generators of PyTorch, and of NumPy and Python for networks in Python that draw from those.
+    """
+    number = streams.stream_seed(seed, streams.INIT)
+    torch.manual_seed(number)
+    np.random.seed(number % 2**32)
+    random.seed(number)
     return build(condition, data, networks.find(condition["network"]))
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
 
 from normreg.config.condition import Lambdas
 
@@ -23,7 +24,7 @@ def scoped_parameters(model: nn.Module, scope: str) -> tuple[list[nn.Parameter],
         raise ValueError(f"unknown penalty scope {scope!r}; expected 'all', 'weights' or 'no-norm'")
     modules = list(model.modules())
     if scope == "weights":
-        chosen = {id(module.weight) for module in modules if isinstance(module, nn.Conv2d | nn.Linear)}
+        chosen = {id(module.weight) for module in modules if isinstance(module, _ConvNd | nn.Linear)}
     else:
         norms = [module for module in modules if isinstance(module, _NORMS)] if scope == "no-norm" else []
         spared = {id(p) for norm in norms for p in norm.parameters(recurse=False)}

@@ -93,7 +93,9 @@ def _check_buffers(trainer: Trainer, buffers: Mapping[int, Mapping[str, Any]], s
     groups = trainer.schedule.scheduler.optimizer.param_groups
     parameters = [(group, parameter) for group in groups for parameter in group["params"]]
     own = {id(parameter) for parameter in trainer.model.parameters()}  # an engine's own update steps none of them
-    needed = {index: _buffers_of(group, p) for index, (group, p) in enumerate(parameters) if id(p) in own}
+    needed = {
+        index: _buffers_of(group, p) for index, (group, p) in enumerate(parameters) if id(p) in own and p.requires_grad
+    }
     stepped = {index for index, names in needed.items() if names}
     if not stepped <= set(buffers) <= set(range(len(parameters))):
         raise ValueError("its momentum is not that of all parameters")

@@ -1,5 +1,6 @@
 """The images that a run trains on and validates on: hold-outs and subsets of the training split."""
 
+import logging
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from normreg.data.dataset import Dataset
 from normreg.data.pixels import mean_and_std
 from normreg.training import streams
 
+log = logging.getLogger("normreg")
 _FOR_ALL_SEEDS = 0  # the seed of the hold-out
 
 
@@ -42,6 +44,9 @@ def of_run(data: Dataset, condition: Condition, seed: int) -> Dataset:
         kept = kept[np.sort(order[:wanted])]
     if len(kept) == len(data.train_labels):
         return data
+    left, there = (len(np.unique(labels)) for labels in (data.train_labels[kept], data.train_labels))
+    if left < there:
+        log.warning("training has images of %d of the %d classes: too few images are left for the others", left, there)
     return replace(data, train_images=data.train_images[kept], train_labels=data.train_labels[kept])
 
 

@@ -6,10 +6,27 @@ from pathlib import Path
 from normreg.errors import DataError
 
 _MEMINFO = Path("/proc/meminfo")
+_GROUP = Path("/sys/fs/cgroup")
 
 
 def available() -> int | None:
-    """Bytes that a process can still get without swapping. None if the machine does not say."""
+    """Bytes that a process can still get without swapping. None if nothing says how many.
+
+    In a container or a job of a cluster it is what its control group (version 2) leaves, if that is less.
+    """
+    found = [left for left in (_of_machine(), _of_group()) if left is not None]
+    return min(found, default=None)
+
+
+def _of_group() -> int | None:
+    try:
+        most, used = ((_GROUP / name).read_text(encoding="ascii").strip() for name in ("memory.max", "memory.current"))
+        return int(most) - int(used)
+    except (OSError, ValueError):  # no such group, or "max": no limit
+        return None
+
+
+def _of_machine() -> int | None:
     try:
         rows = dict(line.split(":") for line in _MEMINFO.read_text(encoding="ascii").splitlines())
         return int(rows["MemAvailable"].split()[0]) * 1024
