@@ -302,7 +302,7 @@ BAD_CODE = [
      "            return (y, y) if self.training else y\n    return Net(3072, 10)\n", r"gives tuple in training mode"),
     (HEAD + "    return 3\n", r"build\(spec\) returned int; expected an nn\.Module"),
     (HEAD + "    return nn.Conv2d(1, 2, 3)\n", r"on images of 3 x 32 x 32, it fails with RuntimeError"),
-    (HEAD + "    return nn.Conv2d(3, 2, 3)\n", r"it.* gives \(2, 2, 30, 30\) in evaluation mode; expected logits \(2, 10\)"),
+    (HEAD + "    return nn.Conv2d(3, 2, 3)\n", r"gives \(2, 2, 30, 30\) in evaluation mode; expected logits"),
     (HEAD + "    return nn.Sequential(nn.Conv2d(3, 10, 32), nn.Flatten())\n", r"has no BatchNorm2d"),
     (HEAD + "    return nn.Sequential(nn.Conv2d(3, 10, 32), nn.BatchNorm2d(10, affine=False), nn.Flatten())\n",
      r"its layer '1' is BatchNorm2d\(10, .*affine=False.*; ghost batch norm replaces BatchNorm2d with scale"),
