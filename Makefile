@@ -4,6 +4,7 @@ CORES ?= all
 BIN := .venv/bin
 READY := .venv/.ready-$(shell cksum requirements.lock | cut -d' ' -f1)$(TORCH)
 DEV := .venv/.dev-$(shell cat requirements.lock requirements-dev.lock | cksum | cut -d' ' -f1)$(TORCH)
+SLURM_READY := .venv/.slurm-$(shell cat requirements.lock requirements-slurm.lock | cksum | cut -d' ' -f1)
 SMK := workflow/rules/*.smk Snakefile
 
 PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal
@@ -21,12 +22,14 @@ else
 $(error TORCH: found '$(TORCH)'; expected cpu, or nothing for the build with CUDA)
 endif
 
-.PHONY: help requirements digits test test-browser test-all lint lock leftovers clean clean-all
+.PHONY: help requirements digits test test-browser test-slurm test-all slurm lock lint leftovers clean clean-all
 
 help:
 	@echo "make digits   set up .venv, run the eight conditions on scikit-learn's digits, end with report.html"
 	@echo "make test     set up .venv, run the tests"
 	@echo "make test-browser test the explorer and the report in Chromium"
+	@echo "make slurm    install what runs on a Slurm cluster need besides (docs/cluster.md)"
+	@echo "make test-slurm test it on a Slurm of one node (root, Debian's slurm-wlm and munge)"
 	@echo "make test-all the same and the slow ones: all five published studies, kills at random times, more fuzz"
 	@echo "make lint     formatting, linters, types"
 	@echo "make lock     requirements.lock, requirements-dev.lock and envs/normreg.yaml from pyproject.toml (needs uv)"
@@ -54,6 +57,12 @@ $(DEV): $(READY) requirements-dev.lock
 requirements:
 	@$(PINS)
 
+slurm: $(SLURM_READY)
+
+$(SLURM_READY): $(READY) requirements-slurm.lock
+	$(PIP) -r .venv/requirements.txt $(INDEX) -r requirements-slurm.lock
+	@touch $@
+
 digits: $(READY)
 	$(BIN)/snakemake --cores $(CORES) --resources gpu=1 --quiet rules host reason \
 	  --report report.html --report-after-run --config dataset=digits
@@ -71,6 +80,10 @@ test-browser: $(DEV)
 	@test -n "$(CHROMIUM)" || { \
 	  echo "No chromium here. Install it (apt-get install chromium), or name one: make test-browser CHROMIUM=..."; exit 1; }
 	CHROMIUM="$(CHROMIUM)" $(BIN)/python -m pytest tests/browser
+
+# Starts Slurm's processes on this machine for some minutes, and ends them. Says so and passes where it cannot.
+test-slurm: $(DEV) $(SLURM_READY)
+	$(BIN)/python -m pytest tests/slurm
 
 test-all: $(DEV)
 	$(PYTEST) -m "" --hypothesis-profile=thorough
@@ -90,6 +103,9 @@ lock:
 	{ echo '# The pins that tests and linters need besides requirements.lock. Made by `make lock` from pyproject.toml.'; \
 	  $(COMPILE) --group workflow --group dev --constraint requirements.lock | grep -vxFf requirements.lock; \
 	} > requirements-dev.lock
+	{ echo '# Runs on a Slurm cluster need these too. Made by `make lock` from pyproject.toml, group slurm.'; \
+	  sed -n '/^slurm = \[/,/^\]/s/^  "\(.*\)",$$/\1/p' pyproject.toml; \
+	} > requirements-slurm.lock
 	{ printf '%s\n' '# Conda environment of the rules: the pins of requirements.lock. Made by `make lock`.' \
 	    'channels: [conda-forge]' 'dependencies:' '  - python=3.12' '  - pip' '  - pip:'; \
 	  sed -nE "s/^([a-z].*)$$/      - \"\1\"/p" requirements.lock; \

@@ -51,12 +51,22 @@ def test_a_batch_systems_sigterm_ends_a_job_in_order(root, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("device", "driver", "asks"),
-    [("cpu", True, False), ("cuda", False, True), ("auto", True, True), ("auto", False, False)],
+    ("device", "driver", "here", "asks"),
+    [
+        ("cpu", True, True, False),
+        ("cuda", False, True, True),
+        ("auto", True, True, True),
+        ("auto", False, True, False),
+        # On a cluster, the machine that reads the Snakefile says nothing about those that train.
+        ("cpu", True, False, False),
+        ("cuda", False, False, True),
+        ("auto", True, False, False),
+        ("auto", False, False, False),
+    ],
 )
-def test_a_job_asks_for_a_gpu_only_where_it_uses_one(monkeypatch, device, driver, asks):
+def test_a_job_asks_for_a_gpu_only_where_it_uses_one(monkeypatch, device, driver, here, asks):
     monkeypatch.setattr(devices, "driver_sees_gpu", lambda: driver)
-    assert devices.wants_gpu(device) == asks
+    assert devices.wants_gpu(device, here) == asks
 
 
 def test_threads_are_pinned_whatever_the_environment_says(root, tmp_path):
@@ -147,13 +157,15 @@ def test_a_job_whose_snakemake_lives_runs(family):
 def proc(tmp_path, monkeypatch):
     """A function that makes a /proc in which each of these processes is the child of the next."""
 
-    def make(*pids, namespace="pid:[1]"):
+    def make(*pids, namespace="pid:[1]", boot="b"):
         for pid, parent in zip(pids, (*pids[1:], 0), strict=True):
             (tmp_path / str(pid)).mkdir(exist_ok=True)
             before_start = " ".join(["0"] * 17)
             (tmp_path / f"{pid}/stat").write_text(f"{pid} (a) (b c) S {parent} {before_start} {pid}000 0 0\n")
         (tmp_path / "self/ns").mkdir(parents=True)
         (tmp_path / "self/ns/pid").symlink_to(namespace)
+        (tmp_path / "sys/kernel/random").mkdir(parents=True)
+        (tmp_path / "sys/kernel/random/boot_id").write_text(f"{boot}\n")
         monkeypatch.setattr(starter, "PROC", tmp_path)
 
     monkeypatch.delenv(starter.VARIABLE, raising=False)
@@ -164,22 +176,23 @@ def proc(tmp_path, monkeypatch):
 
 def test_a_snakemake_that_is_process_1_of_a_container_is_found(proc, monkeypatch):
     proc(30, 20, 1)
-    monkeypatch.setenv(starter.VARIABLE, "pid:[1] 1:1000")
+    monkeypatch.setenv(starter.VARIABLE, "b/pid:[1] 1:1000")
     assert not starter.Starter().gone()
-    monkeypatch.setenv(starter.VARIABLE, "pid:[1] 1:999")  # an earlier process of the same number
+    monkeypatch.setenv(starter.VARIABLE, "b/pid:[1] 1:999")  # an earlier process of the same number
     assert starter.Starter().gone()
 
 
 def test_a_group_has_two_snakemakes_and_a_slurm_job_forgets_the_one_that_is_elsewhere(proc, monkeypatch):
     proc(30, 20, 1)
-    monkeypatch.setenv(starter.VARIABLE, "pid:[1] 7:7000 20:20000 20:1")
+    monkeypatch.setenv(starter.VARIABLE, "b/pid:[1] 7:7000 20:20000 20:1")
     starter.announce()
-    assert os.environ[starter.VARIABLE] == "pid:[1] 20:20000 30:30000"
+    assert os.environ[starter.VARIABLE] == "b/pid:[1] 20:20000 30:30000"
 
 
-def test_where_the_numbers_mean_nothing_the_parent_is_watched(proc, monkeypatch):
-    proc(30, 20, 1, namespace="pid:[2]")
-    monkeypatch.setenv(starter.VARIABLE, "pid:[1] 25:25000")
+@pytest.mark.parametrize("elsewhere", [{"namespace": "pid:[2]"}, {"boot": "of another machine"}])
+def test_where_the_numbers_mean_nothing_the_parent_is_watched(proc, monkeypatch, elsewhere):
+    proc(30, 20, 1, **elsewhere)
+    monkeypatch.setenv(starter.VARIABLE, "b/pid:[1] 25:25000")
     watched = starter.Starter()
     assert not watched.gone()
     monkeypatch.setattr(os, "getppid", lambda: 1)
@@ -201,7 +214,7 @@ def test_without_proc_the_parent_is_watched_and_nothing_is_announced(tmp_path, m
 def test_processes_hidden_from_other_users_make_nobody_an_orphan(proc, tmp_path, monkeypatch):
     proc(30, 20, 1)
     (tmp_path / "1/stat").unlink()
-    monkeypatch.setenv(starter.VARIABLE, "pid:[1] 20:20000")
+    monkeypatch.setenv(starter.VARIABLE, "b/pid:[1] 20:20000")
     assert not starter.Starter().gone()
     (tmp_path / "20/stat").unlink()
     assert not starter.Starter().gone()

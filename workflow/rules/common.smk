@@ -6,7 +6,8 @@ import sys
 from types import SimpleNamespace
 
 from normreg.config import claims as claims_file
-from normreg.config import comparability, datasets, defaults, identity, labels, networks, sizes, studies, study_files
+from normreg.config import comparability, costs, datasets, defaults, identity, labels, networks, sizes, studies
+from normreg.config import study_files
 from normreg.config.own_datasets import describe
 from normreg.errors import ConfigError, NormregError
 from normreg.utils import starter
@@ -27,7 +28,8 @@ except ConfigError as error:
 
 starter.announce()  # jobs look for this process
 KERNELS = placed("resources/engine/kernels")  # compiled code of the CPU engine
-USE_GPU = wants_gpu(config["device"])
+# Not a documented attribute. A Snakemake without it looks for a GPU on this machine, also for jobs of a cluster.
+USE_GPU = wants_gpu(config["device"], here=getattr(workflow, "local_exec", True))
 # Snakemake does not tell a workflow whether it makes a report. So this looks at the command line.
 REPORTING = any(word.partition("=")[0] == "--report" for word in sys.argv) and "--report-after-run" not in sys.argv
 SOURCES = Sources(SCRIPTS, memory=Path(".snakemake/normreg/sources.json"))
@@ -143,11 +145,9 @@ def declared_conditions(wildcards):
     return {name: run.conditions[name] for name in run.declared}
 
 
-def training_minutes(wildcards):
-    """Far more than training takes on a slow processor: 4 minutes for 60,000 images."""
-    settings = condition(wildcards)
-    images = sizes.trained_images(settings, datasets.find(wildcards.dataset).train_images)
-    return 30 + 4 * settings["epochs"] * images // 60_000
+def training_minutes(wildcards, attempt):
+    """A resource: what a batch system lets a training take. Again as much with each retry, in case it was too little."""
+    return attempt * costs.training_minutes(condition(wildcards), datasets.find(wildcards.dataset))
 
 
 def held_out(wildcards):

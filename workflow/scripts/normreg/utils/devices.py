@@ -33,9 +33,14 @@ def driver_sees_gpu() -> bool:
     return count_gpus() > 0
 
 
-def wants_gpu(device: str) -> bool:
-    """Whether a run with this `device` key (auto, cpu or cuda) asks Snakemake's scheduler for a GPU."""
-    return device == "cuda" or (device == "auto" and driver_sees_gpu())
+def wants_gpu(device: str, here: bool) -> bool:
+    """Whether a run with this `device` key (auto, cpu or cuda) asks the scheduler for a GPU.
+
+    Args:
+        device: the key. Which device a run with `auto` takes, the job decides where it runs, see `resolve`.
+        here: whether jobs run on this machine. Of a cluster's nodes nothing is known here, so `auto` asks for none.
+    """
+    return device == "cuda" or (device == "auto" and here and driver_sees_gpu())
 
 
 def resolve(device: str, threads: int) -> "torch.device":

@@ -12,7 +12,7 @@ Linux can also send a signal when the parent dies (PR_SET_PDEATHSIG). It does no
 import os
 from pathlib import Path
 
-VARIABLE = "NORMREG_SNAKEMAKE"  # holds the PID namespace, then one or more processes as "number:start time"
+VARIABLE = "NORMREG_SNAKEMAKE"  # holds the machine and PID namespace, then processes as "number:start time"
 PROC = Path("/proc")
 
 
@@ -43,14 +43,20 @@ class Starter:
 
 
 def _announced() -> list[str]:
-    """The processes in the environment. None if this process is in another PID namespace, as in some containers."""
+    """The processes in the environment. None if they are of another machine or PID namespace, as in some containers."""
     namespace, *processes = os.environ.get(VARIABLE, "").split() or [""]
     return processes if namespace == _namespace() else []
 
 
 def _namespace() -> str:
+    """Where numbers of processes mean the same: this start of this machine, and the PID namespace.
+
+    The namespace alone is not enough: the first one of every machine has the same number, and a batch system hands the
+    environment on to other machines. Host names can be equal, so this takes the boot ID.
+    """
     try:
-        return os.readlink(PROC / "self/ns/pid")
+        boot = (PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot}/{os.readlink(PROC / 'self/ns/pid')}"
     except OSError:
         return "none"
 
