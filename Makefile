@@ -9,11 +9,13 @@ SMK := workflow/rules/*.smk Snakefile
 
 PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal
 
-# TORCH=cpu installs PyTorch without CUDA, if the package index has it. TORCH_INDEX names one more index that has it.
+# TORCH=cpu installs PyTorch without CUDA, if the package index has it. TORCH_INDEX names one more index that has it,
+# TORCH_VERSION and TORCHVISION_VERSION other versions than those of the lock.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 ifeq ($(TORCH),cpu)
-PINS := sed -E -e '/^(nvidia|cuda)-|^triton=/d' -e 's/^(torch|torchvision)==([^ ]+)/\1==\2+cpu/' requirements.lock
+PINS := sed -E -e '/^(nvidia|cuda)-|^triton=/d' -e 's/^torch==([^ ]+)/torch==$(or $(TORCH_VERSION),\1)+cpu/' \
+  -e 's/^torchvision==([^ ]+)/torchvision==$(or $(TORCHVISION_VERSION),\1)/' requirements.lock
 else ifeq ($(TORCH),)
 PINS := cat requirements.lock
 else

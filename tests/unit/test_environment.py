@@ -88,7 +88,10 @@ def test_pytorch_without_cuda_leaves_out_cuda_alone(root):
     _, without, _ = shown("TORCH=cpu")
     kept = [pin for pin in locked(root, RUNTIME) if not _CUDA.match(pin)]
     assert len(locked(root, RUNTIME)) - len(kept) == 19
-    assert without == [f"{pin}+cpu" if pin.startswith(("torch==", "torchvision==")) else pin for pin in kept]
+    assert without == [f"{pin}+cpu" if pin.startswith("torch==") else pin for pin in kept]
+    _, other, _ = shown("TORCH=cpu", "TORCH_VERSION=2.13.0", "TORCHVISION_VERSION=0.28.0")
+    assert set(other) - set(without) == {"torch==2.13.0+cpu", "torchvision==0.28.0"}
+    assert len(other) == len(without)
     code, _, said = shown("TORCH=gpu")
     assert code != 0
     assert "TORCH: found 'gpu'; expected cpu" in said

@@ -72,6 +72,8 @@ def test_the_example_trains_and_summarises(importer):
     assert "study: all 2 runs are trained" in "".join(path.read_text() for path in logs)
     for folder in ("results", "resources", "logs"):
         assert not (importer.folder / folder).exists()
+    said = importer.snakemake("-n", "conclusion.csv", "--config", "normreg={seeds: 2}")  # as the document has it
+    assert re.search(r"^normreg_train +2$", said, re.M), said
     with open(importer.folder / "Snakefile", "a") as file:
         file.write(_MORE)
     assert "Nothing to be done" in importer.snakemake("-n", "conclusion.csv")
