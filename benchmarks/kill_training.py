@@ -137,8 +137,11 @@ def _run(folder: Path, data: Path, condition: dict[str, Any], engine: str, die: 
     """In the new process: what Snakemake does for the train rule."""
     if die:
         _die(*die)
-    params = {"condition": condition, "kernels": str(folder.parent / "kernels"), "network": {}, "code": "train.py 0"}
-    params |= {"identity": "mine", "data_digest": None}
+    from normreg.config import networks
+
+    params = {"condition": condition, "kernels": str(folder.parent / "kernels"), "code": "train.py 0"}
+    params |= {"network": networks.described([condition["network"]]), "identity": "mine"}
+    params |= {"data_digest": None, "shape": [1, 28, 28]}
     job = SimpleNamespace(
         log=[str(folder / "job.log")],
         threads=1,

@@ -16,7 +16,7 @@ from normreg.analysis import claims, epoch_statistics, study_tables
 from normreg.analysis.quantities import EPOCH_QUANTITIES, QUANTITIES
 from normreg.analysis.verdicts import ClaimKind
 from normreg.config import claims as claims_file
-from normreg.config import studies
+from normreg.config import folders, studies
 from normreg.config.datasets import DATASETS
 from normreg.errors import ConfigError
 from normreg.models.build import build
@@ -237,6 +237,8 @@ def test_a_test_compares_with_something(changed):
 
 def test_without_the_file_there_are_no_claims(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    assert claims_file.load()  # those of this project: another workflow may have imported it
+    monkeypatch.setattr(folders, "PROJECT", tmp_path)
     assert claims_file.load() == []
 
 

@@ -277,6 +277,29 @@ def test_a_statement_more_in_what_training_runs_counts(scripts, digest_of_traini
     assert (Sources(copied).digest("train.py") != digest_of_training) == counts
 
 
+def test_what_is_remembered_of_sources_gives_the_same_digests(package, tmp_path, monkeypatch):
+    """From a file of another process; after an edit; with a file that is damaged or made by other code."""
+    memory = tmp_path / "memory/sources.json"
+    before = Sources(package).digest("direct.py")
+    assert Sources(package, memory=memory).digest("direct.py") == before
+    with monkeypatch.context() as patched:
+        patched.setattr(ast, "parse", None)  # nothing is parsed again
+        assert Sources(package, memory=memory).digest("direct.py") == before
+    for spoil in (
+        lambda text: text[: len(text) // 2],
+        lambda text: text.replace('["normreg', '["normregg', 1),
+        lambda _: "[]",
+    ):
+        memory.write_text(spoil(memory.read_text()))
+        assert Sources(package, memory=memory).digest("direct.py") == before
+    (package / "normreg/c.py").write_text("thing = 2")
+    edited = Sources(package, memory=memory).digest("direct.py")
+    assert edited == Sources(package).digest("direct.py") != before
+    (package / "normreg/c.py").write_text("thing = 1")
+    memory.parent.chmod(0o500)
+    assert Sources(package, memory=memory).digest("direct.py") == Sources(package).digest("direct.py")
+
+
 def test_every_rule_carries_the_digest_of_its_own_script_and_the_networks_it_can_read(root, scripts):
     sources = Sources(scripts)
     rules = [

@@ -471,7 +471,7 @@ def test_a_renamed_run_has_no_published_results(study):
 )
 def test_no_run_is_named_as_another_study_or_a_run_of_it(study, tmp_path, existing, settings, key):
     (tmp_path / f"{existing}.yaml").write_text("x")
-    message = rf"key '{key}': found .?{settings[key]}.?, .*rename config/studies/{existing}\.yaml, or leave"
+    message = rf"key '{key}': found .?{settings[key]}.?, .*rename \S*/{existing}\.yaml, or leave"
     with pytest.raises(ConfigError, match=message):
         study(lambda content: None, **settings)
     assert study(lambda content: None, **dict.fromkeys(settings)).name == "mine"

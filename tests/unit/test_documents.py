@@ -28,9 +28,11 @@ ELSEWHERE = {
     "python benchmarks/phases.py": "needs a GPU; its parts run in test_benchmarks.py",
     ".venv/bin/python benchmarks/phases.py": "takes minutes; its parts run in test_benchmarks.py",
     "pip install": "test_library.py",
+    "docker": "untried, as docs/install.md says; test_environment.py checks the text",
     "make slurm": "make test-slurm",
     "snakemake --workflow-profile profiles/slurm": "make test-slurm",
 }
+_EXAMPLES = ("extend.md", "module.md")
 
 
 def commands(document: Path) -> list[str]:
@@ -43,9 +45,10 @@ def commands(document: Path) -> list[str]:
 def dry_runs() -> list[str]:
     """The commands of all documents that tests/workflow/test_commands.py gives to Snakemake.
 
-    Those of docs/extend.md need the files of its examples: tests/workflow/test_extend.py runs them.
+    Those of docs/extend.md and docs/module.md need the files of their examples: test_extend.py and test_module.py in
+    tests/workflow run them.
     """
-    every = {command for document in DOCUMENTS if document.name != "extend.md" for command in commands(document)}
+    every = {command for document in DOCUMENTS if document.name not in _EXAMPLES for command in commands(document)}
     return sorted(command for command in every if not command.startswith(tuple(ELSEWHERE)))
 
 

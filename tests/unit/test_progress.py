@@ -74,19 +74,21 @@ def test_only_whole_files_of_the_runs_of_now_count(folder):
 def test_a_training_tells_how_far_the_study_is(folder, caplog):
     """By hand: a run takes 3.5 s, and 6 s besides its epochs. Three runs, two at once: 14.25 s."""
     with caplog.at_level("INFO", logger="normreg"):
-        progress.tell({"runs": RUNS, "at_once": 2}, RUNS[1], [epoch(1, 2.0), epoch(2, 2.0)], 10.0)
+        progress.tell({"runs": RUNS, "at_once": 2, "results": "results"}, RUNS[1], [epoch(1, 2.0), epoch(2, 2.0)], 10.0)
     said = "study: 2 of 5 runs are trained; the rest takes about 14 s with 2 at once, at the speed so far"
     assert caplog.messages == [said]
 
 
 def test_a_run_that_nobody_asked_for_says_nothing(folder, caplog):
     with caplog.at_level("INFO", logger="normreg"):
-        progress.tell({"runs": RUNS, "at_once": 2}, identity(9), [epoch(1, 2.0)], 10.0)
+        progress.tell({"runs": RUNS, "at_once": 2, "results": "results"}, identity(9), [epoch(1, 2.0)], 10.0)
         progress.tell(None, RUNS[0], [epoch(1, 2.0)], 10.0)
     assert caplog.messages == []
 
 
-@pytest.mark.parametrize("study", [{}, {"runs": RUNS}, {"runs": [None, RUNS[0]], "at_once": 2}, 7])
+@pytest.mark.parametrize(
+    "study", [{}, {"runs": RUNS}, {"runs": [None, RUNS[0]], "at_once": 2, "results": "results"}, 7]
+)
 def test_whatever_is_wrong_does_not_end_a_training(folder, caplog, study):
     progress.tell(study, RUNS[0], [epoch(1, 2.0)], 10.0)
     assert len(caplog.messages) == 1
@@ -95,5 +97,5 @@ def test_whatever_is_wrong_does_not_end_a_training(folder, caplog, study):
 
 def test_no_finished_run_on_disk_does_not_end_a_training(tmp_path, monkeypatch, caplog):
     monkeypatch.chdir(tmp_path)
-    progress.tell({"runs": RUNS, "at_once": 1}, RUNS[0], [epoch(1, 2.0)], 10.0)
+    progress.tell({"runs": RUNS, "at_once": 1, "results": "results"}, RUNS[0], [epoch(1, 2.0)], 10.0)
     assert "cannot tell" in caplog.text

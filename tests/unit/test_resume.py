@@ -87,7 +87,8 @@ def test_a_second_job_waits_for_the_first_and_goes_on_from_its_state(make_job):
     whole, job = make_job("l1l2-gbn, onecycle", "whole"), make_job("l1l2-gbn, onecycle", "shared")
     whole.finish()
     first = job.start(("write", 2), signal.SIGSTOP)  # so that it surely lives while the second starts
-    wait_until((job.folder / "state.pt").exists)
+    wait_until(lambda: (job.folder / "state.pt").exists() or not first.is_alive())
+    assert first.is_alive(), job.log()
     second = job.start()
     wait_until(lambda: f"locked by process {first.pid} " in job.log(), job.log)
     assert second.is_alive()
@@ -103,7 +104,8 @@ def test_a_second_job_that_waited_for_a_finished_one_takes_its_results(make_job)
     job = make_job("l1l2-gbn, step", "shared")
     job.condition = job.condition | {"epochs": 2}
     first = job.start(("replace", 4), signal.SIGSTOP)  # before its metrics take their place
-    wait_until((job.folder / "checkpoint.pt").exists)
+    wait_until(lambda: (job.folder / "checkpoint.pt").exists() or not first.is_alive())
+    assert first.is_alive(), job.log()
     second = job.start()
     wait_until(lambda: f"locked by process {first.pid} " in job.log(), job.log)
     os.kill(first.pid, signal.SIGCONT)

@@ -6,7 +6,8 @@ import sys
 from types import SimpleNamespace
 
 from normreg.config import claims as claims_file
-from normreg.config import comparability, costs, datasets, identity, labels, networks, sizes, studies, study_files
+from normreg.config import comparability, costs, datasets, defaults, identity, labels, networks, sizes, studies
+from normreg.config import study_files
 from normreg.config.own_datasets import describe
 from normreg.errors import ConfigError, NormregError
 from normreg.utils import starter
@@ -15,7 +16,9 @@ from normreg.utils.devices import wants_gpu
 from snakemake.logging import logger
 
 try:
-    config.update(studies.check_config(config))
+    given = studies.check_config(defaults.fill(config))
+    config.clear()  # not another dict: a workflow that imports this one may have given its own
+    config.update(given)
     RUN = studies.load_run(config)
     DATA = datasets.find(config["dataset"])
     sizes.check(RUN.study, RUN.conditions, DATA)
@@ -24,12 +27,12 @@ except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
 starter.announce()  # jobs look for this process
-KERNELS = "resources/engine/kernels"  # compiled code of the CPU engine
+KERNELS = placed("resources/engine/kernels")  # compiled code of the CPU engine
 # Not a documented attribute. A Snakemake without it looks for a GPU on this machine, also for jobs of a cluster.
 USE_GPU = wants_gpu(config["device"], here=getattr(workflow, "local_exec", True))
 # Snakemake does not tell a workflow whether it makes a report. So this looks at the command line.
 REPORTING = any(word.partition("=")[0] == "--report" for word in sys.argv) and "--report-after-run" not in sys.argv
-SOURCES = Sources(SCRIPTS)
+SOURCES = Sources(SCRIPTS, memory=Path(".snakemake/normreg/sources.json"))
 
 
 wildcard_constraints:
@@ -66,7 +69,7 @@ def chosen_conditions(run):
     from normreg.analysis import chosen  # not above: most calls need no pandas
 
     folder = SimpleNamespace(dataset=config["dataset"], study=run.confirms)
-    path = f"results/{folder.dataset}/{folder.study}/chosen.csv"
+    path = placed(f"results/{folder.dataset}/{folder.study}/chosen.csv")
     return chosen.to_confirm(path, study_identity(folder))
 
 

@@ -23,7 +23,7 @@ def study_identity(wildcards):
 
 
 def check_metrics(study, run, settings):
-    path = f"results/{config['dataset']}/{study}/{run['condition']}/seed{run['seed']}/metrics.csv"
+    path = placed(f"results/{config['dataset']}/{study}/{run['condition']}/seed{run['seed']}/metrics.csv")
     try:
         identity.check_first(path, run["identity"], settings)
     except DataError as error:

@@ -59,7 +59,7 @@ def found():
     from normreg.pages import landing
 
     folder = SimpleNamespace(dataset=config["dataset"], study=SHOWN)
-    place = Path(f"results/{folder.dataset}/{folder.study}")
+    place = Path(placed(f"results/{folder.dataset}/{folder.study}"))
     told = {}
     with contextlib.suppress(DataError):
         if (place / "effects.csv").exists():
@@ -84,7 +84,7 @@ config["resolved"] = {
     "comparison": comparability.objection(RUN, config["dataset"]),
     "seeds": len(config["seeds"]),
     "validation": validation_split(RUN),
-    "training": {"runs": asked_for([RUN]), "at_once": at_once()},
+    "training": {"runs": asked_for([RUN]), "at_once": at_once(), "results": placed("results")},
     **(found() if any(word.startswith("--report") for word in sys.argv) else {}),
 }
 

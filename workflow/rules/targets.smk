@@ -85,12 +85,14 @@ def reportable(files, *runs):
     Snakemake would give a warning for each missing file, and show figures of other seeds as they are.
     """
     for run in runs if REPORTING else ():
-        different = made_of.difference(f"results/{config['dataset']}/{run.name}/summary.csv", facts_of(run))
+        summary = placed(f"results/{config['dataset']}/{run.name}/summary.csv")
+        different = made_of.difference(summary, facts_of(run))
         if different:
             raise WorkflowError(different)
-    missing = [file for file in files if not Path(file).exists()] if REPORTING else []
+    missing = [file for file in map(placed, files) if not Path(file).exists()] if REPORTING else []
     if missing:
-        made = ", ".join(sorted(path.relative_to("results").as_posix() for path in Path("results").glob("*/*/")))
+        results = Path(placed("results"))
+        made = ", ".join(sorted(path.relative_to(results).as_posix() for path in results.glob("*/*/")))
         raise WorkflowError(
             f"--report shows a finished run, but {len(missing)} of its files are missing, such as {missing[0]}: give "
             f"--report the same --config as the run, or make the run first. Begun or finished so far: {made or 'none'}."

@@ -3,11 +3,14 @@
 import time
 from pathlib import Path
 
-from normreg.utils import jobs
+from normreg.utils import gpus, jobs
 
 began = time.monotonic()
 
-with jobs.job(snakemake.log[0]) as starter:
+with (
+    jobs.job(snakemake.log[0]) as starter,
+    gpus.one(snakemake.config["device"], snakemake.config["jobs_per_gpu"], starter.gone),
+):
     jobs.pin_threads(snakemake.threads)
     from normreg.config import networks, splits
     from normreg.data import dataset

@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypedDict
 
-from normreg.config import networks, studies, study_files
+from normreg.config import folders, networks, studies, study_files
 from normreg.config.condition import Condition
 from normreg.config.schema import read_yaml, validate
 from normreg.errors import ConfigError
 from normreg.models.description import Network
 from normreg.models.sizes import count_parameters
 
-CLAIMS = Path("config/claims.yaml")  # relative to the working directory, like the studies
+CLAIMS = Path("config/claims.yaml")  # see `folders`
 DATASET = "mnist"  # the data set of the published studies
 _ALL, _PARAMETERS, _COUNT = "conditions.", "parameters", "conditions"
 
@@ -68,16 +68,19 @@ class Claim(TypedDict):
 
 
 def load() -> list[Claim]:
-    """All claims in the order of the file. There are none if there is no file.
+    """All claims in the order of the file: that of the working directory, else that of this project.
+
+    There are none if there is no file.
 
     Raises:
         ConfigError: the file has a wrong key, or names a study that does not exist.
     """
-    if not CLAIMS.exists():
+    path = _path()
+    if not path.exists():
         return []
-    content: dict[str, Any] = read_yaml(CLAIMS)
-    validate(content, "claims.schema.yaml", str(CLAIMS))
-    known = sorted(path.stem for path in study_files.STUDIES.glob("*.yaml"))
+    content: dict[str, Any] = read_yaml(path)
+    validate(content, "claims.schema.yaml", str(path))
+    known = study_files.names()
     empty: dict[str, Any] = {"settings": [], "tests": [], "reason": ""}
     claims: list[Claim] = []
     for name, entry in content.items():
@@ -129,7 +132,7 @@ def _parameters(name: str) -> int:
     """The size of a network. Only of a list of layers is it known without running code."""
     network = networks.find(name)
     if not isinstance(network, Network):
-        raise ConfigError(f"config/claims.yaml: the number of parameters of {name} is not known: it is a Python file.")
+        raise ConfigError(f"{_path()}: the number of parameters of {name} is not known: it is a Python file.")
     return count_parameters(network)
 
 
@@ -163,5 +166,9 @@ def _check(claim: Claim, conditions: Mapping[str, Condition]) -> None:
             raise _error(claim["id"], f"{where}.direction", "near without a value", "a value, or another direction")
 
 
+def _path() -> Path:
+    return next((path for path in folders.places(CLAIMS) if path.exists()), CLAIMS)
+
+
 def _error(claim: str, key: str, found: str, expected: str) -> ConfigError:
-    return ConfigError(f"{CLAIMS}: key '{claim}.{key}': found {found}; expected {expected}.")
+    return ConfigError(f"{_path()}: key '{claim}.{key}': found {found}; expected {expected}.")

@@ -1,4 +1,4 @@
-"""Networks by name: those that come with the project, and the user's own in `config/networks`."""
+"""Networks by name: the built-in ones, and those in `config/networks`."""
 
 import ast
 import hashlib
@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from normreg.config import folders
 from normreg.config.condition import Condition
 from normreg.config.schema import read_yaml, validate
 from normreg.errors import ConfigError
@@ -14,13 +15,12 @@ from normreg.models.description import DataShape, Network, Norm, PythonNetwork, 
 from normreg.models.networks import BUILT_IN, built_in
 from normreg.utils.code import canonical
 
-NETWORKS = Path("config/networks")  # relative to the working directory, like config/config.yaml
+NETWORKS = Path("config/networks")  # see `folders`
 
 
 def names() -> list[str]:
     """The names of all networks: those that come with the project, then the user's own."""
-    own = {path.stem for path in NETWORKS.glob("*") if path.suffix in (".yaml", ".py")}
-    return [*BUILT_IN, *sorted(own.difference(BUILT_IN))]
+    return [*BUILT_IN, *(name for name in folders.names(NETWORKS, ".yaml", ".py") if name not in BUILT_IN)]
 
 
 def find(name: str) -> Network | PythonNetwork:
@@ -29,7 +29,7 @@ def find(name: str) -> Network | PythonNetwork:
     Raises:
         ConfigError: there is none, there are two, or its file is wrong.
     """
-    files = [path for path in (NETWORKS / f"{name}.yaml", NETWORKS / f"{name}.py") if path.is_file()]
+    files = _files(name)
     if len(files) + (name in BUILT_IN) > 1:
         taken = "a network that comes with normreg" if name in BUILT_IN else files[1]
         raise ConfigError(f"{files[0]}: its name is also that of {taken}; rename this file.")
@@ -59,7 +59,7 @@ def check(name: str, data: DataShape, norms: Iterable[str]) -> None:
     network = find(name)
     if isinstance(network, PythonNetwork):
         return
-    where = f"network {name}" if name in BUILT_IN else str(NETWORKS / f"{name}.yaml")
+    where = f"network {name}" if name in BUILT_IN else str(_files(name)[0])
     shapes.check(network, data, where)
     if any(norm != "bn" for norm in norms) and not has_norm(network.layers):
         raise ConfigError(f"{where}: has no layer `norm`, so ghost batch norm would change nothing; add one.")
@@ -93,6 +93,10 @@ def has_norm(layers: Iterable[Any]) -> bool:
         isinstance(layer, Norm) or (isinstance(layer, Residual) and has_norm([*layer.layers, *layer.shortcut]))
         for layer in layers
     )
+
+
+def _files(name: str) -> list[Path]:
+    return folders.files(NETWORKS, f"{name}.yaml", f"{name}.py")
 
 
 def _python(path: Path) -> PythonNetwork:

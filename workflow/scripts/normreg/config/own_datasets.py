@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from normreg.config import folders
 from normreg.config.dataset_spec import DatasetSpec, ImageFolder, Normalise, NpzFile
 from normreg.config.schema import read_yaml, validate
 from normreg.errors import ConfigError, DataError
@@ -14,19 +15,23 @@ from normreg.errors import ConfigError, DataError
 if TYPE_CHECKING:
     from normreg.config.own_facts import Facts
 
-FOLDER = Path("config/datasets")  # relative to the working directory, like config/config.yaml
+FOLDER = Path("config/datasets")  # see `folders`
 _NAME = re.compile("[a-z0-9]+(-[a-z0-9]+)*")
 _ONLY = {"npz": ("sha256",), "folder": ("size", "channels")}  # keys that one kind of source has
 
 
 def path_of(name: str) -> Path:
-    """The file of a data set."""
-    return FOLDER / f"{name}.yaml"
+    """The file of a data set, of the working directory or of this project. If there is none, where it should be.
+
+    Raises:
+        ConfigError: there are two, and they differ.
+    """
+    return folders.only(folders.files(FOLDER, f"{name}.yaml")) or FOLDER / f"{name}.yaml"
 
 
 def names() -> list[str]:
     """The names of the data sets that have a file, sorted."""
-    return sorted(path.stem for path in FOLDER.glob("*.yaml") if _NAME.fullmatch(path.stem))
+    return [name for name in folders.names(FOLDER, ".yaml") if _NAME.fullmatch(name)]
 
 
 def check_unused(name: str) -> None:
@@ -81,7 +86,7 @@ def _read(name: str, _folder: str) -> DatasetSpec:
     validate(content, "dataset.schema.yaml", where)
     kind = _check_keys(content, where)
     try:
-        facts, source = _find_facts(kind, content)
+        facts, source = _find_facts(kind, content, path_of(name).absolute().parents[2])
     except DataError as error:
         raise ConfigError(f"{where}: key '{kind}': {_printable(str(error))}") from error
     return DatasetSpec(
@@ -109,10 +114,10 @@ def _check_keys(content: Mapping[str, Any], where: str) -> str:
     return given[0]
 
 
-def _find_facts(kind: str, content: Mapping[str, Any]) -> tuple["Facts", NpzFile | ImageFolder]:
+def _find_facts(kind: str, content: Mapping[str, Any], base: Path) -> tuple["Facts", NpzFile | ImageFolder]:
     from normreg.config import folder_facts, npz_facts  # not above: NumPy takes time, and most calls need none
 
-    path, share, classes = _absolute(content[kind]), content.get("test_share"), content.get("classes")
+    path, share, classes = _absolute(content[kind], base), content.get("test_share"), content.get("classes")
     if kind == "npz":
         checksum = content["sha256"].lower() if "sha256" in content else None
         return npz_facts.read(path, share, classes), NpzFile(str(path), checksum, share)
@@ -126,11 +131,12 @@ def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
-def _absolute(path: str) -> Path:
+def _absolute(path: str, base: Path) -> Path:
+    """The path of a source. It is relative to `base`, the folder that has config/datasets."""
     try:
-        return Path(path).expanduser().absolute()
+        return base / Path(path).expanduser()
     except RuntimeError:  # ~name of an unknown user stays as it is, and is then not found
-        return Path(path).absolute()
+        return base / path
 
 
 def _normalise(content: Mapping[str, Any], channels: int, where: str) -> Normalise | None:

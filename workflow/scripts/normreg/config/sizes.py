@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from normreg.config import study_files
 from normreg.config.condition import Condition
 from normreg.config.dataset_spec import DatasetSpec
 from normreg.errors import ConfigError
@@ -24,12 +25,12 @@ def check(study: str, conditions: Mapping[str, Condition], data: DatasetSpec) ->
         left = data.train_images - holdout
         if left < 2:
             raise ConfigError(
-                f"config/studies/{study}.yaml: key 'holdout_images': found {holdout}, but the training split of "
+                f"{study_files.path_of(study)}: key 'holdout_images': found {holdout}, but the training split of "
                 f"{data.name} has {data.train_images} images; expected {data.train_images - 2} at most."
             )
         if trained_images(condition, data.train_images) > left:
             without = f" without the hold-out of {holdout}" if holdout else ""
             raise ConfigError(
-                f"config/studies/{study}.yaml: condition {name}: found train_images {condition['train_images']}, but "
+                f"{study_files.path_of(study)}: condition {name}: found train_images {condition['train_images']}, but "
                 f"the training split of {data.name} has {left} images{without}; take {left} at most, or all."
             )

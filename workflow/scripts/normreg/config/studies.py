@@ -160,7 +160,7 @@ def _name(study: str, changed: Mapping[str, Any]) -> str:
         if study_files.exists(name):
             raise ConfigError(
                 f"config: key '{key}': found {value!r}, which puts the results of {study} where those of the study "
-                f"{name} belong; rename config/studies/{name}.yaml, or leave {key} at null."
+                f"{name} belong; rename {study_files.path_of(name)}, or leave {key} at null."
             )
     return name
 

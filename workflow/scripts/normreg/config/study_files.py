@@ -4,17 +4,27 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from normreg.config import folders
 from normreg.config.resolve import MERGED, merge
 from normreg.config.schema import read_yaml, validate
 from normreg.errors import ConfigError
 
-STUDIES = Path("config/studies")  # relative to the working directory, like config/config.yaml
+STUDIES = Path("config/studies")  # see `folders`
 _NOT_INHERITED = ("extends", "published", "readme", "sweeps")
 
 
 def path_of(study: str) -> Path:
-    """The file of a study."""
-    return STUDIES / f"{study}.yaml"
+    """The file of a study, of the working directory or of this project. If there is none, where it should be.
+
+    Raises:
+        ConfigError: there are two, and they differ.
+    """
+    return folders.only(folders.files(STUDIES, f"{study}.yaml")) or STUDIES / f"{study}.yaml"
+
+
+def names() -> list[str]:
+    """The names of all studies, sorted."""
+    return folders.names(STUDIES, ".yaml")
 
 
 def exists(study: str) -> bool:
@@ -49,7 +59,7 @@ def published() -> list[str]:
     Raises:
         ConfigError: a study file is not readable as YAML.
     """
-    contents = {path.stem: read_yaml(path) for path in STUDIES.glob("*.yaml")}
+    contents = {name: read_yaml(path_of(name)) for name in names()}
     return sorted(name for name, content in contents.items() if isinstance(content, Mapping) and "published" in content)
 
 
@@ -102,5 +112,4 @@ def _check_names(content: Mapping[str, Any], path: str) -> None:
 
 
 def _at_hand() -> str:
-    known = ", ".join(sorted(path.stem for path in STUDIES.glob("*.yaml"))) or "none"
-    return f"Studies at hand: {known}."
+    return f"Studies at hand: {', '.join(names()) or 'none'}."

@@ -62,14 +62,15 @@ def tell(study: Mapping[str, Any] | None, run: str, epochs: Sequence[Epoch], sec
     """Logs `describe` at the end of a training. Says nothing if the run is none of those that were asked for.
 
     Args:
-        study: "runs", the identities of all runs that were asked for, and "at_once", see `describe`.
+        study: "runs", the identities of all runs that were asked for, "results", the folder of results, and "at_once",
+            see `describe`.
         run: the identity of the run that has just ended. Its `metrics.csv` is written.
         epochs: its epochs.
         seconds: the time that its job has taken.
     """
     try:
         if study is not None and run in study["runs"]:
-            trained = finished(Path("results"), study["runs"])
+            trained = finished(Path(study["results"]), study["runs"])
             lost = max(0.0, seconds - sum(row.seconds for row in epochs))
             log.info("study: %s", describe(trained, lost, len(study["runs"]), study["at_once"]))
     except Exception as error:  # the run is trained, whatever is wrong with this line

@@ -6,8 +6,11 @@ formatting do not count, nor do the place and the times of the files.
 """
 
 import ast
+import contextlib
 import hashlib
-from collections.abc import Iterator
+import json
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from normreg.errors import NormregError
@@ -19,15 +22,18 @@ class Sources:
     Each object reads each file once. Make a new object to see later edits.
     """
 
-    def __init__(self, folder: Path, package: str = "normreg") -> None:
+    def __init__(self, folder: Path, package: str = "normreg", memory: Path | None = None) -> None:
         """Says where the code is.
 
         Args:
             folder: the folder of the scripts and the package.
             package: the package's name. All other imports are installed packages, which are not followed.
+            memory: a file that keeps what was found in each source, by the source's content, for other processes.
+                Parsing all sources takes longer than all else that Snakemake does in a run without jobs.
         """
         self.folder, self.package = folder, package
         self._files: dict[str, tuple[list[str], str]] = {}
+        self._memory = _Memory(memory)
 
     def digest(self, script: str) -> str:
         """The name of `script` and 16 hex digits: SHA-256 over the syntax trees of `closure(script)`.
@@ -39,6 +45,7 @@ class Sources:
             NormregError: a file is not valid Python, or has a relative import.
         """
         trees = [f"{name} {self._read(name)[1]}\n" for name in self.closure(script)]
+        self._memory.save()
         return f"{script} {hashlib.sha256(''.join(trees).encode()).hexdigest()[:16]}"
 
     def closure(self, script: str) -> list[str]:
@@ -55,13 +62,19 @@ class Sources:
     def _read(self, name: str) -> tuple[list[str], str]:
         """The files that this file imports, and the digest of its own syntax tree."""
         if name not in self._files:
-            try:
-                tree = ast.parse((self.folder / name).read_bytes(), name)
-            except SyntaxError as error:
-                raise NormregError(f"{name}, line {error.lineno}: {error.msg}. Correct this file.") from error
-            imported = [file for module in _imports(tree, self.package, name) for file in self._files_of(module)]
-            self._files[name] = imported, hashlib.sha256(canonical(tree).encode()).hexdigest()
+            modules, digest = self._memory.recall(
+                (self.folder / name).read_bytes(), lambda text: self._parse(text, name)
+            )
+            self._files[name] = [file for module in modules for file in self._files_of(module)], digest
         return self._files[name]
+
+    def _parse(self, text: bytes, name: str) -> tuple[list[str], str]:
+        """The dotted names that a source imports from the package, and the digest of its syntax tree."""
+        try:
+            tree = ast.parse(text, name)
+        except SyntaxError as error:
+            raise NormregError(f"{name}, line {error.lineno}: {error.msg}. Correct this file.") from error
+        return list(_imports(tree, self.package, name)), hashlib.sha256(canonical(tree).encode()).hexdigest()
 
     def _files_of(self, module: str) -> Iterator[str]:
         """The files that `import a.b.c` runs: a/__init__, a/b/__init__, a/b/c. A name in a/b has no file."""
@@ -69,6 +82,42 @@ class Sources:
         for length in range(1, len(parts) + 1):
             path = "/".join(parts[:length])
             yield from (file for file in (f"{path}.py", f"{path}/__init__.py") if (self.folder / file).is_file())
+
+
+class _Memory:
+    """What was found in sources, in a file. It is a cache: if it cannot be read or written, nothing is lost."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.path, self.changed = path, False
+        self.known: dict[str, tuple[list[str], str]] = {}
+        # What this module finds in a source depends on this module too.
+        self.own = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+        if path is not None:
+            with contextlib.suppress(OSError, ValueError, TypeError, AttributeError, KeyError):
+                saved = json.loads(path.read_text(encoding="utf-8"))
+                text = json.dumps(saved["known"], sort_keys=True)
+                if saved["sum"] == hashlib.sha256(f"{self.own}{text}".encode()).hexdigest():
+                    self.known = {key: (modules, digest) for key, (modules, digest) in saved["known"].items()}
+
+    def recall(self, text: bytes, parse: Callable[[bytes], tuple[list[str], str]]) -> tuple[list[str], str]:
+        """What `parse` returns for this source, from the file if it is there."""
+        key = hashlib.sha256(text).hexdigest()
+        if key not in self.known:
+            self.known[key], self.changed = parse(text), True
+        return self.known[key]
+
+    def save(self) -> None:
+        """Writes the file if it lacks something. Of processes that write at once, one wins."""
+        if self.path is None or not self.changed:
+            return
+        text = json.dumps(self.known, sort_keys=True)
+        content = {"known": self.known, "sum": hashlib.sha256(f"{self.own}{text}".encode()).hexdigest()}
+        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        with contextlib.suppress(OSError):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_text(json.dumps(content), encoding="utf-8")
+            os.replace(temporary, self.path)
+        self.changed = False
 
 
 def _imports(tree: ast.Module, package: str, file: str) -> Iterator[str]:

@@ -13,14 +13,24 @@ if TYPE_CHECKING:
 log = logging.getLogger("normreg")
 
 
-def driver_sees_gpu() -> bool:
-    """Whether the CUDA driver is installed and finds at least one GPU. Asks the driver, so it does not need PyTorch."""
+def load_driver() -> ctypes.CDLL | None:
+    """The CUDA driver, not yet started; None if it is not installed."""
     try:
-        driver = ctypes.CDLL("libcuda.so.1")
+        return ctypes.CDLL("libcuda.so.1")
     except OSError:
-        return False
-    count = ctypes.c_int(0)
-    return driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0 and count.value > 0
+        return None
+
+
+def count_gpus() -> int:
+    """How many GPUs the CUDA driver shows this process. Asks the driver, so it does not need PyTorch."""
+    driver, count = load_driver(), ctypes.c_int(0)
+    asked = driver is not None and driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0
+    return count.value if asked else 0
+
+
+def driver_sees_gpu() -> bool:
+    """Whether the CUDA driver is installed and finds at least one GPU."""
+    return count_gpus() > 0
 
 
 def wants_gpu(device: str, here: bool) -> bool:

@@ -1,0 +1,26 @@
+"""The values of keys that a configuration does not have: those of this project's config/config.yaml."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from normreg.config import folders
+from normreg.config.schema import read_yaml
+from normreg.errors import ConfigError
+
+RESOLVED = "resolved"  # the Snakefile adds this key for jobs and the report
+
+
+def fill(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration with the defaults of the keys that it lacks.
+
+    A workflow that imports this one gives only what differs. If it imports rules one by one, Snakemake reads the
+    Snakefile again with the same configuration, so what the first time added is taken out.
+
+    Raises:
+        ConfigError: the file of the defaults is not readable.
+    """
+    path = folders.PROJECT / "config/config.yaml"
+    defaults = read_yaml(path, strict=False)
+    if not isinstance(defaults, Mapping):
+        raise ConfigError(f"{path}: found {defaults!r}; expected keys such as `dataset: mnist`.")
+    return {**defaults, **{key: value for key, value in config.items() if key != RESOLVED}}
