@@ -157,7 +157,7 @@ def test_a_job_whose_snakemake_lives_runs(family):
 def proc(tmp_path, monkeypatch):
     """A function that makes a /proc in which each of these processes is the child of the next."""
 
-    def make(*pids, namespace="pid:[1]", boot="b"):
+    def make(*pids, namespace="pid:[1]"):
         for pid, parent in zip(pids, (*pids[1:], 0), strict=True):
             (tmp_path / str(pid)).mkdir(exist_ok=True)
             before_start = " ".join(["0"] * 17)
@@ -165,7 +165,7 @@ def proc(tmp_path, monkeypatch):
         (tmp_path / "self/ns").mkdir(parents=True)
         (tmp_path / "self/ns/pid").symlink_to(namespace)
         (tmp_path / "sys/kernel/random").mkdir(parents=True)
-        (tmp_path / "sys/kernel/random/boot_id").write_text(f"{boot}\n")
+        (tmp_path / "sys/kernel/random/boot_id").write_text("b\n")
         monkeypatch.setattr(starter, "PROC", tmp_path)
 
     monkeypatch.delenv(starter.VARIABLE, raising=False)
@@ -189,9 +189,21 @@ def test_a_group_has_two_snakemakes_and_a_slurm_job_forgets_the_one_that_is_else
     assert os.environ[starter.VARIABLE] == "b/pid:[1] 20:20000 30:30000"
 
 
-@pytest.mark.parametrize("elsewhere", [{"namespace": "pid:[2]"}, {"boot": "of another machine"}])
-def test_where_the_numbers_mean_nothing_the_parent_is_watched(proc, monkeypatch, elsewhere):
-    proc(30, 20, 1, **elsewhere)
+def test_a_job_on_another_machine_does_not_look_for_the_snakemake_that_handed_its_environment_on(
+    proc, tmp_path, monkeypatch
+):
+    """The first PID namespace has the same number on all machines."""
+    proc(30, 20, 1)
+    starter.announce()
+    (tmp_path / "sys/kernel/random/boot_id").write_text("another\n")
+    (tmp_path / "31").mkdir()
+    (tmp_path / "31/stat").write_text((tmp_path / "30/stat").read_text().replace("30 (a", "31 (a"))
+    monkeypatch.setattr(os, "getpid", lambda: 31)
+    assert not starter.Starter().gone()
+
+
+def test_where_the_numbers_mean_nothing_the_parent_is_watched(proc, monkeypatch):
+    proc(30, 20, 1, namespace="pid:[2]")
     monkeypatch.setenv(starter.VARIABLE, "b/pid:[1] 25:25000")
     watched = starter.Starter()
     assert not watched.gone()
