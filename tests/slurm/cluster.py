@@ -18,6 +18,7 @@ from waiting import wait_until
 ETC = Path("/etc/slurm")
 FILES = {"slurm.conf": ETC / "slurm.conf", "gres.conf": ETC / "gres.conf"}
 PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch", "squeue", "scontrol")
+_MARK = "# Made by a test of normreg, which deletes it.\n"
 _CONF = """\
 ClusterName=test
 SlurmctldHost={host}(127.0.0.1)
@@ -69,8 +70,9 @@ def why_not() -> str | None:
         return reason
     if os.geteuid() != 0:
         return "only root can start Slurm's processes"
-    if FILES["slurm.conf"].exists():
-        return f"{FILES['slurm.conf']} exists: this machine belongs to a cluster"
+    for path in filter(Path.exists, FILES.values()):
+        ours = path.read_text(errors="replace").startswith(_MARK)
+        return f"{path} " + ("is left over from a killed test: delete it" if ours else "belongs to a cluster")
     return None
 
 
@@ -86,8 +88,8 @@ class Cluster:
         for folder in ("state", "spool"):
             (self.home / folder).mkdir()
         ETC.mkdir(exist_ok=True)
-        FILES["slurm.conf"].write_text(_CONF.format(host=self.host, home=self.home))
-        gpus = "".join(f"NodeName={self.host} Name=gpu File=/dev/{file}\n" for file in ("null", "zero"))
+        FILES["slurm.conf"].write_text(_MARK + _CONF.format(host=self.host, home=self.home))
+        gpus = _MARK + "".join(f"NodeName={self.host} Name=gpu File=/dev/{file}\n" for file in ("null", "zero"))
         FILES["gres.conf"].write_text(gpus)
         if subprocess.run(["munge", "-n"], capture_output=True).returncode:
             self._start_munge()
