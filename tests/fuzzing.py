@@ -17,7 +17,7 @@ import yaml
 from hypothesis import strategies as st
 from waiting import HANG
 
-from normreg.config import schema
+from normreg.config import datasets, schema, sizes
 from normreg.config import studies as configuration
 from normreg.config.datasets import DATASETS
 from normreg.data.dataset import Dataset
@@ -134,7 +134,7 @@ SETTINGS = {
     "schedule": SCHEDULES,
     "augmentation": st.lists(STEPS, max_size=3),
     "penalty_scope": st.sampled_from(["all", "weights", "no-norm"]),
-    "train_images": st.one_of(st.just("all"), st.integers(2, 10_000_000)),
+    "train_images": st.one_of(st.just("all"), st.integers(2, 800)),
     "validate_every": st.integers(1, 10000),
 }
 NAMES = st.from_regex(r"[a-z0-9]{1,8}(-[a-z0-9]{1,8}){0,2}", fullmatch=True)
@@ -147,6 +147,7 @@ CONFIGS = st.fixed_dictionaries(
         "network": st.none() | st.sampled_from(NETWORKS),
         "device": st.sampled_from(["auto", "cpu", "cuda"]),
         "engine": st.sampled_from(["auto", "torch", "cudagraph"]),
+        "jobs_per_gpu": st.integers(1, 4),
         "mnist_dir": st.none() | st.sampled_from(["/data/mnist", "a b/'c' \"d\"", "$(touch x);`y`", "ö/数", "-x", "~"]),
     }
 )
@@ -417,7 +418,8 @@ def copy_project(root: Path, folder: Path) -> Path:
 def dry_run(case: Case, project: Path, scratch: Path) -> str:
     """As `check`, through a real `snakemake -n`, which must agree with the validating function."""
     try:
-        load(case, scratch)
+        settings, run = load(case, scratch)
+        sizes.check(run.study, run.conditions, datasets.find(settings["dataset"]))
         outcome = "accepted"
     except ConfigError:
         outcome = "refused"

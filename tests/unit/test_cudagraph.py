@@ -9,7 +9,9 @@ import tape
 import torch
 from thinned import thinned
 
+from normreg.config.dataset_spec import MNIST_PIXELS
 from normreg.data import augmentation
+from normreg.data.normalise import Normaliser
 from normreg.engines import pytorch, select
 from normreg.engines.cudagraph import buffers, capture, sgd, steps
 from normreg.engines.cudagraph import trainer as graph_trainer
@@ -97,7 +99,7 @@ def test_more_images_than_are_augmented_at_once_are_those_of_one_call(condition,
     chosen = condition(augmentation=JITTER)
     many = torch.arange(5000) % len(blobs.train_images)
     images, labels = torch.tensor(blobs.train_images)[many], torch.tensor(blobs.train_labels).long()[many]
-    made = buffers.EpochBuffers(chosen, 3, images, labels, 1)
+    made = buffers.EpochBuffers(chosen, 3, (images, labels), 1, Normaliser(MNIST_PIXELS))
     made.fill(2, [(0.1, 0.9)])
     order = torch.randperm(5000, generator=streams.generator(3, streams.ORDER, 2))
     draws = augmentation.draw(JITTER, 5000, streams.generator(3, streams.AUGMENTATION, 2), (28, 28))
@@ -315,9 +317,9 @@ def test_a_step_stays_on_its_device(condition, norm):
     model = build(chosen).to(meta)
     inside, outside = penalties.scoped_parameters(model, "weights")
     optimizer = sgd.DeviceSGD([(inside, 0.1), (outside, 0.0)], nesterov=True)
-    own = buffers.EpochBuffers(chosen, 0, images, labels, 4)
+    own = buffers.EpochBuffers(chosen, 0, (images, labels), 4, Normaliser(MNIST_PIXELS))
     training = steps.training_step(model, optimizer, own, inside, chosen["lambdas"], 16)
-    validation = steps.Validation(images, labels)
+    validation = steps.Validation(images, labels, Normaliser(MNIST_PIXELS))
     with tape.only_on("meta"):
         training()
         validation.step(model, 20)()

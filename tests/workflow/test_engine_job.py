@@ -8,7 +8,8 @@ import torch
 
 from normreg.engines.numba_cpu import kernels
 from normreg.engines.numba_cpu.stages import make_stages
-from normreg.models.networks import NETWORKS
+from normreg.models.description import MNIST_LIKE
+from normreg.models.networks import built_in
 
 KERNELS = "resources/engine/kernels"
 METRICS = "results/digits/tiny/l2-gbn/seed0/metrics.csv"
@@ -22,7 +23,7 @@ def trained(run_once, kernel_cache):
     def run(project):
         project.keep("l2-gbn")
         kernels.load_shared(kernel_cache)
-        kernels.load_network(make_stages(NETWORKS["gilf641"]), kernels.processor(), kernel_cache)
+        kernels.load_network(make_stages(built_in("gilf641"), MNIST_LIKE), kernels.processor(), kernel_cache)
         shutil.copytree(kernel_cache, project.folder / KERNELS, ignore=shutil.ignore_patterns(".*"))
         project.snakemake("results/digits/tiny/summary.csv", config=("engine=numba",))
 

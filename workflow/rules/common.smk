@@ -33,7 +33,7 @@ KERNELS = placed("resources/engine/kernels")  # compiled code of the CPU engine
 USE_GPU = wants_gpu(config["device"], here=getattr(workflow, "local_exec", True))
 # Snakemake does not tell a workflow whether it makes a report. So this looks at the command line.
 REPORTING = any(word.partition("=")[0] == "--report" for word in sys.argv) and "--report-after-run" not in sys.argv
-SOURCES = Sources(SCRIPTS, memory=Path(".snakemake/normreg/sources.json"))
+SOURCES = Sources(SCRIPTS, memory=Path(".snakemake/normreg-sources.json"))
 
 
 wildcard_constraints:
