@@ -13,7 +13,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from waiting import wait_until
+from waiting import HANG, wait_until
 
 ETC = Path("/etc/slurm")
 FILES = {"slurm.conf": ETC / "slurm.conf", "gres.conf": ETC / "gres.conf"}
@@ -156,13 +156,13 @@ class Cluster:
         """Ends all jobs and processes and removes the configuration."""
         try:
             self.say("scancel", "--user=root")
-            given_up = time.monotonic() + 20
+            given_up = time.monotonic() + HANG
             while self.say("squeue", "-h").strip() and time.monotonic() < given_up:
                 time.sleep(0.2)
             for name in ("slurmd", "slurmctld", "munged"):
                 if process := self.processes.pop(name, None):
                     process.terminate()
-                    process.wait(timeout=30)
+                    process.wait(timeout=HANG)
         finally:
             for process in self.processes.values():
                 process.kill()

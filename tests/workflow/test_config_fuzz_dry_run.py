@@ -12,9 +12,9 @@ from normreg.config import study_files
 @pytest.mark.parametrize(
     ("cases", "count", "outcome"),
     [
-        (fuzzing.VALID, 1, "accepted"),
-        (fuzzing.mutated(), 3, "refused"),
-        pytest.param(fuzzing.VALID, 12, "accepted", marks=pytest.mark.slow),
+        (fuzzing.FITTING, 1, "accepted"),
+        (fuzzing.REFUSED, 3, "refused"),
+        pytest.param(fuzzing.FITTING, 12, "accepted", marks=pytest.mark.slow),
         pytest.param(fuzzing.mutated(), 24, "refused", marks=pytest.mark.slow),
     ],
 )
@@ -34,4 +34,4 @@ def test_through_snakemake(root, tmp_path, monkeypatch, cases, count, outcome):
 
     fuzz()
     assert seen.total() == count
-    assert seen[outcome] >= 1, seen  # what is drawn depends on the modules that other tests have loaded
+    assert seen[outcome] >= count / 2, seen

@@ -16,11 +16,10 @@ from normreg.utils.devices import wants_gpu
 from snakemake.logging import logger
 
 try:
-    given = studies.check_config(defaults.fill(config))
+    checked = studies.check_config(defaults.fill(config))
     config.clear()  # not another dict: a workflow that imports this one may have given its own
-    config.update(given)
+    config.update(checked)
     RUN = studies.load_run(config)
-    studies.check_name(RUN)
     DATA = datasets.find(config["dataset"])
     sizes.check(RUN.study, RUN.conditions, DATA)
     networks.check_all(RUN.conditions, DATA.network_shape)
@@ -74,6 +73,17 @@ def chosen_conditions(run):
     return chosen.to_confirm(path, study_identity(folder))
 
 
+def check_name(run):
+    """Raises if the name of the run means another run."""
+    try:
+        studies.check_name(run, run_named(run.name))
+    except ConfigError as error:
+        raise WorkflowError(str(error)) from None
+
+
+check_name(RUN)
+
+
 def seeds_of(run):
     """The seeds of a run. Those of a confirmation are new: none of them had a part in the choice."""
     if not run.confirms:
@@ -98,14 +108,21 @@ def condition(wildcards):
     return conditions[wildcards.condition]
 
 
+@functools.cache
+def network_data(name):
+    """A network as data. Read once: every run has it in its params."""
+    return networks.described([name])
+
+
 def own_network(wildcards):
     """A param: the network of a condition as data."""
-    return networks.described([condition(wildcards)["network"]])
+    return network_data(condition(wildcards)["network"])
 
 
 def all_networks(wildcards):
     """A param: the networks of a study as data."""
-    return networks.described(sorted({settings["network"] for settings in run_of(wildcards).conditions.values()}))
+    names = sorted({settings["network"] for settings in run_of(wildcards).conditions.values()})
+    return {name: network_data(name)[name] for name in names}
 
 
 def data_shape(wildcards):

@@ -111,6 +111,8 @@ def published_targets(wildcards):
         runs = [studies.load_run({**config, "study": name}) for name in study_files.published()]
     except ConfigError as error:
         raise WorkflowError(str(error)) from None
+    for run in runs:
+        check_name(run)
     for objection in filter(None, (comparability.objection(run, config["dataset"]) for run in runs)):
         logger.info(objection)
     config["resolved"]["training"]["runs"] = asked_for(runs)

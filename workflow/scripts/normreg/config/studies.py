@@ -119,13 +119,12 @@ def load_named_run(name: str) -> Run:
     return load_run({"study": name, "network": None, "epochs": None})  # raises: there is no such study
 
 
-def check_name(run: Run) -> None:
+def check_name(run: Run, other: Run) -> None:
     """Checks that the name of a run tells which run it is. Rules have only the name.
 
     Raises:
-        ConfigError: the name is read as another study with another network.
+        ConfigError: `other`, which `load_named_run` finds under this name, is another study with another network.
     """
-    other = load_named_run(run.name)
     if (other.study, other.conditions) != (run.study, run.conditions):
         raise ConfigError(
             f"config: key 'network': with it the results of study {run.study} would be called {run.name}, which means "

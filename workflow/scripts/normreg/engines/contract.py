@@ -33,14 +33,8 @@ class DataFacts(NamedTuple):
     @classmethod
     def of(cls, data: Any) -> "DataFacts":
         """The facts of a `normreg.data.dataset.Dataset`."""
-        return cls(len(data.train_labels), shape_of(data))
-
-
-def shape_of(data: Any) -> DataShape:
-    """What a network must fit, of a `normreg.data.dataset.Dataset`."""
-    images = data.train_images
-    channels, height, width = images.shape[1:] if images.ndim == 4 else (1, *images.shape[1:])
-    return DataShape(channels, height, width, len(data.class_names))
+        channels, height, width = data.shape
+        return cls(len(data.train_labels), DataShape(channels, height, width, len(data.class_names)))
 
 
 def keys(known: Mapping[str, Contract], optional: tuple[str, ...] = ()) -> Contract:
