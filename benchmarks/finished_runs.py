@@ -10,7 +10,7 @@ import torch
 from normreg.analysis import metrics, predictions, summary
 from normreg.config.condition import Condition
 from normreg.config.datasets import DATASETS
-from normreg.config.identity import RunFacts, identify
+from normreg.config.identity import RunFacts, run_facts
 from normreg.data import dataset
 from normreg.data.dataset import Dataset
 from normreg.engines.pytorch import TorchTrainer
@@ -89,17 +89,8 @@ def make(folder: Path, data: Dataset, known: str | None, epochs: int = 2) -> Fin
 
 
 def _facts(study: str, condition: str, seed: int) -> RunFacts:
-    settings = CONDITIONS[condition]
-    return {
-        "condition": condition,
-        "penalty": settings["penalty"],
-        "norm": settings["norm"],
-        "seed": seed,
-        "epochs": settings["epochs"],
-        "train_images": DATASETS["digits"].train_images,
-        "holdout_images": 0,
-        "identity": identify("digits", study, condition, settings, seed),
-    }
+    images = DATASETS["digits"].train_images
+    return run_facts("digits", study, condition, CONDITIONS[condition], seed, images)
 
 
 def _train(folder: Path, data: Dataset, settings: Condition, facts: RunFacts) -> None:

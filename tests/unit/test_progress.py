@@ -2,7 +2,6 @@
 
 import pytest
 
-from normreg.analysis import run_tables
 from normreg.training import history, progress
 
 
@@ -25,18 +24,18 @@ def test_durations(seconds, text):
 
 
 @pytest.mark.parametrize(
-    ("trained", "lost", "asked", "at_once", "text"),
+    ("trained", "seconds", "asked", "at_once", "text"),
     [
-        # By hand: (10 s + 5 s) * 20 / 2 = 150 s.
-        ([8, 12], 5, 22, 2, "2 of 22 runs are trained; the rest takes about 2 min with 2 at once, at the speed so far"),
+        # By hand: 15 s * 20 / 2 = 150 s.
+        (2, 15, 22, 2, "2 of 22 runs are trained; the rest takes about 2 min with 2 at once, at the speed so far"),
         # One run cannot be split: 15 s, not 15 / 4.
-        ([10], 5, 2, 4, "1 of 2 runs are trained; the rest takes about 15 s with 1 at once, at the speed so far"),
-        ([10], 0, 8, None, "1 of 8 runs are trained"),
-        ([10, 10], 0, 2, 2, "all 2 runs are trained"),
+        (1, 15, 2, 4, "1 of 2 runs are trained; the rest takes about 15 s with 1 at once, at the speed so far"),
+        (1, 10, 8, None, "1 of 8 runs are trained"),
+        (2, 10, 2, 2, "all 2 runs are trained"),
     ],
 )
-def test_the_rest_of_the_study(trained, lost, asked, at_once, text):
-    assert progress.describe(trained, lost, asked, at_once) == text
+def test_the_rest_of_the_study(trained, seconds, asked, at_once, text):
+    assert progress.describe(trained, seconds, asked, at_once) == text
 
 
 def epoch(number, seconds):
@@ -66,9 +65,18 @@ RUNS = [identity(number) for number in range(5)]
 
 
 def test_only_whole_files_of_the_runs_of_now_count(folder):
-    assert progress.finished(folder / "results", RUNS) == [3.0, 4.0]
+    found = progress.finished(folder / "results", RUNS)
+    assert [path.parent.name for path in found] == ["seed0", "seed1"]
+    assert progress.seconds_in_epochs(found) == 3.5
     assert progress.finished(folder / "nothing", RUNS) == []
-    assert run_tables.METRICS.sealed  # a file that was cut is known by its digest
+
+
+@pytest.mark.parametrize("runs", [progress.SAMPLED, progress.SAMPLED + 1, 10 * progress.SAMPLED])
+def test_the_time_of_many_runs_is_that_of_some(tmp_path, monkeypatch, runs):
+    read = []
+    monkeypatch.setattr(progress.tables, "read", lambda path, table: read.append(path) or {"seconds": [1.0, 2.0]})
+    assert progress.seconds_in_epochs([tmp_path / str(number) for number in range(runs)]) == 3.0
+    assert progress.SAMPLED / 2 < len(read) <= progress.SAMPLED
 
 
 def test_a_training_tells_how_far_the_study_is(folder, caplog):

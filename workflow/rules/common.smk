@@ -132,19 +132,17 @@ def data_shape(wildcards):
 
 def run_list(wildcards):
     """The facts of each run of a study (`identity.RunFacts`), in order. Readers of the runs' files need them."""
+    return facts_of(wildcards.dataset, wildcards.study)
+
+
+@functools.cache
+def facts_of(dataset, study):
+    """As `run_list`. Made once: a study may have thousands of runs, and most of its rules have all of them in params."""
+    run, images = run_named(study), datasets.find(dataset).train_images
     return [
-        {
-            "condition": name,
-            "penalty": settings["penalty"],
-            "norm": settings["norm"],
-            "seed": seed,
-            "epochs": settings["epochs"],
-            "train_images": sizes.trained_images(settings, datasets.find(wildcards.dataset).train_images),
-            "holdout_images": settings["holdout_images"],
-            "identity": identity.identify(wildcards.dataset, wildcards.study, name, settings, seed),
-        }
-        for name, settings in run_of(wildcards).conditions.items()
-        for seed in seeds_of(run_of(wildcards))
+        identity.run_facts(dataset, study, name, settings, seed, sizes.trained_images(settings, images))
+        for name, settings in run.conditions.items()
+        for seed in seeds_of(run)
     ]
 
 

@@ -1,6 +1,5 @@
 # Checks that the results in the folder of this run belong to it. Jobs check the files that they read. Here are the
 # checks of files that perhaps no job reads, and of the claims before any job. No rules here.
-from types import SimpleNamespace
 
 from normreg.errors import DataError
 
@@ -32,6 +31,6 @@ def check_metrics(study, run, settings):
 
 # Somebody may have copied the folder from another study. If Snakemake finds it up to date, no job reads its files.
 if workflow.is_main_process:
-    for run in run_list(SimpleNamespace(dataset=config["dataset"], study=RUN.name)):
+    for run in facts_of(config["dataset"], RUN.name):
         check_metrics(RUN.name, run, settings=False)
     claims_of(RUN.name)  # says what is wrong with config/claims.yaml before any job starts

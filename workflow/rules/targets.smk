@@ -55,14 +55,9 @@ def everything(run):
     return targets(run, "training", "evaluation", "figures", "tables")
 
 
-def facts_of(run):
-    """As `run_list`, of a run that is no wildcard."""
-    return run_list(SimpleNamespace(dataset=config["dataset"], study=run.name))
-
-
 def asked_for(runs):
     """The identities of all runs of one seed and condition. A training tells from them how far its study is."""
-    return [one["identity"] for run in runs for one in facts_of(run)]
+    return [one["identity"] for run in runs for one in facts_of(config["dataset"], run.name)]
 
 
 def at_once():
@@ -86,7 +81,7 @@ def reportable(files, *runs):
     """
     for run in runs if REPORTING else ():
         summary = placed(f"results/{config['dataset']}/{run.name}/summary.csv")
-        different = made_of.difference(summary, facts_of(run))
+        different = made_of.difference(summary, facts_of(config["dataset"], run.name))
         if different:
             raise WorkflowError(different)
     missing = [file for file in map(placed, files) if not Path(file).exists()] if REPORTING else []

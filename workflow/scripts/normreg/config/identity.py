@@ -46,6 +46,22 @@ def identify(dataset: str, run: str, name: str, condition: Mapping[str, Any], se
     return f"{dataset}/{run}/{name}/seed{seed} {_digest(parts)}"
 
 
+def run_facts(
+    dataset: str, run: str, name: str, condition: Mapping[str, Any], seed: int, train_images: int
+) -> RunFacts:
+    """The facts of one run, for the readers of its files. See `identify` and `sizes.trained_images`."""
+    return {
+        "condition": name,
+        "penalty": condition["penalty"],
+        "norm": condition["norm"],
+        "seed": seed,
+        "epochs": condition["epochs"],
+        "train_images": train_images,
+        "holdout_images": condition["holdout_images"],
+        "identity": identify(dataset, run, name, condition, seed),
+    }
+
+
 def identify_all(identities: Sequence[str]) -> str:
     """The identity of a table of several runs of one study, such as effects.csv."""
     dataset, run, *_ = identities[0].split("/")

@@ -3,15 +3,18 @@
 Nothing here may end a training. So files that are missing, being written or damaged count as runs to train.
 """
 
+import csv
+import io
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from normreg.analysis import run_tables
-from normreg.errors import DataError
 from normreg.training.history import Epoch
 from normreg.utils import tables
+
+SAMPLED = 20  # runs whose seconds are read
 
 log = logging.getLogger("normreg")
 
@@ -24,38 +27,48 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def describe(trained: Sequence[float], lost: float, asked: int, at_once: int | None) -> str:
+def describe(trained: int, seconds: float, asked: int, at_once: int | None) -> str:
     """How many runs are trained, and about how long the others take.
 
     Args:
-        trained: the seconds that each trained run spent in its epochs. At least one.
-        lost: seconds of a job outside its epochs, such as loading PyTorch.
+        trained: number of trained runs. At least one.
+        seconds: what the job of one run takes.
         asked: number of runs that were asked for.
         at_once: jobs that train at once. None: unknown, and no time is said.
     """
-    left = asked - len(trained)
+    left = asked - trained
     if not left:
         return f"all {asked} runs are trained"
-    text = f"{len(trained)} of {asked} runs are trained"
+    text = f"{trained} of {asked} runs are trained"
     if at_once is None:
         return text
     side_by_side = min(at_once, left)
-    seconds = (sum(trained) / len(trained) + lost) * left / side_by_side
-    return f"{text}; the rest takes about {duration(seconds)} with {side_by_side} at once, at the speed so far"
+    rest = duration(seconds * left / side_by_side)
+    return f"{text}; the rest takes about {rest} with {side_by_side} at once, at the speed so far"
 
 
-def finished(results: Path, runs: Sequence[str]) -> list[float]:
-    """The seconds in all epochs of each of `runs` (identities) whose `metrics.csv` is in the folder `results`."""
-    found = []
-    for run in runs:
-        place, _, _ = run.partition(" ")
-        try:
-            metrics = tables.read(results / place / "metrics.csv", run_tables.METRICS)
-        except DataError:
-            continue
-        if set(metrics["run"]) == {run}:  # else it is trained again: it has other settings
-            found.append(sum(metrics["seconds"]))
-    return found
+def finished(results: Path, runs: Sequence[str]) -> list[Path]:
+    """The `metrics.csv` of those of `runs` (identities) that are trained, in the folder `results`.
+
+    Every training of a study looks at the files of all others. So of each only its end and its first row are looked at.
+    """
+    paths = ((results / run.partition(" ")[0] / "metrics.csv", run) for run in runs)
+    return [path for path, run in paths if _is_of(path, run)]
+
+
+def _is_of(path: Path, run: str) -> bool:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False
+    first = next(csv.DictReader(io.StringIO(text)), {})
+    return text.endswith("\n") and first.get("run") == run  # another text: it is trained again with other settings
+
+
+def seconds_in_epochs(files: Sequence[Path]) -> float:
+    """The mean seconds that a run of `finished` spent in its epochs. Of many runs, some are read."""
+    some = files[:: -(-len(files) // SAMPLED)]
+    return sum(sum(tables.read(path, run_tables.METRICS)["seconds"]) for path in some) / len(some)
 
 
 def tell(study: Mapping[str, Any] | None, run: str, epochs: Sequence[Epoch], seconds: float) -> None:
@@ -71,7 +84,8 @@ def tell(study: Mapping[str, Any] | None, run: str, epochs: Sequence[Epoch], sec
     try:
         if study is not None and run in study["runs"]:
             trained = finished(Path(study["results"]), study["runs"])
-            lost = max(0.0, seconds - sum(row.seconds for row in epochs))
-            log.info("study: %s", describe(trained, lost, len(study["runs"]), study["at_once"]))
+            lost = max(0.0, seconds - sum(row.seconds for row in epochs))  # outside epochs, such as loading PyTorch
+            mean = seconds_in_epochs(trained) + lost
+            log.info("study: %s", describe(len(trained), mean, len(study["runs"]), study["at_once"]))
     except Exception as error:  # the run is trained, whatever is wrong with this line
         log.warning("study: cannot tell how far it is (%s: %s)", type(error).__name__, error)
