@@ -8,21 +8,17 @@ time of its last output. So they include the start of Python and the imports.
 
 import argparse
 import json
-import shutil
-import subprocess
 import sys
 import tempfile
-import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from commands import SNAKEMAKE, copy_project, measure
 from harness import Spread, usable_cores
 from table import Table
 
-ROOT = Path(__file__).resolve().parents[1]
-COPIED = ("Snakefile", "config", "envs", "profiles", "workflow")
 IMPORTS = ("sys", "torch", "torchvision", "matplotlib.pyplot", "pandas", "snakemake.cli")
 
 
@@ -41,16 +37,6 @@ def read_records(folder: Path) -> list[dict[str, Any]]:
     """Snakemake's records of the outputs in a working directory."""
     files = (file for file in (folder / ".snakemake/metadata").rglob("*") if file.is_file())
     return [json.loads(file.read_text()) for file in files]
-
-
-def timed(command: Sequence[str], folder: Path) -> float:
-    """Wall seconds of a command. If it fails, shows the end of its output and ends this program."""
-    started = time.perf_counter()
-    done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    seconds = time.perf_counter() - started
-    if done.returncode:
-        raise SystemExit(f"{done.stdout[-3000:]}\nerror: {' '.join(command)} failed in {folder}")
-    return seconds
 
 
 def write_phases(table: Table, seconds: Mapping[str, list[float]], wall: float, cores: int) -> None:
@@ -89,19 +75,17 @@ def main() -> None:
     table = Table(arguments.out)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for item in COPIED:
-            source = ROOT / item
-            (shutil.copytree if source.is_dir() else shutil.copy2)(source, folder / item)
+        copy_project(folder)
         config = ["--config", *(f"{key}={value}" for key, value in pairs.items())]
-        snakemake = [sys.executable, "-m", "snakemake", "--cores", str(arguments.cores)]
-        wall = timed([*snakemake, *config], folder)
+        snakemake = [*SNAKEMAKE, "--cores", str(arguments.cores)]
+        wall = measure([*snakemake, *config], folder).seconds
         write_phases(table, rule_seconds(read_records(folder)), wall, arguments.cores)
-        dry = Spread.of([timed([*snakemake, "-n", *config], folder) for _ in range(repeats)])
+        dry = Spread.of([measure([*snakemake, "-n", *config], folder).seconds for _ in range(repeats)])
         table.spread(("overhead", "", ""), "snakemake -n", "nothing to be done", dry, "s")
-        report = timed([*snakemake, "--report", "report.html", *config], folder)
+        report = measure([*snakemake, "--report", "report.html", *config], folder).seconds
         table.value(("overhead", "", ""), "snakemake --report", "", report, "s")
         for module in IMPORTS:
-            times = [timed([sys.executable, "-c", f"import {module}"], folder) for _ in range(repeats)]
+            times = [measure([sys.executable, "-c", f"import {module}"], folder).seconds for _ in range(repeats)]
             item = "Python alone" if module == "sys" else f"Python with import {module}"
             table.spread(("imports", "", ""), "", item, Spread.of(times), "s")
     print(f"\nwritten to {arguments.out}")
