@@ -16,6 +16,10 @@ INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 ifeq ($(TORCH),cpu)
 PINS := sed -E -e '/^(nvidia|cuda)-|^triton=/d' -e 's/^torch==([^ ]+)/torch==$(or $(TORCH_VERSION),\1)+cpu/' \
   -e 's/^torchvision==([^ ]+)/torchvision==$(or $(TORCHVISION_VERSION),\1)/' requirements.lock
+# Byte code of every module of PyTorch and SciPy is 300 MB. So only that of the modules that runs import is made.
+PIP += --no-compile
+BYTE_CODE := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -c 'import matplotlib.pyplot, numba, pandas, scipy.stats, \
+  sklearn.datasets, snakemake.cli, torch'
 else ifeq ($(TORCH),)
 PINS := cat requirements.lock
 else
@@ -48,6 +52,7 @@ $(READY): requirements.lock
 	$(PYTHON) -m venv --clear .venv
 	@$(PINS) > .venv/requirements.txt
 	$(PIP) $(INDEX) -r .venv/requirements.txt
+	@$(BYTE_CODE)
 	@touch $@
 
 $(DEV): $(READY) requirements-dev.lock
