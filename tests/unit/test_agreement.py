@@ -274,6 +274,19 @@ def test_the_gallery_shows_the_hardest_images_with_their_counts(four, data):
     assert_readable(drawn)
 
 
+@pytest.mark.parametrize(
+    ("missed", "said"), [(8888, "missed by 8888\nof 9999 runs"), (9999, "missed by all\nof 9999 runs")]
+)
+def test_the_counts_of_thousands_of_runs_stay_off_the_next_image(four, data, missed, said):
+    drawn = figures.draw_hardest(agreement.tabulate(four, []).assign(runs=9999, missed=missed), data, "title")
+    drawn.draw_without_rendering()
+    assert any(said in text for text in texts(drawn))
+    renderer = drawn.canvas.get_renderer()
+    for axes, after in itertools.pairwise(drawn.axes):
+        for text in axes.texts:
+            assert text.get_window_extent(renderer).x1 < after.get_window_extent().x0
+
+
 def test_a_row_for_each_factor_shows_what_it_fixes_and_breaks(four, data):
     changes = agreement.flips([*L1, GBN], four)
     drawn = figures.draw_changes(changes, agreement.tabulate(four, changes), data, "title")

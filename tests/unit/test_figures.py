@@ -179,6 +179,17 @@ def test_several_seeds_give_the_median_and_a_band() -> None:
     assert "seed 0" in texts(comparison.draw(made_up(EIGHT), "title", "validation_accuracy"))
 
 
+@pytest.mark.parametrize(("seeds", "ends", "band"), [(20, (0, 19), "range"), (41, (10, 30), "middle half")])
+def test_of_many_seeds_the_band_is_the_middle_half(seeds: int, ends: tuple[int, int], band: str) -> None:
+    """By hand: of 0, 1, ..., 40 a quarter is below 10, and a quarter above 30."""
+    values = np.random.default_rng(0).permuted(np.tile(np.arange(seeds)[:, None], (1, 4)), axis=0)
+    figure = comparison.draw([course("none-bn", "none", "bn", values, seeds)], "title", "validation_accuracy")
+    (drawn,) = named(figure, "all epochs").collections
+    heights = drawn.get_paths()[0].vertices[:, 1]
+    assert (heights.min(), heights.max()) == ends
+    assert f"median and {band} over {seeds} seeds" in texts(figure)
+
+
 def test_colour_and_marker_are_the_penalty_and_line_and_filling_the_norm() -> None:
     drawn = lines(named(comparison.draw(made_up(EIGHT), "title", "validation_accuracy"), "all epochs"))
     for look in ("get_color", "get_marker"):

@@ -86,7 +86,7 @@ def test_many_conditions_have_lines_without_bands_and_final_values_in_the_legend
     courses, found = STUDIES[study]()
     figure = comparison.draw(courses, "title", "validation_accuracy", found)
     assert [axes.get_label() for axes in figure.axes] == ["all epochs", "last epochs", "legend"]
-    assert f"median over 5 seeds; without ranges, which would hide the lines of {len(courses)} conditions" in texts(
+    assert f"median over 5 seeds; without bands, which would hide the lines of {len(courses)} conditions" in texts(
         figure
     )
     for panel in ("all epochs", "last epochs"):

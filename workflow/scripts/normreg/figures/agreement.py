@@ -78,8 +78,9 @@ def _caption(shown: int, total: int, images: int) -> str:
 
 def _of_runs(found: pd.Series) -> str:
     """How many runs miss an image, short enough for a tile."""
-    runs = found["runs"]
-    return f"missed by\n{'all' if found['missed'] == runs and runs > 1 else found['missed']} of {runs} runs"
+    runs, missed = found["runs"], found["missed"]
+    many = "all" if missed == runs and runs > 1 else missed
+    return f"missed by {many}\nof {runs} runs" if runs >= 100 else f"missed by\n{many} of {runs} runs"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from normreg.analysis.quantities import QUANTITIES, Quantity
 from normreg.config.labels import Named
 from normreg.figures import style
 from normreg.figures.axes import common_range, scale_name, use_error_scale
-from normreg.figures.inputs import Course
+from normreg.figures.inputs import Course, band_name
 from normreg.figures.labels import draw_finals, final_labels, finals_width
 from normreg.figures.legend import Legend
 from normreg.figures.looks import MANY, Look
@@ -85,8 +85,8 @@ def _subtitle(courses: Sequence[Course]) -> str:
         return f"seed {seeds[0]}" if len(seeds) == 1 else "one seed per condition"
     number = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     if len(courses) > MANY:
-        return f"median over {number} seeds; without ranges, which would hide the lines of {len(courses)} conditions"
-    return f"median and range over {number} seeds"
+        return f"median over {number} seeds; without bands, which would hide the lines of {len(courses)} conditions"
+    return f"median and {band_name(courses)} over {number} seeds"
 
 
 def _draw_lines(axes: Axes, courses: Sequence[Course], looks: dict[str, Look], marks: int) -> None:
@@ -101,7 +101,7 @@ def _draw_lines(axes: Axes, courses: Sequence[Course], looks: dict[str, Look], m
         shift = number * step // len(courses) % step
         axes.plot(places, course.middle, label=course.condition, markevery=(shift, step), **look.line())
         if len(course.seeds) > 1 and len(courses) <= MANY:
-            axes.fill_between(places, course.low, course.high, color=look.color, alpha=alpha, linewidth=0)
+            axes.fill_between(places, *course.band, color=look.color, alpha=alpha, linewidth=0)
 
 
 def _draw_all(axes: Axes, courses: Sequence[Course], looks: dict[str, Look], quantity: Quantity) -> None:
@@ -123,8 +123,8 @@ def _draw_end(axes: Axes, courses: Sequence[Course], looks: dict[str, Look], qua
     _draw_lines(axes, courses, looks, marks=10**6 if few and last - first < 12 else 10 if few else 3)
     places = {course.condition: time.places(course) for course in courses}
     shown = [course for course in courses if places[course.condition][-1] >= first] or list(courses)
-    low = np.array([course.low[places[course.condition] >= first].min() for course in shown])
-    high = np.array([course.high[places[course.condition] >= first].max() for course in shown])
+    low = np.array([course.band[0][places[course.condition] >= first].min() for course in shown])
+    high = np.array([course.band[1][places[course.condition] >= first].max() for course in shown])
     finals = np.array([course.final for course in shown])
     bottom, top = common_range(low if few else finals, high if few else finals, finals, quantity.better_up)
     margin = max(0.05 * (top - bottom), 10.0**-quantity.digits)

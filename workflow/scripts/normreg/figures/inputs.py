@@ -33,6 +33,10 @@ class Drawn(Protocol):
         ...
 
 
+# The more seeds, the wider their range: with a hundred it is that of the two oddest runs, and hides all other bands.
+FEW_SEEDS = 20
+
+
 @dataclass(frozen=True)
 class Course:
     """One metric of one condition over its epochs, for all its seeds."""
@@ -60,6 +64,14 @@ class Course:
         return np.asarray(self.values.max(axis=0))
 
     @property
+    def band(self) -> tuple[np.ndarray, np.ndarray]:
+        """Both ends of what a figure shades, each (E,): the range, or of more than `FEW_SEEDS` the middle half."""
+        if len(self.seeds) <= FEW_SEEDS:
+            return self.low, self.high
+        low, high = np.quantile(self.values, (0.25, 0.75), axis=0)
+        return low, high
+
+    @property
     def final(self) -> float:
         """Median over the seeds at the last epoch."""
         return float(self.middle[-1])
@@ -76,6 +88,12 @@ class PredictedImages(Predictions):
     def mistakes(self) -> int:
         """Number of misclassified images."""
         return int(self.wrong.sum())
+
+
+def band_name(courses: Sequence[Course]) -> str:
+    """What the bands of these courses are."""
+    many = sorted({len(course.seeds) > FEW_SEEDS for course in courses})
+    return " or ".join("middle half" if half else "range" for half in many)
 
 
 def read_courses(paths: Sequence[str | Path], runs: Sequence[RunFacts], metric: str) -> list[Course]:

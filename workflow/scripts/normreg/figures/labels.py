@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from normreg.analysis.quantities import Quantity
 from normreg.figures import style
 from normreg.figures.axes import in_inches, spread_out
-from normreg.figures.inputs import Course
+from normreg.figures.inputs import Course, band_name
 from normreg.figures.looks import Look
 from normreg.figures.timeline import Time
 
@@ -63,7 +63,7 @@ def draw_finals(
         axes.text(x + _SAMPLE + 0.1, place, label, color=look.text_color, size=_SIZE, va="center")
     if left:
         _draw_ranges(axes, courses, looks, (bottom, top))
-    head = "range and median at the end" if left else "at the last epoch"
+    head = f"{band_name(courses)} and median at the end" if left else "at the last epoch"
     axes.text(0.04 if left else x, height + 0.09, head, size=9.5, color=style.GREY, va="baseline")
 
 
@@ -71,7 +71,8 @@ def _draw_ranges(axes: Axes, courses: Sequence[Course], looks: dict[str, Look], 
     """Draws the ranges over the seeds at the last epoch side by side, because the lines' bands hide each other."""
     height = axes.get_ylim()[1]
     for number, course in enumerate(courses):
-        ends = np.array([course.low[-1], course.final, course.high[-1]])
+        bottom, top = course.band
+        ends = np.array([bottom[-1], course.final, top[-1]])
         low, middle, high = (ends - limits[0]) / (limits[1] - limits[0]) * height
         if high < 0 or low > height:
             continue

@@ -14,7 +14,7 @@ from normreg.config.factors import NORMS, PENALTIES
 from normreg.config.labels import Named
 from normreg.figures import style
 from normreg.figures.axes import scale_name, use_error_scale
-from normreg.figures.inputs import Course
+from normreg.figures.inputs import Course, band_name
 from normreg.figures.labels import final_labels
 from normreg.figures.looks import MANY, Look, penalty_of, weakest_first
 from normreg.figures.looks import looks as find_looks
@@ -125,7 +125,8 @@ def _subtitle(courses: Sequence[Course]) -> str:
     if counts == {1}:
         line = f"coloured: seed {courses[0].seeds[0]}" if len(seeds) == 1 else "coloured: one seed"
     else:
-        line = "coloured: median and range over the seeds" + (f" ({max(counts)} each)" if len(counts) == 1 else "")
+        each = f" ({max(counts)} each)" if len(counts) == 1 else ""
+        line = f"coloured: median and {band_name(courses)} over the seeds{each}"
     return line + ("; grey: the other conditions" if len(courses) > 1 else "")
 
 
@@ -147,7 +148,7 @@ def _draw_panel(axes: Axes, courses: Sequence[Course], own: Sequence[Course], lo
         places = time.places(course)
         axes.plot(places, course.middle, label=course.condition, markevery=marks, zorder=3, **look.line() | strong)
         if len(course.seeds) > 1:
-            axes.fill_between(places, course.low, course.high, color=color, alpha=0.2, linewidth=0, zorder=2.5)
+            axes.fill_between(places, *course.band, color=color, alpha=0.2, linewidth=0, zorder=2.5)
 
 
 def _write_head(axes: Axes, panel: _Panel, color: str) -> None:
