@@ -274,9 +274,7 @@ def test_the_gallery_shows_the_hardest_images_with_their_counts(four, data):
     assert_readable(drawn)
 
 
-@pytest.mark.parametrize(
-    ("missed", "said"), [(8888, "missed by 8888\nof 9999 runs"), (9999, "missed by all\nof 9999 runs")]
-)
+@pytest.mark.parametrize(("missed", "said"), [(8888, "missed by\n8888 of 9999"), (9999, "missed by\nall of 9999")])
 def test_the_counts_of_thousands_of_runs_stay_off_the_next_image(four, data, missed, said):
     drawn = figures.draw_hardest(agreement.tabulate(four, []).assign(runs=9999, missed=missed), data, "title")
     drawn.draw_without_rendering()

@@ -80,7 +80,7 @@ def _of_runs(found: pd.Series) -> str:
     """How many runs miss an image, short enough for a tile."""
     runs, missed = found["runs"], found["missed"]
     many = "all" if missed == runs and runs > 1 else missed
-    return f"missed by {many}\nof {runs} runs" if runs >= 100 else f"missed by\n{many} of {runs} runs"
+    return f"missed by\n{many} of {runs}{' runs' if runs < 100 else ''}"  # no place for more digits and the word
 
 
 @dataclass(frozen=True)
