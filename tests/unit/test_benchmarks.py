@@ -1,6 +1,8 @@
 """The notebook loop of the benchmarks is the same experiment as normreg's; nothing here measures time."""
 
 import dataclasses
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,25 +16,31 @@ from torchvision import transforms
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
+import commands
 import harness
+import made_up_runs
 import notebook_loop
 import phases
 import recipes
+import scale
 import table
 import work
 import worker
 
-from normreg.config import studies
+from normreg.analysis import summary
+from normreg.config import identity, studies
 from normreg.config.dataset_spec import MNIST_PIXELS
-from normreg.data import augmentation
+from normreg.config.datasets import DATASETS
+from normreg.data import augmentation, dataset, sources
 from normreg.data.normalise import Normaliser
 from normreg.engines import pytorch
 from normreg.models import layers
 from normreg.models.build import build
-from normreg.training import streams
+from normreg.training import checkpoint, streams
 
 CPU = torch.device("cpu")
 STEP = {"step": {"step_size": 1, "gamma": 0.5}}
+FILES = {"metrics": "metrics.csv", "predictions": "predictions.npz", "weights": "weights.csv"}
 ONECYCLE = {"onecycle": {"max_lr": 0.1}}
 
 
@@ -219,3 +227,51 @@ def test_phases_add_up_jobs_not_outputs():
 
     assert phases.rule_seconds(records()) == {"train": [3.0, 5.0], "figure": [1.0]}
     assert list(phases.rule_seconds(records())) == ["train", "figure"]
+
+
+def test_made_up_runs_pass_the_checks_of_real_ones(root, tmp_path, monkeypatch):
+    """`scale.py` would measure nothing if the readers refused them."""
+    shutil.copytree(root / "config", tmp_path / "config")
+    monkeypatch.chdir(tmp_path)
+    spec = DATASETS["digits"]
+    Path("resources").mkdir()
+    dataset.save(sources.prepare(spec, None, tmp_path), "resources/digits.npz")
+    data = dataset.load("resources/digits.npz", spec.digest)
+    run = studies.load_named_run("controlled")
+    made_up_runs.make(run, range(2))
+    for name, condition in run.conditions.items():
+        for seed in range(2):
+            facts = identity.run_facts("digits", "controlled", name, condition, seed, spec.train_images)
+            folder = Path("results/digits/controlled") / name / f"seed{seed}"
+            files = {kind: str(folder / file) for kind, file in FILES.items()}
+            row = summary.run_summary(facts, files, data.test_labels, 10, None)
+            assert 80 < row["final_accuracy"] < 100
+            checkpoint.restore(folder / "checkpoint.pt", condition, data.digest(), seed, facts["identity"])
+
+
+def test_the_sweep_of_the_scale_has_fifty_conditions(root, tmp_path, monkeypatch):
+    shutil.copytree(root / "config", tmp_path / "config")
+    monkeypatch.chdir(tmp_path)
+    scale.write_sweep(tmp_path)
+    (run,) = scale.Case("sweep", scale.SWEEP, ["all"], [1]).runs()
+    assert len(run.conditions) == 50
+    six = scale.Case("six", "controlled", ["all", "published"], [1]).runs()
+    assert len({run.name for run in six}) == 6
+
+
+def test_a_command_is_measured_with_its_children(root):
+    """In a process of its own, because this one is large, and a command is as large as it before it starts."""
+    eater = f"{sys.executable} -c 'x = bytearray(300 * 2**20)'; true"
+    program = (
+        f"import commands; print(*(commands.measure(['sh', '-c', x], '.').megabytes for x in ({eater!r}, 'true')))"
+    )
+    folder = root / "benchmarks"
+    done = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=True)
+    large, small = map(float, done.stdout.split())
+    assert 300 < large < 500
+    assert small < 100
+
+
+def test_a_command_that_fails_ends_the_program_with_its_words(tmp_path):
+    with pytest.raises(SystemExit, match="what went wrong"):
+        commands.measure(["sh", "-c", "echo what went wrong; exit 3"], tmp_path)
