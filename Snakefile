@@ -10,6 +10,7 @@ include: "workflow/rules/config_file.smk"
 configfile: "config/config.yaml"
 
 
+include: "workflow/rules/scheduling.smk"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/identity.smk"
 include: "workflow/rules/targets.smk"
