@@ -10,12 +10,11 @@ include: "workflow/rules/config_file.smk"
 configfile: "config/config.yaml"
 
 
-include: "workflow/rules/scheduling.smk"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/identity.smk"
 include: "workflow/rules/targets.smk"
 include: "workflow/rules/report.smk"
-include: "workflow/rules/locks.smk"
+include: "workflow/rules/start.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"

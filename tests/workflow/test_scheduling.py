@@ -1,0 +1,15 @@
+"""How often Snakemake weighs the jobs that are ready. With thousands of them, it must not do so every second."""
+
+
+def selections(output):
+    return output.count("Resources before job selection")
+
+
+def test_ready_jobs_are_weighed_once_for_each_job_that_ends(new_project):
+    """Two jobs, one after the other; each takes more than a second, because it imports the library."""
+    project = new_project()
+    tables = [f"results/digits/{study}/layers.csv" for study in ("controlled", "gilf641")]
+    ours = project.snakemake(*tables, "--verbose", cores=1).stdout
+    assert 2 <= selections(ours) <= 3
+    given = project.snakemake(*tables, "--verbose", "--forceall", "--max-jobs-per-timespan", "50/1s", cores=1).stdout
+    assert selections(given) > 3  # what a person asks for is kept
