@@ -97,7 +97,14 @@ def first_seed(wildcards):
 
 
 def run_of(wildcards):
-    return run_named(wildcards.study)
+    run = run_named(wildcards.study)
+    if not run.conditions:
+        raise WorkflowError(nothing_chosen(run))
+    return run
+
+
+def nothing_chosen(run):
+    return f"{run.name}: nothing to confirm, because the hold-out chose to leave the factor out on every curve."
 
 
 def condition(wildcards):

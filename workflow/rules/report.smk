@@ -90,7 +90,8 @@ config["resolved"] = {
 
 
 onsuccess:
-    if workflow.is_main_process and not REPORTING:
+    made = Path(placed(f"results/{config['dataset']}/{SHOWN}")).exists()  # not if there was nothing to confirm
+    if workflow.is_main_process and not REPORTING and made:
         config["resolved"].update(found())  # --report-after-run makes the report next
         for sentence in config["resolved"].get("answer", []):
             logger.info(sentence)

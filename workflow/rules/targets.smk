@@ -128,10 +128,13 @@ if CONFIRMING and study_files.exists(CONFIRMATION):
 
 
 def confirmation(wildcards):
-    """The files of a confirmation, which are known when the strengths are chosen."""
+    """The files of a confirmation, which are known when the strengths are chosen. There may be none to confirm."""
     if not REPORTING:  # a report runs no checkpoint; `reportable` says what is missing
         checkpoints.choose_strengths.get(dataset=config["dataset"], study=RUN.name)
     run = run_named(CONFIRMATION)
+    if not run.conditions:
+        logger.info(nothing_chosen(run))
+        return []
     config["resolved"]["training"]["runs"] = asked_for([run])
     return reportable(everything(run), run)
 

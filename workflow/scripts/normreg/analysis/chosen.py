@@ -17,7 +17,6 @@ from normreg.analysis.verdicts import ResponseLevel
 from normreg.config import identity
 from normreg.config.condition import Condition
 from normreg.config.sweeps import Sweep
-from normreg.errors import ConfigError
 from normreg.utils import tables
 
 
@@ -69,19 +68,17 @@ def _choice(part: Part, values: pd.DataFrame, engines: pd.DataFrame) -> list[dic
 def to_confirm(path: str | Path, study: str) -> list[str]:
     """The chosen conditions of a `chosen.csv` and those that they are compared with, each once.
 
+    None at all if the hold-out chose to leave the factor out on every curve.
+
     Args:
         path: the file.
         study: the identity of the runs that chose.
 
     Raises:
         DataError: the file is unreadable or changed, or belongs to other runs.
-        ConfigError: no curve chose a strength, so there is nothing to confirm.
     """
     table = tables.read(path, response_tables.CHOSEN)
     for found in dict.fromkeys(table["run"]):
         identity.check(path, found, study)
     rows = zip(table["reference"], table["condition"], table["strength"], strict=True)
-    found = dict.fromkeys(name for *pair, strength in rows if strength is not None for name in pair)
-    if not found:
-        raise ConfigError(f"{path}: the hold-out chose to leave the factor out on every curve: nothing to confirm.")
-    return list(found)
+    return list(dict.fromkeys(name for *pair, strength in rows if strength is not None for name in pair))
