@@ -29,7 +29,7 @@ from normreg.analysis.effects import COLLAPSE
 from normreg.analysis.inference import LEVEL, paired
 from normreg.analysis.judgement import Runs
 from normreg.analysis.power import Spread
-from normreg.analysis.verdicts import ClaimVerdict, Method, PublishedVerdict
+from normreg.analysis.verdicts import ClaimVerdict, Method, Objection, PublishedVerdict
 
 DESIGN = np.array([[l1, l2, gbn] for gbn in (0, 1) for l1, l2 in ((0, 0), (1, 0), (0, 1), (1, 1))])
 EFFECTS = (2 * DESIGN.T - 1) / 4  # of L1, L2 and GBN, each the mean of four pairs
@@ -86,7 +86,8 @@ def runs_of(values: np.ndarray) -> Runs:
     neighbours = np.abs(DESIGN[:, None] - DESIGN[None]).sum(axis=2) == 1
     under = values[:, None, :] - values[:, :, None] > COLLAPSE  # seed, condition, other condition
     collapsed = (under & neighbours).any(axis=(0, 2))
-    return Runs(values, np.full(values.shape, "torch"), [np.arange(8)], collapsed)
+    apart = dict.fromkeys(np.flatnonzero(collapsed).tolist(), Objection.COLLAPSED)
+    return Runs(values, np.full(values.shape, "torch"), [np.arange(8)], apart)
 
 
 def simulate(law: Callable, seeds: int, studies: int, random: np.random.Generator) -> dict[str, float]:

@@ -3,8 +3,9 @@
     .venv/bin/python benchmarks/calibration_responses.py [--studies 2000] [--normal-studies 10000] [--seed 0]
 
 A curve has a reference and seven strengths. Runs and their laws are those of `calibration.py`: with "unequal" every
-second strength scatters twice as much, with "varying" its effect varies from seed to seed. The truth is flat, or the
-six strengths between the ends gain 0.05 points ("wide"), or the gain rises in steps to 0.05 and falls ("pointed").
+second strength scatters twice as much, with "varying" its effect varies from seed to seed. With "wild" the last
+strength scatters five times as much. The truth is flat, or the six strengths between the ends gain 0.05 points
+("wide"), or the gain rises in steps to 0.05 and falls ("pointed").
 
 docs/statistics.md shows a result and says what the columns mean. `tests/unit/test_simultaneous.py` has a small version.
 """
@@ -18,12 +19,13 @@ import numpy as np
 import pandas as pd
 from calibration import LAWS, SD, SEED_SD, SEEDS, normal
 
+from normreg.analysis import scatter
 from normreg.analysis.effects import COLLAPSE
 from normreg.analysis.inference import LEVEL, paired
 from normreg.analysis.judgement import Runs, holm
-from normreg.analysis.shapes import contrasts_of
+from normreg.analysis.shapes import LEAST_LEVELS, contrasts_of
 from normreg.analysis.simultaneous import Group, Simultaneous, judge
-from normreg.analysis.verdicts import Method
+from normreg.analysis.verdicts import Method, Objection
 
 STRENGTHS = 7
 AGAINST = np.column_stack([-np.ones(STRENGTHS), np.eye(STRENGTHS)])  # each strength minus the reference
@@ -35,20 +37,31 @@ CELLS = ("cover", "paired decides", "false", "false shape", "found wide", "wide 
 MORE_CELLS = ("wide by paired t and Holm", "pointed", "pointed by shape", "pointed by paired t and Holm")
 
 
+def wild(random: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+    """The last strength scatters five times as much as the others."""
+    return random.normal(size=shape) * np.where(np.arange(shape[1]) == shape[1] - 1, 5, 1)
+
+
 def runs_of(values: np.ndarray) -> Runs:
     """The runs of one curve. The reference stands first."""
     under = values[:, :1] - values
-    collapsed = (under > COLLAPSE).any(axis=0)
-    collapsed[0] = (under < -COLLAPSE).any()
-    return Runs(values, np.full(values.shape, "torch"), [np.arange(values.shape[1])], collapsed)
+    lost = (under > COLLAPSE).any(axis=0)
+    lost[0] = (under < -COLLAPSE).any()
+    apart = dict.fromkeys(np.flatnonzero(lost).tolist(), Objection.COLLAPSED)
+    pools = [np.arange(values.shape[1])]
+    return scatter.set_apart(Runs(values, np.full(values.shape, "torch"), pools, apart))
 
 
 def judge_curve(values: np.ndarray) -> tuple[list[Simultaneous], list[Simultaneous]]:
     """The strengths against the reference, and the shapes over the conditions that have not collapsed."""
     runs = runs_of(values)
-    kept = ~runs.collapsed
-    shapes = judge([Group(runs_of(values[:, kept]), contrasts_of(int(kept.sum())))])[0] if kept.sum() > 1 else []
-    return judge([Group(runs, AGAINST)])[0], shapes
+    kept = [column for column in range(values.shape[1]) if column not in runs.apart]
+    band = judge([Group(runs, AGAINST)])[0]
+    if kept[0] != 0 or len(kept) < LEAST_LEVELS:
+        return band, []
+    weights = np.zeros((len(kept) - 1, values.shape[1]))
+    weights[:, kept] = contrasts_of(len(kept))
+    return band, judge([Group(runs, weights)])[0]
 
 
 def any_found(family: list[Simultaneous]) -> bool:
@@ -113,12 +126,12 @@ def main() -> None:
     parser.add_argument("--studies", type=int, default=2000, help="simulated studies of each law and number of seeds")
     parser.add_argument("--normal-studies", type=int, default=10_000, help="the same for normal runs")
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
-    parser.add_argument("--laws", nargs="+", default=[law.__name__ for law in LAWS])
+    parser.add_argument("--laws", nargs="+", default=[law.__name__ for law in (*LAWS, wild)])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("results/benchmarks/calibration_responses.csv"))
     arguments = parser.parse_args()
     began, rows = time.monotonic(), []
-    for number, law in enumerate(LAWS):
+    for number, law in enumerate((*LAWS, wild)):
         for seeds in arguments.seeds if law.__name__ in arguments.laws else ():
             random = np.random.default_rng([arguments.seed, number, seeds])
             studies = arguments.normal_studies if law is normal else arguments.studies

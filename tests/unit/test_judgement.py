@@ -10,12 +10,11 @@ from normreg.analysis.judgement import Runs, decide
 from normreg.analysis.verdicts import EffectVerdict, Method, Objection
 
 EIGHT = [np.arange(8)]
-NONE = np.zeros(8, dtype=bool)
 
 
-def runs(values, pools=EIGHT, collapsed=NONE, engines=None):
+def runs(values, pools=EIGHT, apart=None, engines=None):
     engines = np.full(values.shape, "torch", dtype=object) if engines is None else engines
-    return Runs(values, engines, pools, collapsed)
+    return Runs(values, engines, pools, apart or {})
 
 
 def noise(seeds, conditions=8, seed=0):
@@ -64,10 +63,10 @@ def test_the_blocked_estimate_decides_unless_the_check_objects():
 
 
 def test_a_collapsed_condition_leaves_the_pool_of_the_others():
-    values, collapsed = noise(6), NONE.copy()
-    values[:, 7], collapsed[7] = [10, 99, 11, 98, 9, 10], True
+    values = noise(6)
+    values[:, 7] = [10, 99, 11, 98, 9, 10]
     weights = np.vstack([FACTOR, [-1, 1, 0, 0, 0, 0, 0, 0]])
-    with_it, without_it = judgement.estimate(runs(values, collapsed=collapsed), weights)
+    with_it, without_it = judgement.estimate(runs(values, apart={7: Objection.COLLAPSED}), weights)
     assert with_it.objection is Objection.COLLAPSED
     assert without_it.blocked.freedom == 5 * 6  # seven conditions
     assert without_it.blocked.error < 0.1

@@ -93,6 +93,25 @@ def test_each_strength_is_compared_with_the_condition_without_it(l1):
     assert losses["verdict"].iloc[4] == "better"  # less is better
 
 
+def test_a_strength_that_scatters_far_more_does_not_widen_the_bands_of_the_others(l1):
+    sweep, conditions = l1
+    summary = make_summary(conditions, seeds=10)
+    wild = summary["condition"] == "l1-gbn-2"
+    summary.loc[wild, "last5_accuracy"] += np.random.default_rng(3).normal(-1, 0.4, 10)
+    found = estimate(sweep, conditions, summary)
+    rows = accuracy(found).set_index("condition")
+    assert rows.loc["l1-gbn-2", "objection"] == "its runs scatter far more than the others"
+    assert rows.loc["l1-gbn-2", "freedom"] == 9
+    wide = summary.pivot(index="seed", columns="condition", values="last5_accuracy")
+    steady = wide[["none-gbn", "l1-gbn-0", "l1-gbn-1"]]
+    residuals = steady.sub(steady.mean(axis=1), axis=0) - steady.mean() + steady.mean().mean()
+    assert rows.loc["l1-gbn-1", "error"] == pytest.approx(((residuals**2).sum().sum() / (9 * 2) * 2 / 10) ** 0.5)
+    said = response_answer.sentences(found.responses, found.shapes)[1]
+    assert "runs scatter far more at 1e-3" in said
+    assert "strengths that collapse or scatter far more are left out of this" in said
+    assert found.shapes["left_out"].tolist()[1] == 1
+
+
 def test_equal_settings_are_the_same_experiment_and_count_once(l1):
     sweep, conditions = l1
     conditions["zero"] = conditions["none-bn"] | {"penalty": "l1"}

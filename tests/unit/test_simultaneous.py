@@ -20,11 +20,10 @@ def against(count):
     return np.column_stack([-np.ones(count), np.eye(count)])
 
 
-def runs(values, collapsed=None, engines=None):
+def runs(values, apart=None, engines=None):
     values = np.asarray(values, dtype=float)
-    collapsed = np.zeros(values.shape[1], dtype=bool) if collapsed is None else np.array(collapsed)
     engines = np.full(values.shape, "torch", dtype=object) if engines is None else engines
-    return Runs(values, engines, [np.arange(values.shape[1])], collapsed)
+    return Runs(values, engines, [np.arange(values.shape[1])], apart or {})
 
 
 def by_integration(value, count, freedom):
@@ -89,7 +88,7 @@ def test_a_curve_is_dunnetts_test_without_the_parts_of_the_seeds():
 def test_a_collapsed_strength_leaves_the_pool_and_has_its_own_spread():
     values = np.random.default_rng(1).normal(99.5, 0.03, (6, 4))
     values[:, 3] = [20, 90, 30, 99, 25, 60]
-    (found,) = simultaneous.judge([Group(runs(values, [False, False, False, True]), against(3))])
+    (found,) = simultaneous.judge([Group(runs(values, {3: Objection.COLLAPSED}), against(3))])
     assert [one.both.objection for one in found] == [None, None, Objection.COLLAPSED]
     assert found[0].both.deciding.freedom == 5 * 2
     each = values[:, 3] - values[:, 0]
@@ -140,7 +139,7 @@ def test_a_shape_says_whether_it_depends_on_the_strength_and_where_it_is_best():
     names, strengths = ["none", "c", "a", "b", "d", "gone"], {"a": 1e-6, "b": 1e-5, "c": 1e-4, "d": 1e-3, "gone": 0.1}
     values[:, 3] += 0.05  # b, the second of the strengths
     values[:, 5] -= 80
-    row = shapes.judge(names, strengths, runs(values, [False] * 5 + [True]), better_up=True)
+    row = shapes.judge(names, strengths, runs(values, {5: Objection.COLLAPSED}), better_up=True)
     assert (row["conditions"], row["left_out"], row["seeds"]) == (5, 1, 6)
     assert row["p"] < 0.01
     assert (row["shape"], row["peak"], row["rises"]) == ("umbrella", 1e-5, 1)

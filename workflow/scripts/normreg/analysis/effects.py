@@ -15,7 +15,7 @@ from normreg.analysis.judgement import Estimates, Judged, Runs
 from normreg.analysis.power import Spread
 from normreg.analysis.quantities import QUANTITIES
 from normreg.analysis.summary import effects_of
-from normreg.analysis.verdicts import Level
+from normreg.analysis.verdicts import Level, Objection
 
 COLLAPSE = 5.0  # points of accuracy under the other condition of a pair
 COLUMNS = [
@@ -140,14 +140,15 @@ def _difference(pair: Contrast, accuracies: pd.DataFrame) -> np.ndarray:
 def runs_of(contrasts: Sequence[Contrast], summary: pd.DataFrame, quantity: str, accuracies: pd.DataFrame) -> Runs:
     """The values of a quantity. In a pair, a run far below the other in accuracy has collapsed."""
     names = list(accuracies)
-    collapsed = np.zeros(len(names), dtype=bool)
+    apart: dict[int, Objection] = {}
     for pair in contrasts:
         difference = _difference(pair, accuracies)
-        collapsed[names.index(pair.with_factor)] |= bool((difference < -COLLAPSE).any())
-        collapsed[names.index(pair.without)] |= bool((difference > COLLAPSE).any())
+        for name, lost in ((pair.with_factor, difference < -COLLAPSE), (pair.without, difference > COLLAPSE)):
+            if lost.any():
+                apart[names.index(name)] = Objection.COLLAPSED
     values = replicates.values(summary, quantity).reindex(columns=names).to_numpy()
     engines = replicates.engines(summary).reindex(columns=names).to_numpy()
-    return Runs(values, engines, _pools(contrasts, names), collapsed)
+    return Runs(values, engines, _pools(contrasts, names), apart)
 
 
 def _pools(contrasts: Sequence[Contrast], names: Sequence[str]) -> list[np.ndarray]:

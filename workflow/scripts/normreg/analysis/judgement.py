@@ -54,13 +54,13 @@ class Runs:
         engines: the engine that trained each run, (n, K). Engines round differently. So a seed counts for
             an estimate only if one engine trained all the runs that the estimate needs.
         pools: for each group of conditions that are compared with each other, its columns.
-        collapsed: whether a condition has a collapsed run, bool (K,). It belongs to no pool.
+        apart: the columns that belong to no pool, for example because a run collapsed, and why.
     """
 
     values: np.ndarray
     engines: np.ndarray
     pools: Sequence[np.ndarray]
-    collapsed: np.ndarray
+    apart: Mapping[int, Objection]
 
     def of(self, columns: np.ndarray) -> np.ndarray:
         """The values of some conditions, (n, len(columns)). A seed with several engines is NaN."""
@@ -71,7 +71,7 @@ class Runs:
 
 def estimate(runs: Runs, weights: np.ndarray) -> list[Estimates]:
     """Both estimates of each effect, with no tests. `weights` are (E, K), and each row has the sum 0."""
-    kept = [columns[~runs.collapsed[columns]] for columns in runs.pools]
+    kept = [columns[[column not in runs.apart for column in columns]] for columns in runs.pools]
     parts = [(columns, Pool(runs.of(columns))) for columns in kept]
     return [_choose(runs, row, parts) for row in weights]
 
@@ -95,8 +95,9 @@ def judge(estimates: Sequence[Estimates], margin: float | None, better_up: bool 
 def _choose(runs: Runs, weights: np.ndarray, parts: Sequence[tuple[np.ndarray, Pool]]) -> Estimates:
     used = np.flatnonzero(weights)
     own = paired(runs.of(used), weights[used])
-    if runs.collapsed[used].any():
-        return Estimates(own, None, Objection.COLLAPSED)
+    apart = [runs.apart[column] for column in used.tolist() if column in runs.apart]
+    if apart:
+        return Estimates(own, None, min(apart, key=list(Objection).index))
     for columns, pool in parts:
         if set(used) <= set(columns):
             blocked = pool.estimate(weights[columns])

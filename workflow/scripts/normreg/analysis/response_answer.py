@@ -8,7 +8,7 @@ import pandas as pd
 
 from normreg.analysis import answer, response_tables
 from normreg.analysis.quantities import QUANTITIES
-from normreg.analysis.verdicts import EffectVerdict, ResponseLevel
+from normreg.analysis.verdicts import EffectVerdict, Objection, ResponseLevel
 from normreg.config import identity
 from normreg.config.factors import DECOUPLED, condition_labels
 from normreg.config.values import write
@@ -76,7 +76,7 @@ def shape_text(test: _Row) -> str:
     text = (
         f"{name} depends on the strength ({p})" if shown else f"that {name} depends on the strength is not shown ({p})"
     )
-    return f"{text}; collapsed strengths are left out of this" if test["left_out"] else text
+    return f"{text}; strengths that collapse or scatter far more are left out of this" if test["left_out"] else text
 
 
 def best_text(test: _Row) -> str:
@@ -104,6 +104,8 @@ def _sentence(rows: Sequence[_Row], test: _Row | None) -> str:
     parts = [f"{said} at {_listed(found, values)}" for said, found in places.items()]
     collapsed = [place for place, row in enumerate(rows) if not pd.isna(row["collapses"]) and row["collapses"] > 0]
     parts += [f"runs collapse at {_listed(collapsed, values)}"] if collapsed else []
+    scattered = [place for place, row in enumerate(rows) if row["objection"] == Objection.SCATTERS]
+    parts += [f"runs scatter far more at {_listed(scattered, values)}"] if scattered else []
     parts += [said for said in (shape_text(test), best_text(test)) if said] if test else []
     return text + "; ".join(parts) + "."
 

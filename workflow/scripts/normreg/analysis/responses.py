@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from normreg.analysis import effects, replicates, response_tables, shapes, simultaneous, sweep_families
+from normreg.analysis import effects, replicates, response_tables, scatter, shapes, simultaneous, sweep_families
 from normreg.analysis.judgement import Runs, decide
 from normreg.analysis.quantities import QUANTITIES, Quantity
 from normreg.analysis.simultaneous import Group, Simultaneous
@@ -120,8 +120,11 @@ class _Quantity:
         """The values of the conditions of a pool."""
         accuracies = self.accuracies.reindex(columns=part.names)
         if not part.pool:
-            return Runs(accuracies.to_numpy(), accuracies.to_numpy(), [], np.zeros(0, dtype=bool))
-        return effects.runs_of(part.pool, self.facts.summary, self.quantity.key, accuracies)
+            return Runs(accuracies.to_numpy(), accuracies.to_numpy(), [], {})
+        runs = effects.runs_of(part.pool, self.facts.summary, self.quantity.key, accuracies)
+        # The effect of a factor uses all conditions of its pool, and so it would always include the one set apart.
+        factor = part.spots[0].about["level"] is ResponseLevel.FACTOR
+        return runs if factor else scatter.set_apart(runs)
 
     def about(self, spot: Spot) -> dict[str, Any]:
         """The cells that need no test."""

@@ -35,7 +35,7 @@ def contrasts_of(conditions: int) -> np.ndarray:
 def judge(names: Sequence[str], strengths: Mapping[str, float], runs: Runs, better_up: bool) -> dict[str, Any]:
     """The cells of a curve in `response_shapes.csv`: whether it depends on the strength, and where its mean is best.
 
-    A strength with a collapsed run is not a shape's business: it leaves the test, not the search for the best mean.
+    A strength that is set apart from the pool, see `Runs`, leaves the test, not the search for the best mean.
 
     Args:
         names: the conditions of the columns of `runs`. The reference is the first.
@@ -46,7 +46,7 @@ def judge(names: Sequence[str], strengths: Mapping[str, float], runs: Runs, bett
     reference = names[0]
     ordered = [reference, *sorted(names[1:], key=lambda name: strengths[name])]
     columns = np.array([names.index(name) for name in ordered])
-    kept = columns[~runs.collapsed[columns]]
+    kept = columns[[column not in runs.apart for column in columns]]
     row: dict[str, Any] = {"conditions": len(kept), "left_out": len(names) - len(kept), "seeds": 0}
     row |= _best(ordered, strengths, runs.of(columns), better_up)
     if len(kept) < LEAST_LEVELS or kept[0] != 0:

@@ -63,6 +63,7 @@ class Objection(StrEnum):
 
     FEW = "fewer than three conditions to pool"
     COLLAPSED = "a run collapsed"
+    SCATTERS = "its runs scatter far more than the others"
     INCOMPLETE = "seeds are incomplete, or of several engines"
     VARIES = "it varies over seeds more than the residuals"
     SPREADS = "the spreads of the conditions differ"

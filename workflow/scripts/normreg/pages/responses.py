@@ -28,8 +28,8 @@ _OWN = (
 )
 _SHAPE = (
     "Whether there is a dependence on the strength at all is one test over a straight line and an umbrella for each "
-    "strength; collapsed strengths are left out of it. The best of several means is lucky too: its difference on the "
-    "same runs is too good. Choose on the hold-out and measure on fresh seeds."
+    "strength; strengths that collapse or scatter far more are left out of it. The best of several means is lucky too: "
+    "its difference on the same runs is too good. Choose on the hold-out and measure on fresh seeds."
 )
 _STYLE = "td:last-child { white-space: normal; min-width: 10em; }"
 _CELLS = {"difference": "difference", "low": "band from", "high": "to"}
@@ -103,7 +103,7 @@ def _shapes(rows: pd.DataFrame) -> pd.DataFrame:
     shown = []
     for row in rows.to_dict("records"):
         quantity = QUANTITIES[row["quantity"]]
-        test = response_answer.shape_text(row) or "no test: fewer than three conditions without a collapse, or seeds"
+        test = response_answer.shape_text(row) or "no test: fewer than three conditions to pool, or seeds"
         cells = {"sweep": row["sweep"], "curve": response_answer.curve_name(row), "what": test}
         cells |= {"best": response_answer.best_text(row).removeprefix("the best mean is ")}
         cells["best − without"] = _number(row["best_difference"], quantity) or ""
