@@ -101,6 +101,19 @@ def build(job: Job, data: "Dataset") -> "TorchTrainer | Notebook":
     return pytorch.TorchTrainer(job.condition, job.seed, data, device)
 
 
+def gemm(device: str) -> float:
+    """GFLOP/s of a float32 matrix product: the best of five."""
+    import torch
+
+    a, b = torch.rand(2, GEMM, GEMM, device=device)
+    times = []
+    for _ in range(6):
+        started = time.perf_counter()
+        (a @ b)[0, 0].item()  # waits for a GPU
+        times.append(time.perf_counter() - started)
+    return 2 * GEMM**3 / min(times[1:]) / 1e9
+
+
 def subset(data: "Dataset", train_images: int, test_images: int) -> "Dataset":
     """A data set with only the first images of both splits."""
     return replace(
@@ -147,16 +160,8 @@ class _Run:
         return torch.get_num_threads()
 
     def gemm(self) -> float:
-        """GFLOP/s of a float32 matrix product: the best of five."""
-        import torch
-
-        a, b = torch.rand(2, GEMM, GEMM, device=self.device)
-        times = []
-        for _ in range(6):
-            started = time.perf_counter()
-            (a @ b)[0, 0].item()  # waits for a GPU
-            times.append(time.perf_counter() - started)
-        return 2 * GEMM**3 / min(times[1:]) / 1e9
+        """The machine's peak, see `gemm`."""
+        return gemm(self.device)
 
     def profile(self) -> dict[str, float]:
         """Share of each operation's own time in an epoch. All other time is "outside operations".

@@ -16,7 +16,7 @@ _PAGE = 4096
 
 
 class Arena:
-    """Named arrays, filled with 0 at first. `arrays[name]` is a flat numpy array."""
+    """Named arrays, filled with 0 at first. `arrays[name]` is a flat numpy array. `memory` has the bytes of all."""
 
     def __init__(self, requests: Mapping[str, tuple[int, Any]]) -> None:
         """`requests` has the number of elements and the dtype of each array."""
@@ -28,19 +28,24 @@ class Arena:
             end = start + places[name][1] + GUARD
         raw = np.full(end + _PAGE, _PATTERN, dtype=np.uint8)
         first = -raw.ctypes.data % 64
-        self._memory = raw[first : first + end]
+        self.memory = raw[first : first + end]
         self._places = places
         self.arrays: dict[str, Any] = {}
         for name, (_, kind) in requests.items():
             start, size = places[name]
-            self.arrays[name] = self._memory[start : start + size].view(kind)
+            self.arrays[name] = self.memory[start : start + size].view(kind)
             self.arrays[name][:] = 0
+
+    def place(self, array: Any) -> tuple[int, int]:
+        """The first byte of an array in `memory`, or of a part of one, and the first byte after it."""
+        start = array.ctypes.data - self.memory.ctypes.data
+        return start, start + array.nbytes
 
     def damaged(self) -> list[str]:
         """Names of the arrays whose guard zones were overwritten."""
         names = []
         for name, (start, size) in self._places.items():
-            before, after = self._memory[start - GUARD : start], self._memory[start + size : start + size + GUARD]
+            before, after = self.memory[start - GUARD : start], self.memory[start + size : start + size + GUARD]
             if (before != _PATTERN).any() or (after != _PATTERN).any():
                 names.append(name)
         return names

@@ -20,6 +20,7 @@ import numba
 from numba.core.registry import cpu_target
 
 from normreg.engines.numba_cpu import (
+    arrays,
     codegen,
     compiled,
     convolution,
@@ -42,6 +43,7 @@ log = logging.getLogger("normreg")
 # Only generated code calls these modules. They are imported here for the digest of the kernels, and so that the digest
 # of the training script covers them.
 _COMPILED = (
+    arrays,
     codegen,
     convolution,
     gradients,

@@ -5,12 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from normreg.engines.numba_cpu.arrays import NAMES
 from normreg.engines.numba_cpu.buffers import Arena
 from normreg.engines.numba_cpu.stages import Stage
 from normreg.engines.numba_cpu.tiles import LANES
-
-_NORM = ("norm_weight", "norm_bias", "running_mean", "running_variance", "mean", "rstd")
-_LINK = ("output", "masks", "scale", "shift", "choice")
 
 
 def _requests(stage: Stage, blocks: int, largest: int) -> dict[str, tuple[int, Any]]:
@@ -44,8 +42,8 @@ class Memory:
         bounds: tensor t of them is bounds[t] to bounds[t + 1].
         logits: [block][class][image].
         scratch: float64 (2, largest).
-        stages: the arrays of each stage by name. "link", "slopes" and "norm" are tuples in the order of the kernels'
-            arguments.
+        stages: the arrays of each stage by name.
+        places: where the kernels find these arrays, see `arrays.floats`. A place is 0 to 0 if there is no such array.
     """
 
     def __init__(self, stages: Sequence[Stage], largest: int, classes: int) -> None:
@@ -67,6 +65,11 @@ class Memory:
         for index, stage in enumerate(stages):
             self.stages.append(self._stage_arrays(index, stage, tensor))
             tensor += 3 if stage.norm else 1
+        self.places = np.zeros((len(stages), len(NAMES), 2), dtype=np.int64)
+        for index, own in enumerate(self.stages):
+            for name in NAMES:
+                if name in own:
+                    self.places[index, NAMES.index(name)] = self.arena.place(own[name])
 
     def _stage_arrays(self, index: int, stage: Stage, tensor: int) -> dict[str, Any]:
         """The arrays of a stage. Its first parameter is tensor number `tensor`."""
@@ -78,10 +81,7 @@ class Memory:
         for k, name in enumerate(names, start=tensor):
             part = slice(self.bounds[k], self.bounds[k + 1])
             own[name], own[f"{name}_gradient"] = self.weights[part], self.gradients[part]
-        own["link"] = tuple(own[name] for name in _LINK)
-        own["slopes"] = tuple(own[name] for name in ("slope", "pull", "offset"))
         if stage.norm:
-            own["norm"] = tuple(own[name] for name in _NORM)
             pair = slice(self.bounds[tensor + 1], self.bounds[tensor + 3])
             own["norm_gradients"] = self.gradients[pair].reshape(2, -1)
         return own

@@ -1,6 +1,6 @@
 """One network in the engine: its buffers, and the order of the kernels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,7 @@ class EngineNetwork:
         self.memory = Memory(self.stages, largest, self.classes)
         self.weights, self.gradients = self.memory.weights, self.memory.gradients
         self.buffers = self.memory.stages
+        self._arrays = self.memory.arena.memory, self.memory.places
         self.set_evaluation_constants()
 
     def _keep_factor(self, stage: Stage) -> float:
@@ -69,9 +70,9 @@ class EngineNetwork:
 
     def set_evaluation_constants(self) -> None:
         """Sets the multiply-adds of evaluation mode, from the current weights and running statistics."""
-        for stage, own in zip(self.stages, self.buffers, strict=True):
+        for index, (stage, own) in enumerate(zip(self.stages, self.buffers, strict=True)):
             if stage.norm:
-                self.shared.running_coefficients(*own["norm"], own["scale"], own["shift"], self.largest)
+                self.shared.running_coefficients(*self._arrays, index, self.largest)
             else:
                 self.shared.set_constant(own["scale"], stage.outputs, self.largest, 1.0)
 
@@ -81,8 +82,8 @@ class EngineNetwork:
         Call `set_evaluation_constants` before.
         """
         self._load(batch)
-        for index, own in enumerate(self.buffers):
-            self._forward(index, own, batch.blocks, drop=False)
+        for index in range(len(self.stages)):
+            self._forward(index, batch.blocks, drop=False)
         self._finish(batch, totals, drop=False)
 
     def train(self, batch: Batch, key: int, totals: Any) -> int:
@@ -99,12 +100,12 @@ class EngineNetwork:
         self._load(batch)
         counter = batch.counter
         for index, (stage, own) in enumerate(zip(self.stages, self.buffers, strict=True)):
-            self._forward(index, own, batch.blocks, drop=True)
+            self._forward(index, batch.blocks, drop=True)
             if self._drops(stage):
                 masks = own["mask_words"][: stage.mask_words(batch.blocks)]
                 self.shared.draw_masks(masks, counter, key % _WORD, key // _WORD, self.dropout)
                 counter += len(masks) * LANES  # below 2**32 for a whole epoch: see the contract
-            self._normalise(stage, own, batch)
+            self._normalise(index, batch)
         self._finish(batch, totals, drop=True)
         self._backward(batch)
         return counter
@@ -114,59 +115,41 @@ class EngineNetwork:
         sizes = (first.inputs, first.input_size, first.padding)
         self.shared.load_images(batch.images, self.pixels, self.buffers[0]["source"], *sizes)
 
-    def _forward(self, index: int, own: Mapping[str, Any], blocks: int, drop: bool) -> None:
-        arguments = (blocks, own["source"], own["weight"], own["output"], own["totals"], own["squares"])
-        if index:
-            drop = drop and self._drops(self.stages[index - 1])
-            arguments = (*arguments, *self.buffers[index - 1]["link"], drop)
-        self.forward_kernels[index](*arguments)
+    def _forward(self, index: int, blocks: int, drop: bool) -> None:
+        drop = drop and index > 0 and self._drops(self.stages[index - 1])
+        self.forward_kernels[index](*self._arrays, blocks, drop)
 
-    def _normalise(self, stage: Stage, own: Mapping[str, Any], batch: Batch) -> None:
-        factor, images = self._keep_factor(stage), len(batch.labels)
-        if not stage.norm:
-            self.shared.set_constant(own["scale"], stage.outputs, images, factor)
-            return
-        sums, result = (own["totals"], own["squares"]), (own["scale"], own["shift"])
-        self.shared.batch_statistics(*sums, *own["norm"], *result, images, batch.splits, stage.size**2, factor)
+    def _normalise(self, index: int, batch: Batch) -> None:
+        stage, images = self.stages[index], len(batch.labels)
+        factor = self._keep_factor(stage)
+        if stage.norm:
+            self.shared.batch_statistics(*self._arrays, index, images, batch.splits, stage.size**2, factor)
+        else:
+            self.shared.set_constant(self.buffers[index]["scale"], stage.outputs, images, factor)
 
     def _finish(self, batch: Batch, totals: Any, drop: bool) -> None:
-        last, drop = self.buffers[-1], drop and self._drops(self.stages[-1])
-        self.finish_kernel(batch.blocks, self.memory.logits, *last["link"], drop)
-        self.shared.cross_entropy(self.memory.logits, batch.labels, last["gradient"], self.classes, totals)
+        drop = drop and self._drops(self.stages[-1])
+        self.finish_kernel(*self._arrays, batch.blocks, self.memory.logits, drop)
+        gradient = self.buffers[-1]["gradient"]
+        self.shared.cross_entropy(self.memory.logits, batch.labels, gradient, self.classes, totals)
 
     def _backward(self, batch: Batch) -> None:
-        last = self.buffers[-1]
+        drops = [self._drops(stage) for stage in self.stages]
         if self.stages[-1].norm:
-            sums = (last["gradient"], last["totals"], last["products"])
-            self.begin_backward_kernel(batch.blocks, *sums, *last["link"], self._drops(self.stages[-1]))
+            self.begin_backward_kernel(*self._arrays, batch.blocks, drops[-1])
         for index in reversed(range(len(self.stages))):
-            stage, own = self.stages[index], self.buffers[index]
-            self._coefficients(stage, own, batch)
-            arguments = [batch.blocks, *own["link"], self._drops(stage), own["gradient"], *own["slopes"], own["local"]]
-            arguments += [own["source"], own["weight_sums"], own["weight_gradient"]]
-            if index:
-                before = self.buffers[index - 1]
-                arguments += [own["weight"], before["gradient"], before["totals"], before["products"]]
-                arguments += [*before["link"], self._drops(self.stages[index - 1])]
-            self.backward_kernels[index](*arguments)
+            self._coefficients(index, batch)
+            before = index > 0 and drops[index - 1]
+            self.backward_kernels[index](*self._arrays, batch.blocks, drops[index], before)
 
-    def _coefficients(self, stage: Stage, own: Mapping[str, Any], batch: Batch) -> None:
+    def _coefficients(self, index: int, batch: Batch) -> None:
         """Computes the slopes of a stage's normalisation. They include the factors of dropout and averaging."""
-        factor, images = self._keep_factor(stage), len(batch.labels)
+        stage, images = self.stages[index], len(batch.labels)
+        factor = self._keep_factor(stage)
         if stage.pool == AVERAGE_POOL:
             factor /= stage.window**2
-        if not stage.norm:
-            self.shared.set_constant(own["slope"], stage.outputs, images, factor)
-            return
-        self.shared.gradient_coefficients(
-            own["totals"],
-            own["products"],
-            *own["norm"],
-            own["norm_gradients"],
-            *own["slopes"],
-            self.memory.scratch,
-            images,
-            batch.splits,
-            stage.size**2,
-            factor,
-        )
+        if stage.norm:
+            own = (index, self.memory.scratch, images, batch.splits, stage.size**2, factor)
+            self.shared.gradient_coefficients(*self._arrays, *own)
+        else:
+            self.shared.set_constant(self.buffers[index]["slope"], stage.outputs, images, factor)

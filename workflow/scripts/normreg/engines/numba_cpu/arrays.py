@@ -1,0 +1,45 @@
+"""Takes the arrays of a stage out of the engine's memory, inside kernels. Numba code.
+
+Python needs about a microsecond for each array that it passes to a compiled function, and a kernel needs up to twenty.
+So a kernel gets the whole memory, and the table of the places of all arrays in it.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from normreg.engines.numba_cpu.transfer import inlined
+
+# The arrays of a stage, in the order of the table. `memory.Memory` says what most of them are.
+NAMES = (
+    *("source", "output", "masks", "scale", "shift", "choice", "gradient", "slope", "pull", "offset", "local"),
+    *("totals", "squares", "products", "weight", "weight_gradient", "weight_sums", "norm_weight", "norm_bias"),
+    *("norm_gradients", "running_mean", "running_variance", "mean", "rstd"),
+)
+_KINDS = {"masks": "halves", "mean": "doubles", "rstd": "doubles"}  # all others are floats
+
+
+def taking(stage: int | str, names: str, prefix: str = "") -> list[str]:
+    """Lines of source that take arrays of a stage out of `memory`. `stage` is a number, or the name of one."""
+    return [
+        f"{prefix}{name} = arrays.{_KINDS.get(name, 'floats')}(memory, places, {stage}, {NAMES.index(name)})"
+        for name in names.split(", ")
+    ]
+
+
+@inlined
+def floats(memory: Any, places: Any, stage: int, name: int) -> Any:
+    """A flat float32 array. `places` (stages, names, 2) has the first byte of each array, and the first after it."""
+    return memory[places[stage, name, 0] : places[stage, name, 1]].view(np.float32)
+
+
+@inlined
+def halves(memory: Any, places: Any, stage: int, name: int) -> Any:
+    """A flat uint16 array, see `floats`."""
+    return memory[places[stage, name, 0] : places[stage, name, 1]].view(np.uint16)
+
+
+@inlined
+def doubles(memory: Any, places: Any, stage: int, name: int) -> Any:
+    """A flat float64 array, see `floats`."""
+    return memory[places[stage, name, 0] : places[stage, name, 1]].view(np.float64)
