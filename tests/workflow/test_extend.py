@@ -85,23 +85,23 @@ def test_an_example_is_accepted_and_would_make_its_figures(examples, section):
     assert said.count("rule train:") == 3
 
 
-def finish(examples, section):
+def finish(examples, section, epochs):
     (command,) = examples.write(section)
-    said = examples.run([*command.replace("--cores 4", "--cores 2").split(), "seeds=1", "epochs=2"])
-    folder = examples.folder / "results" / f"{SECTIONS[section]}-e2"
+    said = examples.run([*command.replace("--cores 4", "--cores 2").split(), "seeds=1", f"epochs={epochs}"])
+    folder = examples.folder / "results" / f"{SECTIONS[section]}-e{epochs}"
     for name in _FIGURES:
         with Image.open(folder / name) as picture:
             picture.verify()
     return folder, said
 
 
+@pytest.mark.slow
 def test_patches_of_photographs_train_from_command_to_figures_and_predictions(examples):
-    folder, _ = finish(examples, "A folder of images")
-    summary = pd.read_csv(folder / "summary.csv")
-    assert summary["best_accuracy"].min() > 50  # the share of each class
-    assert summary["best_accuracy"].max() > 80  # sky and roofs against petals: easy for anything that sees colours
+    folder, _ = finish(examples, "A folder of images", epochs=10)
+    accuracies = pd.read_csv(folder / "summary.csv")["final_accuracy"]
+    assert (accuracies > 80).all()  # sky and roofs against petals: easy for anything that sees colours
     (command,) = examples.write("Use the model")
-    words = command.replace("mine-small3", "mine-small3-e2").split()
+    words = command.replace("mine-small3", "mine-small3-e10").split()
     said = examples.run([sys.executable, *words[2:]], PYTHONPATH="workflow/scripts")
     rows = [line.split(",") for line in said.strip().splitlines()]
     assert rows[0] == ["image", "rank", "class", "confidence"]
@@ -112,5 +112,5 @@ def test_patches_of_photographs_train_from_command_to_figures_and_predictions(ex
 @pytest.mark.slow
 @pytest.mark.parametrize("section", [section for section in SECTIONS if "folder" not in section])
 def test_every_other_example_runs_to_its_figures(examples, section):
-    folder, _ = finish(examples, section)
+    folder, _ = finish(examples, section, epochs=2)
     assert len(pd.read_csv(folder / "summary.csv")) == 3
