@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 import yaml
@@ -18,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
 import commands
 import harness
+import kernels
 import made_up_runs
 import notebook_loop
 import phases
@@ -34,8 +36,11 @@ from normreg.config.datasets import DATASETS
 from normreg.data import augmentation, dataset, sources
 from normreg.data.normalise import Normaliser
 from normreg.engines import pytorch
+from normreg.engines.numba_cpu.stages import make_stages
 from normreg.models import layers
 from normreg.models.build import build
+from normreg.models.description import MNIST_LIKE
+from normreg.models.networks import PUBLISHED, built_in
 from normreg.training import checkpoint, streams
 
 CPU = torch.device("cpu")
@@ -275,3 +280,28 @@ def test_a_command_is_measured_with_its_children(root):
 def test_a_command_that_fails_ends_the_program_with_its_words(tmp_path):
     with pytest.raises(SystemExit, match="what went wrong"):
         commands.measure(["sh", "-c", "echo what went wrong; exit 3"], tmp_path)
+
+
+@pytest.mark.parametrize("network", PUBLISHED)
+def test_the_kernels_do_the_arithmetic_of_a_step(network):
+    stages = make_stages(built_in(network), MNIST_LIKE)
+    parts = [
+        kernels.work_of(stages, index, way, 32)[0] for index in range(len(stages)) for way in ("forward", "backward")
+    ]
+    assert sum(parts) == pytest.approx(32 * work.training_flops(network) / 1e9)
+
+
+def test_every_kernel_of_a_step_is_timed_and_all_but_python_is_in_the_table(kernel_cache, monkeypatch, tmp_path):
+    monkeypatch.setattr(kernels, "KERNELS", kernel_cache)
+    monkeypatch.setattr(kernels, "STEPS", 2)
+    condition = recipes.make_condition("gilf641", "none-bn", kernels.ENDLESS, 32)
+    condition["validate_every"] = kernels.ENDLESS
+    found = kernels.measure(condition, rounds=2)
+    stages = make_stages(built_in("gilf641"), MNIST_LIKE)
+    assert {f"{way} {index}" for way in ("forward", "backward") for index in range(len(stages))} < set(found)
+    assert 0 < sum(value for name, value in found.items() if name not in ("step", "gemm")) < found["step"]
+    kernels.write(table.Table(tmp_path / "kernels.csv"), condition, stages, [found, found])
+    rows = pd.read_csv(tmp_path / "kernels.csv")
+    memory = rows.query("item == 'memory'").set_index("variant")["value"]
+    # 32 images of 4 bytes: output of the first stage, padded input and output of the second one
+    assert memory["forward 1: 3x3, 8->10, 24"] == pytest.approx((2 * 8 * 26**2 + 10 * 24**2) * 32 * 4 / 1e6, rel=1e-3)
