@@ -7,7 +7,6 @@ import numpy as np
 from numba import njit
 
 from normreg.engines.numba_cpu.tiles import LANES
-from normreg.engines.numba_cpu.vectors import sum_lanes
 
 compiled = njit(error_model="numpy")
 
@@ -47,7 +46,10 @@ def cross_entropy(logits: Any, labels: Any, gradient: Any, classes: int, totals:
 def add_lanes(sums: Any, gradient: Any) -> None:
     """Computes the gradient of each weight: the sum of its vector of 16."""
     for k in range(len(gradient)):
-        gradient[k] = sum_lanes(sums, k * LANES)
+        total = 0.0
+        for lane in range(LANES):
+            total += sums[k * LANES + lane]
+        gradient[k] = total
 
 
 @compiled

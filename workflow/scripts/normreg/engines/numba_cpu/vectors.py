@@ -101,24 +101,6 @@ def store(_: Any, array: Any, position: Any, value: Any) -> Any:
 
 
 @intrinsic
-def sum_lanes(_: Any, array: Any, position: Any) -> Any:
-    """The sum of the vector at `position` of a float32 array, in double precision: halves are added, then halves."""
-
-    def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        vector16 = load_at(builder, data_pointer(context, builder, signature.args[0], values[0]), values[1])
-        wide = builder.fpext(vector16, ir.VectorType(ir.DoubleType(), LANES))
-        empty = ir.Constant(wide.type, ir.Undefined)
-        half = LANES // 2
-        while half:
-            places = [*range(half, 2 * half), *[0] * (LANES - half)]
-            other = builder.shuffle_vector(wide, empty, ir.Constant(WORDS, places))
-            wide, half = builder.fadd(wide, other), half // 2
-        return builder.extract_element(wide, ir.Constant(WORD, 0))
-
-    return types.float64(array, types.int64), emit
-
-
-@intrinsic
 def keep(_: Any, masks: Any, position: Any, value: Any) -> Any:
     """`value` in lanes whose bit is set in the 16-bit mask at `position`, and 0 in the others."""
 
