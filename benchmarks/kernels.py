@@ -124,7 +124,7 @@ def write(table: Table, condition: Condition, stages: Sequence[Stage], found: Se
     table.value(where, "machine", f"float32 product, {len(found)} at a time", peak, "GFLOP/s")
     table.spread(where, "step", "", step, "ms")
     total = 0.0
-    for name in sorted(known, key=list(known).index):
+    for name in known:
         way, _, index = name.partition(" ")
         if not index:
             continue

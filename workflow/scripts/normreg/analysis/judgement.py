@@ -68,10 +68,14 @@ class Runs:
         same = (engines == engines[:, :1]).all(axis=1, keepdims=True)
         return np.where(same, self.values[:, columns], np.nan)
 
+    def together(self, columns: np.ndarray) -> np.ndarray:
+        """Those of the columns that are not apart."""
+        return columns[[column not in self.apart for column in columns.tolist()]]
+
 
 def estimate(runs: Runs, weights: np.ndarray) -> list[Estimates]:
     """Both estimates of each effect, with no tests. `weights` are (E, K), and each row has the sum 0."""
-    kept = [columns[[column not in runs.apart for column in columns]] for columns in runs.pools]
+    kept = [runs.together(columns) for columns in runs.pools]
     parts = [(columns, Pool(runs.of(columns))) for columns in kept]
     return [_choose(runs, row, parts) for row in weights]
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 from scipy import stats
 
-from normreg.analysis.inference import LEAST_CONDITIONS, LEAST_SEEDS, rounding
+from normreg.analysis.inference import LEAST_CONDITIONS, LEAST_SEEDS, Pool
 from normreg.analysis.judgement import Runs
 from normreg.analysis.verdicts import Objection
 
@@ -22,7 +22,7 @@ def set_apart(runs: Runs) -> Runs:
     """The same runs, with `Objection.SCATTERS` for each condition that scatters far more than the rest of its pool."""
     found: dict[int, Objection] = {}
     for columns in runs.pools:
-        kept = columns[[column not in runs.apart for column in columns]]
+        kept = runs.together(columns)
         found |= {int(kept[place]): Objection.SCATTERS for place in scattering(runs.of(kept))}
     return replace(runs, apart={**found, **runs.apart})
 
@@ -50,10 +50,8 @@ def scattering(values: np.ndarray) -> list[int]:
 def _ratio(values: np.ndarray, place: int) -> float:
     """The F statistic of one condition. It is 0 where the others do not differ at all: they have no variance."""
     others = np.delete(values, place, axis=1)
-    seeds, count = others.shape
-    means = others.mean(axis=1)
-    residuals = others - means[:, None] - others.mean(axis=0) + others.mean()
-    if np.abs(residuals).max() <= rounding(values):
+    variance = Pool(others).variance
+    if not variance:
         return 0.0
-    variance = (residuals**2).sum() / ((seeds - 1) * (count - 1))
-    return float((values[:, place] - means).var(ddof=1) / (1 + 1 / count) / variance)
+    distance = values[:, place] - others.mean(axis=1)
+    return float(distance.var(ddof=1) / (1 + 1 / others.shape[1]) / variance)

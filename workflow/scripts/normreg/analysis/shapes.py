@@ -46,7 +46,7 @@ def judge(names: Sequence[str], strengths: Mapping[str, float], runs: Runs, bett
     reference = names[0]
     ordered = [reference, *sorted(names[1:], key=lambda name: strengths[name])]
     columns = np.array([names.index(name) for name in ordered])
-    kept = columns[[column not in runs.apart for column in columns]]
+    kept = runs.together(columns)
     row: dict[str, Any] = {"conditions": len(kept), "left_out": len(names) - len(kept), "seeds": 0}
     row |= _best(ordered, strengths, runs.of(columns), better_up)
     if len(kept) < LEAST_LEVELS or kept[0] != 0:
