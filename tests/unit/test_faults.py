@@ -120,6 +120,17 @@ def test_predictions_edited_by_hand(tmp_path, change, message):
         predictions.load(tmp_path / "p.npz", LABELS, 10, RUN)
 
 
+def test_the_splits_of_a_file_cannot_be_exchanged(tmp_path):
+    """Both splits have 5 images with the same labels, so that only the digest knows which logits are whose."""
+    predictions.save(tmp_path / "p.npz", LOGITS, LABELS, RUN, "torch", (LOGITS + 1, LABELS))
+    with np.load(tmp_path / "p.npz") as saved:
+        arrays = dict(saved)
+    moved = {name: arrays[f"holdout_{name}"] for name in ("logits", "digest")}
+    np.savez(tmp_path / "p.npz", **(arrays | moved))
+    with pytest.raises(DataError, match=r"p\.npz: its content was changed after it was written"):
+        predictions.load(tmp_path / "p.npz", LABELS, 10, RUN)
+
+
 @pytest.mark.parametrize("kind", ["truncated", "flipped"])
 def test_damaged_arrays(tmp_path, blobs, kind):
     predictions.save(tmp_path / "p.npz", np.random.default_rng(0).normal(size=(50, 10)), np.zeros(50), RUN, "torch")

@@ -161,6 +161,27 @@ def test_mistakes_must_agree_with_the_final_accuracy_but_for_near_ties(files):
         summaries.run_summary(RUN, files, LABELS, 10, None)
 
 
+def test_with_a_hold_out_the_last_accuracy_is_its_and_the_mistakes_are_those_of_the_test_images(files):
+    """Five images of class 2 are held out. The model takes three for it: 60 %."""
+    holdout, logits = np.full(5, 2), np.zeros((250, 10))
+    logits[:, 2] = 1
+    held = np.eye(10)[[2, 2, 2, 3, 4]]
+    predictions.save(files["predictions"], logits, LABELS, IDENTITY, "torch", (held, holdout))
+    set_accuracy(files["metrics"], [60.0] * 7)
+    row = summaries.run_summary(RUN, files, LABELS, 10, holdout)
+    assert (row["validation"], row["final_accuracy"], row["mistakes"]) == ("hold-out", 60.0, 2)
+    found = predictions.load(files["predictions"], holdout, 10, IDENTITY, predictions.HOLDOUT)
+    np.testing.assert_array_equal(found.logits, held)
+    set_accuracy(files["metrics"], [99.2] * 7)  # right for the test images alone
+    with pytest.raises(DataError, match=r"predictions\.npz: 2 of its 5 images are wrong, but 0 were at the end"):
+        summaries.run_summary(RUN, files, LABELS, 10, holdout)
+
+
+def test_predictions_without_the_hold_out_are_refused(files):
+    with pytest.raises(DataError, match=r"predictions\.npz: cannot be read as predictions \(.*holdout_.*Delete it"):
+        summaries.run_summary(RUN, files, LABELS, 10, np.full(5, 2))
+
+
 @pytest.mark.parametrize("keep", [0, 1, 2])
 def test_weights_that_are_empty_or_cut_are_one_message(files, tmp_path, keep):
     path = tmp_path / "weights.csv"

@@ -185,11 +185,6 @@ def each_run(file):
     ]
 
 
-def holdout_predictions(wildcards):
-    """An input function: the predictions for the hold-out of each run, if there is one."""
-    return each_run("predictions_holdout.npz")(wildcards) if held_out(wildcards) else []
-
-
 def first_run(file):
     """An input function: the file `file` of a condition's first seed."""
     return lambda w: f"results/{w.dataset}/{w.study}/{w.condition}/seed{first_seed(w)}/{file}"

@@ -2,7 +2,6 @@ rule summarise:
     input:
         metrics=each_run("metrics.csv"),
         predictions=each_run("predictions.npz"),
-        holdout=holdout_predictions,
         weights=each_run("weights.csv"),
         data="resources/{dataset}.npz",
     output:

@@ -21,7 +21,6 @@ def targets(run, *kinds):
     declared = {name: run.conditions[name] for name in run.declared}
     if find_contrasts(declared, datasets.find(config["dataset"]).train_images):
         graphs.append("effects")
-    holdout = any(settings["holdout_images"] for settings in run.conditions.values())
     if run.sweeps:
         graphs += [f"response_{sweep.name}" for sweep in run.sweeps]
         tables.append("responses")
@@ -32,10 +31,9 @@ def targets(run, *kinds):
         tables.append("published")
     if claims_of(run.name):
         tables.append("claims")
-    predicted = ["predictions.npz", "weights.csv", *(["predictions_holdout.npz"] if holdout else [])]
     files = {
         "training": [f"{seed}/{file}" for seed in seeds for file in ("checkpoint.pt", "metrics.csv")],
-        "evaluation": [f"{seed}/{file}" for seed in seeds for file in predicted],
+        "evaluation": [f"{seed}/{file}" for seed in seeds for file in ("predictions.npz", "weights.csv")],
         "figures": [f"{name}/{kind}.png" for name in conditions for kind in ("gallery", "confusion")]
         + [f"{graph}.{ending}" for graph in graphs for ending in ("png", "svg")]
         + ["agreement.png", "fixed_and_broken.png"],

@@ -8,11 +8,11 @@ with jobs.job(snakemake.log[0]):
     from normreg.data import dataset
     from normreg.utils import tables
 
-    kinds = [name for name in ("metrics", "predictions", "weights", "holdout") if snakemake.input[name]]
+    kinds = ("metrics", "predictions", "weights")
     files = [dict(zip(kinds, paths, strict=True)) for paths in zip(*(snakemake.input[k] for k in kinds), strict=True)]
     data = dataset.load(snakemake.input.data, snakemake.params.data_digest)
     runs, holdout = snakemake.params.runs, None
-    if snakemake.input.holdout:
+    if runs[0]["holdout_images"]:
         from normreg.training import subsets  # PyTorch takes seconds, and most studies have no hold-out
 
         _, holdout = subsets.holdout(data, runs[0]["holdout_images"])

@@ -1,10 +1,11 @@
-"""`predictions.npz`: the predictions of a saved model for every test image. Later steps need no model.
+"""`predictions.npz`: predictions of a saved model for each image of the test split, and of a hold-out if there is one.
 
-`predictions_holdout.npz` is the same for the images of a hold-out.
+Later steps need no model.
 """
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from normreg.utils.digests import sha256
 # Engines and devices differ in float32 rounding, by about 1e-5 of a logit. This is less than NEAR_TIE. So only an image
 # whose two classes are as near as NEAR_TIE can be right with one engine and wrong with another.
 NEAR_TIE = 0.01
+TEST, HOLDOUT = "test", "hold-out"  # the splits that a file can be about
+_PREFIX = {TEST: "", HOLDOUT: "holdout_"}  # of the names of a split's arrays
 
 
 @dataclass(frozen=True)
@@ -61,46 +64,59 @@ class Predictions:
         return int((ordered[:, -1] - ordered[:, -2] <= NEAR_TIE).sum())
 
 
-def save(path: str | Path, logits: np.ndarray, labels: np.ndarray, run: str, engine: str) -> None:
-    """Writes the predictions of a whole split. `run` is the identity of the model's run.
+def save(
+    path: str | Path,
+    logits: np.ndarray,
+    labels: np.ndarray,
+    run: str,
+    engine: str,
+    holdout: tuple[np.ndarray, np.ndarray] | None = None,
+) -> None:
+    """Writes the predictions of the whole test split, and of a whole hold-out. Completely or not at all.
 
-    The file is written completely or not at all.
+    Args:
+        path: the file.
+        logits: (N, classes).
+        labels: (N,), the true ones.
+        run: the identity of the model's run.
+        engine: the name of the engine that trained the model.
+        holdout: logits and labels of the hold-out, if the run has one.
 
     Raises:
         DataError: a logit is not a finite number.
     """
-    if not np.isfinite(logits).all():
-        raise DataError(f"{path}: the model gives logits that are not finite numbers; its training has diverged.")
-    indices = np.arange(len(labels), dtype=np.int64)
-    made = Predictions(logits.astype(np.float32), labels.astype(np.int64), indices, engine=engine)
+    splits = {TEST: (logits, labels)} | ({HOLDOUT: holdout} if holdout else {})
+    arrays: dict[str, Any] = {"engine": np.array(engine), "run": np.array(run)}
+    for split, (split_logits, split_labels) in splits.items():
+        if not np.isfinite(split_logits).all():
+            raise DataError(f"{path}: the model gives logits that are not finite numbers; its training has diverged.")
+        indices, before = np.arange(len(split_labels), dtype=np.int64), _PREFIX[split]
+        made = Predictions(split_logits.astype(np.float32), split_labels.astype(np.int64), indices, engine=engine)
+        arrays |= {f"{before}logits": made.logits, f"{before}labels": made.labels, f"{before}indices": indices}
+        arrays[f"{before}digest"] = np.array(_digest(made, run, split))
     with replacing(path) as temporary:
-        np.savez_compressed(
-            temporary,
-            logits=made.logits,
-            labels=made.labels,
-            indices=indices,
-            engine=np.array(engine),
-            run=np.array(run),
-            digest=np.array(_digest(made, run)),
-        )
+        np.savez_compressed(temporary, **arrays)
 
 
-def load(path: str | Path, labels: np.ndarray, classes: int, run: str) -> Predictions:
-    """Reads what `save` wrote.
+def load(path: str | Path, labels: np.ndarray, classes: int, run: str, split: str = TEST) -> Predictions:
+    """Reads a split of what `save` wrote.
 
     Args:
         path: the file.
-        labels: (N,), the labels of the images that the file should be about.
+        labels: (N,), the labels of the images that the split should have.
         classes: how many classes the data set has.
         run: the expected identity of the run.
+        split: `TEST` or `HOLDOUT`.
 
     Raises:
         DataError: the file is missing, damaged, not written by `save`, of another run, or about other images.
     """
+    before = _PREFIX[split]
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            engine, owner, digest = (_text(arrays[name]) for name in ("engine", "run", "digest"))
-            found = Predictions(arrays["logits"], arrays["labels"], arrays["indices"], engine=engine)
+            engine, owner, digest = (_text(arrays[name]) for name in ("engine", "run", f"{before}digest"))
+            logits, known, indices = (arrays[f"{before}{name}"] for name in ("logits", "labels", "indices"))
+            found = Predictions(logits, known, indices, engine=engine)
     except Exception as error:  # zip, zlib, numpy and OS errors all mean: the file cannot be read
         raise DataError(f"{path}: cannot be read as predictions ({_line(error)}). {AGAIN}") from error
     identity.check(path, owner, run)
@@ -116,7 +132,7 @@ def load(path: str | Path, labels: np.ndarray, classes: int, run: str) -> Predic
     if not np.isfinite(found.logits).all():
         raise DataError(f"{path}: holds a logit that is not a finite number. {AGAIN}")
     _check_images(path, found, labels)
-    if digest != _digest(found, owner):
+    if digest != _digest(found, owner, split):
         raise DataError(f"{path}: its content was changed after it was written. {AGAIN}")
     return found
 
@@ -147,10 +163,10 @@ def _check_images(path: str | Path, found: Predictions, labels: np.ndarray) -> N
         raise DataError(f"{path}: its labels are not those of the images that it should be about. {AGAIN}")
 
 
-def _digest(made: Predictions, run: str) -> str:
-    """SHA-256 of all that is saved. Without it nobody would see a changed logit, because it is still a number."""
+def _digest(made: Predictions, run: str, split: str) -> str:
+    """SHA-256 of a split. Without it nobody would see a changed logit, because it is still a number."""
     arrays = (np.ascontiguousarray(array).tobytes() for array in (made.logits, made.labels, made.indices))
-    return sha256(f"{made.engine} {run}".encode(), *arrays)
+    return sha256(f"{made.engine} {_PREFIX[split]}{run}".encode(), *arrays)
 
 
 def _text(array: np.ndarray) -> str:

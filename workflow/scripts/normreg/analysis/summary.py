@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from normreg.analysis import metrics, predictions, run_tables, study_tables
+from normreg.analysis.predictions import HOLDOUT, TEST
 from normreg.analysis.quantities import effect_quantities
 from normreg.config import identity
 from normreg.config.identity import RunFacts
@@ -16,7 +17,6 @@ from normreg.utils import tables
 
 TARGET_ACCURACY = 99.4  # percent; the aim of the published studies
 LAST = 5  # epochs in the "last five" means
-TEST, HOLDOUT = "test", "hold-out"  # the split that validation uses, column `validation`
 _COLUMNS = ("train_accuracy", "validation_accuracy", "validation_loss", "seconds")
 
 
@@ -27,7 +27,7 @@ def run_summary(
 
     Args:
         run: the run whose files they are.
-        files: paths of `metrics`, `predictions` and `weights`, and with a hold-out of `holdout`, its predictions.
+        files: paths of `metrics`, `predictions` and `weights`.
         labels: the labels of the test images, (N,).
         classes: how many classes the data set has.
         holdout: the labels of the images of the hold-out, (H,). None: the test images are for validation.
@@ -43,11 +43,10 @@ def run_summary(
     """
     table = metrics.read(files["metrics"], _COLUMNS, run["identity"], run["epochs"])
     predicted = predictions.load(files["predictions"], labels, classes, run["identity"])
-    if holdout is None:
-        validated, path = predicted, files["predictions"]
-    else:
-        validated, path = predictions.load(files["holdout"], holdout, classes, run["identity"]), files["holdout"]
-    predictions.check_accuracy(path, validated, table["validation_accuracy"][-1])
+    validated = predicted
+    if holdout is not None:
+        validated = predictions.load(files["predictions"], holdout, classes, run["identity"], HOLDOUT)
+    predictions.check_accuracy(files["predictions"], validated, table["validation_accuracy"][-1])
     return {
         **{key: run[key] for key in ("condition", "penalty", "norm", "seed")},
         "parameters": count_parameters(files["weights"], run["identity"]),
