@@ -318,6 +318,17 @@ def test_few_seeds_have_no_band_and_no_verdict(l1, tmp_path):
     assert figure.draw(table, seeds, "x", sweep.over).texts[1].get_text().startswith("2 seeds: no band")
 
 
+def test_a_gain_that_only_the_loss_shows_is_said(l1):
+    sweep, conditions = l1
+    summary = make_summary(conditions)
+    summary.loc[summary["condition"] == "l1-bn-1", "last5_loss"] -= 0.5
+    found = estimate(sweep, conditions, summary)
+    helped, other = response_answer.sentences(found.responses, found.shapes)
+    assert "better at" not in helped.partition(" By the loss: ")[0]
+    assert helped.partition(" By the loss: ")[2].startswith("better at 1e-4; ")
+    assert "better" not in other
+
+
 def test_the_page_says_where_it_helps_and_hurts(l1, tmp_path, html_tables):
     sweep, conditions = l1
     found = estimate(sweep, conditions, make_summary(conditions, gain={"l1-bn-1": 0.3, "l1-bn-2": -60}))

@@ -1,4 +1,4 @@
-"""What the response curves of a study found, in one sentence for each curve."""
+"""What the response curves of a study found, in a sentence or two for each curve."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
@@ -38,19 +38,22 @@ def read(folder: Path, study: str) -> list[str]:
 
 
 def sentences(responses: pd.DataFrame, shapes: pd.DataFrame) -> list[str]:
-    """One sentence for each curve of the accuracy.
+    """What each curve says of the accuracy, and where the loss says something else.
 
     Args:
         responses: see `responses.Tables`.
         shapes: the same.
     """
-    own = responses[[QUANTITIES[key].percent for key in responses["quantity"]]]
-    tested = own[own["level"] != ResponseLevel.MEAN]
+    tested = responses[responses["level"] != ResponseLevel.MEAN]
     tests = {(row["sweep"], row["curve"], row["quantity"]): row for row in shapes.to_dict("records")}
-    return [
-        _sentence(rows.to_dict("records"), tests.get((sweep, curve, rows["quantity"].iloc[0])))
-        for (sweep, curve), rows in tested.groupby(["sweep", "curve"], sort=False)
-    ]
+    said = []
+    for (sweep, curve), rows in tested.groupby(["sweep", "curve"], sort=False):
+        percent = rows["quantity"].map(lambda key: QUANTITIES[key].percent)
+        accuracy, loss = (rows[kind].to_dict("records") for kind in (percent, ~percent))
+        text = _sentence(accuracy, tests.get((sweep, curve, accuracy[0]["quantity"])))
+        of_loss = _verdicts(loss)
+        said.append(text if of_loss in ([], _verdicts(accuracy)) else f"{text} By the loss: {'; '.join(of_loss)}.")
+    return said
 
 
 def curve_name(row: _Row) -> str:
@@ -96,18 +99,23 @@ def _sentence(rows: Sequence[_Row], test: _Row | None) -> str:
         f" against {first['reference']}" if first["level"] == ResponseLevel.STRENGTH and first["reference"] else ""
     )
     text = f"{first['sweep']}, {curve_name(first)}{reference}, {seeds} seed{'' if seeds == '1' else 's'}: "
-    values = _values(rows)
-    places: dict[str, list[int]] = {}
-    for place in sorted(range(len(rows)), key=lambda place: _rank(rows[place])):
-        said = verdict(rows[place]) or "without a reference, so not compared,"
-        places.setdefault(said, []).append(place)
-    parts = [f"{said} at {_listed(found, values)}" for said, found in places.items()]
+    values, parts = _values(rows), _verdicts(rows)
     collapsed = [place for place, row in enumerate(rows) if not pd.isna(row["collapses"]) and row["collapses"] > 0]
     parts += [f"runs collapse at {_listed(collapsed, values)}"] if collapsed else []
     scattered = [place for place, row in enumerate(rows) if row["objection"] == Objection.SCATTERS]
     parts += [f"runs scatter far more at {_listed(scattered, values)}"] if scattered else []
     parts += [said for said in (shape_text(test), best_text(test)) if said] if test else []
     return text + "; ".join(parts) + "."
+
+
+def _verdicts(rows: Sequence[_Row]) -> list[str]:
+    """Each verdict with the values that have it: "better at 1e-3", "undecided at 1e-6 to 1e-4"."""
+    values = _values(rows)
+    places: dict[str, list[int]] = {}
+    for place in sorted(range(len(rows)), key=lambda place: _rank(rows[place])):
+        said = verdict(rows[place]) or "without a reference, so not compared,"
+        places.setdefault(said, []).append(place)
+    return [f"{said} at {_listed(found, values)}" for said, found in places.items()]
 
 
 def _rank(row: _Row) -> int:
