@@ -1,7 +1,8 @@
 """One network in the engine: its buffers, and the order of the kernels."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from normreg.engines.numba_cpu.tiles import LANES, Registers
 
 _SCALE = 65536  # dropout's probability is a multiple of 1 / _SCALE
 _WORD = 2**32
+_Call = Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class EngineNetwork:
         self.weights, self.gradients = self.memory.weights, self.memory.gradients
         self.buffers = self.memory.stages
         self._arrays = self.memory.arena.memory, self.memory.places
+        self._passes: dict[tuple[int, int], tuple[list[_Call], list[_Call]]] = {}
         self.set_evaluation_constants()
 
     def _keep_factor(self, stage: Stage) -> float:
@@ -83,7 +86,7 @@ class EngineNetwork:
         """
         self._load(batch)
         for index in range(len(self.stages)):
-            self._forward(index, batch.blocks, drop=False)
+            self._forward(index, batch.blocks, drop=False)()
         self._finish(batch, totals, drop=False)
 
     def train(self, batch: Batch, key: int, totals: Any) -> int:
@@ -98,16 +101,16 @@ class EngineNetwork:
             The counter of dropout masks after the step.
         """
         self._load(batch)
-        counter = batch.counter
-        for index, (stage, own) in enumerate(zip(self.stages, self.buffers, strict=True)):
-            self._forward(index, batch.blocks, drop=True)
-            if self._drops(stage):
-                masks = own["mask_words"][: stage.mask_words(batch.blocks)]
-                self.shared.draw_masks(masks, counter, key % _WORD, key // _WORD, self.dropout)
-                counter += len(masks) * LANES  # below 2**32 for a whole epoch: see the contract
-            self._normalise(index, batch)
+        counter = self._draw_masks(batch, key)
+        shape = len(batch.labels), batch.splits
+        if shape not in self._passes:
+            self._passes[shape] = self._make_passes(*shape, batch.blocks)
+        forward, backward = self._passes[shape]
+        for call in forward:
+            call()
         self._finish(batch, totals, drop=True)
-        self._backward(batch)
+        for call in backward:
+            call()
         return counter
 
     def _load(self, batch: Batch) -> None:
@@ -115,17 +118,44 @@ class EngineNetwork:
         sizes = (first.inputs, first.input_size, first.padding)
         self.shared.load_images(batch.images, self.pixels, self.buffers[0]["source"], *sizes)
 
-    def _forward(self, index: int, blocks: int, drop: bool) -> None:
-        drop = drop and index > 0 and self._drops(self.stages[index - 1])
-        self.forward_kernels[index](*self._arrays, blocks, drop)
+    def _draw_masks(self, batch: Batch, key: int) -> int:
+        """Draws the dropout masks of all stages. Returns the counter after them."""
+        counter = batch.counter
+        for stage, own in zip(self.stages, self.buffers, strict=True):
+            if self._drops(stage):
+                masks = own["mask_words"][: stage.mask_words(batch.blocks)]
+                self.shared.draw_masks(masks, counter, key % _WORD, key // _WORD, self.dropout)
+                counter += len(masks) * LANES  # below 2**32 for a whole epoch: see the contract
+        return counter
 
-    def _normalise(self, index: int, batch: Batch) -> None:
-        stage, images = self.stages[index], len(batch.labels)
+    def _make_passes(self, images: int, splits: int, blocks: int) -> tuple[list[_Call], list[_Call]]:
+        """The calls of a step before and after its loss, for batches of one size.
+
+        All but the loss have the same arguments in each step. To find them again takes 2 % of a step.
+        """
+        order = range(len(self.stages))
+        forward = [
+            call for k in order for call in (self._forward(k, blocks, drop=True), self._normalise(k, images, splits))
+        ]
+        backward = [
+            call for k in reversed(order) for call in (self._coefficients(k, images, splits), self._backward(k, blocks))
+        ]
+        last = self.stages[-1]
+        if last.norm:
+            backward.insert(0, partial(self.begin_backward_kernel, *self._arrays, blocks, self._drops(last)))
+        return forward, backward
+
+    def _forward(self, index: int, blocks: int, drop: bool) -> _Call:
+        drop = drop and index > 0 and self._drops(self.stages[index - 1])
+        return partial(self.forward_kernels[index], *self._arrays, blocks, drop)
+
+    def _normalise(self, index: int, images: int, splits: int) -> _Call:
+        """Statistics and multiply-adds of a stage's normalisation, with the factor of dropout."""
+        stage = self.stages[index]
         factor = self._keep_factor(stage)
-        if stage.norm:
-            self.shared.batch_statistics(*self._arrays, index, images, batch.splits, stage.size**2, factor)
-        else:
-            self.shared.set_constant(self.buffers[index]["scale"], stage.outputs, images, factor)
+        if not stage.norm:
+            return partial(self.shared.set_constant, self.buffers[index]["scale"], stage.outputs, images, factor)
+        return partial(self.shared.batch_statistics, *self._arrays, index, images, splits, stage.size**2, factor)
 
     def _finish(self, batch: Batch, totals: Any, drop: bool) -> None:
         drop = drop and self._drops(self.stages[-1])
@@ -133,23 +163,17 @@ class EngineNetwork:
         gradient = self.buffers[-1]["gradient"]
         self.shared.cross_entropy(self.memory.logits, batch.labels, gradient, self.classes, totals)
 
-    def _backward(self, batch: Batch) -> None:
-        drops = [self._drops(stage) for stage in self.stages]
-        if self.stages[-1].norm:
-            self.begin_backward_kernel(*self._arrays, batch.blocks, drops[-1])
-        for index in reversed(range(len(self.stages))):
-            self._coefficients(index, batch)
-            before = index > 0 and drops[index - 1]
-            self.backward_kernels[index](*self._arrays, batch.blocks, drops[index], before)
+    def _backward(self, index: int, blocks: int) -> _Call:
+        before = index > 0 and self._drops(self.stages[index - 1])
+        return partial(self.backward_kernels[index], *self._arrays, blocks, self._drops(self.stages[index]), before)
 
-    def _coefficients(self, index: int, batch: Batch) -> None:
-        """Computes the slopes of a stage's normalisation. They include the factors of dropout and averaging."""
-        stage, images = self.stages[index], len(batch.labels)
+    def _coefficients(self, index: int, images: int, splits: int) -> _Call:
+        """Slopes of a stage's normalisation. They include the factors of dropout and averaging."""
+        stage = self.stages[index]
         factor = self._keep_factor(stage)
         if stage.pool == AVERAGE_POOL:
             factor /= stage.window**2
-        if stage.norm:
-            own = (index, self.memory.scratch, images, batch.splits, stage.size**2, factor)
-            self.shared.gradient_coefficients(*self._arrays, *own)
-        else:
-            self.shared.set_constant(self.buffers[index]["slope"], stage.outputs, images, factor)
+        if not stage.norm:
+            return partial(self.shared.set_constant, self.buffers[index]["slope"], stage.outputs, images, factor)
+        own = (index, self.memory.scratch, images, splits, stage.size**2, factor)
+        return partial(self.shared.gradient_coefficients, *self._arrays, *own)

@@ -47,9 +47,11 @@ def place_of(image: int, channel: int, channels: int) -> int:
 @compiled
 def per_split(sums: Any, channel: int, channels: int, extent: Extent, totals: Any) -> None:
     """Adds up `sums` of one channel over the images of each ghost batch, in double precision."""
-    totals[: extent.splits] = 0.0
-    for image in range(extent.images):
-        totals[image % extent.splits] += sums[place_of(image, channel, channels)]
+    for s in range(extent.splits):
+        total = 0.0
+        for image in range(s, extent.images, extent.splits):
+            total += sums[place_of(image, channel, channels)]
+        totals[s] = total
 
 
 @compiled
@@ -72,6 +74,7 @@ def batch_statistics(
     """
     channels, splits = len(norm.weight), extent.splits
     count = extent.images // splits * extent.pixels
+    scale[:], shift[:] = 0, 0
     for channel in range(channels):
         mean, rstd = norm.mean[channel], norm.rstd[channel]
         per_split(totals, channel, channels, extent, mean)
@@ -85,18 +88,15 @@ def batch_statistics(
             mean_total += mean[s]
             variance_total += variance * count / (count - 1)
             rstd[s] = 1 / math.sqrt(variance + EPSILON)
+            slope = norm.weight[channel] * rstd[s]
+            offset = norm.bias[channel] - mean[s] * slope
+            for image in range(s, extent.images, splits):
+                place = place_of(image, channel, channels)
+                scale[place], shift[place] = factor * slope, factor * offset
         running, share = norm.running_mean, MOMENTUM / splits
         running[channel] = (1 - MOMENTUM) * running[channel] + share * mean_total
         running = norm.running_variance
         running[channel] = (1 - MOMENTUM) * running[channel] + share * variance_total
-    weight, bias, means, rstds = norm.weight, norm.bias, norm.mean, norm.rstd
-    scale[:], shift[:] = 0, 0
-    for image in range(extent.images):
-        s = image % splits
-        for channel in range(channels):
-            place, slope = place_of(image, channel, channels), weight[channel] * rstds[channel, s]
-            scale[place] = factor * slope
-            shift[place] = factor * (bias[channel] - means[channel, s] * slope)
 
 
 @compiled
@@ -130,22 +130,20 @@ def gradient_coefficients(
     """
     channels, splits = len(norm.weight), extent.splits
     count = extent.images // splits * extent.pixels
-    weight, mean, rstd = norm.weight, norm.mean, norm.rstd
     slope, pull, offset = slopes.slope, slopes.pull, slopes.offset
     slope[:], pull[:], offset[:] = 0, 0, 0
     for channel in range(channels):
+        mean, rstd = norm.mean[channel], norm.rstd[channel]
         per_split(totals, channel, channels, extent, sums[0])
         per_split(products, channel, channels, extent, sums[1])
         gradients[0, channel], gradients[1, channel] = 0, 0
         for s in range(splits):
             own = factor * sums[0, s]
-            against_normal = rstd[channel, s] * (factor * sums[1, s] - mean[channel, s] * own)
+            against_normal = rstd[s] * (factor * sums[1, s] - mean[s] * own)
             gradients[0, channel] += against_normal
             gradients[1, channel] += own
-            sums[0, s], sums[1, s] = own / count, against_normal / count
-        for image in range(extent.images):
-            place, s = place_of(image, channel, channels), image % splits
-            a = weight[channel] * rstd[channel, s]
-            slope[place] = factor * a
-            pull[place] = -a * rstd[channel, s] * sums[1, s]
-            offset[place] = a * (rstd[channel, s] * mean[channel, s] * sums[1, s] - sums[0, s])
+            a, share = norm.weight[channel] * rstd[s], against_normal / count
+            own_pull, own_offset = -a * rstd[s] * share, a * (rstd[s] * mean[s] * share - own / count)
+            for image in range(s, extent.images, splits):
+                place = place_of(image, channel, channels)
+                slope[place], pull[place], offset[place] = factor * a, own_pull, own_offset
