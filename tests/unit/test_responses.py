@@ -168,9 +168,9 @@ def test_over_a_size_the_response_is_the_effect_of_each_factor(condition):
         [summary[summary["condition"] == name]["last5_accuracy"].mean() for name in mean["condition"]]
     )
     assert len(mean) == 4
-    assert response_answer.sentences(found.responses, found.shapes)[0].startswith(
-        "size, L1 1e-4, 6 seeds: better at 100;"
-    )
+    said = response_answer.sentences(found.responses, found.shapes)[0]
+    assert said.startswith("size, L1 1e-4, 6 seeds: better at 100;")
+    assert " at all images" in said
 
 
 def test_a_grid_has_a_reference_at_each_value_of_the_other_key(condition):

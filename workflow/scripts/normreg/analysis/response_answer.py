@@ -125,7 +125,8 @@ def _rank(row: _Row) -> int:
 def _values(rows: Sequence[_Row]) -> list[str]:
     """The values as texts: of keys that move together the first alone."""
     firsts = [str(row["value"]).split(" / ")[0] for row in rows]
-    return firsts if len(set(firsts)) == len(firsts) else [str(row["value"]) for row in rows]
+    texts = firsts if len(set(firsts)) == len(firsts) else [str(row["value"]) for row in rows]
+    return ["all images" if text == "all" else text for text in texts]  # "worse at all" would mean something else
 
 
 def _listed(places: Sequence[int], values: Sequence[str]) -> str:
