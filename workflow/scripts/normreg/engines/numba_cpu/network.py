@@ -131,7 +131,7 @@ class EngineNetwork:
     def _make_passes(self, images: int, splits: int, blocks: int) -> tuple[list[_Call], list[_Call]]:
         """The calls of a step before and after its loss, for batches of one size.
 
-        All but the loss have the same arguments in each step. To find them again takes 2 % of a step.
+        All but the loss have the same arguments in each step. To find them again would take 1 % of a step.
         """
         order = range(len(self.stages))
         forward = [
