@@ -12,14 +12,14 @@ from waiting import HANG, wait_until
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
 import kill_training
-from kill_training import Job
+from killable import Job, prepare
 
 FILES = ["checkpoint.pt", "metrics.csv", "state.pt"]
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    return kill_training.prepare(tmp_path_factory.mktemp("data"))
+    return prepare(tmp_path_factory.mktemp("data"))
 
 
 @pytest.fixture
@@ -55,6 +55,18 @@ def test_killed_in_training_it_ends_with_the_same_bits(make_job, run):
     assert kill_training.kill_in_training(killed, 10, random.Random(run)) == (10, 10, 10)
     assert killed.outcome() == whole.outcome()
     assert killed.files() == FILES
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", ["job", "snakemake"])
+def test_killed_under_a_real_snakemake_it_ends_with_the_same_bits(make_job, tmp_path, data, victim):
+    condition = kill_training.RUNS["l1l2-gbn, onecycle"] | {"epochs": 16}
+    whole = make_job("l1l2-gbn, onecycle", "whole")
+    whole.condition = condition
+    whole.finish()
+    killed = kill_training.make_run(tmp_path, data, condition, "torch", victim)
+    assert kill_training.kill_in_training(killed, 2, random.Random(victim)) == (2, 2, 2)
+    assert killed.outcome() == whole.outcome()
 
 
 def test_killed_before_its_success_is_recorded_it_ends_with_the_same_bits_at_once(make_job):
