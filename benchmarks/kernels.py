@@ -12,7 +12,9 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow/scripts"))
@@ -24,6 +26,7 @@ from worker import KERNELS, gemm, set_threads
 
 from normreg.config.condition import Condition
 from normreg.engines.numba_cpu.stages import Stage, make_stages
+from normreg.engines.numba_cpu.steps import Kind
 from normreg.engines.numba_cpu.tiles import LANES
 from normreg.models.description import MNIST_LIKE
 from normreg.models.networks import built_in
@@ -40,13 +43,20 @@ class Clock:
         self.rounds: list[dict[str, float]] = []
 
     def watch(self, network: Any) -> None:
-        """Times all kernels of an `EngineNetwork` from now on."""
-        for way in ("forward", "backward"):
-            kernels = getattr(network, f"{way}_kernels")
-            kernels[:] = [self._timed(f"{way} {stage}", kernel) for stage, kernel in enumerate(kernels)]
-        for name in ("finish_kernel", "begin_backward_kernel"):
-            setattr(network, name, self._timed(name.removesuffix("_kernel"), getattr(network, name)))
-        network.shared = _Timed(network.shared, self._timed)
+        """Times all calls of an `EngineNetwork` from now on: each is run alone."""
+        run, names = network.run, {address: name.replace("_", " ") for name, address in network.addresses.items()}
+
+        def run_each(calls: Any, batch: Any, key: int, totals: Any) -> int:
+            for k in range(len(calls)):
+                started = time.perf_counter()
+                batch = replace(batch, counter=run(calls[k : k + 1], batch, key, totals))
+                name = names.get(calls[k]["address"]) or Kind(calls[k]["kind"]).name.lower()
+                self.rounds[-1][name] += time.perf_counter() - started
+            return int(batch.counter)
+
+        network.run, shared = run_each, network.shared
+        timed = {name: self._timed(name, getattr(shared, name)) for name in ("warp", "sgd")}
+        network.shared = SimpleNamespace(run=shared.run, **timed)
 
     def _timed(self, name: str, kernel: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any) -> Any:
@@ -56,16 +66,6 @@ class Clock:
             return result
 
         return call
-
-
-class _Timed:
-    """A module whose functions are timed."""
-
-    def __init__(self, module: Any, timed: Callable[..., Any]) -> None:
-        self._module, self._timed = module, timed
-
-    def __getattr__(self, name: str) -> Any:
-        return self._timed(name, getattr(self._module, name))
 
 
 def measure(condition: Condition, rounds: int) -> dict[str, float]:
@@ -126,7 +126,7 @@ def write(table: Table, condition: Condition, stages: Sequence[Stage], found: Se
     total = 0.0
     for name in known:
         way, _, index = name.partition(" ")
-        if not index:
+        if not index.isdigit():
             continue
         flops, memory = work_of(stages, int(index), way, images)
         total += flops
@@ -137,7 +137,7 @@ def write(table: Table, condition: Condition, stages: Sequence[Stage], found: Se
         table.value(where, label, "speed", flops / milliseconds * 1e3, "GFLOP/s")
         table.value(where, label, "share of the peak", 100 * flops / milliseconds * 1e3 / peak, "%")
         table.value(where, label, "memory", memory, "MB")
-    for name in (name for name in known if " " not in name and name != "step"):
+    for name in (name for name in known if not name[-1].isdigit() and name != "step"):
         table.spread(where, name, "", known[name], "ms")
     inside = sum(spread.median for name, spread in known.items() if name != "step")
     table.value(where, "Python and PyTorch", "", step.median - inside, "ms")

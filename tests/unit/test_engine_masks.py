@@ -28,18 +28,20 @@ def torch_masks(condition, seed, data):
 
 
 def engine_masks(condition, seed, data, cache, monkeypatch):
-    """The same of the engine."""
+    """The same of the engine: what each step leaves in the memory of the masks."""
     trainer, masks = EngineTrainer(condition, seed, data, cache), []
-    draw = trainer.network.shared.draw_masks
+    network, train = trainer.network, trainer.network.train
 
-    def record(words, *rest):
-        draw(words, *rest)
-        masks.append(np.unpackbits(words.view(np.uint8), bitorder="little").astype(bool))
+    def record(batch, *rest):
+        counter = train(batch, *rest)
+        for stage, own in zip(network.stages, network.buffers, strict=True):
+            if stage.dropout:
+                words = own["mask_words"][: stage.mask_words(-(-len(batch.labels) // 16))]
+                masks.append(np.unpackbits(words.view(np.uint8), bitorder="little").astype(bool))
+        return counter
 
-    monkeypatch.setattr(trainer.network.shared, "draw_masks", record)
-    found = _of_training(trainer, masks)
-    monkeypatch.undo()
-    return found
+    monkeypatch.setattr(network, "train", record)
+    return _of_training(trainer, masks)
 
 
 def _of_training(trainer, masks):

@@ -1,8 +1,7 @@
 """Takes the arrays of a stage out of the engine's memory, inside kernels. Numba code.
 
-A kernel leaves nothing of Python in the caches. So the next call takes about a microsecond for each array that it
-passes, and a kernel needs up to twenty. Therefore a kernel gets the whole memory, and the table of the places of all
-arrays in it.
+All kernels get the same arguments, so that `steps` can call any of them: the whole memory, and the table of the places
+of all arrays in it.
 """
 
 from typing import Any
@@ -15,9 +14,9 @@ from normreg.engines.numba_cpu.transfer import inlined
 NAMES = (
     *("source", "output", "masks", "scale", "shift", "choice", "gradient", "slope", "pull", "offset", "local"),
     *("totals", "squares", "products", "weight", "weight_gradient", "weight_sums", "norm_weight", "norm_bias"),
-    *("norm_gradients", "running_mean", "running_variance", "mean", "rstd"),
+    *("norm_gradients", "running_mean", "running_variance", "mean", "rstd", "logits", "scratch"),
 )
-_KINDS = {"masks": "halves", "mean": "doubles", "rstd": "doubles"}  # all others are floats
+_KINDS = {"masks": "halves"}  # of what generated code takes; all others are floats
 
 
 def taking(stage: int | str, names: str, prefix: str = "") -> list[str]:
@@ -38,6 +37,12 @@ def floats(memory: Any, places: Any, stage: int, name: int) -> Any:
 def halves(memory: Any, places: Any, stage: int, name: int) -> Any:
     """A flat uint16 array, see `floats`."""
     return memory[places[stage, name, 0] : places[stage, name, 1]].view(np.uint16)
+
+
+@inlined
+def words(memory: Any, places: Any, stage: int, name: int) -> Any:
+    """A flat uint32 array, see `floats`."""
+    return memory[places[stage, name, 0] : places[stage, name, 1]].view(np.uint32)
 
 
 @inlined

@@ -41,7 +41,6 @@ class Memory:
         weights, gradients, velocity: all parameters in PyTorch's order, flat float32.
         bounds: tensor t of them is bounds[t] to bounds[t + 1].
         logits: [block][class][image].
-        scratch: float64 (2, largest).
         stages: the arrays of each stage by name.
         places: where the kernels find these arrays, see `arrays.floats`. A place is 0 to 0 if there is no such array.
     """
@@ -60,7 +59,7 @@ class Memory:
         self.arena = Arena(requests)
         arrays = self.arena.arrays
         self.weights, self.gradients, self.velocity = (arrays[name] for name in ("weights", "gradients", "velocity"))
-        self.logits, self.scratch = arrays["logits"], arrays["scratch"].reshape(2, -1)
+        self.logits = arrays["logits"]
         tensor, self.stages = 0, []
         for index, stage in enumerate(stages):
             self.stages.append(self._stage_arrays(index, stage, tensor))
@@ -68,8 +67,9 @@ class Memory:
         self.places = np.zeros((len(stages), len(NAMES), 2), dtype=np.int64)
         for index, own in enumerate(self.stages):
             for name in NAMES:
-                if name in own:
-                    self.places[index, NAMES.index(name)] = self.arena.place(own[name])
+                array = own.get(name, arrays.get(name))  # those without a stage have the same place in every one
+                if array is not None:
+                    self.places[index, NAMES.index(name)] = self.arena.place(array)
 
     def _stage_arrays(self, index: int, stage: Stage, tensor: int) -> dict[str, Any]:
         """The arrays of a stage. Its first parameter is tensor number `tensor`."""

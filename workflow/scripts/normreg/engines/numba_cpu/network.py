@@ -1,21 +1,20 @@
 """One network in the engine: its buffers, and the order of the kernels."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from normreg.engines.numba_cpu import kernels
+from normreg.engines.numba_cpu import kernels, steps
 from normreg.engines.numba_cpu.memory import Memory
 from normreg.engines.numba_cpu.stages import AVERAGE_POOL, Stage
+from normreg.engines.numba_cpu.steps import Kind
 from normreg.engines.numba_cpu.tiles import LANES, Registers
 
 _SCALE = 65536  # dropout's probability is a multiple of 1 / _SCALE
 _WORD = 2**32
-_Call = Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -34,17 +33,12 @@ class Batch:
     splits: int
     counter: int = 0
 
-    @property
-    def blocks(self) -> int:
-        """Number of blocks of 16 images. The last block may be partly filled."""
-        return -(-len(self.labels) // LANES)
-
 
 class EngineNetwork:
     """Forward and backward passes of one network, for batches of up to `largest` images.
 
     `weights` and `gradients` hold all parameters in PyTorch's order, flat float32. `pixels` (channels * 256,) gives the
-    float for each 8-bit value of each channel.
+    float for each 8-bit value of each channel. `addresses` has the machine code of each kernel, by its name.
     """
 
     def __init__(self, stages: Sequence[Stage], largest: int, dropout: int, cache: Path, registers: Registers) -> None:
@@ -52,42 +46,28 @@ class EngineNetwork:
         self.stages, self.largest, self.dropout = tuple(stages), largest, dropout
         self.shared = kernels.load_shared(cache)
         module = kernels.load_network(stages, registers, cache)
-        count = len(self.stages)
-        self.forward_kernels = [getattr(module, f"forward_{k}") for k in range(count)]
-        self.backward_kernels = [getattr(module, f"backward_{k}") for k in range(count)]
-        self.finish_kernel, self.begin_backward_kernel = module.finish, module.begin_backward
+        names = [f"{way}_{k}" for way in ("forward", "backward") for k in range(len(stages))]
+        self.addresses = {name: steps.address(getattr(module, name)) for name in (*names, "finish", "begin_backward")}
         self.pixels = np.zeros(self.stages[0].inputs * 256, dtype=np.float32)
-        self.classes = self.stages[-1].outputs
-        self.memory = Memory(self.stages, largest, self.classes)
+        self.memory = Memory(self.stages, largest, self.stages[-1].outputs)
         self.weights, self.gradients = self.memory.weights, self.memory.gradients
         self.buffers = self.memory.stages
-        self._arrays = self.memory.arena.memory, self.memory.places
-        self._passes: dict[tuple[int, int], tuple[list[_Call], list[_Call]]] = {}
+        self._calls: dict[tuple[str, int, int], Any] = {}
         self.set_evaluation_constants()
-
-    def _keep_factor(self, stage: Stage) -> float:
-        return _SCALE / (_SCALE - self.dropout) if self._drops(stage) else 1.0
-
-    def _drops(self, stage: Stage) -> bool:
-        return stage.dropout and self.dropout > 0
 
     def set_evaluation_constants(self) -> None:
         """Sets the multiply-adds of evaluation mode, from the current weights and running statistics."""
-        for index, (stage, own) in enumerate(zip(self.stages, self.buffers, strict=True)):
-            if stage.norm:
-                self.shared.running_coefficients(*self._arrays, index, self.largest)
-            else:
-                self.shared.set_constant(own["scale"], stage.outputs, self.largest, 1.0)
+        nothing = np.zeros((0, 0), dtype=np.uint8), np.zeros(0, dtype=np.int64)
+        own = {"images": self.largest, "factor": 1.0}
+        calls = _table(self._call(Kind.CONSTANTS, index, **own) for index in range(len(self.stages)))
+        self.run(calls, Batch(*nothing, 1), 0, np.zeros(2))
 
     def evaluate(self, batch: Batch, totals: Any) -> None:
         """Adds the summed loss and the number of correct predictions to `totals` (2,).
 
         Call `set_evaluation_constants` before.
         """
-        self._load(batch)
-        for index in range(len(self.stages)):
-            self._forward(index, batch.blocks, drop=False)()
-        self._finish(batch, totals, drop=False)
+        self.run(self._calls_of("evaluation", batch), batch, 0, totals)
 
     def train(self, batch: Batch, key: int, totals: Any) -> int:
         """Computes the gradients of the batch's mean loss, and adds to `totals` as `evaluate` does.
@@ -100,80 +80,82 @@ class EngineNetwork:
         Returns:
             The counter of dropout masks after the step.
         """
-        self._load(batch)
-        counter = self._draw_masks(batch, key)
-        shape = len(batch.labels), batch.splits
-        if shape not in self._passes:
-            self._passes[shape] = self._make_passes(*shape, batch.blocks)
-        forward, backward = self._passes[shape]
-        for call in forward:
-            call()
-        self._finish(batch, totals, drop=True)
-        for call in backward:
-            call()
-        return counter
+        return self.run(self._calls_of("training", batch), batch, key, totals)
 
-    def _load(self, batch: Batch) -> None:
-        first = self.stages[0]
-        sizes = (first.inputs, first.input_size, first.padding)
-        self.shared.load_images(batch.images, self.pixels, self.buffers[0]["source"], *sizes)
+    def run(self, calls: Any, batch: Batch, key: int, totals: Any) -> int:
+        """Runs `calls`, an array of `steps.CALL`. The other arguments and the result are those of `train`."""
+        arrays = self.memory.arena.memory, self.memory.places, batch.images, batch.labels, self.pixels
+        drawing = batch.counter, key % _WORD, key // _WORD, self.dropout
+        return int(self.shared.run(calls, *arrays, *drawing, totals))
 
-    def _draw_masks(self, batch: Batch, key: int) -> int:
-        """Draws the dropout masks of all stages. Returns the counter after them."""
-        counter = batch.counter
-        for stage, own in zip(self.stages, self.buffers, strict=True):
-            if self._drops(stage):
-                masks = own["mask_words"][: stage.mask_words(batch.blocks)]
-                self.shared.draw_masks(masks, counter, key % _WORD, key // _WORD, self.dropout)
-                counter += len(masks) * LANES  # below 2**32 for a whole epoch: see the contract
-        return counter
+    def _calls_of(self, mode: str, batch: Batch) -> Any:
+        """All calls of a step. They depend on the mode and the size of the batch only."""
+        shape = mode, len(batch.labels), batch.splits
+        if shape not in self._calls:
+            make = self._training_calls if mode == "training" else self._evaluation_calls
+            self._calls[shape] = _table(make(*shape[1:]))
+        return self._calls[shape]
 
-    def _make_passes(self, images: int, splits: int, blocks: int) -> tuple[list[_Call], list[_Call]]:
-        """The calls of a step before and after its loss, for batches of one size.
+    def _evaluation_calls(self, images: int, splits: int) -> Iterator[dict[str, Any]]:
+        yield self._load()
+        for index in range(len(self.stages)):
+            yield self._kernel(f"forward_{index}", index, images, drops=False)
+        yield self._kernel("finish", -1, images, drops=False)
+        yield self._call(Kind.LOSS, -1)
 
-        All but the loss have the same arguments in each step. To find them again would take 1 % of a step.
-        """
+    def _training_calls(self, images: int, splits: int) -> Iterator[dict[str, Any]]:
+        yield self._load()
         order = range(len(self.stages))
-        forward = [
-            call for k in order for call in (self._forward(k, blocks, drop=True), self._normalise(k, images, splits))
-        ]
-        backward = [
-            call for k in reversed(order) for call in (self._coefficients(k, images, splits), self._backward(k, blocks))
-        ]
-        last = self.stages[-1]
-        if last.norm:
-            backward.insert(0, partial(self.begin_backward_kernel, *self._arrays, blocks, self._drops(last)))
-        return forward, backward
+        for index in order:
+            if self._drops(index):
+                count = self.stages[index].mask_words(_blocks(images))
+                yield self._call(Kind.MASKS, index, count=count)
+        for index in order:
+            yield self._kernel(f"forward_{index}", index, images)
+            factor = self._keep_factor(index)
+            yield self._call(Kind.STATISTICS, index, images=images, splits=splits, factor=factor)
+        yield self._kernel("finish", -1, images)
+        yield self._call(Kind.LOSS, -1)
+        if self.stages[-1].norm:
+            yield self._kernel("begin_backward", -1, images)
+        for index in reversed(order):
+            stage, factor = self.stages[index], self._keep_factor(index)
+            if stage.pool == AVERAGE_POOL:
+                factor /= stage.window**2
+            yield self._call(Kind.COEFFICIENTS, index, images=images, splits=splits, factor=factor)
+            yield self._kernel(f"backward_{index}", index, images)
 
-    def _forward(self, index: int, blocks: int, drop: bool) -> _Call:
-        drop = drop and index > 0 and self._drops(self.stages[index - 1])
-        return partial(self.forward_kernels[index], *self._arrays, blocks, drop)
+    def _keep_factor(self, index: int) -> float:
+        return _SCALE / (_SCALE - self.dropout) if self._drops(index) else 1.0
 
-    def _normalise(self, index: int, images: int, splits: int) -> _Call:
-        """Statistics and multiply-adds of a stage's normalisation, with the factor of dropout."""
+    def _drops(self, index: int) -> bool:
+        return self.stages[index].dropout and self.dropout > 0
+
+    def _load(self) -> dict[str, Any]:
+        first = self.stages[0]
+        sizes = {"channels": first.inputs, "size": first.input_size, "padding": first.padding}
+        return self._call(Kind.LOAD, 0) | sizes
+
+    def _kernel(self, name: str, index: int, images: int, drops: bool = True) -> dict[str, Any]:
+        """A call of one of the network's kernels. Without `drops` it is that of evaluation mode."""
+        index %= len(self.stages)
+        drop, before_drop = drops and self._drops(index), drops and index > 0 and self._drops(index - 1)
+        own = {"address": self.addresses[name], "blocks": _blocks(images), "drop": drop, "before_drop": before_drop}
+        return self._call(Kind.KERNEL, index, **own)
+
+    def _call(self, kind: int, index: int, **fields: Any) -> dict[str, Any]:
+        """The fields of a call for stage `index`. Those not given are the stage's, or 0."""
         stage = self.stages[index]
-        factor = self._keep_factor(stage)
-        if not stage.norm:
-            return partial(self.shared.set_constant, self.buffers[index]["scale"], stage.outputs, images, factor)
-        return partial(self.shared.batch_statistics, *self._arrays, index, images, splits, stage.size**2, factor)
+        known = {"stage": index % len(self.stages), "norm": stage.norm, "channels": stage.outputs, "size": stage.size}
+        return {"kind": kind, **known, **fields}
 
-    def _finish(self, batch: Batch, totals: Any, drop: bool) -> None:
-        drop = drop and self._drops(self.stages[-1])
-        self.finish_kernel(*self._arrays, batch.blocks, self.memory.logits, drop)
-        gradient = self.buffers[-1]["gradient"]
-        self.shared.cross_entropy(self.memory.logits, batch.labels, gradient, self.classes, totals)
 
-    def _backward(self, index: int, blocks: int) -> _Call:
-        before = index > 0 and self._drops(self.stages[index - 1])
-        return partial(self.backward_kernels[index], *self._arrays, blocks, self._drops(self.stages[index]), before)
+def _blocks(images: int) -> int:
+    """Number of blocks of 16 images. The last block may be partly filled."""
+    return -(-images // LANES)
 
-    def _coefficients(self, index: int, images: int, splits: int) -> _Call:
-        """Slopes of a stage's normalisation. They include the factors of dropout and averaging."""
-        stage = self.stages[index]
-        factor = self._keep_factor(stage)
-        if stage.pool == AVERAGE_POOL:
-            factor /= stage.window**2
-        if not stage.norm:
-            return partial(self.shared.set_constant, self.buffers[index]["slope"], stage.outputs, images, factor)
-        own = (index, self.memory.scratch, images, splits, stage.size**2, factor)
-        return partial(self.shared.gradient_coefficients, *self._arrays, *own)
+
+def _table(calls: Iterable[dict[str, Any]]) -> Any:
+    """An array of `steps.CALL`."""
+    fields = steps.CALL.names or ()
+    return np.array([tuple(call.get(name, 0) for name in fields) for call in calls], dtype=steps.CALL)

@@ -114,7 +114,7 @@ class EngineTrainer(Trainer):
             bounds = self.bounds[first : first + group]
             start, stop = bounds[0][0], bounds[-1][1]
             part = drawn.part(start, stop)
-            images = augment(spec, part.augmentation, self.images[part.order], self.network.shared.warp)
+            images = augment(spec, part.augmentation, self.images.index_select(0, part.order), self.network.shared.warp)
             labels = self.labels[part.order.numpy()]
             for low, high in bounds:
                 yield images[low - start : high - start], labels[low - start : high - start]
