@@ -102,17 +102,17 @@ def work_of(stages: Sequence[Stage], index: int, way: str, images: int) -> tuple
     """The arithmetic of a kernel in GFLOP, and the memory that it reads or writes at least once, in MB.
 
     A multiply-add counts as two operations, rows of padding too. Backward are the gradient of the weights and, but for
-    the first stage, of the input.
+    the first stage, of the input. Arrays of one block do not count, because the next block uses them again.
     """
     stage, before = stages[index], stages[index - 1] if index else None
     flops = 2 * stage.outputs * stage.size**2 * stage.inputs * stage.kernel**2 * images
     vectors = -(-images // LANES) * LANES * FLOAT
-    output, source = stage.outputs * stage.size**2, stage.inputs * stage.side**2
-    earlier = before.outputs * before.size**2 if before else 0
+    output = stage.outputs * stage.size**2
+    earlier = before.outputs * before.size**2 if before else stage.inputs * stage.side**2
     if way == "forward":
-        return flops / 1e9, (earlier + source + output) * vectors / 1e6
+        return flops / 1e9, (earlier + output) * vectors / 1e6
     gradients = stage.outputs * stage.pooled**2 + (before.outputs * before.pooled**2 if before else 0)
-    return (2 if index else 1) * flops / 1e9, (earlier + source + output + gradients) * vectors / 1e6
+    return (2 if index else 1) * flops / 1e9, (earlier + output + gradients) * vectors / 1e6
 
 
 def write(table: Table, condition: Condition, stages: Sequence[Stage], found: Sequence[Mapping[str, float]]) -> None:

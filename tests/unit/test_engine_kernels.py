@@ -1,7 +1,7 @@
 """Every kernel of every network against PyTorch in double precision, given the kernel's own inputs.
 
-A batch of one block keeps what each kernel read and wrote in memory, so that each is judged alone and no error of one
-hides in another. Whole networks and larger batches follow.
+A batch of one block keeps what each kernel read and wrote in memory, but for copies of the outputs. So each is judged
+alone, and no error of one hides in another. Whole networks and larger batches follow.
 """
 
 import math
@@ -19,6 +19,7 @@ from engine_helpers import (
     make_model,
     masks_of,
     random_batch,
+    train_keeping_outputs,
 )
 from torch.nn import functional as F
 
@@ -73,9 +74,8 @@ def test_each_kernel(name, registers, count, splits, kernel_cache):
     network = make_engine(name, 17, kernel_cache, DROPOUT, registers)
     batch = random_batch(count, splits)
     assert batch.splits == splits
-    network.train(batch, key=7, totals=np.zeros(2))
-    before = None
-    for stage, own in zip(network.stages, network.buffers, strict=True):
+    owns, before = train_keeping_outputs(network, batch, key=7), None
+    for stage, own in zip(network.stages, owns, strict=True):
         source, weight, raw = check_convolution(stage, own, count)
         if before is not None:
             close(crop(source, stage.padding), before.detach())

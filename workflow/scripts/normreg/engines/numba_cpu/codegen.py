@@ -71,17 +71,22 @@ def _link(stage: Stage, names: str = f"{_LINK}, drop") -> str:
     return f"Link({names}), Sizes({stage.outputs}, {stage.size}, {stage.pool}, {stage.window}, {stage.rectified})"
 
 
+def _source(stage: Stage, before: Stage | None, choosing: bool) -> tuple[list[str], str]:
+    """Lines that make the source of a block, and where it starts. Only the first stage has those of all blocks."""
+    if before is None:
+        return [], f"block * {stage.inputs * stage.side**2 * LANES}"
+    return [f"    transfer.transfer({_link(before, _BEFORE)}, source, 0, block, {stage.padding}, {choosing})"], "0"
+
+
 def _forward(index: int, stage: Stage, before: Stage | None) -> str:
     name = f"convolve_{index}"
     sizes = f"{stage.inputs}, {stage.outputs}, {stage.kernel}, {stage.size}, {stage.padding}"
-    source_step, output_step = stage.inputs * stage.side**2 * LANES, stage.outputs * stage.size**2 * LANES
+    make, start = _source(stage, before, choosing=False)
     body = taking(index, "source, weight, totals, squares") + taking(index, "output", "own_")
     body += taking(index - 1, _LINK, "before_") if before else []
     body += ["totals[:] = 0", "squares[:] = 0"] if stage.norm else []
-    body += ["for block in range(blocks):"]
-    if before:
-        body.append(f"    transfer.transfer({_link(before, _BEFORE)}, source, block, {stage.padding})")
-    starts = f"source, block * {source_step}, weight, own_output, block * {output_step}"
+    body += ["for block in range(blocks):", *make]
+    starts = f"source, {start}, weight, own_output, block * {stage.outputs * stage.size**2 * LANES}"
     body.append(f"    {name}({starts}, totals, squares, block * {stage.outputs * LANES})")
     made = f"{name} = forward({sizes}, {stage.rectified_first}, {stage.norm})\n\n\n"
     return made + _kernel(f"forward_{index}", body)
@@ -93,12 +98,14 @@ def _backward(index: int, stage: Stage, before: Stage | None) -> str:
     )
     rest = f"Slopes(slope, pull, offset), local, block, {stage.halo}, {stage.rectified_first}"
     arrays = f"{_LINK}, gradient, slope, pull, offset, local, source, weight, weight_sums, weight_gradient"
+    make, start = _source(stage, before, choosing=True)
     taken = taking(index, arrays)
     body = [
         "weight_sums[:] = 0",
         "for block in range(blocks):",
         f"    gradients.output_gradient({_link(stage)}, gradient, {rest})",
-        f"    accumulate_{index}(source, block * {stage.inputs * stage.side**2 * LANES}, local, weight_sums)",
+        *make,
+        f"    accumulate_{index}(source, {start}, local, weight_sums)",
     ]
     if before:
         turned = f"{stage.outputs}, {stage.inputs}, {stage.kernel}, {stage.input_size}, {stage.halo}"
@@ -119,7 +126,7 @@ def _finish(index: int, stage: Stage) -> str:
     body = [
         *taking(index, f"{_LINK}, logits"),
         "for block in range(blocks):",
-        f"    transfer.transfer({_link(stage)}, logits, block, 0)",
+        f"    transfer.transfer({_link(stage)}, logits, block * {stage.outputs * LANES}, block, 0, True)",
     ]
     return _kernel("finish", body)
 

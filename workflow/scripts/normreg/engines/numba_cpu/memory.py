@@ -11,15 +11,21 @@ from normreg.engines.numba_cpu.stages import Stage
 from normreg.engines.numba_cpu.tiles import LANES
 
 
-def _requests(stage: Stage, blocks: int, largest: int) -> dict[str, tuple[int, Any]]:
-    """Number of elements and type of each array of a stage."""
+def _requests(stages: Sequence[Stage], index: int, largest: int) -> dict[str, tuple[int, Any]]:
+    """Number of elements and type of each array of a stage.
+
+    The fewer pieces of memory a step uses, the more of them stay in the caches. So the source has all blocks in the
+    first stage only. In the others it is made again for each block, forward and back. And the gradient of a stage,
+    which begins to exist when the next stage goes back, is in the memory of that stage's output, see `_share`.
+    """
+    stage, blocks = stages[index], -(-largest // LANES)
     vectors = blocks * LANES
     output, pooled = stage.outputs * stage.size**2, stage.outputs * stage.pooled**2
+    gradient_before = stage.inputs * stage.input_size**2 if index else 0
     weights = stage.outputs * stage.inputs * stage.kernel**2
     floats = {
-        "source": vectors * stage.inputs * stage.side**2,
-        "output": vectors * output,
-        "gradient": vectors * pooled,
+        "source": (LANES if index else vectors) * stage.inputs * stage.side**2,
+        "output": vectors * max(output, gradient_before),
         "choice": vectors * pooled,
         "local": LANES * stage.outputs * (stage.size + 2 * stage.halo) ** 2,
         "weight_sums": LANES * weights,
@@ -28,6 +34,8 @@ def _requests(stage: Stage, blocks: int, largest: int) -> dict[str, tuple[int, A
         ),
         **dict.fromkeys(("running_mean", "running_variance"), stage.outputs),
     }
+    if index == len(stages) - 1:
+        floats["gradient"] = vectors * pooled
     requests: dict[str, tuple[int, Any]] = {name: (count, np.float32) for name, count in floats.items()}
     requests["masks"] = (2 * stage.mask_words(blocks), np.uint16)
     requests |= dict.fromkeys(("mean", "rstd"), (stage.outputs * largest, np.float64))
@@ -51,8 +59,8 @@ class Memory:
         self.bounds = np.cumsum([0, *sizes])
         requests = {
             f"{index}.{name}": request
-            for index, stage in enumerate(stages)
-            for name, request in _requests(stage, blocks, largest).items()
+            for index in range(len(stages))
+            for name, request in _requests(stages, index, largest).items()
         }
         requests |= dict.fromkeys(("weights", "gradients", "velocity"), (int(self.bounds[-1]), np.float32))
         requests |= {"logits": (blocks * classes * LANES, np.float32), "scratch": (2 * largest, np.float64)}
@@ -64,6 +72,8 @@ class Memory:
         for index, stage in enumerate(stages):
             self.stages.append(self._stage_arrays(index, stage, tensor))
             tensor += 3 if stage.norm else 1
+        for index, stage in enumerate(stages[1:], start=1):
+            self._share(index, stage, blocks)
         self.places = np.zeros((len(stages), len(NAMES), 2), dtype=np.int64)
         for index, own in enumerate(self.stages):
             for name in NAMES:
@@ -85,3 +95,14 @@ class Memory:
             pair = slice(self.bounds[tensor + 1], self.bounds[tensor + 3])
             own["norm_gradients"] = self.gradients[pair].reshape(2, -1)
         return own
+
+    def _share(self, index: int, stage: Stage, blocks: int) -> None:
+        """Puts the output of a stage at the end of its memory, and the gradient of the stage before at the beginning.
+
+        A block's gradient is written when the outputs of this block and of those before it are not needed any more. It
+        never reaches the outputs of later blocks, whichever of the two is larger.
+        """
+        own = self.stages[index]
+        memory = own["output"]
+        own["output"] = memory[len(memory) - blocks * LANES * stage.outputs * stage.size**2 :]
+        self.stages[index - 1]["gradient"] = memory[: blocks * LANES * stage.inputs * stage.input_size**2]

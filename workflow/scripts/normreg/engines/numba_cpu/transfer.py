@@ -91,10 +91,11 @@ def pool_window(output: Any, masks: Any, sizes: Sizes, pixel: int, scale: Any, s
 
 
 @inlined
-def transfer(link: Link, sizes: Sizes, target: Any, block: int, padding: int) -> None:
-    """Writes one block of the next convolution's input, with padding, to `target`.
+def transfer(link: Link, sizes: Sizes, target: Any, start: int, block: int, padding: int, choosing: bool) -> None:
+    """Writes the next convolution's input for one block, with padding, to `target` from element `start` on.
 
-    If `window` does not divide `size`, pooling leaves out the last rows and columns.
+    With `choosing` it writes `choice` too. If `window` does not divide `size`, pooling leaves out the last rows and
+    columns.
     """
     output, masks, choice, drop = link.output, link.masks, link.choice, link.drop
     scales, shifts = link.scale, link.shift
@@ -107,6 +108,7 @@ def transfer(link: Link, sizes: Sizes, target: Any, block: int, padding: int) ->
             for column in range(pooled):
                 pixel = (plane * sizes.size + row * sizes.window) * sizes.size + column * sizes.window
                 value, best = pool_window(output, masks, sizes, pixel, scale, shift, drop)
-                if sizes.pool == MAX_POOL:
+                if choosing and sizes.pool == MAX_POOL:
                     store(choice, ((plane * pooled + row) * pooled + column) * LANES, best)
-                store(target, ((plane * side + row + padding) * side + column + padding) * LANES, value)
+                place = ((channel * side + row + padding) * side + column + padding) * LANES
+                store(target, start + place, value)
