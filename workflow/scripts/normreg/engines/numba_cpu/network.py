@@ -96,7 +96,7 @@ class EngineNetwork:
             self._calls[shape] = _table(make(*shape[1:]))
         return self._calls[shape]
 
-    def _evaluation_calls(self, images: int, splits: int) -> Iterator[dict[str, Any]]:
+    def _evaluation_calls(self, images: int, _splits: int) -> Iterator[dict[str, Any]]:
         yield self._load()
         for index in range(len(self.stages)):
             yield self._kernel(f"forward_{index}", index, images, drops=False)
