@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from normreg.engines.numba_cpu.tiles import LANES
 from normreg.engines.numba_cpu.transfer import inlined
+from normreg.engines.numba_cpu.vectors import store, zero
 
 # The arrays of a stage, in the order of the table. `memory.Memory` says what most of them are.
 NAMES = (
@@ -16,27 +18,24 @@ NAMES = (
     *("totals", "squares", "products", "weight", "weight_gradient", "weight_sums", "norm_weight", "norm_bias"),
     *("norm_gradients", "running_mean", "running_variance", "mean", "rstd", "logits", "scratch"),
 )
-_KINDS = {"masks": "halves"}  # of what generated code takes; all others are floats
 
 
 def taking(stage: int | str, names: str, prefix: str = "") -> list[str]:
-    """Lines of source that take arrays of a stage out of `memory`. `stage` is a number, or the name of one."""
-    return [
-        f"{prefix}{name} = arrays.{_KINDS.get(name, 'floats')}(memory, places, {stage}, {NAMES.index(name)})"
-        for name in names.split(", ")
-    ]
+    """Lines of source that find arrays of a stage in `memory`. `stage` is a number, or the name of one."""
+    return [f"{prefix}{name} = pointer(memory, places[{stage}, {NAMES.index(name)}, 0])" for name in names.split(", ")]
+
+
+@inlined
+def clear(array: Any, vectors: int) -> None:
+    """Sets the first `vectors` vectors after an address to 0."""
+    for k in range(vectors):
+        store(array, k * LANES, zero())
 
 
 @inlined
 def floats(memory: Any, places: Any, stage: int, name: int) -> Any:
     """A flat float32 array. `places` (stages, names, 2) has the first byte of each array, and the first after it."""
     return memory[places[stage, name, 0] : places[stage, name, 1]].view(np.float32)
-
-
-@inlined
-def halves(memory: Any, places: Any, stage: int, name: int) -> Any:
-    """A flat uint16 array, see `floats`."""
-    return memory[places[stage, name, 0] : places[stage, name, 1]].view(np.uint16)
 
 
 @inlined

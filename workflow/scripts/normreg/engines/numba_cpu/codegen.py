@@ -20,6 +20,7 @@ from normreg.engines.numba_cpu.convolution import Shape, make_convolution
 from normreg.engines.numba_cpu.gradients import Slopes
 from normreg.engines.numba_cpu.steps import SIGNATURE
 from normreg.engines.numba_cpu.transfer import Link, Sizes
+from normreg.engines.numba_cpu.vectors import pointer
 
 REGISTERS = tiles.{constant}
 
@@ -71,22 +72,22 @@ def _link(stage: Stage, names: str = f"{_LINK}, drop") -> str:
     return f"Link({names}), Sizes({stage.outputs}, {stage.size}, {stage.pool}, {stage.window}, {stage.rectified})"
 
 
-def _source(stage: Stage, before: Stage | None, choosing: bool) -> tuple[list[str], str]:
-    """Lines that make the source of a block, and where it starts. Only the first stage has those of all blocks."""
-    if before is None:
-        return [], f"block * {stage.inputs * stage.side**2 * LANES}"
-    return [f"    transfer.transfer({_link(before, _BEFORE)}, source, 0, block, {stage.padding}, {choosing})"], "0"
+def _source_start(stage: Stage, before: Stage | None) -> str:
+    """Where the source of a block starts. The first stage has those of all blocks, the others that of one block."""
+    return "0" if before else f"block * {stage.inputs * stage.side**2 * LANES}"
 
 
 def _forward(index: int, stage: Stage, before: Stage | None) -> str:
     name = f"convolve_{index}"
     sizes = f"{stage.inputs}, {stage.outputs}, {stage.kernel}, {stage.size}, {stage.padding}"
-    make, start = _source(stage, before, choosing=False)
     body = taking(index, "source, weight, totals, squares") + taking(index, "output", "own_")
     body += taking(index - 1, _LINK, "before_") if before else []
-    body += ["totals[:] = 0", "squares[:] = 0"] if stage.norm else []
-    body += ["for block in range(blocks):", *make]
-    starts = f"source, {start}, weight, own_output, block * {stage.outputs * stage.size**2 * LANES}"
+    body += [f"arrays.clear({sums}, blocks * {stage.outputs})" for sums in ("totals", "squares") if stage.norm]
+    body.append("for block in range(blocks):")
+    if before:
+        body.append(f"    transfer.transfer({_link(before, _BEFORE)}, source, 0, block, {stage.padding}, False)")
+    starts = f"source, {_source_start(stage, before)}, weight"
+    starts += f", own_output, block * {stage.outputs * stage.size**2 * LANES}"
     body.append(f"    {name}({starts}, totals, squares, block * {stage.outputs * LANES})")
     made = f"{name} = forward({sizes}, {stage.rectified_first}, {stage.norm})\n\n\n"
     return made + _kernel(f"forward_{index}", body)
@@ -98,14 +99,11 @@ def _backward(index: int, stage: Stage, before: Stage | None) -> str:
     )
     rest = f"Slopes(slope, pull, offset), local, block, {stage.halo}, {stage.rectified_first}"
     arrays = f"{_LINK}, gradient, slope, pull, offset, local, source, weight, weight_sums, weight_gradient"
-    make, start = _source(stage, before, choosing=True)
-    taken = taking(index, arrays)
+    taken, weights = taking(index, arrays), stage.outputs * stage.inputs * stage.kernel**2
     body = [
-        "weight_sums[:] = 0",
+        f"arrays.clear(weight_sums, {weights})",
         "for block in range(blocks):",
         f"    gradients.output_gradient({_link(stage)}, gradient, {rest})",
-        *make,
-        f"    accumulate_{index}(source, {start}, local, weight_sums)",
     ]
     if before:
         turned = f"{stage.outputs}, {stage.inputs}, {stage.kernel}, {stage.input_size}, {stage.halo}"
@@ -116,9 +114,12 @@ def _backward(index: int, stage: Stage, before: Stage | None) -> str:
         body.append(
             f"    propagate_{index}(local, 0, weight, before_gradient, {start}, before_totals, before_products, 0)"
         )
-        if before.norm:
-            body.append(f"    gradients.sum_gradients({_link(before, _BEFORE)}, {sums}, block)")
-    body.append("optimiser.add_lanes(weight_sums, weight_gradient)")
+        again = f"{_link(before, _BEFORE)}, source, 0, block, {stage.padding}"
+        body.append(
+            f"    gradients.transfer_again({again}, {sums})" if before.norm else f"    transfer.transfer({again}, True)"
+        )
+    body.append(f"    accumulate_{index}(source, {_source_start(stage, before)}, local, weight_sums)")
+    body.append(f"optimiser.add_lanes(weight_sums, weight_gradient, {weights})")
     return f"{made}\n\n\n" + _kernel(f"backward_{index}", [*taken, *body])
 
 
@@ -132,10 +133,11 @@ def _finish(index: int, stage: Stage) -> str:
 
 
 def _begin_backward(index: int, stage: Stage) -> str:
+    again = f"{_link(stage)}, logits, block * {stage.outputs * LANES}, block, 0"
     body = [
-        *taking(index, f"{_LINK}, gradient, totals, products"),
+        *taking(index, f"{_LINK}, gradient, totals, products, logits"),
         "for block in range(blocks):",
-        f"    gradients.sum_gradients({_link(stage)}, gradient, totals, products, block)",
+        f"    gradients.transfer_again({again}, gradient, totals, products)",
     ]
     return _kernel("begin_backward", body)
 

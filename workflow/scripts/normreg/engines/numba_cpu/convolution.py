@@ -21,9 +21,9 @@ from numba.extending import intrinsic
 from normreg.engines.numba_cpu.tiles import LANES, Run, Tiles
 from normreg.engines.numba_cpu.vectors import (
     FLOAT,
+    FLOATS,
     VECTOR,
     ZERO,
-    data_pointer,
     load_at,
     multiply_add,
     rectify,
@@ -32,7 +32,6 @@ from normreg.engines.numba_cpu.vectors import (
 )
 
 INDEX = ir.IntType(64)
-FLOATS = types.Array(types.float32, 1, "C")
 
 
 def integer(value: int) -> Any:
@@ -161,17 +160,14 @@ class _Kernel:
 def make_convolution(shape: Shape, tiles: Tiles, relu: bool, sums: bool) -> Any:
     """A function (input, input_start, weight, output, output_start, totals, squares, sums_start) for numba code.
 
-    It convolves one block. Starts are the positions of the block in its array, counted in floats. `weight` has the same
-    layout as in PyTorch. With `relu` the output is rectified. With `sums` two vectors are computed for each output
-    channel: the sum over the image and the sum of squares. They are added to `totals` and `squares`.
+    It convolves one block. Arrays are given by their addresses. Starts are the positions of the block in its array,
+    counted in floats. `weight` has the same layout as in PyTorch. With `relu` the output is rectified. With `sums` two
+    vectors are computed for each output channel: the sum over the image and the sum of squares. They are added to
+    `totals` and `squares`.
     """
 
-    def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        data = [
-            data_pointer(context, builder, kind, value) if isinstance(kind, types.Array) else value
-            for kind, value in zip(signature.args, values, strict=True)
-        ]
-        source, source_start, weight, target, target_start, total, square, sums_start = data
+    def emit(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
+        source, source_start, weight, target, target_start, total, square, sums_start = values
         pointers = [
             builder.gep(source, [source_start]),
             weight,

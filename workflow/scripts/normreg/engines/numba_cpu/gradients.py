@@ -9,7 +9,7 @@ import numpy as np
 
 from normreg.engines.numba_cpu.stages import MAX_POOL
 from normreg.engines.numba_cpu.tiles import LANES
-from normreg.engines.numba_cpu.transfer import Link, Sizes, inlined
+from normreg.engines.numba_cpu.transfer import Link, Sizes, inlined, pool_window
 from normreg.engines.numba_cpu.vectors import (
     add,
     fma,
@@ -24,7 +24,7 @@ from normreg.engines.numba_cpu.vectors import (
 
 
 class Slopes(NamedTuple):
-    """Vectors [block][channel][image]. The norm's input gradient is slope * part + pull * input + offset."""
+    """Addresses of vectors [block][channel][image]. A norm's input gradient is slope * part + pull * input + offset."""
 
     slope: Any
     pull: Any
@@ -32,49 +32,65 @@ class Slopes(NamedTuple):
 
 
 @inlined
-def part_at(value: Any, above: Any, masks: Any, pixel: int, scale: Any, shift: Any, rectified: bool, drop: bool) -> Any:
+def part_at(link: Link, sizes: Sizes, value: Any, above: Any, pixel: int, scale: Any, shift: Any) -> Any:
     """The gradient at the norm's output, computed from the gradient `above` at dropout's output.
 
     `value` is the convolution's output. `normalisation` multiplies by the constant factors of dropout and averaging.
     """
-    if drop:
-        above = keep(masks, pixel, above)
-    if rectified:
+    if link.drop:
+        above = keep(link.masks, pixel, above)
+    if sizes.rectified:
         above = where_positive(fma(value, scale, shift), above)
     return above
 
 
 @inlined
-def chosen(above: Any, choice: Any, k: int, place: int, pool: int) -> Any:
-    """The gradient for pixel `k` of the window at `place`, computed from the gradient `above` after pooling."""
+def chosen(above: Any, choice: Any, k: int, pool: int) -> Any:
+    """The gradient for pixel `k` of a window, computed from the gradient `above` after pooling."""
     if pool == MAX_POOL:
-        above = where_equal(load(choice, place), splat(np.float32(k)), above)
+        above = where_equal(choice, splat(np.float32(k)), above)
     return above
 
 
 @inlined
-def sum_gradients(link: Link, sizes: Sizes, gradient: Any, totals: Any, products: Any, block: int) -> None:
-    """Sums over the pixels of each channel and image.
+def transfer_again(
+    link: Link,
+    sizes: Sizes,
+    target: Any,
+    start: int,
+    block: int,
+    padding: int,
+    gradient: Any,
+    totals: Any,
+    products: Any,
+) -> None:
+    """Does the same as `transfer` and, in the same pass, sums over the pixels of each channel and image.
 
-    `totals` gets the sum of the norm's output gradient. `products` gets the sum of that gradient times the norm's
-    input. `gradient` is the gradient at the output of pooling, without padding.
+    `choice` gets the choices. `totals` gets the sum of the norm's output gradient. `products` gets the sum of that
+    gradient times the norm's input. `gradient` is the gradient at the output of pooling, without padding.
     """
-    output, masks, choice, drop = link.output, link.masks, link.choice, link.drop
-    scales, shifts, window, size = link.scale, link.shift, sizes.window, sizes.size
+    window, size = sizes.window, sizes.size
     pooled = size // window
+    side = pooled + 2 * padding
     for channel in range(sizes.channels):
         plane = block * sizes.channels + channel
-        scale, shift = load(scales, plane * LANES), load(shifts, plane * LANES)
+        scale, shift = load(link.scale, plane * LANES), load(link.shift, plane * LANES)
         total, product = zero(), zero()
         for row in range(pooled):
             row_total, row_product = zero(), zero()  # sums of rows first, because they round less
             for column in range(pooled):
+                first = (plane * size + row * window) * size + column * window
+                result, best = pool_window(link, sizes, first, scale, shift)
+                spot = ((channel * side + row + padding) * side + column + padding) * LANES
+                store(target, start + spot, result)
                 place = ((plane * pooled + row) * pooled + column) * LANES
+                if sizes.pool == MAX_POOL:
+                    store(link.choice, place, best)
                 above = load(gradient, place)
                 for k in range(window * window):
-                    pixel = (plane * size + row * window + k // window) * size + column * window + k % window
-                    value, part = load(output, pixel * LANES), chosen(above, choice, k, place, sizes.pool)
-                    part = part_at(value, part, masks, pixel, scale, shift, sizes.rectified, drop)
+                    pixel = first + k // window * size + k % window
+                    value, part = load(link.output, pixel * LANES), chosen(above, best, k, sizes.pool)
+                    part = part_at(link, sizes, value, part, pixel, scale, shift)
                     row_total, row_product = add(row_total, part), fma(part, value, row_product)
             total, product = add(total, row_total), add(product, row_product)
         store(totals, plane * LANES, total)
@@ -98,28 +114,28 @@ def output_gradient(
     link: Link, sizes: Sizes, gradient: Any, slopes: Slopes, target: Any, block: int, halo: int, rectified_first: bool
 ) -> None:
     """Writes the gradient of the convolution's output to `target`: one block with `halo` zeros around each image."""
-    output, masks, choice, drop = link.output, link.masks, link.choice, link.drop
-    scales, shifts, slope, pull, offset = link.scale, link.shift, slopes.slope, slopes.pull, slopes.offset
     size, window = sizes.size, sizes.window
     pooled, width = size // window, size + 2 * halo
     for channel in range(sizes.channels):
         plane = block * sizes.channels + channel
-        scale, shift, a = load(scales, plane * LANES), load(shifts, plane * LANES), load(slope, plane * LANES)
-        b, c = load(pull, plane * LANES), load(offset, plane * LANES)
+        scale, shift = load(link.scale, plane * LANES), load(link.shift, plane * LANES)
+        a, b = load(slopes.slope, plane * LANES), load(slopes.pull, plane * LANES)
+        c = load(slopes.offset, plane * LANES)
         for row in range(pooled):
             for column in range(pooled):
                 place = ((plane * pooled + row) * pooled + column) * LANES
                 above = load(gradient, place)
+                choice = load(link.choice, place) if sizes.pool == MAX_POOL else zero()
                 for k in range(window * window):
                     y, x = row * window + k // window, column * window + k % window
                     pixel = (plane * size + y) * size + x
-                    value, part = load(output, pixel * LANES), chosen(above, choice, k, place, sizes.pool)
-                    part = part_at(value, part, masks, pixel, scale, shift, sizes.rectified, drop)
+                    value, part = load(link.output, pixel * LANES), chosen(above, choice, k, sizes.pool)
+                    part = part_at(link, sizes, value, part, pixel, scale, shift)
                     result = through_norm(part, value, a, b, c, rectified_first)
                     store(target, ((channel * width + y + halo) * width + x + halo) * LANES, result)
         # Pooling leaves some pixels out. They have a gradient all the same, because the norm's statistics contain them.
         for y in range(size):
             for x in range(pooled * window if y < pooled * window else 0, size):
-                value = load(output, ((plane * size + y) * size + x) * LANES)
+                value = load(link.output, ((plane * size + y) * size + x) * LANES)
                 result = through_norm(zero(), value, a, b, c, rectified_first)
                 store(target, ((channel * width + y + halo) * width + x + halo) * LANES, result)

@@ -7,6 +7,8 @@ import numpy as np
 from numba import njit
 
 from normreg.engines.numba_cpu.tiles import LANES
+from normreg.engines.numba_cpu.transfer import inlined
+from normreg.engines.numba_cpu.vectors import load, store_sum
 
 compiled = njit(error_model="numpy")
 
@@ -42,14 +44,11 @@ def cross_entropy(logits: Any, labels: Any, gradient: Any, classes: int, totals:
             gradient[start + k * LANES] = (share - (1.0 if k == label else 0.0)) / images
 
 
-@compiled
-def add_lanes(sums: Any, gradient: Any) -> None:
-    """Computes the gradient of each weight: the sum of its vector of 16."""
-    for k in range(len(gradient)):
-        total = 0.0
-        for lane in range(LANES):
-            total += sums[k * LANES + lane]
-        gradient[k] = total
+@inlined
+def add_lanes(sums: Any, gradient: Any, count: int) -> None:
+    """Computes the gradient of each of `count` weights: the sum of its vector of 16."""
+    for k in range(count):
+        store_sum(gradient, k, load(sums, k * LANES))
 
 
 @compiled

@@ -29,7 +29,7 @@ inlined = njit(forceinline=True, error_model="numpy")
 
 
 class Link(NamedTuple):
-    """The arrays between two convolutions, flat.
+    """The addresses of the arrays between two convolutions.
 
     Attributes:
         output: the convolution's output, [block][channel][row][column][image]. It is rectified if a ReLU follows it
@@ -58,28 +58,23 @@ class Sizes(NamedTuple):
     rectified: bool
 
 
-# The inner functions take arrays one by one and no tuples. If an array is taken out of a tuple, numba counts a
-# reference, and that takes longer than the arithmetic of a pixel.
-
-
 @inlined
-def activate(output: Any, masks: Any, pixel: int, scale: Any, shift: Any, rectified: bool, drop: bool) -> Any:
+def activate(link: Link, sizes: Sizes, pixel: int, scale: Any, shift: Any) -> Any:
     """The vector number `pixel` after normalisation, ReLU and dropout."""
-    value = fma(load(output, pixel * LANES), scale, shift)
-    if rectified:
+    value = fma(load(link.output, pixel * LANES), scale, shift)
+    if sizes.rectified:
         value = relu(value)
-    if drop:
-        value = keep(masks, pixel, value)
+    if link.drop:
+        value = keep(link.masks, pixel, value)
     return value
 
 
 @inlined
-def pool_window(output: Any, masks: Any, sizes: Sizes, pixel: int, scale: Any, shift: Any, drop: bool) -> Any:
+def pool_window(link: Link, sizes: Sizes, pixel: int, scale: Any, shift: Any) -> Any:
     """Value and choice of the window whose first pixel is `pixel`. Without pooling, the value is that of this pixel."""
-    value, best = activate(output, masks, pixel, scale, shift, sizes.rectified, drop), zero()
+    value, best = activate(link, sizes, pixel, scale, shift), zero()
     for k in range(1, sizes.window * sizes.window):
-        other = pixel + k // sizes.window * sizes.size + k % sizes.window
-        rival = activate(output, masks, other, scale, shift, sizes.rectified, drop)
+        rival = activate(link, sizes, pixel + k // sizes.window * sizes.size + k % sizes.window, scale, shift)
         if sizes.pool == MAX_POOL:  # of equal pixels the first is chosen, as in PyTorch
             best = where_greater(rival, value, splat(np.float32(k)), best)
             value = where_greater(rival, value, rival, value)
@@ -97,18 +92,16 @@ def transfer(link: Link, sizes: Sizes, target: Any, start: int, block: int, padd
     With `choosing` it writes `choice` too. If `window` does not divide `size`, pooling leaves out the last rows and
     columns.
     """
-    output, masks, choice, drop = link.output, link.masks, link.choice, link.drop
-    scales, shifts = link.scale, link.shift
     pooled = sizes.size // sizes.window
     side = pooled + 2 * padding
     for channel in range(sizes.channels):
         plane = block * sizes.channels + channel
-        scale, shift = load(scales, plane * LANES), load(shifts, plane * LANES)
+        scale, shift = load(link.scale, plane * LANES), load(link.shift, plane * LANES)
         for row in range(pooled):
             for column in range(pooled):
                 pixel = (plane * sizes.size + row * sizes.window) * sizes.size + column * sizes.window
-                value, best = pool_window(output, masks, sizes, pixel, scale, shift, drop)
+                value, best = pool_window(link, sizes, pixel, scale, shift)
                 if choosing and sizes.pool == MAX_POOL:
-                    store(choice, ((plane * pooled + row) * pooled + column) * LANES, best)
+                    store(link.choice, ((plane * pooled + row) * pooled + column) * LANES, best)
                 place = ((channel * side + row + padding) * side + column + padding) * LANES
                 store(target, start + place, value)

@@ -17,6 +17,7 @@ FLOAT, WORD = ir.FloatType(), ir.IntType(32)
 VECTOR, WORDS = ir.VectorType(FLOAT, LANES), ir.VectorType(WORD, LANES)
 HALVES, MASK = ir.VectorType(ir.IntType(16), 2 * LANES), ir.VectorType(ir.IntType(1), LANES)
 ZERO = ir.Constant(VECTOR, [0.0] * LANES)
+FLOATS = types.CPointer(types.float32)
 
 
 class VectorType(types.Type):
@@ -76,40 +77,71 @@ def rectify(builder: Any, value: Any) -> Any:
     return builder.select(builder.fcmp_ordered("<=", value, ZERO), ZERO, value)
 
 
-# --- the same operations for numba code; positions are counted in array elements
+# --- the same operations for numba code
+
+
+@intrinsic
+def pointer(_: Any, memory: Any, start: Any) -> Any:
+    """The address of byte `start` of `memory`, as that of a float.
+
+    Kernels use addresses and not arrays, because numba counts references to arrays. In some loops over pixels that took
+    longer than the arithmetic.
+    """
+
+    def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        first = data_pointer(context, builder, signature.args[0], values[0])
+        return builder.bitcast(builder.gep(first, [values[1]]), FLOAT.as_pointer())
+
+    return FLOATS(memory, types.int64), emit
 
 
 @intrinsic
 def load(_: Any, array: Any, position: Any) -> Any:
-    """The vector at `position` of a float32 array."""
-
-    def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        return load_at(builder, data_pointer(context, builder, signature.args[0], values[0]), values[1])
-
-    return vector(array, types.int64), emit
+    """The vector that begins `position` floats after the address `array`."""
+    return vector(FLOATS, types.int64), lambda _context, builder, _signature, values: load_at(builder, *values)
 
 
 @intrinsic
 def store(_: Any, array: Any, position: Any, value: Any) -> Any:
-    """Writes a vector to `position` of a float32 array."""
+    """Writes a vector to `position` floats after the address `array`."""
 
-    def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        store_at(builder, data_pointer(context, builder, signature.args[0], values[0]), values[1], values[2])
+    def emit(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
+        store_at(builder, *values)
         return context.get_dummy_value()
 
-    return types.void(array, types.int64, vector), emit
+    return types.void(FLOATS, types.int64, vector), emit
+
+
+@intrinsic
+def store_sum(_: Any, array: Any, position: Any, value: Any) -> Any:
+    """Writes the sum of a vector's numbers, added up in double precision, to `position` floats after `array`."""
+
+    def emit(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
+        target, place, numbers = values
+        double, lanes = ir.DoubleType(), LANES
+        numbers = builder.fpext(numbers, ir.VectorType(double, lanes))
+        while lanes > 1:  # the second half is added to the first
+            lanes //= 2
+            halves = [ir.Constant(ir.VectorType(WORD, lanes), list(range(k * lanes, (k + 1) * lanes))) for k in (0, 1)]
+            low, high = (builder.shuffle_vector(numbers, numbers, half) for half in halves)
+            numbers = builder.fadd(low, high)
+        total = builder.fptrunc(builder.extract_element(numbers, ir.Constant(WORD, 0)), FLOAT)
+        builder.store(total, builder.gep(target, [place]))
+        return context.get_dummy_value()
+
+    return types.void(FLOATS, types.int64, vector), emit
 
 
 @intrinsic
 def keep(_: Any, masks: Any, position: Any, value: Any) -> Any:
-    """`value` in lanes whose bit is set in the 16-bit mask at `position`, and 0 in the others."""
+    """`value` in lanes whose bit is set in mask number `position` of those at the address `masks`, 0 in the others."""
 
-    def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        pointer = data_pointer(context, builder, signature.args[0], values[0])
-        bits = load_at(builder, pointer, values[1], ir.IntType(16))
+    def emit(_context: Any, builder: Any, _signature: Any, values: Any) -> Any:
+        half = ir.IntType(16)
+        bits = load_at(builder, builder.bitcast(values[0], half.as_pointer()), values[1], half)
         return builder.select(builder.bitcast(bits, MASK), values[2], ZERO)
 
-    return vector(masks, types.int64, vector), emit
+    return vector(FLOATS, types.int64, vector), emit
 
 
 def _operation(count: int, emit: Callable[..., Any]) -> Any:

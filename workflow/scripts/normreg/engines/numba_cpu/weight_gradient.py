@@ -11,9 +11,9 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from normreg.engines.numba_cpu.convolution import FLOATS, INDEX, Shape, integer, tile_loop
+from normreg.engines.numba_cpu.convolution import INDEX, Shape, integer, tile_loop
 from normreg.engines.numba_cpu.tiles import LANES, Run, Tiles
-from normreg.engines.numba_cpu.vectors import VECTOR, data_pointer, load_at, multiply_add, store_at
+from normreg.engines.numba_cpu.vectors import FLOATS, VECTOR, load_at, multiply_add, store_at
 
 _NEAR_CACHE = 24_576  # bytes of output gradient that stay in the first-level cache while all inputs are read
 
@@ -105,14 +105,13 @@ def _flat(lines: list[list[Any]]) -> list[Any]:
 def make_weight_gradient(shape: Shape, tiles: Tiles) -> Any:
     """A function (input, input_start, output_gradient, sums) for numba code. `shape` is that of the convolution.
 
-    `output_gradient` holds one block, with `kernel - 1 - halo` zeros around each image. `sums` has a vector for each
-    weight, in PyTorch's order. The function adds the sums of the block to it.
+    Arrays are given by their addresses. `output_gradient` holds one block, with `kernel - 1 - halo` zeros around each
+    image. `sums` has a vector for each weight, in PyTorch's order. The function adds the sums of the block to it.
     """
 
-    def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        kinds = signature.args
-        source, gradient, sums = (data_pointer(context, builder, kinds[k], values[k]) for k in (0, 2, 3))
-        _Gradient(builder, shape, [builder.gep(source, [values[1]]), gradient, sums]).emit(tiles)
+    def emit(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
+        source, start, gradient, sums = values
+        _Gradient(builder, shape, [builder.gep(source, [start]), gradient, sums]).emit(tiles)
         return context.get_dummy_value()
 
     @intrinsic
