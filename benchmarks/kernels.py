@@ -21,8 +21,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow/scripts")
 
 import recipes
 from harness import Spread, usable_cores
+from peak import gemm, multiply_adds, peak_label
 from table import Table
-from worker import KERNELS, gemm, set_threads
+from worker import KERNELS, set_threads
 
 from normreg.config.condition import Condition
 from normreg.engines.numba_cpu.stages import Stage, make_stages
@@ -34,6 +35,7 @@ from normreg.models.networks import built_in
 STEPS = 50  # in a round
 ENDLESS = 100_000  # epochs of the schedule
 FLOAT = 4  # bytes
+MACHINE = ("gemm", "peak")  # what `measure` says about the machine
 
 
 class Clock:
@@ -72,7 +74,7 @@ class Clock:
 
 
 def measure(condition: Condition, rounds: int) -> dict[str, float]:
-    """Median milliseconds of each kernel in a training step, and the peak "gemm" in GFLOP/s.
+    """Median milliseconds of each kernel in a training step, and "gemm" and "peak" in GFLOP/s, see `peak.py`.
 
     "step" is a step as it is, and "timed step" one whose kernels are timed: each is then called from Python.
     """
@@ -94,9 +96,9 @@ def measure(condition: Condition, rounds: int) -> dict[str, float]:
             clock.running, started = running, time.perf_counter()
             trainer.run_epoch(1 + 2 * number + running)
             clock.rounds[-1][name] = time.perf_counter() - started
-        peaks.append(gemm("cpu"))
+        peaks.append((gemm("cpu"), multiply_adds()))
     found = {name: 1e3 / STEPS * statistics.median(own[name] for own in clock.rounds[1:]) for name in clock.rounds[0]}
-    return found | {"gemm": statistics.median(peaks)}
+    return found | {name: statistics.median(own) for name, own in zip(MACHINE, zip(*peaks, strict=True), strict=True)}
 
 
 def side_by_side(condition: Condition, rounds: int, processes: int) -> list[dict[str, float]]:
@@ -126,10 +128,11 @@ def write(table: Table, condition: Condition, stages: Sequence[Stage], found: Se
     """Writes the rows of one network: medians over the processes."""
     images = condition["batch_size"]
     where = ("kernels", condition["network"], f"{images} images")
-    known = {name: Spread.of([one[name] for one in found]) for name in found[0] if name != "gemm"}
-    peak, step = statistics.median(one["gemm"] for one in found), known["step"]
-    table.value(where, "machine", f"float32 product, {len(found)} at a time", peak, "GFLOP/s")
-    table.spread(where, "step", "", step, "ms")
+    known = {name: Spread.of([one[name] for one in found]) for name in found[0] if name not in MACHINE}
+    product, peak = (statistics.median(one[name] for one in found) for name in MACHINE)
+    table.value(where, "machine", f"float32 product of matrices, {len(found)} at a time", product, "GFLOP/s")
+    table.value(where, "machine", f"{peak_label('cpu')}, {len(found)} at a time", peak, "GFLOP/s")
+    table.spread(where, "step", "", known["step"], "ms")
     total = 0.0
     for name in known:
         way, _, index = name.partition(" ")
@@ -148,7 +151,7 @@ def write(table: Table, condition: Condition, stages: Sequence[Stage], found: Se
         table.spread(where, name, "", known[name], "ms")
     inside = sum(spread.median for name, spread in known.items() if "step" not in name)
     table.value(where, "Python and PyTorch", "", known["timed step"].median - inside, "ms")
-    table.value(where, "step", "share of the peak", 100 * total / step.median * 1e3 / peak, "%")
+    table.value(where, "step", "share of the peak", 100 * total / known["step"].median * 1e3 / peak, "%")
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 from harness import Fleet, Spread, alternate, ratios, train_side_by_side
+from peak import peak_label
 from table import Row, Table
 from work import training_flops
 from worker import CONTESTANTS, ENGINE, LABELS, NOTEBOOK, REFERENCE, Job
@@ -53,12 +54,12 @@ def measure_steps(job: Job, plan: Plan, table: Table) -> None:
         values = alternate(
             plan.rounds,
             {variant: milliseconds(fleet) for variant, fleet in fleets.items()}
-            | {"gemm": lambda: fleets[REFERENCE].ask("gemm")[0]},
+            | {"peak": lambda: fleets[REFERENCE].ask("peak")[0]},
         )
     where = ("step", network, name)
     _write(table, where, f"{plan.steps} steps of {batch} images", values, variants, "ms/step")
-    peak = values["gemm"]
-    table.spread(where, "machine", "float32 1024^3 matrix product", Spread.of(peak), "GFLOP/s")
+    peak = values["peak"]
+    table.spread(where, "machine", peak_label(job.device), Spread.of(peak), "GFLOP/s")
     gflop = training_flops(network) * batch / 1e9
     for variant in variants:
         shares = [100 * gflop / (ms / 1e3) / top for ms, top in zip(values[variant], peak, strict=True)]

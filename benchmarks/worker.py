@@ -12,6 +12,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from peak import peak
+
 if TYPE_CHECKING:
     from notebook_loop import Notebook
 
@@ -28,7 +30,6 @@ LABELS = {
 }
 CONTESTANTS = {"cpu": (NOTEBOOK, REFERENCE, ENGINE), "cuda": (NOTEBOOK, REFERENCE, GRAPH)}
 KERNELS = Path("results/benchmarks/kernels")  # the compiled kernels of the engine
-GEMM = 1024  # rows and columns of the matrices whose product measures the machine's peak
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
@@ -101,19 +102,6 @@ def build(job: Job, data: "Dataset") -> "TorchTrainer | Notebook":
     return pytorch.TorchTrainer(job.condition, job.seed, data, device)
 
 
-def gemm(device: str) -> float:
-    """GFLOP/s of a float32 matrix product: the best of five."""
-    import torch
-
-    a, b = torch.rand(2, GEMM, GEMM, device=device)
-    times = []
-    for _ in range(6):
-        started = time.perf_counter()
-        (a @ b)[0, 0].item()  # waits for a GPU
-        times.append(time.perf_counter() - started)
-    return 2 * GEMM**3 / min(times[1:]) / 1e9
-
-
 def subset(data: "Dataset", train_images: int, test_images: int) -> "Dataset":
     """A data set with only the first images of both splits."""
     return replace(
@@ -159,9 +147,9 @@ class _Run:
 
         return torch.get_num_threads()
 
-    def gemm(self) -> float:
-        """The machine's peak, see `gemm`."""
-        return gemm(self.device)
+    def peak(self) -> float:
+        """The machine's peak, see `peak.peak`."""
+        return peak(self.device)
 
     def profile(self) -> dict[str, float]:
         """Share of each operation's own time in an epoch. All other time is "outside operations".

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -22,6 +23,7 @@ import harness
 import kernels
 import made_up_runs
 import notebook_loop
+import peak
 import phases
 import recipes
 import scale
@@ -282,6 +284,17 @@ def test_a_command_that_fails_ends_the_program_with_its_words(tmp_path):
         commands.measure(["sh", "-c", "echo what went wrong; exit 3"], tmp_path)
 
 
+@pytest.mark.parametrize("count", [5, 12])
+def test_the_peak_counts_multiply_adds_that_are_done(count):
+    numbers = np.random.default_rng(0).uniform(-1, 1, (2 + count, 16)).astype(np.float32)
+    expected = numbers[2:].astype(np.float64)
+    for _ in range(7):
+        expected = expected * numbers[0] + numbers[1]
+    peak.chains(count)(numbers.reshape(-1).view(np.uint8), 7)
+    assert numbers[2:] == pytest.approx(expected, rel=1e-5, abs=1e-5)
+    assert peak.multiply_adds() > 1
+
+
 @pytest.mark.parametrize("network", PUBLISHED)
 def test_the_kernels_do_the_arithmetic_of_a_step(network):
     stages = make_stages(built_in(network), MNIST_LIKE)
@@ -301,7 +314,7 @@ def test_every_kernel_of_a_step_is_timed_and_all_but_python_is_in_the_table(kern
     assert {f"{way} {index}" for way in ("forward", "backward") for index in range(len(stages))} < set(found)
     assert (
         0
-        < sum(value for name, value in found.items() if name not in ("step", "timed step", "gemm"))
+        < sum(value for name, value in found.items() if name not in ("step", "timed step", *kernels.MACHINE))
         < found["timed step"]
     )
     kernels.write(table.Table(tmp_path / "kernels.csv"), condition, stages, [found, found])
