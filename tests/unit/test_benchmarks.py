@@ -28,6 +28,7 @@ import phases
 import recipes
 import scale
 import table
+import tile_sizes
 import work
 import worker
 
@@ -38,6 +39,8 @@ from normreg.config.datasets import DATASETS
 from normreg.data import augmentation, dataset, sources
 from normreg.data.normalise import Normaliser
 from normreg.engines import pytorch
+from normreg.engines.numba_cpu import tiles
+from normreg.engines.numba_cpu.kernels import processor
 from normreg.engines.numba_cpu.stages import make_stages
 from normreg.models import layers
 from normreg.models.build import build
@@ -293,6 +296,15 @@ def test_the_peak_counts_multiply_adds_that_are_done(count):
     peak.chains(count)(numbers.reshape(-1).view(np.uint8), 7)
     assert numbers[2:] == pytest.approx(expected, rel=1e-5, abs=1e-5)
     assert peak.multiply_adds() > 1
+
+
+def test_the_tiles_that_are_compared_begin_with_those_of_the_engine():
+    found = tile_sizes.choices(tiles.forward_tiles, 10, 28, 3)
+    assert found[0] == tiles.forward_tiles(10, 28, 3, processor())
+    assert len(found) == len(set(found)) > 1
+    stage = make_stages(built_in("gilf641"), MNIST_LIKE)[5]  # 16 -> 16 channels, 4 x 4 pixels
+    for way, shape, compared in tile_sizes.convolutions(stage, first=False):
+        assert min(tile_sizes.measure(way, shape, compared[:2], rounds=1)) > 1  # microsecond; 590,000 multiply-adds
 
 
 @pytest.mark.parametrize("network", PUBLISHED)

@@ -5,12 +5,14 @@ weight[o][i][p][q] * input[i][y + p][x + q]. The zero padding of the input is in
 weights in another order: input and output channels are exchanged, and the kernel is turned by 180 degrees.
 
 Python loops emit the instructions. So the loops over the channels and columns of a tile are unrolled, and the sums of
-the tile are in registers. Loops over rows, tiles, input channels and kernel rows are loops in the machine code.
+the tile are in registers. Loops over rows, tiles, input channels and kernel rows are loops in the machine code. Tiles
+at an edge with padding have code of their own, which leaves out the padding.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from llvmlite import ir
@@ -47,7 +49,7 @@ class Shape:
         inputs, outputs: number of channels.
         kernel: rows of the kernel.
         size: rows of the output. The input in memory has `size + kernel - 1` rows.
-        halo: rows of zeros at each edge of the input. They are skipped.
+        halo: rows and columns of zeros at each edge of the input. They are skipped.
         turned: True for an input gradient. Its weights are those of the forward convolution from `outputs` to `inputs`.
     """
 
@@ -94,11 +96,24 @@ class _Kernel:
         with cgutils.for_range(builder, integer(shape.size), intp=INDEX) as rows:
             for high in tiles.channels:
                 with tile_loop(builder, high) as channel:
-                    for wide in tiles.columns:
+                    for wide, used in self._runs(tiles.columns):
                         with tile_loop(builder, wide) as column:
-                            sums = self._tile(rows.index, channel, column, high.size, wide.size)
+                            sums = self._tile(rows.index, channel, column, high.size, used)
                             for k, values in enumerate(sums):
                                 self._finish(rows.index, builder.add(channel, integer(k)), column, values)
+
+    def _runs(self, runs: Sequence[Run]) -> Iterator[tuple[Run, list[bool]]]:
+        """Runs of equal tiles, and which columns of the input such a tile reads. The others have only zeros."""
+        shape = self.shape
+        for run in runs:
+            starts = [run.start + k * run.size for k in range(run.count)]
+            reads = [
+                [shape.halo <= start + k < shape.side - shape.halo for k in range(run.size + shape.kernel - 1)]
+                for start in starts
+            ]
+            for used, group in groupby(range(run.count), key=reads.__getitem__):
+                same = list(group)
+                yield Run(starts[same[0]], run.size, len(same)), used
 
     def _kernel_rows(self, row: Any) -> tuple[Any, Any]:
         """The first and last kernel row (exclusive) for an output row. Other kernel rows would meet only zeros."""
@@ -109,9 +124,10 @@ class _Kernel:
         last = b.select(b.icmp_signed("<", below, integer(shape.kernel)), below, integer(shape.kernel))
         return first, last
 
-    def _tile(self, row: Any, channel: Any, column: Any, high: int, wide: int) -> list[list[Any]]:
-        """The sums of a tile for each channel and column."""
+    def _tile(self, row: Any, channel: Any, column: Any, high: int, used: Sequence[bool]) -> list[list[Any]]:
+        """The sums of a tile for each channel and column. `used` says which columns of the input it reads."""
         b, shape = self.builder, self.shape
+        wide = len(used) - shape.kernel + 1
         variables = [[cgutils.alloca_once(b, VECTOR) for _ in range(wide)] for _ in range(high)]
         for variable in (v for line in variables for v in line):
             b.store(ZERO, variable)
@@ -121,7 +137,8 @@ class _Kernel:
                 line = b.add(b.mul(source.index, integer(shape.side)), b.add(row, kernel_row.index))
                 start = b.mul(b.add(b.mul(line, integer(shape.side)), column), integer(LANES))
                 inputs = [
-                    load_at(b, self.input, b.add(start, integer(LANES * k))) for k in range(wide + shape.kernel - 1)
+                    load_at(b, self.input, b.add(start, integer(LANES * k))) if use else None
+                    for k, use in enumerate(used)
                 ]
                 self._accumulate(variables, inputs, source.index, kernel_row.index, channel)
         return [[b.load(variable) for variable in line] for line in variables]
@@ -135,8 +152,9 @@ class _Kernel:
             first = b.add(base, shape.tap(row, column, b))
             for k, line in enumerate(variables):
                 weight = spread(b, load_at(b, self.weight, b.add(first, integer(k * output_step)), FLOAT))
-                for place, variable in enumerate(line):
-                    b.store(multiply_add(b, weight, inputs[column + place], b.load(variable)), variable)
+                for variable, value in zip(line, inputs[column:], strict=False):
+                    if value is not None:
+                        b.store(multiply_add(b, weight, value, b.load(variable)), variable)
 
     def _finish(self, row: Any, channel: Any, column: Any, values: list[Any]) -> None:
         """Stores one channel of a tile, and adds it to the channel's sums over the image."""
