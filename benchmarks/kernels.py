@@ -110,8 +110,9 @@ def side_by_side(condition: Condition, rounds: int, processes: int) -> list[dict
 def work_of(stages: Sequence[Stage], index: int, way: str, images: int) -> tuple[float, float]:
     """The arithmetic of a kernel in GFLOP, and the memory that it reads or writes at least once, in MB.
 
-    A multiply-add counts as two operations, rows of padding too. Backward are the gradient of the weights and, but for
-    the first stage, of the input. Arrays of one block do not count, because the next block uses them again.
+    A multiply-add counts as two operations, also those with padding, which the kernels partly leave out. Backward are
+    the gradient of the weights and, but for the first stage, of the input. Arrays of one block do not count, because
+    the next block uses them again.
     """
     stage, before = stages[index], stages[index - 1] if index else None
     flops = 2 * stage.outputs * stage.size**2 * stage.inputs * stage.kernel**2 * images

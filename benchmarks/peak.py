@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 GEMM = 1024  # rows and columns of the matrices
-ROUNDS = 200_000  # of multiply-adds, some milliseconds
+ROUNDS = 2_000_000  # of multiply-adds, some milliseconds
 REPEATS = 6  # the first one is a warm-up
 
 

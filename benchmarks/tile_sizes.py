@@ -55,13 +55,15 @@ def convolutions(stage: Stage, first: bool) -> Iterator[tuple[str, Shape, list[T
 def compiled(way: str, shape: Shape, tiles: Tiles) -> Callable[[int], None]:
     """A function that runs the convolution so many times, on arrays of ones.
 
-    Every other time it reads the input from one vector further on, so that no time can be left out.
+    Every other time it reads the input from one vector further on, so that the compiler cannot leave out a repetition.
     """
     halo = shape.kernel - 1 - shape.halo
     sizes = [shape.inputs * shape.side**2, shape.outputs * (shape.size + 2 * halo) ** 2]
     sizes += [shape.inputs * shape.outputs * shape.kernel**2, shape.outputs, shape.outputs]
     starts = [4 * LANES * int(k) for k in np.cumsum([0, *(size + 1 for size in sizes)])]
-    memory = np.ones(starts[-1] // 4, dtype=np.float32).view(np.uint8)
+    raw = np.ones(starts[-1] // 4 + LANES, dtype=np.float32)
+    first = -raw.ctypes.data % 64 // 4  # at the start of a cache line, as in the engine
+    memory = raw[first : first + starts[-1] // 4].view(np.uint8)
     source, target, weight, total, square = starts[:-1]
     if way == "weight gradient":
         accumulate = make_weight_gradient(shape, tiles)

@@ -49,7 +49,7 @@ class Shape:
         inputs, outputs: number of channels.
         kernel: rows of the kernel.
         size: rows of the output. The input in memory has `size + kernel - 1` rows.
-        halo: rows and columns of zeros at each edge of the input. They are skipped.
+        halo: rows and columns of zeros at each edge of the input. Convolutions skip them.
         turned: True for an input gradient. Its weights are those of the forward convolution from `outputs` to `inputs`.
     """
 

@@ -24,7 +24,10 @@ from normreg.engines.numba_cpu.vectors import (
 
 
 class Slopes(NamedTuple):
-    """Addresses of vectors [block][channel][image]. A norm's input gradient is slope * part + pull * input + offset."""
+    """Vectors [block][channel][image]: addresses in kernels, arrays in `normalisation`.
+
+    A norm's input gradient is slope * part + pull * input + offset.
+    """
 
     slope: Any
     pull: Any

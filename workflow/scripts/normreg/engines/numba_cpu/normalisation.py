@@ -125,7 +125,7 @@ def gradient_coefficients(
 ) -> None:
     """Computes the gradients of weight and bias, (2, channels) in `gradients`, and the slopes of the input gradient.
 
-    `totals` and `products` are the sums of `gradients.sum_gradients`. Here they are multiplied by `factor`. `sums` is
+    `totals` and `products` are the sums of `gradients.transfer_again`. Here they are multiplied by `factor`. `sums` is
     memory for intermediate results, (2, at least splits).
     """
     channels, splits = len(norm.weight), extent.splits
