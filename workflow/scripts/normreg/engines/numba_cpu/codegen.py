@@ -133,6 +133,7 @@ def _finish(index: int, stage: Stage) -> str:
 
 
 def _begin_backward(index: int, stage: Stage) -> str:
+    # It writes the logits again, with the same values: one way to sum gradients is enough.
     again = f"{_link(stage)}, logits, block * {stage.outputs * LANES}, block, 0"
     body = [
         *taking(index, f"{_LINK}, gradient, totals, products, logits"),
