@@ -57,7 +57,7 @@ FULL = {
     "seeds": 5,
     "accuracy_epochs": 3,
 }
-GPU_STEPS = 500  # in a turn: fifty captured steps are too short to be timed
+GPU_STEPS = 500  # in a turn: fifty steps are too short to be timed
 
 
 def parse_arguments() -> argparse.Namespace:

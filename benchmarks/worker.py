@@ -21,14 +21,13 @@ if TYPE_CHECKING:
     from normreg.data.dataset import Dataset
     from normreg.engines.pytorch import TorchTrainer
 
-NOTEBOOK, REFERENCE, ENGINE, GRAPH = "notebook", "reference", "engine", "graph"
+NOTEBOOK, REFERENCE, ENGINE = "notebook", "reference", "engine"
 LABELS = {
     NOTEBOOK: "notebook loop",
     REFERENCE: "normreg, torch",
     ENGINE: "normreg, numba",
-    GRAPH: "normreg, cudagraph",
 }
-CONTESTANTS = {"cpu": (NOTEBOOK, REFERENCE, ENGINE), "cuda": (NOTEBOOK, REFERENCE, GRAPH)}
+CONTESTANTS = {"cpu": (NOTEBOOK, REFERENCE, ENGINE), "cuda": (NOTEBOOK, REFERENCE)}
 KERNELS = Path("results/benchmarks/kernels")  # the compiled kernels of the engine
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
@@ -38,7 +37,7 @@ class Job:
     """What a worker trains. An epoch has the first `train_images` and `test_images` of the data set at `data`.
 
     Attributes:
-        variant: `NOTEBOOK`, `REFERENCE`, `ENGINE` (on the CPU) or `GRAPH` (on a GPU).
+        variant: `NOTEBOOK`, `REFERENCE` or `ENGINE` (on the CPU).
         threads: number of threads. None means PyTorch's default, as in a notebook.
     """
 
@@ -95,10 +94,6 @@ def build(job: Job, data: "Dataset") -> "TorchTrainer | Notebook":
         from normreg.engines.numba_cpu.trainer import EngineTrainer
 
         return EngineTrainer(job.condition, job.seed, data, KERNELS)
-    if job.variant == GRAPH:
-        from normreg.engines.cudagraph.trainer import GraphTrainer
-
-        return GraphTrainer(job.condition, job.seed, data, device)
     return pytorch.TorchTrainer(job.condition, job.seed, data, device)
 
 

@@ -148,7 +148,7 @@ CONFIGS = st.fixed_dictionaries(
         "epochs": st.none() | st.integers(1, 10000),
         "network": st.none() | st.sampled_from(NETWORKS),
         "device": st.sampled_from(["auto", "cpu", "cuda"]),
-        "engine": st.sampled_from(["auto", "torch", "cudagraph"]),
+        "engine": st.sampled_from(["auto", "torch", "numba"]),
         "jobs_per_gpu": st.integers(1, 4),
         "mnist_dir": st.none() | st.sampled_from(["/data/mnist", "a b/'c' \"d\"", "$(touch x);`y`", "ö/数", "-x", "~"]),
     }

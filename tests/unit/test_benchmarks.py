@@ -206,16 +206,6 @@ def test_the_engine_is_a_contestant(condition, blobs, tmp_path, monkeypatch, ker
     assert type(worker.build(job, blobs)).__name__ == "EngineTrainer"
 
 
-def test_cuda_graphs_are_a_contestant_on_a_gpu(condition, blobs, tmp_path, monkeypatch):
-    asked = []
-    monkeypatch.setattr("normreg.utils.devices.resolve", lambda device, threads: asked.append(device) or "the GPU")
-    monkeypatch.setattr("normreg.engines.cudagraph.trainer.GraphTrainer", lambda *given: given)
-    job = dataclasses.replace(_saved_job(condition(), blobs, tmp_path), variant=worker.GRAPH, device="cuda")
-    assert worker.build(job, blobs) == (job.condition, 0, blobs, "the GPU")
-    assert asked == ["cuda"]
-    assert worker.GRAPH in worker.CONTESTANTS["cuda"]
-
-
 def test_table_writes_every_row_at_once(tmp_path, capsys):
     results = table.Table(tmp_path / "new/speed.csv")
     results.spread(("step", "net", "none-bn"), "normreg", "5 steps", harness.Spread(2.0, 1.0, 3.0, 4), "ms/step")

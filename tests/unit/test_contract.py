@@ -10,15 +10,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-import tape
 import torch
 import yaml
 
 from normreg.config import networks
 from normreg.engines import contract, select
 from normreg.engines.contract import DataFacts
-from normreg.engines.cudagraph import contract as cudagraph
-from normreg.engines.cudagraph.trainer import GraphTrainer
 from normreg.engines.numba_cpu import contract as numba_cpu
 from normreg.engines.numba_cpu import stages
 from normreg.engines.numba_cpu.errors import UnsupportedError
@@ -31,7 +28,7 @@ from normreg.models.description import MNIST_LIKE, AvgPool, Conv, DataShape, Net
 from normreg.models.networks import PUBLISHED, built_in
 
 CPU = torch.device("cpu")
-CONTRACTS = {"torch": contract, "numba": numba_cpu, "cudagraph": cudagraph}
+CONTRACTS = {"torch": contract, "numba": numba_cpu}
 DATA = DataFacts(train_images=60_000)
 SCHEDULES = [
     {"constant": {}},
@@ -58,7 +55,7 @@ FULL = {
     ],
     "lambdas": {"l1": 1e-4, "l2": 1e-4},
 }
-# What is not SGD or not one of the published recipes; CUDA graphs have none of the three steps, and only PyTorch AdamW.
+# What is not SGD or not one of the published recipes; only PyTorch has AdamW.
 NEW_STEPS: list[dict[str, Any]] = [
     {"flip": {"probability": 0.5}},
     {"crop": {"padding": 4, "fill": 0}},
@@ -150,7 +147,7 @@ def is_right(path: Path, value: Any) -> bool:
 
 
 def outcomes(changed: dict[str, Any], engine: str, device: str) -> str:
-    """The engine that would train, or the error; numba and CUDA graphs are taken to be at hand."""
+    """The engine that would train, or the error; numba is taken to be at hand."""
     try:
         return select.choose(engine, changed, DATA, device).engine
     except ConfigError as error:
@@ -206,8 +203,8 @@ def test_unknown_keys_and_values_of_adamw_and_of_the_new_steps_are_found(modern)
     [
         ({"optimizer": ADAMW}, ["torch"]),
         *(({"augmentation": [step]}, ["torch", "numba"]) for step in NEW_STEPS),
-        ({"schedule": SCHEDULES[2]}, ["torch", "numba", "cudagraph"]),
-        ({"penalty_scope": "no-norm"}, ["torch", "numba", "cudagraph"]),
+        ({"schedule": SCHEDULES[2]}, ["torch", "numba"]),
+        ({"penalty_scope": "no-norm"}, ["torch", "numba"]),
     ],
     ids=str,
 )
@@ -215,9 +212,6 @@ def test_what_each_engine_takes(condition, change, engines):
     chosen = condition(**change)
     assert [name for name, module in CONTRACTS.items() if module.supports(chosen, DATA) is None] == engines
     assert select.choose("numba", chosen, DATA, "cpu").engine == ("numba" if "numba" in engines else "torch")
-    assert select.choose("cudagraph", chosen, DATA, "cuda").engine == (
-        "cudagraph" if "cudagraph" in engines else "torch"
-    )
 
 
 def test_a_warm_up_leaves_an_epoch_for_the_cosine(condition, blobs):
@@ -240,28 +234,23 @@ def test_a_missing_key_is_found(condition, module):
             assert f"'{group}.{key}' is missing" in module.supports(changed, DATA)
 
 
-@pytest.mark.parametrize(
-    ("engine", "device"), [("auto", "cpu"), ("numba", "cpu"), ("torch", "cpu"), ("cudagraph", "cuda")]
-)
+@pytest.mark.parametrize(("engine", "device"), [("auto", "cpu"), ("numba", "cpu"), ("torch", "cpu")])
 def test_what_no_engine_knows_is_an_error_whatever_engine_is_asked_for(full, engine, device):
     for path in list(places(full))[1:]:
         said = outcomes(with_value(full, path, "new"), engine, device)
         assert said.startswith("no engine can train this condition: key '"), (path, said)
 
 
-@pytest.mark.parametrize(
-    ("engine", "device", "module"),
-    [("numba", "cpu", numba_cpu), ("auto", "cpu", numba_cpu), ("cudagraph", "cuda", cudagraph)],
-)
-def test_what_only_pytorch_knows_goes_to_pytorch(full, engine, device, module, monkeypatch):
+@pytest.mark.parametrize("engine", ["numba", "auto"])
+def test_what_only_pytorch_knows_goes_to_pytorch(full, engine, monkeypatch):
     """As if the reference had learned every new key and value."""
     monkeypatch.setattr(select, "refuse_unknown", lambda *_: None)
-    assert outcomes(full, engine, device) == engine.replace("auto", "numba")
+    assert outcomes(full, engine, "cpu") == "numba"
     for path in list(places(full))[1:]:
         if path not in {("epochs",)}:  # which the choice itself reads
-            assert outcomes(with_value(full, path, "new"), engine, device) == "torch", path
+            assert outcomes(with_value(full, path, "new"), engine, "cpu") == "torch", path
         if isinstance(at(full, path), dict):
-            assert outcomes(with_key(full, path), engine, device) == "torch", path
+            assert outcomes(with_key(full, path), engine, "cpu") == "torch", path
 
 
 @pytest.mark.parametrize("change", [{"norm": "new"}, {"lambdas": {"new": 0.1}}, {"new": 1}], ids=str)
@@ -283,8 +272,6 @@ def test_no_trainer_itself_takes_what_it_does_not_know(condition, blobs, tmp_pat
     """Also where nobody asked the choice first."""
     with pytest.raises(ConfigError, match="new"):
         TorchTrainer(condition(**change), 0, blobs, CPU)
-    with pytest.raises(ConfigError, match=r"cudagraph: .*new.*engine=torch"):
-        GraphTrainer(condition(**change), 0, blobs, CPU, tape.plain)
     with pytest.raises(UnsupportedError, match="new"):
         EngineTrainer(condition(**change), 0, blobs, tmp_path)
 
@@ -477,8 +464,6 @@ def test_the_documentation_tells_what_the_numba_engine_implements(root):
         ("numba", "cpu", 906, 1, "numba"),
         ("numba", "cuda", 60_000, 25, "torch"),
         ("torch", "cpu", 60_000, 25, "torch"),
-        ("cudagraph", "cuda", 906, 1, "cudagraph"),
-        ("cudagraph", "cpu", 60_000, 25, "torch"),
     ],
 )
 def test_choice(condition, engine, device, images, epochs, expected):
@@ -488,7 +473,7 @@ def test_choice(condition, engine, device, images, epochs, expected):
 
 
 def test_an_unknown_engine_is_an_error(condition):
-    with pytest.raises(ConfigError, match=r"'engine': found 'jax'; expected one of auto, torch, numba, cudagraph"):
+    with pytest.raises(ConfigError, match=r"'engine': found 'jax'; expected one of auto, torch, numba"):
         select.choose("jax", condition(), DATA, "cpu")
 
 

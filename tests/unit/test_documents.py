@@ -21,8 +21,6 @@ ELSEWHERE = {
     "make leftovers": "test_what_no_study_makes_is_listed",
     ". .venv/bin/activate": "the shell",
     "snakemake --report": "tests/workflow/test_main_job.py",
-    "snakemake --cores 4 --resources gpu=1 --config engine=cudagraph": "needs a GPU",
-    "python -m pytest": "needs a GPU; elsewhere its tests say so",
     "python benchmarks/speed.py": "needs MNIST; its parts run in test_benchmarks.py",
     ".venv/bin/python benchmarks/speed.py": "needs MNIST; its parts run in test_benchmarks.py",
     "python benchmarks/phases.py": "needs a GPU; its parts run in test_benchmarks.py",

@@ -55,7 +55,7 @@ def test_packages_themselves_import_nothing(library):
 
 def test_the_engines_are_one_behind_another_and_not_beside(library):
     """No engine imports another: what they share stands below them."""
-    engines = {"pytorch.py": "pytorch", "numba_cpu": "numba_cpu", "cudagraph": "cudagraph"}
+    engines = {"pytorch.py": "pytorch", "numba_cpu": "numba_cpu"}
     for place, name in engines.items():
         path = library / "engines" / place
         for file in [path] if path.is_file() else path.rglob("*.py"):

@@ -87,7 +87,7 @@ def test_edits_without_effect_on_results_rerun_nothing(copy):
 @pytest.mark.parametrize(
     ("device", "engine"),
     [
-        ("cuda", "cudagraph"),
+        ("cuda", "numba"),
         pytest.param("cpu", "torch", marks=pytest.mark.slow),
         pytest.param("auto", "numba", marks=pytest.mark.slow),  # tests/workflow/test_engine_job.py
     ],

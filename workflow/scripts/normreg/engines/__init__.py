@@ -1,1 +1,1 @@
-"""What computes the epochs of a run: PyTorch, numba on a CPU, CUDA graphs. `select` chooses."""
+"""What computes the epochs of a run: PyTorch, numba on a CPU. `select` chooses."""

@@ -1,18 +1,16 @@
-"""Chooses the engine that trains a run: PyTorch, the CPU engine in numba, or CUDA graphs.
+"""Chooses the engine that trains a run: PyTorch, or the CPU engine in numba.
 
 An engine is imported only when it is needed. The numba engine is several times as fast on a CPU, but its kernels take
-seconds to compile. So `auto` chooses it if training is long enough to save more than that. `auto` never chooses CUDA
-graphs, because no GPU has run them yet.
+seconds to compile. So `auto` chooses it if training is long enough to save more than that.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from normreg.config.condition import Condition
 from normreg.engines.contract import DataFacts, refuse_unknown
-from normreg.engines.cudagraph import contract as cudagraph
 from normreg.engines.numba_cpu import contract as numba_cpu
 from normreg.errors import ConfigError
 
@@ -30,7 +28,7 @@ WORTH_COMPILING = 50_000
 
 
 class Choice(NamedTuple):
-    """The engine that trains (torch, numba or cudagraph). `reason` says why it is not the wanted one, or is empty."""
+    """The engine that trains (torch or numba). `reason` says why it is not the wanted one, or is empty."""
 
     engine: str
     reason: str = ""
@@ -40,7 +38,7 @@ def choose(engine: str, condition: Mapping[str, Any], data: DataFacts, device: s
     """Chooses the engine that trains a run. No other code decides this.
 
     Args:
-        engine: auto, torch, numba or cudagraph. If that engine cannot train the condition, PyTorch does.
+        engine: auto, torch or numba. If numba cannot train the condition, PyTorch does.
         condition: the condition of the run, with its own epochs.
         data: facts of the data set.
         device: the kind of device that the run uses, cpu or cuda.
@@ -56,10 +54,10 @@ def choose(engine: str, condition: Mapping[str, Any], data: DataFacts, device: s
         wanted = engine
     if wanted == "torch":
         return Choice("torch")
-    if wanted not in _WHY_NOT:
-        raise ConfigError(f"key 'engine': found {engine!r}; expected one of auto, torch, {', '.join(_WHY_NOT)}.")
-    reason = _WHY_NOT[wanted](condition, data, device)
-    return Choice(wanted) if reason is None else Choice("torch", f"not {wanted}: {reason}")
+    if wanted != "numba":
+        raise ConfigError(f"key 'engine': found {engine!r}; expected one of auto, torch, numba.")
+    reason = _why_not_numba(condition, data, device)
+    return Choice("numba") if reason is None else Choice("torch", f"not numba: {reason}")
 
 
 def _why_not_numba(condition: Mapping[str, Any], data: DataFacts, device: str) -> str | None:
@@ -68,31 +66,18 @@ def _why_not_numba(condition: Mapping[str, Any], data: DataFacts, device: str) -
     return numba_cpu.supports(condition, data) or numba_cpu.lacking()
 
 
-def _why_not_cudagraph(condition: Mapping[str, Any], data: DataFacts, device: str) -> str | None:
-    if device != "cuda":
-        return f"it needs a CUDA GPU, and the device is {device}"
-    return cudagraph.supports(condition, data)
-
-
-_WHY_NOT: dict[str, Callable[[Mapping[str, Any], DataFacts, str], str | None]] = {
-    "numba": _why_not_numba,
-    "cudagraph": _why_not_cudagraph,
-}
-
-
 def make_trainer(
     engine: str, condition: Condition, seed: int, data: "Dataset", device: "torch.device", cache: Path
 ) -> tuple["Trainer", str]:
-    """A new trainer and the name of its engine: torch, numba or cudagraph. Logs a line that says which engine and why.
+    """A new trainer and the name of its engine: torch or numba. Logs a line that says which engine and why.
 
     Args:
-        engine: auto, torch, numba or cudagraph, see `choose`.
+        engine: auto, torch or numba, see `choose`.
         condition, seed, data, device: those of the run.
         cache: folder of compiled kernels. Missing kernels are compiled into it.
 
     Raises:
         ConfigError: no engine can train the condition. The message names the key.
-        NormregError: this GPU cannot capture the training step, or its replay is wrong.
     """
     choice = choose(engine, condition, DataFacts.of(data), device.type)
     if choice.engine == "numba":
@@ -102,10 +87,6 @@ def make_trainer(
         log.info("engine numba, %s", trainer.description)
         return trainer, choice.engine
     log.info("engine %s%s", choice.engine, f" ({choice.reason})" if choice.reason else "")
-    if choice.engine == "cudagraph":
-        from normreg.engines.cudagraph.trainer import GraphTrainer
-
-        return GraphTrainer(condition, seed, data, device), choice.engine
     from normreg.engines.pytorch import TorchTrainer
 
     return TorchTrainer(condition, seed, data, device), choice.engine
