@@ -407,6 +407,7 @@ def test_a_study_that_cannot_be_read(tmp_path, monkeypatch):
     def refuse(*_, **__):  # chmod would not stop a test run by root
         raise PermissionError(13, "Permission denied")
 
+    (tmp_path / "x.yaml").touch()
     monkeypatch.setattr(Path, "read_text", refuse)
     with pytest.raises(ConfigError, match=r"x\.yaml: cannot be read \(Permission denied\)"):
         schema.read_yaml(tmp_path / "x.yaml")

@@ -276,7 +276,7 @@ def test_damaged_files_are_one_message():
     Path("a.npz").unlink()
     assert "a.npz: cannot be read (No such file or directory)" in refused("npz: a.npz\n")
     Path("a.npz").mkdir()
-    assert "a.npz: cannot be read (Is a directory)" in refused("npz: a.npz\n")
+    assert "a.npz: cannot be read (it is a folder" in refused("npz: a.npz\n")
 
 
 def test_a_header_that_promises_more_than_there_is():

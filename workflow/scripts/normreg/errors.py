@@ -1,10 +1,33 @@
 """Errors meant for the person at the keyboard: shown as one paragraph, without a traceback."""
 
+import unicodedata
+
 AGAIN = "Delete it and run the same command again."  # what to do about a file that cannot be used
+_ACT = ("Cc", "Cf", "Cs", "Zl", "Zp")  # Unicode's categories of controls, formats, surrogates and line separators
+_JOINERS = "\u200c\u200d"  # they only join letters or emoji
+
+
+def acts(text: str) -> bool:
+    """Whether a text has a character that does something where it is shown.
+
+    It could end the line, steer a terminal, or turn the direction of what follows.
+    """
+    return not text.isprintable() and any(unicodedata.category(c) in _ACT and c not in _JOINERS for c in text)
+
+
+def printable(text: str) -> str:
+    """The text in one line, with `\\x1b` and the like in place of characters that act.
+
+    Messages pass through it, because names of files, arrays and classes in them can have any character.
+    """
+    return "".join(ascii(c)[1:-1] if acts(c) else c for c in text) if acts(text) else text
 
 
 class NormregError(Exception):
     """Bad input. The message says which file or key, what was found, what was expected and what to do."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
 
 
 class ConfigError(NormregError):

@@ -88,7 +88,7 @@ def _read(name: str, _folder: str) -> DatasetSpec:
     try:
         facts, source = _find_facts(kind, content, path_of(name).absolute().parents[2])
     except DataError as error:
-        raise ConfigError(f"{where}: key '{kind}': {_printable(str(error))}") from error
+        raise ConfigError(f"{where}: key '{kind}': {error}") from error
     return DatasetSpec(
         key=name,
         name=content.get("name", name),
@@ -124,11 +124,6 @@ def _find_facts(kind: str, content: Mapping[str, Any], base: Path) -> tuple["Fac
     size, channels = content.get("size"), content.get("channels")
     facts = folder_facts.read(path, share, classes, size, channels)
     return facts, ImageFolder(str(path), size is not None, channels is not None, share)
-
-
-def _printable(text: str) -> str:
-    """The text in one line: names of files can have any character."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def _absolute(path: str, base: Path) -> Path:

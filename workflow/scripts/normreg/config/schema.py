@@ -12,10 +12,12 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError, validators
 
 from normreg.errors import ConfigError
+from normreg.utils.files import regular_file
 
 # Limits for the levels of a file, its values and the size of a number. Even a short file can need the first two: with
 # YAML's anchors it can contain itself, or a list of lists with a billion values.
 _DEEPEST, _MOST, _LARGEST = 12, 100_000, 1e30
+_LONGEST = 2**20  # bytes of a file
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")  # control characters and lone surrogates
 
 
@@ -61,14 +63,14 @@ def read_yaml(path: Path, strict: bool = True) -> Any:
         ConfigError: the file is not readable as YAML, or has a key twice.
     """
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), _Strict if strict else _UniqueKeys)
+        return yaml.load(regular_file(path, _LONGEST).read_text(encoding="utf-8"), _Strict if strict else _UniqueKeys)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); expected a file this user may read.") from error
     except RecursionError as error:
         raise ConfigError(f"{path}: not readable as YAML: nested too deeply.") from error
     # A value with a wrong tag, such as `!!int x`, makes PyYAML raise errors of other kinds than its own.
     except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError) as error:
-        raise ConfigError(f"{path}: not readable as YAML: {_line(str(error))}") from error
+        raise ConfigError(f"{path}: not readable as YAML: {_cut(' '.join(str(error).split()), 240)}") from error
 
 
 def validate(content: Any, schema: str, where: str) -> None:
@@ -149,12 +151,6 @@ def _shorten(value: Any) -> str:
         return _cut(repr(value), 80)
     except (ValueError, RecursionError):  # Python does not print whole numbers of more than 4,300 digits
         return "a value too large to show"
-
-
-def _line(text: str) -> str:
-    """The text in one line, with \\x.. in place of unprintable characters."""
-    words = " ".join(text.split())
-    return _cut("".join(c if c.isprintable() else ascii(c)[1:-1] for c in words), 240)
 
 
 def _cut(text: str, length: int) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from normreg.errors import NormregError, OrphanedError
+from normreg.errors import NormregError, OrphanedError, printable
 from normreg.utils.starter import Starter
 
 log = logging.getLogger("normreg")
@@ -58,12 +58,27 @@ def job(log_path: str | Path) -> Iterator[Starter]:
         logging.shutdown()
 
 
+class Lines(logging.Formatter):
+    """Messages and tracebacks without characters that act on a terminal: they may have names of other people's files.
+
+    A message of this project is one line. A traceback and a warning of Python keep their lines.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The text of a record."""
+        if record.name == log.name and not record.exc_info:
+            return printable(record.getMessage())
+        return "\n".join(map(printable, super().format(record).split("\n")))
+
+
 def _log_to(path: str | Path, keep: bool) -> None:
     if not keep:
         with open(path, "wb"):  # emptied
             pass
-    handlers: list[logging.Handler] = [logging.FileHandler(path), logging.StreamHandler(sys.stderr)]
-    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=handlers, force=True)
+    handlers: list[logging.Handler] = [logging.FileHandler(path, encoding="utf-8"), logging.StreamHandler(sys.stderr)]
+    for handler in handlers:
+        handler.setFormatter(Lines())
+    logging.basicConfig(level=logging.INFO, handlers=handlers, force=True)
     logging.captureWarnings(True)
     logging.raiseExceptions = False  # on a full disk a line of the log is lost, without a traceback for each
 

@@ -4,17 +4,19 @@ A `.npz` file is a zip archive with one `.npy` file for each array. Such a file 
 type and the shape of the array.
 """
 
+import io
 import math
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 from numpy.lib import format as npy
 
 from normreg.errors import DataError
+from normreg.utils.files import regular_file
 
+_LONGEST = 2**16  # bytes of a header. A version 2.0 file can ask for four gigabytes, and NumPy would unpack them
 _HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
@@ -41,7 +43,7 @@ def headers(path: Path) -> dict[str, Header]:
         DataError: the file is no `.npz` file, or a header does not fit what is stored. The message names the file.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(regular_file(path)) as archive:
             members = [info for info in archive.infolist() if info.filename.endswith(".npy")]
             return {info.filename.removesuffix(".npy"): _read_header(archive, info) for info in members}
     except Exception as error:
@@ -55,7 +57,7 @@ def read(path: Path, name: str) -> np.ndarray:
         DataError: the array cannot be read. The message names the file.
     """
     try:
-        with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as file:
+        with zipfile.ZipFile(regular_file(path)) as archive, archive.open(f"{name}.npy") as file:
             array: np.ndarray = npy.read_array(file, allow_pickle=False)
             return array
     except MemoryError:
@@ -66,14 +68,14 @@ def read(path: Path, name: str) -> np.ndarray:
 
 def _read_header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Header:
     with archive.open(info) as file:
-        header, end = _parse(file)
+        header, end = _parse(io.BytesIO(file.read(_LONGEST)))
     if not header.dtype.hasobject and end + header.bytes != info.file_size:
         stored = f"it says {header} of {header.bytes} bytes, but {info.file_size - end} bytes are stored"
         raise ValueError(f"{info.filename}: {stored}")
     return header
 
 
-def _parse(file: IO[bytes]) -> tuple[Header, int]:
+def _parse(file: io.BytesIO) -> tuple[Header, int]:
     """The header, and the place where it ends."""
     version = npy.read_magic(file)
     if version not in _HEADERS:

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from normreg.errors import DataError
+from normreg.utils.files import regular_file
 
 if TYPE_CHECKING:
     from PIL import Image
 
+_LARGEST = 2**30  # bytes of a file: more than any image has that Pillow does not call a decompression bomb
 ENDINGS = (".png", ".jpg", ".jpeg")  # in lower case
 _GRAY = ("1", "L", "LA")
 _COLOUR = ("P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
@@ -98,7 +100,7 @@ def _opened(path: Path) -> Iterator["Image.Image"]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=("PNG", "JPEG")) as image:
+            with Image.open(regular_file(path, _LARGEST), formats=("PNG", "JPEG")) as image:
                 yield image
     except _UnfitError as unfit:
         raise DataError(f"{path} {unfit}.") from None

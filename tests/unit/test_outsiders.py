@@ -1,0 +1,95 @@
+"""Files and words of outsiders: nothing waits for a pipe, steers a terminal or writes markup into a page."""
+
+import os
+import socket
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_jobs import run
+
+from normreg.config import schema
+from normreg.errors import ConfigError, DataError, NormregError, printable
+from normreg.utils import npz, pictures
+from normreg.utils.files import regular_file
+
+# Escape codes (C0 and C1), a bell, line ends of Unicode, a text that runs from right to left, half a surrogate pair
+ACTING = ("\x1b[2J", "\x9b2J", "\x07", "a\nb", "a\rb", "a\u2028b", "a\u2029b", "a\x85b", "\u202egnp.exe", "\udcff")
+
+
+# --- files
+
+
+def not_files(folder: Path) -> dict[str, Path]:
+    """What is no regular file, by the words that say so."""
+    os.mkfifo(folder / "pipe")
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(os.path.relpath(folder / "socket"))  # a path of a socket has 107 characters at most
+    (folder / "link").symlink_to("/dev/zero")
+    return {"a pipe": folder / "pipe", "a socket": folder / "socket", "a folder": folder, "a device": folder / "link"}
+
+
+def test_what_is_no_file_is_never_opened(tmp_path: Path) -> None:
+    """A reader that opens the pipe waits for ever, and one that reads the device fills the memory."""
+    for kind, path in not_files(tmp_path).items():
+        with pytest.raises(OSError, match=f"it is {kind}, expected a regular file"):
+            regular_file(path)
+        for read in (npz.headers, pictures.read_header, schema.read_yaml):
+            with pytest.raises(NormregError, match=rf"^{path}.*it is {kind}, expected a regular file"):
+                read(path)
+    with pytest.raises(OSError, match="No such file"):
+        regular_file(tmp_path / "missing")
+    with pytest.raises(OSError, match="null"):
+        regular_file("a\0b")
+
+
+def test_a_file_too_large_is_never_opened(tmp_path: Path) -> None:
+    """Thirty gigabytes of which the disk stores nothing."""
+    with open(tmp_path / "large.png", "wb") as file:
+        file.write(b"\x89PNG\r\n\x1a\n")
+        file.truncate(30 * 2**30)
+    with pytest.raises(DataError, match=r"large\.png cannot be read .*it has 30,720 MiB, expected 1,024 MiB at most"):
+        pictures.read_header(tmp_path / "large.png")
+    with pytest.raises(ConfigError, match=r"large\.png: cannot be read \(it has 30,720 MiB, expected 1 MiB at most"):
+        schema.read_yaml(tmp_path / "large.png")
+    assert regular_file(tmp_path / "large.png") == tmp_path / "large.png"
+
+
+def test_a_header_that_asks_for_gigabytes_is_not_unpacked(tmp_path: Path) -> None:
+    """A .npy file of version 2.0 whose header is said to have 4 GB. The archive has 64 MB of it, in 64 kB."""
+    with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_DEFLATED) as archive, archive.open("x.npy", "w") as file:
+        file.write(b"\x93NUMPY\x02\x00\xff\xff\xff\xff")
+        for _ in range(64):
+            file.write(b" " * 2**20)
+    with pytest.raises(DataError, match=r"a\.npz: cannot be read as a \.npz file \(.*header"):
+        npz.headers(tmp_path / "a.npz")
+
+
+# --- words on a terminal
+
+
+@pytest.mark.parametrize("text", ACTING)
+def test_a_message_never_acts_on_a_terminal(text: str) -> None:
+    shown = str(DataError(f"{text}.png: found this"))
+    assert shown.isprintable()
+    assert "\\" in shown
+    assert shown.endswith(".png: found this")
+
+
+def test_letters_of_any_language_stay_as_they_are() -> None:
+    for text in ("Größe 猫 кот γάτα", "نمی\u200cدانم", "👩\u200d🌾", "a b\u3000c\u00a0d"):
+        assert printable(text) == text
+
+
+def test_names_of_arrays_and_tracebacks_do_not_act_on_a_terminal(root: Path, tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", **{"\x1b[31mred": np.zeros(3)})
+    body = f"from normreg.utils import npz; jobs.log.info('has %s', *npz.headers({str(tmp_path / 'a.npz')!r}))"
+    done, log = run(root, tmp_path, body)
+    assert log == done.stderr == "has \\x1b[31mred\n"
+    done, log = run(root, tmp_path, "raise RuntimeError('\\x1b[2J')")
+    assert "Traceback" in log
+    assert "RuntimeError: \\x1b[2J" in log
+    assert "\x1b" not in log + done.stderr
+    done, log = run(root, tmp_path, "jobs.log.info('left out: %s', 'a\\nerror: b\\u2028\\x9b2J')")
+    assert log == done.stderr == "left out: a\\nerror: b\\u2028\\x9b2J\n"
