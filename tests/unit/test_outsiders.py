@@ -49,9 +49,13 @@ def test_a_file_too_large_is_never_opened(tmp_path: Path) -> None:
     with open(tmp_path / "large.png", "wb") as file:
         file.write(b"\x89PNG\r\n\x1a\n")
         file.truncate(30 * 2**30)
-    with pytest.raises(DataError, match=r"large\.png cannot be read .*it has 30,720 MiB, expected 1,024 MiB at most"):
+    with pytest.raises(
+        DataError, match=r"large\.png cannot be read .*it has 32,212,254,720 bytes, expected 1,073,741,824 at most"
+    ):
         pictures.read_header(tmp_path / "large.png")
-    with pytest.raises(ConfigError, match=r"large\.png: cannot be read \(it has 30,720 MiB, expected 1 MiB at most"):
+    with pytest.raises(
+        ConfigError, match=r"large\.png: cannot be read \(it has 32,212,254,720 bytes, expected 524,288 at most"
+    ):
         schema.read_yaml(tmp_path / "large.png")
     assert regular_file(tmp_path / "large.png") == tmp_path / "large.png"
 
@@ -64,6 +68,38 @@ def test_a_header_that_asks_for_gigabytes_is_not_unpacked(tmp_path: Path) -> Non
             file.write(b" " * 2**20)
     with pytest.raises(DataError, match=r"a\.npz: cannot be read as a \.npz file \(.*header"):
         npz.headers(tmp_path / "a.npz")
+
+
+NINE = range(1, 10)
+REPEATED = {
+    "merges": "a0: &a0 {k: v}\n" + "".join(f"a{i}: &a{i}\n  <<: [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in NINE),
+    "lists": "a0: &a0 [x]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in NINE),
+    "keys": "? &a0 [x]\n: 1\n" + "".join(f"? &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n: 1\n" for i in NINE),
+    "itself": "a: &a [*a]\n",
+    "merges itself": "a: &a\n  <<: *a\n",
+    "levels": "[" * 2000,
+}
+
+
+@pytest.mark.parametrize("kind", REPEATED)
+def test_a_short_file_of_a_billion_values_is_refused_before_they_are_made(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "x.yaml").write_text(REPEATED[kind])
+    with pytest.raises(
+        ConfigError, match=r"x\.yaml: not readable as YAML: (more than 100,000 values|nested too deeply)"
+    ):
+        schema.read_yaml(tmp_path / "x.yaml")
+
+
+@pytest.mark.parametrize("text", [*ACTING, "a</script>", "<SCRIPT>x", "x<!--", "</ScRiPt"])
+def test_a_text_of_a_file_never_acts_on_a_terminal_or_in_the_report(text: str) -> None:
+    """Line ends may stand in texts of several lines; names have patterns that refuse them."""
+    for content in ({"name": text}, {"classes": ["a", text]}, {text: 1}):
+        if text == "a\nb":
+            continue
+        with pytest.raises(ConfigError, match=r"^x: key .*found .*; expected a text without") as error:
+            schema.validate({"npz": "a.npz", **content}, "dataset.schema.yaml", "x")
+        assert str(error.value).isprintable()
+    schema._check_values({"a": ["x < y > z", "a\n<b>", "نمی\u200cدانم"]}, "x")
 
 
 # --- words on a terminal

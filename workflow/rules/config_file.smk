@@ -27,7 +27,7 @@ for folder in map(placed, ("results", "resources", "logs")):
     if Path(folder).exists() and not Path(folder).is_dir():
         raise WorkflowError(f"{folder}: found a file, expected a folder or nothing. Move it away and run again.")
 
-if Path("config/config.yaml").is_file():
+if Path("config/config.yaml").exists():  # it may be a pipe, for which Snakemake would wait
     try:
         schema.read_yaml(Path("config/config.yaml"), strict=False)
     except ConfigError as error:

@@ -11,18 +11,39 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator, ValidationError, validators
 
-from normreg.errors import ConfigError
+from normreg.errors import ConfigError, acts
 from normreg.utils.files import regular_file
 
 # Limits for the levels of a file, its values and the size of a number. Even a short file can need the first two: with
 # YAML's anchors it can contain itself, or a list of lists with a billion values.
 _DEEPEST, _MOST, _LARGEST = 12, 100_000, 1e30
-_LONGEST = 2**20  # bytes of a file
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")  # control characters and lone surrogates
+_LONGEST = 2**19  # bytes of a file
+# Snakemake puts params into a script element of its report, and escapes nothing there. These end or hide the element.
+_MARKUP = re.compile(r"<(/?script|!--)", re.IGNORECASE)
 
 
 class _UniqueKeys(yaml.SafeLoader):
-    """A YAML loader that refuses a key given twice. PyYAML's own loader keeps the last one and says nothing."""
+    """A YAML loader that refuses a key given twice, of which PyYAML's own loader keeps the last one without a word.
+
+    It also refuses too many values before it makes them. An alias counts as all that it repeats.
+    """
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self.sizes: dict[int, float] = {}  # of composed nodes, by their id
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> Any:
+        repeats = self.check_event(yaml.AliasEvent)
+        node: Any = super().compose_node(parent, index)
+        if not repeats:
+            inner = [] if isinstance(node, yaml.ScalarNode) else node.value
+            parts = inner if isinstance(node, yaml.SequenceNode) else [each for pair in inner for each in pair]
+            self.sizes[id(node)] = 1 + sum(self.sizes[id(part)] for part in parts)
+        # A node without a size is not complete, so it would contain itself.
+        if max(self.sizes.get(id(node), math.inf), len(self.sizes)) > _MOST:
+            problem = f"more than {_MOST:,} values in all, or a value that contains itself"
+            raise yaml.composer.ComposerError(None, None, problem, node.start_mark)
+        return node
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)
@@ -63,7 +84,8 @@ def read_yaml(path: Path, strict: bool = True) -> Any:
         ConfigError: the file is not readable as YAML, or has a key twice.
     """
     try:
-        return yaml.load(regular_file(path, _LONGEST).read_text(encoding="utf-8"), _Strict if strict else _UniqueKeys)
+        text = regular_file(path, _LONGEST).read_text(encoding="utf-8")
+        return yaml.load(text, _Strict if strict else _UniqueKeys)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); expected a file this user may read.") from error
     except RecursionError as error:
@@ -98,13 +120,18 @@ def _check_values(content: Any, where: str) -> None:
         if isinstance(value, int | float) and not abs(value) <= _LARGEST:
             finite = "a finite number" if isinstance(value, float) and not math.isfinite(value) else "at most 1e30"
             raise ConfigError(f"{key}found {_shorten(value)}; expected {finite}.")
-        if isinstance(value, str) and _UNPRINTABLE.search(value):
-            raise ConfigError(f"{key}found {_shorten(value)}; expected a text without control characters.")
+        if isinstance(value, str) and acts(value.replace("\n", "").replace("\t", "")):
+            without = "control characters, line separators and marks of direction"
+            raise ConfigError(f"{key}found {_shorten(value)}; expected a text without {without}.")
+        if isinstance(value, str) and _MARKUP.search(value):
+            raise ConfigError(f"{key}found {_shorten(value)}; expected a text without <script, </script and <!--.")
 
 
 def _values(content: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
-    """Every value in nested maps and lists, with its path. A map or list comes before its own values."""
+    """Every value in nested maps and lists, with its path. Keys come too, and a map or list before its own values."""
     yield path, content
+    if isinstance(content, Mapping):
+        yield from (((*path, key), key) for key in content)
     if isinstance(content, Mapping | list):
         for key, value in content.items() if isinstance(content, Mapping) else enumerate(content):
             yield from _values(value, (*path, key))

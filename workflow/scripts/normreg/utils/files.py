@@ -27,6 +27,5 @@ def regular_file(path: str | Path, most: int | None = None) -> Path:
         kind = _KINDS.get(stat.S_IFMT(found.st_mode), "a device")
         raise OSError(errno.EINVAL, f"it is {kind}, expected a regular file", str(path))
     if most is not None and found.st_size > most:
-        sizes = f"it has {found.st_size / 2**20:,.0f} MiB, expected {most / 2**20:,.0f} MiB at most"
-        raise OSError(errno.EINVAL, sizes, str(path))
+        raise OSError(errno.EINVAL, f"it has {found.st_size:,} bytes, expected {most:,} at most", str(path))
     return Path(path)
