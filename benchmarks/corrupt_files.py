@@ -25,8 +25,8 @@ import numpy as np
 import torch
 from finished_runs import NAMES, Finished, make
 
-from normreg.config.datasets import DATASETS
 from normreg.data.dataset import Dataset
+from normreg.data.specs import DATASETS
 from normreg.errors import DataError
 
 REFUSED, UNCHANGED = "refused", "no change of content"

@@ -9,10 +9,10 @@ import torch
 
 from normreg.analysis import metrics, predictions, summary
 from normreg.config.condition import Condition
-from normreg.config.datasets import DATASETS
 from normreg.config.identity import RunFacts, run_facts
 from normreg.data import dataset
 from normreg.data.dataset import Dataset
+from normreg.data.specs import DATASETS
 from normreg.engines.pytorch import TorchTrainer
 from normreg.training import checkpoint, evaluation, history
 

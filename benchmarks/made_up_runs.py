@@ -15,12 +15,12 @@ import numpy as np
 from normreg.analysis import predictions
 from normreg.analysis.predictions import Predictions
 from normreg.config import networks, studies
-from normreg.config.datasets import DATASETS
 from normreg.config.identity import RunFacts, run_facts
 from normreg.config.sizes import trained_images
 from normreg.config.studies import Run
 from normreg.data import dataset
 from normreg.data.dataset import Dataset
+from normreg.data.specs import DATASETS
 from normreg.models.build import build
 from normreg.training import checkpoint, evaluation, history
 from normreg.training.history import Epoch

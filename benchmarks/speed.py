@@ -22,8 +22,8 @@ from measures import Plan
 from table import Table
 from worker import CONTESTANTS, NOTEBOOK, Job
 
-from normreg.config.datasets import DATASETS
 from normreg.data import dataset, sources
+from normreg.data.specs import DATASETS
 from normreg.errors import NormregError
 
 MEASURES: dict[str, Callable[[Job, Plan, Table], None]] = {

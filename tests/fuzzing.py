@@ -20,8 +20,8 @@ from waiting import HANG
 
 from normreg.config import schema, sizes
 from normreg.config import studies as configuration
-from normreg.config.datasets import DATASETS
 from normreg.data.dataset import Dataset
+from normreg.data.specs import DATASETS
 from normreg.engines import pytorch
 from normreg.errors import ConfigError
 

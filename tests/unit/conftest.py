@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from normreg.config.condition import Condition
-from normreg.config.datasets import DATASETS
 from normreg.data.dataset import Dataset
+from normreg.data.specs import DATASETS
 from normreg.engines.pytorch import TorchTrainer
 from normreg.training import loop
 from normreg.training.state import StateFile

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from normreg.config.dataset_spec import MNIST_PIXELS
 from normreg.data.normalise import Normaliser
+from normreg.data.specs import MNIST_PIXELS
 from normreg.engines.numba_cpu.kernels import processor
 from normreg.engines.numba_cpu.network import Batch, EngineNetwork
 from normreg.engines.numba_cpu.stages import make_stages

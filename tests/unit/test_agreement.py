@@ -11,8 +11,8 @@ from matplotlib.text import Text
 from normreg.analysis import agreement, classes, mcnemar, predictions, study_tables
 from normreg.analysis.classes import Classes
 from normreg.analysis.contrasts import Contrast
-from normreg.config.datasets import DATASETS
 from normreg.data.dataset import Dataset
+from normreg.data.specs import DATASETS
 from normreg.errors import DataError
 from normreg.figures import agreement as figures
 from normreg.pages import agreement as page

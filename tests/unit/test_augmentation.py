@@ -12,9 +12,9 @@ from torch import Tensor
 from torchvision import transforms
 from torchvision.transforms import functional as TF
 
-from normreg.config.dataset_spec import MNIST_PIXELS
 from normreg.data import augmentation
 from normreg.data.normalise import Normaliser
+from normreg.data.specs import MNIST_PIXELS
 
 DRAWS = 20_000
 SHAPE = (28, 28)

@@ -34,10 +34,9 @@ import worker
 
 from normreg.analysis import summary
 from normreg.config import identity, studies
-from normreg.config.dataset_spec import MNIST_PIXELS
-from normreg.config.datasets import DATASETS
 from normreg.data import augmentation, dataset, sources
 from normreg.data.normalise import Normaliser
+from normreg.data.specs import DATASETS, MNIST_PIXELS
 from normreg.engines import pytorch
 from normreg.engines.numba_cpu import tiles
 from normreg.engines.numba_cpu.kernels import processor

@@ -17,7 +17,7 @@ from normreg.analysis.quantities import EPOCH_QUANTITIES, QUANTITIES
 from normreg.analysis.verdicts import ClaimKind
 from normreg.config import claims as claims_file
 from normreg.config import folders, studies
-from normreg.config.datasets import DATASETS
+from normreg.data.specs import DATASETS
 from normreg.errors import ConfigError
 from normreg.models.build import build
 from normreg.models.networks import PUBLISHED, built_in

@@ -8,7 +8,7 @@ import yaml
 from normreg.analysis import contrasts, effects
 from normreg.analysis.contrasts import ConfoundedPair, find_fewer_splits
 from normreg.config import factors, splits, studies
-from normreg.config.datasets import DATASETS
+from normreg.data.specs import DATASETS
 from normreg.models.batches import batch_bounds, usable_splits
 from normreg.models.layers import GhostBatchNorm2d
 from normreg.pages import effects as effects_page

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from normreg.config.datasets import DATASETS
 from normreg.data import digits, sources
 from normreg.data.dataset import Dataset
+from normreg.data.specs import DATASETS
 
 
 @pytest.fixture(scope="module")

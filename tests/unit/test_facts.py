@@ -17,8 +17,8 @@ import yaml
 from normreg.analysis.quantities import EPOCH_QUANTITIES, QUANTITIES, effect_quantities
 from normreg.analysis.verdicts import Origin
 from normreg.config.condition import Lambdas
-from normreg.config.datasets import DATASETS
 from normreg.config.factors import BASELINE, FACTORS, LAMBDAS, NORMS, PENALTIES, norm_factor
+from normreg.data.specs import DATASETS
 from normreg.figures import curves
 from normreg.figures.study_inputs import PUBLISHED_QUANTITIES
 from normreg.models.build import build

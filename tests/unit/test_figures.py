@@ -14,9 +14,9 @@ from thinned import thinned
 
 from normreg.analysis import metrics, predictions
 from normreg.analysis.quantities import QUANTITIES
-from normreg.config.datasets import DATASETS
 from normreg.config.identity import RunFacts
 from normreg.data import dataset
+from normreg.data.specs import DATASETS
 from normreg.errors import ConfigError, DataError
 from normreg.figures import axes as scales
 from normreg.figures import comparison, confusion, curves, gallery, inputs, names, style

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from normreg.config import identity
-from normreg.config.datasets import DATASETS
 from normreg.data import dataset, digits
 from normreg.data.dataset import Dataset
+from normreg.data.specs import DATASETS
 from normreg.errors import DataError
 from normreg.models.build import build
 from normreg.training import checkpoint

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from normreg.config import datasets, own_datasets
-from normreg.config.dataset_spec import ImageFolder, NpzFile
-from normreg.data import dataset, own_source, sources
+from normreg.config import datasets
+from normreg.data import dataset, sources
+from normreg.data.specs import ImageFolder, NpzFile
 from normreg.errors import ConfigError, DataError
 from normreg.utils import memory, pictures, shares
 
@@ -28,7 +28,7 @@ def place(tmp_path, monkeypatch):
 
 def describe(text, name="mine"):
     """Writes the file of a data set. Each process reads a file once, so tests that write two forget the first."""
-    own_datasets._read.cache_clear()
+    datasets._read.cache_clear()
     Path(f"config/datasets/{name}.yaml").write_text(text)
 
 
@@ -182,7 +182,7 @@ def test_given_means_and_a_checksum():
     given = "normalise: {mean: [0.5, 0.25, 0], std: [1, 0.5, 0.2]}"
     describe(f"npz: a.npz\nsha256: {found.upper()}\n{given}\n")
     assert prepare().normalise.tolist() == [[0.5, 0.25, 0.0], [1.0, 0.5, 0.2]]
-    assert own_source.digest(datasets.find("mine").source) == found
+    assert sources.content(datasets.find("mine")) == found
     describe(f"npz: a.npz\nsha256: {'0' * 64}\n")
     with pytest.raises(DataError, match=rf"a\.npz: its SHA-256 is {found}, expected 0000"):
         prepare()
@@ -509,19 +509,19 @@ def test_what_preparation_depends_on_is_the_content_and_not_the_place():
     folder()
     describe("folder: f\n")
     spec = datasets.find("mine")
-    before, described = own_source.digest(spec.source), own_datasets.describe(spec)
+    before, described = sources.content(spec), datasets.describe(spec)
     Path("f/train/notes.txt").write_text("left out")
     Path("f/train/cat/0.png").touch()
     Path("f").rename("g")
     describe("folder: g\nname: other\n")
     spec = datasets.find("mine")
     assert isinstance(spec.source, ImageFolder)
-    assert (own_source.digest(spec.source), own_datasets.describe(spec)) == (before, described)
+    assert (sources.content(spec), datasets.describe(spec)) == (before, described)
     Path("g/train/cat/0.png").rename("g/train/cat/00.png")
-    assert own_source.digest(spec.source) != before
+    assert sources.content(spec) != before
     describe("folder: g\nchannels: 1\n")
-    assert own_datasets.describe(datasets.find("mine")) != described
-    assert own_datasets.describe(datasets.find("digits")) is None
+    assert datasets.describe(datasets.find("mine")) != described
+    assert datasets.describe(datasets.find("digits")) is None
 
 
 def test_what_snakemake_reads_imports_neither_pytorch_nor_pandas(place):

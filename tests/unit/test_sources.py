@@ -19,9 +19,9 @@ from urllib.error import URLError
 import numpy as np
 import pytest
 
-from normreg.config.datasets import DATASETS, DatasetSpec, IdxFiles
 from normreg.data import idx, sources
 from normreg.data.dataset import Dataset
+from normreg.data.specs import DATASETS, DatasetSpec, IdxFiles
 from normreg.errors import DataError
 
 NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")

@@ -6,8 +6,8 @@ import textwrap
 import pytest
 
 from normreg.config import sizes, studies, study_files, sweeps
-from normreg.config.datasets import DATASETS
 from normreg.config.splits import splits_used
+from normreg.data.specs import DATASETS
 from normreg.errors import ConfigError
 
 FOUR = """\

@@ -8,7 +8,6 @@ from types import SimpleNamespace
 from normreg.config import claims as claims_file
 from normreg.config import comparability, costs, datasets, defaults, identity, labels, networks, sizes, studies
 from normreg.config import study_files
-from normreg.config.own_datasets import describe
 from normreg.errors import ConfigError, NormregError
 from normreg.utils import starter
 from normreg.utils.code import Sources
@@ -221,17 +220,17 @@ def known_digest(wildcards):
 
 def described_data(wildcards):
     """A param: what a data set of one's own is made to be, as plain data. None for a built-in one."""
-    return describe(datasets.find(wildcards.dataset))
+    return datasets.describe(datasets.find(wildcards.dataset))
 
 
 def source_content(wildcards):
     """A param: the digest of the files of a data set of one's own. Computed only if a job needs it."""
     if described_data(wildcards) is None:
         return None
-    from normreg.data import own_source  # not above: NumPy takes time, and most calls need none
+    from normreg.data import sources  # not above: NumPy takes time, and most calls need none
 
     try:
-        return own_source.digest(datasets.find(wildcards.dataset).source)  # also compares it with `sha256`
+        return sources.content(datasets.find(wildcards.dataset))  # also compares it with `sha256`
     except NormregError as error:
         raise WorkflowError(str(error)) from None
 

@@ -19,8 +19,7 @@ from normreg.analysis.quantities import QUANTITIES
 from normreg.analysis.verdicts import ClaimKind, ClaimVerdict
 from normreg.config.claims import DATASET, Claim, Comparison, executed
 from normreg.config.condition import Condition
-from normreg.config.dataset_spec import DatasetSpec
-from normreg.config.datasets import DATASETS
+from normreg.data.specs import DATASETS, DatasetSpec
 
 _EQUAL = 1e-5  # relative to a value: more than the rounding of files
 COURSES = ("train_objective", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy")

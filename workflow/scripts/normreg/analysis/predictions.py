@@ -3,6 +3,7 @@
 Later steps need no model.
 """
 
+import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,6 @@ import numpy as np
 from normreg.config import identity
 from normreg.errors import AGAIN, DataError
 from normreg.utils.atomic import replacing
-from normreg.utils.digests import sha256
 
 # Engines and devices differ in float32 rounding, by about 1e-5 of a logit. This is less than NEAR_TIE. So only an image
 # whose two classes are as near as NEAR_TIE can be right with one engine and wrong with another.
@@ -166,7 +166,7 @@ def _check_images(path: str | Path, found: Predictions, labels: np.ndarray) -> N
 def _digest(made: Predictions, run: str, split: str) -> str:
     """SHA-256 of a split. Without it nobody would see a changed logit, because it is still a number."""
     arrays = (np.ascontiguousarray(array).tobytes() for array in (made.logits, made.labels, made.indices))
-    return sha256(f"{made.engine} {_PREFIX[split]}{run}".encode(), *arrays)
+    return hashlib.sha256(b"".join((f"{made.engine} {_PREFIX[split]}{run}".encode(), *arrays))).hexdigest()
 
 
 def _text(array: np.ndarray) -> str:

@@ -10,7 +10,7 @@ import math
 
 from normreg.config import networks, sizes
 from normreg.config.condition import Condition
-from normreg.config.dataset_spec import DatasetSpec
+from normreg.data.specs import DatasetSpec
 from normreg.models.description import Network
 from normreg.models.sizes import count_multiply_adds
 

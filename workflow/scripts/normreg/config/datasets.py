@@ -1,111 +1,143 @@
-"""The one table of data sets: name, shape and number of images, classes and source of each."""
+"""The data sets at hand: those that are built in, and those of one's own, which have a file in config/datasets."""
 
+import difflib
+import functools
+import re
 from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from normreg.config import own_datasets
-from normreg.config.dataset_spec import MNIST_PIXELS, DatasetSpec, Downloaded, IdxFiles
+from normreg.config import folders
+from normreg.config.schema import read_yaml, validate
+from normreg.data.specs import DATASETS, DatasetSpec, ImageFolder, Normalise, NpzFile
+from normreg.errors import ConfigError, DataError
 
-__all__ = ["DATASETS", "DatasetSpec", "IdxFiles", "find", "names"]
+if TYPE_CHECKING:
+    from normreg.data.own import Facts
 
-_MNIST_SHAPE = (1, 28, 28)
-_DIGITS = tuple(f"{i} ({word})" for i, word in enumerate("zero one two three four five six seven eight nine".split()))
-_CLOTHES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
-_CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-_HIRAGANA = tuple("o (お)|ki (き)|su (す)|tsu (つ)|na (な)|ha (は)|ma (ま)|ya (や)|re (れ)|wo (を)".split("|"))
-_MNIST_SHA256 = (
-    "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-    "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-    "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-    "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-)
-# MD5 sums of the published files, copied from torchvision. A test compares them.
-_FASHION_MNIST_MD5 = (
-    "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
-    "25c81989df183df01b3e8a0aad5dffbe",
-    "bef4ecab320f06d8554ea6380940ec79",
-    "bb300cfdad3c16e7a12a480ee83cd310",
-)
-_KMNIST_MD5 = (
-    "bdb82020997e1d708af4cf47b453dcf7",
-    "e144d726b3acfaa3e44228e80efcd344",
-    "5c965bf0a639b31b8f53240b1b52f4d7",
-    "7320c461ea6c1c855c0b718fb2a4b134",
-)
+FOLDER = Path("config/datasets")  # see `folders`
+_NAME = re.compile("[a-z0-9]+(-[a-z0-9]+)*")
+_ONLY = {"npz": ("sha256",), "folder": ("size", "channels")}  # keys that one kind of source has
 
-# The numbers in common use for CIFAR-10: means and standard deviations of the pixels of its 50,000 training images,
-# rounded to four digits.
-_CIFAR10_PIXELS = ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))
 
-_SPECS = (
-    DatasetSpec(
-        "mnist",
-        "MNIST",
-        _MNIST_SHAPE,
-        _DIGITS,
-        60_000,
-        10_000,
-        IdxFiles("MNIST", sha256=_MNIST_SHA256),
-        digest="822f3d9c088eb53d310c5ad9c2cb46840553fd3e49f42fd0b7e2a2ea4415d206",
-        normalise=MNIST_PIXELS,
-    ),
-    DatasetSpec(
-        "fashion-mnist",
-        "Fashion-MNIST",
-        _MNIST_SHAPE,
-        _CLOTHES,
-        60_000,
-        10_000,
-        IdxFiles("FashionMNIST", gzip_md5=_FASHION_MNIST_MD5),
-        normalise=MNIST_PIXELS,
-    ),
-    DatasetSpec(
-        "kmnist",
-        "KMNIST",
-        _MNIST_SHAPE,
-        _HIRAGANA,
-        60_000,
-        10_000,
-        IdxFiles("KMNIST", gzip_md5=_KMNIST_MD5),
-        normalise=MNIST_PIXELS,
-    ),
-    # The first 906 images are for training: the eighth contiguous sheet of digits begins there.
-    DatasetSpec(
-        "digits",
-        "digits",
-        _MNIST_SHAPE,
-        _DIGITS,
-        906,
-        891,
-        "scikit-learn",
-        digest="d6f65a9d7f3a4f48d7c55e7437bf199c7166ac386e0283310dbdb6f8aa67fae1",
-        normalise=MNIST_PIXELS,
-    ),
-    DatasetSpec(
-        "cifar10",
-        "CIFAR-10",
-        (3, 32, 32),
-        _CIFAR10,
-        50_000,
-        10_000,
-        Downloaded("CIFAR10"),
-        normalise=_CIFAR10_PIXELS,
-    ),
-)
-DATASETS: Mapping[str, DatasetSpec] = {spec.key: spec for spec in _SPECS}
+def path_of(name: str) -> Path:
+    """The file of a data set, of the working directory or of this project. If there is none, where it should be.
+
+    Raises:
+        ConfigError: there are two, and they differ.
+    """
+    return folders.only(folders.files(FOLDER, f"{name}.yaml")) or FOLDER / f"{name}.yaml"
 
 
 def names() -> list[str]:
-    """The names of all data sets at hand: the built-in ones, and those of files in config/datasets."""
-    return [*DATASETS, *own_datasets.names()]
+    """The names of all data sets at hand: the built-in ones, and those that have a file, sorted."""
+    return [*DATASETS, *(name for name in folders.names(FOLDER, ".yaml") if _NAME.fullmatch(name))]
 
 
 def find(name: str) -> DatasetSpec:
-    """The data set of this name: a built-in one, or one that has a file in config/datasets.
+    """The data set of this name. Of one's own it has the facts that its source shows at a glance.
+
+    Each process reads a file once.
 
     Raises:
         ConfigError: there is none; there are two of this name; or the file or its images cannot be used.
     """
+    path = path_of(name)
     if name in DATASETS:
-        own_datasets.check_unused(name)
+        if path.exists():
+            raise ConfigError(f"{path}: '{name}' is the name of a built-in data set; rename this file.")
         return DATASETS[name]
-    return own_datasets.find(name, DATASETS)
+    if not path.is_file():
+        known = names()
+        close = difflib.get_close_matches(name, known, n=1)
+        guess = f" Did you mean '{close[0]}'?" if close else ""
+        raise ConfigError(
+            f"config: key 'dataset': found '{name}', but there is no {path}.{guess} Data sets at hand: "
+            f"{', '.join(known)}."
+        )
+    return _read(name, str(Path.cwd()))
+
+
+def describe(spec: DatasetSpec) -> dict[str, Any] | None:
+    """What the prepared file depends on besides the content of the source, as plain data. None for a built-in data set.
+
+    The title and the place of the source are not among it: they change no array.
+    """
+    if not isinstance(spec.source, NpzFile | ImageFolder):
+        return None
+    return {
+        "shape": list(spec.shape),
+        "classes": list(spec.class_names),
+        "normalise": spec.normalise,
+        "test_share": spec.source.test_share,
+    }
+
+
+@functools.cache
+def _read(name: str, _folder: str) -> DatasetSpec:
+    """Reads the file of a data set, once in a working directory."""
+    where = str(path_of(name))
+    content = read_yaml(path_of(name))
+    validate(content, "dataset.schema.yaml", where)
+    kind = _check_keys(content, where)
+    try:
+        facts, source = _find_facts(kind, content, path_of(name).absolute().parents[2])
+    except DataError as error:
+        raise ConfigError(f"{where}: key '{kind}': {error}") from error
+    return DatasetSpec(
+        key=name,
+        name=content.get("name", name),
+        shape=facts.shape,
+        class_names=facts.class_names,
+        train_images=sum(facts.train_counts),
+        test_images=sum(facts.test_counts),
+        source=source,
+        normalise=_normalise(content, facts.shape[0], where),
+    )
+
+
+def _check_keys(content: Mapping[str, Any], where: str) -> str:
+    """The key that says where the images are, `npz` or `folder`. Refuses keys that it has no use for."""
+    given = [kind for kind in _ONLY if kind in content]
+    if len(given) != 1:
+        found = "both" if given else "neither"
+        raise ConfigError(f"{where}: has {found} of the keys npz and folder; expected one of them.")
+    for kind, keys in _ONLY.items():
+        unused = [key for key in keys if key in content]
+        if unused and kind not in given:
+            raise ConfigError(f"{where}: key '{unused[0]}' has no use with {given[0]}; leave it out.")
+    return given[0]
+
+
+def _find_facts(kind: str, content: Mapping[str, Any], base: Path) -> tuple["Facts", NpzFile | ImageFolder]:
+    from normreg.data import image_folder, npz_file  # not above: NumPy takes time, and most calls need none
+
+    path, share, classes = _absolute(content[kind], base), content.get("test_share"), content.get("classes")
+    if kind == "npz":
+        checksum = content["sha256"].lower() if "sha256" in content else None
+        return npz_file.look(path, share, classes), NpzFile(str(path), checksum, share)
+    size, channels = content.get("size"), content.get("channels")
+    facts = image_folder.look(path, share, classes, size, channels)
+    return facts, ImageFolder(str(path), size is not None, channels is not None, share)
+
+
+def _absolute(path: str, base: Path) -> Path:
+    """The path of a source. It is relative to `base`, the folder that has config/datasets."""
+    try:
+        return base / Path(path).expanduser()
+    except RuntimeError:  # ~name of an unknown user stays as it is, and is then not found
+        return base / path
+
+
+def _normalise(content: Mapping[str, Any], channels: int, where: str) -> Normalise | None:
+    if "normalise" not in content:
+        return None
+    for key in ("mean", "std"):
+        found = content["normalise"][key]
+        if len(found) != channels:
+            raise ConfigError(
+                f"{where}: key 'normalise.{key}': found {len(found)} number{'' if len(found) == 1 else 's'}; expected "
+                f"{channels}, one for each channel of the images."
+            )
+    mean, std = (tuple(float(value) for value in content["normalise"][key]) for key in ("mean", "std"))
+    return mean, std

@@ -8,6 +8,7 @@ not depend on the code that made the file, or on the machine.
 """
 
 import csv
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,7 +16,6 @@ from typing import Any, TypedDict
 
 from normreg.config.condition import LATER
 from normreg.errors import AGAIN, DataError
-from normreg.utils.digests import sha256
 
 _DIGITS, _SHOWN = 16, 100
 
@@ -112,4 +112,4 @@ def check_first(path: str | Path, expected: str, settings: bool) -> None:
 
 
 def _digest(parts: object) -> str:
-    return sha256(json.dumps(parts, sort_keys=True).encode())[:_DIGITS]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:_DIGITS]

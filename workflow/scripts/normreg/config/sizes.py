@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from normreg.config import study_files
 from normreg.config.condition import Condition
-from normreg.config.dataset_spec import DatasetSpec
+from normreg.data.specs import DatasetSpec
 from normreg.errors import ConfigError
 
 

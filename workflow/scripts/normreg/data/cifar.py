@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from normreg.config.dataset_spec import DatasetSpec, Downloaded
 from normreg.data.dataset import Dataset, as_array, label_type
 from normreg.data.downloading import FAILURES, quiet_with_timeout
+from normreg.data.specs import DatasetSpec, Downloaded
 from normreg.errors import DataError
 
 

@@ -1,15 +1,15 @@
 """Saves and loads a data set: one `.npz` file with its arrays and their digest. The module `sources` makes it."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
 
-from normreg.config.dataset_spec import MNIST_PIXELS, Normalise
+from normreg.data.specs import MNIST_PIXELS, Normalise
 from normreg.errors import DataError
 from normreg.utils.atomic import replacing
-from normreg.utils.digests import sha256
 
 _AGAIN = "Delete it and run the same command again, which prepares it anew."
 _EMPTY = np.empty(0)
@@ -57,8 +57,11 @@ class Dataset:
         left_out = {"normalise"} if np.array_equal(self.normalise, MNIST_PIXELS) else set()
         names = [field.name for field in fields(self) if field.name not in left_out]
         arrays = {name: np.ascontiguousarray(getattr(self, name)) for name in names}
-        named = ((f"{name} {array.dtype} {array.shape}".encode(), array.tobytes()) for name, array in arrays.items())
-        return sha256(*(chunk for pair in named for chunk in pair))
+        whole = hashlib.sha256()
+        for name, array in arrays.items():
+            whole.update(f"{name} {array.dtype} {array.shape}".encode())
+            whole.update(array.tobytes())
+        return whole.hexdigest()
 
 
 def save(dataset: Dataset, path: str | Path) -> None:
@@ -73,7 +76,7 @@ def load(path: str | Path, known: str | None = None, shape: Sequence[int] | None
 
     Args:
         path: the file.
-        known: the digest that the content must have, see `config.datasets`. None: it is not known.
+        known: the digest that the content must have, see `specs`. None: it is not known.
         shape: channels, height and width that its images must have. None: any, but all the same.
 
     Raises:

@@ -7,8 +7,8 @@ machine.
 
 import numpy as np
 
-from normreg.config.datasets import DATASETS
 from normreg.data.dataset import Dataset
+from normreg.data.specs import DATASETS
 
 _SPEC = DATASETS["digits"]
 _SMALL, _SCALED, _SIZE = 8, 20, _SPEC.shape[1]

@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 
 from normreg.errors import DataError
-from normreg.utils.digests import sha256
 
 _UINT8 = b"\x00\x00\x08"
 _GZIP = b"\x1f\x8b"
@@ -143,7 +142,7 @@ def _check_header(content: bytes, spec: Spec) -> None:
 
 def _check_sums(content: bytes, file: BufferedReader, spec: Spec) -> None:
     if spec.sha256:
-        found = sha256(content)
+        found = hashlib.sha256(content).hexdigest()
         if found != spec.sha256:
             raise _UnfitError(
                 f"has the right form but not the published content (another data set under the same file name?): "

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from normreg.config.dataset_spec import DatasetSpec, Downloaded, IdxFiles, ImageFolder, NpzFile
 from normreg.data import cifar, digits, idx, image_folder, npz_file
 from normreg.data.dataset import Dataset, as_array
 from normreg.data.downloading import FAILURES, quiet_with_timeout
 from normreg.data.pixels import mean_and_std
+from normreg.data.specs import DatasetSpec, Downloaded, IdxFiles, ImageFolder, NpzFile
 from normreg.errors import DataError
 from normreg.utils.jobs import log
 
@@ -59,6 +59,21 @@ def prepare(spec: DatasetSpec, mnist_dir: str | None, cache: Path) -> Dataset:
     sizes = f"{len(data.train_labels)} train and {len(data.test_labels)} test images"
     log.info("%s: %s from %s, digest %s", spec.key, sizes, origin, data.digest()[:12])
     return data
+
+
+def content(spec: DatasetSpec) -> str | None:
+    """SHA-256 of the files of a data set of one's own, in hexadecimal. None for a built-in one.
+
+    Raises:
+        DataError: a file cannot be read, or is not the one of `sha256`.
+    """
+    match spec.source:
+        case NpzFile():
+            return npz_file.content(spec.source)
+        case ImageFolder():
+            return image_folder.content(spec.source)
+        case _:
+            return None
 
 
 def _load(spec: DatasetSpec, mnist_dir: str | None, cache: Path) -> tuple[Dataset, str]:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -10,7 +11,6 @@ from normreg.config.condition import Condition
 from normreg.data import augmentation
 from normreg.data.dataset import Dataset
 from normreg.data.normalise import Normaliser
-from normreg.data.tensors import to_device
 from normreg.engines.contract import DataFacts, refuse_unknown
 from normreg.models.batches import batch_bounds
 from normreg.training import draws, penalties
@@ -37,8 +37,8 @@ class TorchTrainer(Trainer):
         refuse_unknown(condition, facts)
         self.condition, self.seed, self.device = condition, seed, device
         self.normalise = Normaliser(data.normalise, device)
-        self.images, self.labels = to_device(data.train_images, data.train_labels, device)
-        self.test_images, self.test_labels = to_device(data.test_images, data.test_labels, device)
+        self.images, self.labels = _to_device(data.train_images, data.train_labels, device)
+        self.test_images, self.test_labels = _to_device(data.test_images, data.test_labels, device)
         self.model = draws.initial_model(condition, seed, facts.shape).to(device)
         scope, lambdas = condition["penalty_scope"], condition["lambdas"]
         self.penalised, _ = penalties.scoped_parameters(self.model, scope)
@@ -83,3 +83,8 @@ class TorchTrainer(Trainer):
         """Takes over what `state` returned in another process; the next epochs are then bit-identical to its next."""
         self.model.load_state_dict(state["model"])
         self.schedule.restore(state["schedule"])
+
+
+def _to_device(images: np.ndarray, labels: np.ndarray, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Arrays of images and labels as tensors on `device`. Labels become int64."""
+    return torch.as_tensor(images).to(device), torch.as_tensor(labels).long().to(device)

@@ -5,6 +5,7 @@ Snakemake deletes the outputs of a job whose success it has not recorded: the jo
 Its key names everything the numbers depend on; a state with another key, or a damaged one, is never used.
 """
 
+import hashlib
 import io
 import json
 import logging
@@ -16,7 +17,6 @@ from typing import Any
 import torch
 
 from normreg.utils.atomic import replacing
-from normreg.utils.digests import sha256
 from normreg.utils.locks import exclusive
 
 log = logging.getLogger("normreg")
@@ -52,7 +52,7 @@ class StateFile:
         payload = buffer.getvalue()
         _unpack(payload)
         with replacing(self.path) as temporary:
-            temporary.write_bytes(bytes.fromhex(sha256(payload)) + payload)
+            temporary.write_bytes(hashlib.sha256(payload).digest() + payload)
 
     def load(self) -> dict[str, Any] | None:
         """What an earlier process saved under the same key; None, with the reason in the log, if it is of no use."""
@@ -61,7 +61,7 @@ class StateFile:
         except FileNotFoundError:
             return None
         reason, saved = "it is damaged", None
-        if sha256(stored[32:]) == stored[:32].hex():
+        if hashlib.sha256(stored[32:]).digest() == stored[:32]:
             reason, saved = "its content is not that of a state", _read(stored[32:])
         if saved is not None:
             key, content = saved

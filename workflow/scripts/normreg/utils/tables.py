@@ -7,6 +7,7 @@ a changed digit, because it is still a number.
 """
 
 import csv
+import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 from normreg.errors import AGAIN, DataError
 from normreg.utils.atomic import replacing
-from normreg.utils.digests import sha256
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -153,7 +153,7 @@ def _read_cell(path: str | Path, table: Table, name: str, cell: str) -> str | in
 
 def _seal(rows: Sequence[Sequence[str]]) -> str:
     """A digest of all cells. Quotes and line ends of the file do not change it."""
-    return sha256(json.dumps([list(row) for row in rows]).encode())[:_DIGITS]
+    return hashlib.sha256(json.dumps([list(row) for row in rows]).encode()).hexdigest()[:_DIGITS]
 
 
 def _refusal(path: str | Path, table: Table, reason: str) -> DataError:

@@ -4,13 +4,13 @@ The content comes from numba: pickles and machine code, which run when they are 
 it. The digest protects from accidents, but not from a person who can write to the folder: see docs/engine.md.
 """
 
+import hashlib
 import io
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from normreg.utils.atomic import replacing
-from normreg.utils.digests import sha256
 
 _DIGEST = 32  # bytes
 
@@ -45,4 +45,4 @@ def read(path: Path) -> dict[str, bytes] | None:
 
 def _digest(path: Path, payload: bytes) -> bytes:
     """A digest of the content and of the file's name, because a file with the name of another one is wrong too."""
-    return bytes.fromhex(sha256(path.name.encode(), b"\0", payload))
+    return hashlib.sha256(path.name.encode() + b"\0" + payload).digest()

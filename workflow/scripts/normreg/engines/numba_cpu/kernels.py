@@ -5,6 +5,7 @@ its machine code depends on: source, engine, compiler and processor. So outdated
 are never loaded.
 """
 
+import hashlib
 import logging
 import os
 import sys
@@ -36,7 +37,6 @@ from normreg.engines.numba_cpu import (
 )
 from normreg.engines.numba_cpu.stages import Stage
 from normreg.engines.numba_cpu.tiles import Registers, choose_registers
-from normreg.utils.digests import sha256
 from normreg.utils.locks import exclusive
 
 log = logging.getLogger("normreg")
@@ -142,4 +142,5 @@ def _digest(source: str) -> str:
     modules = [Path(str(module.__file__)).read_bytes() for module in _COMPILED]
     tools = (sys.implementation.cache_tag, numba.__version__, llvmlite.__version__)
     target = cpu_target.target_context.codegen().magic_tuple()
-    return sha256(source.encode(), *modules, repr((tools, target)).encode())[:16]
+    parts = (source.encode(), *modules, repr((tools, target)).encode())
+    return hashlib.sha256(b"".join(parts)).hexdigest()[:16]

@@ -70,3 +70,18 @@ def check_counts(facts: Facts, what: str) -> None:
             f"{what}: the test split has images of {tested} class{'' if tested == 1 else 'es'}, expected 2 at least. "
             "Add test images, or give a larger test_share."
         )
+
+
+def check_test_share(test_share: float | None, tested: bool, what: str) -> None:
+    """Refuses a source that has a test split and `test_share`, or none of them.
+
+    Raises:
+        DataError: the message begins with `what`.
+    """
+    if tested and test_share is not None:
+        raise DataError(f"{what}: has a test split, so `test_share` has no use; leave it out.")
+    if not tested and test_share is None:
+        raise DataError(
+            f"{what}: has no test split; give it one, or give `test_share: 0.2`, which takes a fifth of the images of "
+            "each class away from training."
+        )
