@@ -54,7 +54,7 @@ def run_training(tmp_path):
         state = StateFile(tmp_path / "state.pt", {})
         trainer = TorchTrainer(chosen, seed, data, torch.device("cpu"))
         history = loop.train(trainer, label, state)
-        state.remove()
+        state.path.unlink()
         return trainer.model, history
 
     return run

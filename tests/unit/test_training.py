@@ -13,13 +13,11 @@ from normreg.analysis import metrics
 from normreg.engines import pytorch
 from normreg.errors import DivergedError
 from normreg.models.build import build
-from normreg.training import loop, streams
+from normreg.training import streams
 from normreg.training.history import write as write_history
-from normreg.training.state import StateFile
 from normreg.utils import devices
 
 CPU = torch.device("cpu")
-ADAMW = {"name": "adamw", "lr": 0.01, "beta1": 0.9, "beta2": 0.999}
 
 
 def weights(model):
@@ -211,31 +209,6 @@ def test_validation_now_and_then_changes_no_weight_and_comes_after_the_last_epoc
     write_history(history, tmp_path / "metrics.csv", "r")
     table = metrics.read(tmp_path / "metrics.csv", ["validation_accuracy"], "r", 5)
     assert set(table["epoch"][~np.isnan(table["validation_accuracy"])].tolist()) == epochs
-
-
-def test_a_killed_run_with_few_validations_goes_on_to_the_same_bits(condition, blobs, run_training, tmp_path):
-    chosen = condition(epochs=4, validate_every=3)
-    model, history = run_training(chosen, 0, blobs)
-    state, killed = StateFile(tmp_path / "killed.pt", {}), pytorch.TorchTrainer(chosen, 0, blobs, CPU)
-    rows = [dataclasses.asdict(killed.run_epoch(epoch)) for epoch in (1, 2)]
-    state.save({"trainer": killed.state(), "history": rows})
-    trainer = pytorch.TorchTrainer(chosen, 0, blobs, CPU)
-    resumed = loop.train(trainer, "x", state)
-    assert torch.equal(weights(trainer.model), weights(model))
-    assert without_seconds(resumed) == without_seconds(history)
-
-
-@pytest.mark.parametrize("schedule", [{"onecycle": {"max_lr": 0.01}}, {"cosine": {"warmup_epochs": 1, "min_lr": 0.0}}])
-def test_a_killed_run_of_adamw_goes_on_to_the_same_bits(condition, blobs, run_training, tmp_path, schedule):
-    chosen = condition(epochs=4, optimizer=ADAMW, schedule=schedule, lambdas={"l2": 0.1})
-    model, history = run_training(chosen, 0, blobs)
-    state, killed = StateFile(tmp_path / "killed.pt", {}), pytorch.TorchTrainer(chosen, 0, blobs, CPU)
-    rows = [dataclasses.asdict(killed.run_epoch(epoch)) for epoch in (1, 2)]
-    state.save({"trainer": killed.state(), "history": rows})
-    trainer = pytorch.TorchTrainer(chosen, 0, blobs, CPU)
-    resumed = loop.train(trainer, "x", state)
-    assert torch.equal(weights(trainer.model), weights(model))
-    assert without_seconds(resumed) == without_seconds(history)
 
 
 def test_equals_a_plain_loop_with_adamw_and_cosine(condition, blobs, run_training):

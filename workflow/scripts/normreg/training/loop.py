@@ -5,10 +5,9 @@ import math
 from dataclasses import asdict
 
 from normreg.config.condition import Condition
-from normreg.errors import DivergedError, OrphanedError
+from normreg.errors import AGAIN, DataError, DivergedError, OrphanedError
 from normreg.training import progress
 from normreg.training.history import Epoch
-from normreg.training.resume import resume
 from normreg.training.state import StateFile
 from normreg.training.trainer import Trainer
 from normreg.utils.starter import Starter
@@ -31,10 +30,11 @@ def train(trainer: Trainer, label: str, state: StateFile, starter: Starter | Non
 
     Raises:
         DivergedError: the objective or the validation loss became infinite or NaN; the state before it is kept.
+        DataError: the state of an earlier process does not fit the trainer.
         OrphanedError: the starter is gone; the state is kept.
     """
     epochs = trainer.condition["epochs"]
-    history = resume(trainer, label, state)
+    history = _resume(trainer, label, state)
     _check_starter(starter, label, len(history))
     for epoch in range(len(history) + 1, epochs + 1):
         row = trainer.run_epoch(epoch)
@@ -44,6 +44,24 @@ def train(trainer: Trainer, label: str, state: StateFile, starter: Starter | Non
         state.save({"trainer": trainer.state(), "history": [asdict(past) for past in history]})
         log.info(_progress(label, history, epochs))
         _check_starter(starter, label, epoch)
+    return history
+
+
+def _resume(trainer: Trainer, label: str, state: StateFile) -> list[Epoch]:
+    """Takes over what an earlier process has saved. Returns the rows of its epochs; none if there is nothing to use."""
+    saved, epochs = state.load(), trainer.condition["epochs"]
+    if saved is None:
+        return []
+    try:
+        trainer.restore(saved["trainer"])
+    except Exception as error:  # the key of a state does not cover installed packages that a network imports
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:160]
+        raise DataError(f"{state.path}: does not fit the network ({reason}). {AGAIN}") from error
+    history = [Epoch(**row) for row in saved["history"]]
+    if len(history) == epochs:
+        log.info("%s: all %d epochs are trained already; their results are taken from %s", label, epochs, state.path)
+    else:
+        log.info("%s: goes on after epoch %d of %d", label, len(history), epochs)
     return history
 
 

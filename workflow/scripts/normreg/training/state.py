@@ -42,15 +42,8 @@ class StateFile:
         self.path, self.key = path, dict(key)
 
     def save(self, content: dict[str, Any]) -> None:
-        """Replaces the state by `content` (tensors and plain data), whole or not at all.
-
-        Raises:
-            pickle.UnpicklingError: something else is in `content`, which `load` would refuse: an error of ours.
-        """
-        buffer = io.BytesIO()
-        torch.save({"key": self.key, "content": content}, buffer)
-        payload = buffer.getvalue()
-        _unpack(payload)
+        """Replaces the state by `content` (tensors and plain data), whole or not at all."""
+        payload = pack({"key": self.key, "content": content})
         with replacing(self.path) as temporary:
             temporary.write_bytes(hashlib.sha256(payload).digest() + payload)
 
@@ -65,20 +58,12 @@ class StateFile:
             reason, saved = "its content is not that of a state", _read(stored[32:])
         if saved is not None:
             key, content = saved
-            differing = sorted(str(k) for k in self.key.keys() | key.keys() if self.key.get(k) != key.get(k))
+            differing = sorted(name for name in self.key.keys() | key.keys() if self.key.get(name) != key.get(name))
             if not differing:
                 return content
             reason = f"it comes from a run with another {' and another '.join(differing)}"
-        self.refuse(reason)
-        return None
-
-    def refuse(self, reason: str) -> None:
-        """Says in the log why the state is not used. The next `save` replaces it."""
         log.warning("%s is not used: %s. Training starts over.", self.path, reason)
-
-    def remove(self) -> None:
-        """Deletes the state once the results have been seen."""
-        self.path.unlink(missing_ok=True)
+        return None
 
 
 def beside(checkpoint: str | Path) -> Path:
@@ -86,19 +71,26 @@ def beside(checkpoint: str | Path) -> Path:
     return Path(checkpoint).with_name("state.pt")
 
 
+def pack(content: dict[str, Any]) -> bytes:
+    """Tensors and plain data as bytes."""
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    return buffer.getvalue()
+
+
+def unpack(payload: bytes) -> dict[str, Any]:
+    """What was given to `pack`, on the CPU. Runs no code of the payload, and fails on all else than plain data."""
+    content: dict[str, Any] = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
+    return content
+
+
 def _read(payload: bytes) -> tuple[dict[str, str], dict[str, Any]] | None:
-    """Key and content, or None if they are not there."""
+    """Key and content. None if they are not there: another version of PyTorch or of this project wrote them."""
     try:
-        saved = _unpack(payload)
-        key, content = saved["key"], saved["content"]
-    except Exception:  # whatever PyTorch's reader says to what is no file of its own
+        saved = unpack(payload)
+        return saved["key"], saved["content"]
+    except Exception:
         return None
-    return (key, content) if isinstance(key, dict) and isinstance(content, dict) else None
-
-
-def _unpack(payload: bytes) -> dict[str, Any]:
-    saved: dict[str, Any] = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
-    return saved
 
 
 @contextmanager
