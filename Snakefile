@@ -7,7 +7,7 @@ min_version("9.0")
 include: "workflow/rules/config_file.smk"
 
 
-configfile: "config/config.yaml"
+configfile: str(CONFIG)
 
 
 include: "workflow/rules/common.smk"

@@ -81,3 +81,23 @@ def test_the_library_imports_without_snakemake_and_its_tables_and_figures_withou
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=root / "workflow/scripts", capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_every_script_puts_its_clone_first_on_the_path_before_it_imports_the_library(root):
+    """Otherwise a job would run another copy that is installed; see tests/workflow/test_surroundings.py."""
+    for script in (root / "workflow/scripts").glob("*.py"):
+        imported: set[str] = set()
+        for statement in ast.parse(script.read_text(encoding="utf-8")).body:
+            if ast.unparse(statement) == "sys.path.insert(0, snakemake.scriptdir)":
+                break
+            imported |= {name.split(".")[0] for name in imports_of(statement)}
+        assert imported <= set(sys.stdlib_module_names), script
+        assert "sys" in imported, script
+
+
+def imports_of(statement: ast.stmt) -> list[str]:
+    """The modules that a statement imports."""
+    if isinstance(statement, ast.ImportFrom):
+        return [statement.module or ""]
+    assert isinstance(statement, ast.Import | ast.Expr), ast.unparse(statement)
+    return [alias.name for alias in statement.names] if isinstance(statement, ast.Import) else []

@@ -1,5 +1,9 @@
 """Builds the page on which a reader explores the curves and the mistakes of all runs of a study."""
 
+import sys
+
+sys.path.insert(0, snakemake.scriptdir)  # before any installed normreg
+
 from normreg.utils import jobs
 
 with jobs.job(snakemake.log[0]):

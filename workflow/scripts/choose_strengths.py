@@ -1,5 +1,9 @@
 """Chooses a strength on each curve of strengths of a study, by its accuracy on the hold-out."""
 
+import sys
+
+sys.path.insert(0, snakemake.scriptdir)  # before any installed normreg
+
 from normreg.utils import jobs
 
 with jobs.job(snakemake.log[0]):

@@ -1,5 +1,9 @@
 """Compares pairs of saved models of one seed by McNemar's test, as CSV and as a page."""
 
+import sys
+
+sys.path.insert(0, snakemake.scriptdir)  # before any installed normreg
+
 from normreg.utils import jobs
 
 with jobs.job(snakemake.log[0]):

@@ -1,5 +1,9 @@
 """Measures how much runs of a study differ that have the same settings, as CSV and as a page."""
 
+import sys
+
+sys.path.insert(0, snakemake.scriptdir)  # before any installed normreg
+
 from normreg.utils import jobs
 
 with jobs.job(snakemake.log[0]):

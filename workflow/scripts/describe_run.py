@@ -1,5 +1,9 @@
 """Says how a study's runs were made, as a page. The configuration is no param: a change of it alone reruns nothing."""
 
+import sys
+
+sys.path.insert(0, snakemake.scriptdir)  # before any installed normreg
+
 from normreg.utils import jobs
 
 with jobs.job(snakemake.log[0]):

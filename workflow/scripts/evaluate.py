@@ -1,5 +1,9 @@
 """Runs the saved checkpoint over the test split and the hold-out into predictions.npz, and measures its weights."""
 
+import sys
+
+sys.path.insert(0, snakemake.scriptdir)  # before any installed normreg
+
 from normreg.utils import jobs
 
 with jobs.job(snakemake.log[0]):

@@ -1,5 +1,9 @@
 """Lists the images that the runs of a study get wrong, and what each factor changes, as CSV and as a page."""
 
+import sys
+
+sys.path.insert(0, snakemake.scriptdir)  # before any installed normreg
+
 from normreg.utils import jobs
 
 with jobs.job(snakemake.log[0]):

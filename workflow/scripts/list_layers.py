@@ -1,5 +1,9 @@
 """Lists the layers of a study's networks: type, output shape, parameters."""
 
+import sys
+
+sys.path.insert(0, snakemake.scriptdir)  # before any installed normreg
+
 from normreg.utils import jobs
 
 with jobs.job(snakemake.log[0]):

@@ -1,5 +1,9 @@
 """Draws the images that most runs get wrong, and those that each factor fixes or breaks, as PNG."""
 
+import sys
+
+sys.path.insert(0, snakemake.scriptdir)  # before any installed normreg
+
 from normreg.utils import jobs
 
 with jobs.job(snakemake.log[0]):

@@ -1,5 +1,9 @@
 """Draws which class a trained network takes for which, as PNG."""
 
+import sys
+
+sys.path.insert(0, snakemake.scriptdir)  # before any installed normreg
+
 from normreg.utils import jobs
 
 with jobs.job(snakemake.log[0]):

@@ -1,5 +1,9 @@
 """Draws training against validation of one condition and seed over the epochs, as PNG and SVG."""
 
+import sys
+
+sys.path.insert(0, snakemake.scriptdir)  # before any installed normreg
+
 from normreg.utils import jobs
 
 with jobs.job(snakemake.log[0]):

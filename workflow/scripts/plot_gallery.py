@@ -1,5 +1,9 @@
 """Draws a trained network's most confident mistakes, as PNG."""
 
+import sys
+
+sys.path.insert(0, snakemake.scriptdir)  # before any installed normreg
+
 from normreg.utils import jobs
 
 with jobs.job(snakemake.log[0]):

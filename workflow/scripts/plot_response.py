@@ -1,5 +1,9 @@
 """Draws the response curves, or the grid, of one sweep, as PNG and SVG."""
 
+import sys
+
+sys.path.insert(0, snakemake.scriptdir)  # before any installed normreg
+
 from normreg.utils import jobs
 
 with jobs.job(snakemake.log[0]):

@@ -1,5 +1,9 @@
 """Draws one validation metric of a study in a small panel per condition, as PNG and SVG."""
 
+import sys
+
+sys.path.insert(0, snakemake.scriptdir)  # before any installed normreg
+
 from normreg.utils import jobs
 
 with jobs.job(snakemake.log[0]):

@@ -1,5 +1,9 @@
 """Makes resources/{dataset}.npz from checked files, downloading them to resources/download/{dataset} if need be."""
 
+import sys
+
+sys.path.insert(0, snakemake.scriptdir)  # before any installed normreg
+
 from normreg.utils import jobs
 
 with jobs.job(snakemake.log[0]):

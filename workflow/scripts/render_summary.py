@@ -1,5 +1,9 @@
 """Renders summary.csv as the HTML table of the report."""
 
+import sys
+
+sys.path.insert(0, snakemake.scriptdir)  # before any installed normreg
+
 from normreg.utils import jobs
 
 with jobs.job(snakemake.log[0]):

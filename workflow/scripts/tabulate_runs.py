@@ -1,5 +1,9 @@
 """Writes all runs of a study with their settings and measured quantities into one long table."""
 
+import sys
+
+sys.path.insert(0, snakemake.scriptdir)  # before any installed normreg
+
 from normreg.utils import jobs
 
 with jobs.job(snakemake.log[0]):

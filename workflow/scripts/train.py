@@ -1,7 +1,10 @@
 """Trains one condition with one seed into checkpoint.pt and metrics.csv, from where a killed job stopped."""
 
+import sys
 import time
 from pathlib import Path
+
+sys.path.insert(0, snakemake.scriptdir)  # before any installed normreg
 
 from normreg.utils import gpus, jobs
 
