@@ -3,10 +3,14 @@
 import os
 import socket
 import zipfile
+from html import unescape
 from pathlib import Path
+from types import SimpleNamespace
 
+import jinja2
 import numpy as np
 import pytest
+from docutils.core import publish_parts
 from test_jobs import run
 
 from normreg.config import schema
@@ -129,3 +133,48 @@ def test_names_of_arrays_and_tracebacks_do_not_act_on_a_terminal(root: Path, tmp
     assert "\x1b" not in log + done.stderr
     done, log = run(root, tmp_path, "jobs.log.info('left out: %s', 'a\\nerror: b\\u2028\\x9b2J')")
     assert log == done.stderr == "left out: a\\nerror: b\\u2028\\x9b2J\n"
+
+
+# --- words in the report
+
+
+def landing_page(root: Path, resolved: dict[str, object]) -> str:
+    """The landing page as Snakemake makes it: the template filled by Jinja, and then read by docutils."""
+    text = (root / "workflow/report/overview.rst").read_text(encoding="utf-8")
+    config = {"resolved": resolved}
+    filled = jinja2.Environment().from_string(text).render(snakemake=SimpleNamespace(config=config))
+    return str(publish_parts(filled, writer_name="html", settings_overrides={"report_level": 1})["html_body"])
+
+
+@pytest.mark.filterwarnings("ignore:Argument .writer_name")
+@pytest.mark.parametrize(
+    "attack",
+    [
+        ".. include:: {secret}",
+        ".. raw:: html\n   :file: {secret}",
+        ".. |s| replace:: {secret}\n\n|s|",
+        ".. csv-table::\n   :file: {secret}",
+        "`x <javascript:alert(1)>`_",
+        "`{secret}`_ |s| ``{secret}`` *x* [1]_ x_",
+        "<script>alert(1)</script>",
+        "<!--",
+        "{{{{ snakemake.config }}}}{{% include '{secret}' %}}",
+        "$x$",
+    ],
+)
+def test_words_of_a_data_set_are_words_on_the_landing_page(root: Path, tmp_path: Path, attack: str) -> None:
+    (tmp_path / "secret").write_text("PRIVATE")
+    for end in ("\n\n", "\u2028\u2028", "\x85\x85", "\x1c\x1c", "\r\r", " ", "\n\n   "):
+        words = f"name{end}{attack.format(secret=tmp_path / 'secret')}{end}end"
+        page = landing_page(root, {"title": words, "comparison": words, "answer": [words, words]})
+        assert not any(wrong in page for wrong in ("PRIVATE", "system-message", "<script", "<a "))
+        assert unescape(page).count(" ".join(words.split())) == 4
+
+
+@pytest.mark.filterwarnings("ignore:Argument .writer_name")
+def test_the_landing_page_says_what_was_found(root: Path) -> None:
+    page = landing_page(root, {"title": "T", "answer": ["L1: +0.1", "L2: 0"], "picture": "<figure>\n<b>x</b></figure>"})
+    assert "<h1>T</h1>" in page
+    assert "<ul><li>L1: +0.1</li><li>L2: 0</li></ul>" in page
+    assert "<figure> <b>x</b></figure>" in page
+    assert "<h1>normreg</h1>" in landing_page(root, {})  # of a workflow that imports this one
