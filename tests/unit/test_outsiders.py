@@ -2,12 +2,15 @@
 
 import os
 import socket
+import subprocess
+import sys
 import zipfile
 from html import unescape
 from pathlib import Path
 from types import SimpleNamespace
 
 import jinja2
+import matplotlib
 import numpy as np
 import pytest
 from docutils.core import publish_parts
@@ -178,3 +181,72 @@ def test_the_landing_page_says_what_was_found(root: Path) -> None:
     assert "<ul><li>L1: +0.1</li><li>L2: 0</li></ul>" in page
     assert "<figure> <b>x</b></figure>" in page
     assert "<h1>normreg</h1>" in landing_page(root, {})  # of a workflow that imports this one
+
+
+# --- figures whatever a person has set up
+
+_HOSTILE_RC = """\
+image.origin: lower
+image.cmap: prism
+image.interpolation: bicubic
+text.usetex: True
+text.parse_math: False
+font.family: serif
+font.size: 30
+font.sans-serif: Comic Sans MS
+axes.facecolor: black
+axes.titlesize: 40
+axes.linewidth: 9
+axes.formatter.use_locale: True
+lines.linewidth: 12
+markers.fillstyle: left
+figure.autolayout: True
+figure.subplot.left: 0.4
+savefig.bbox: tight
+savefig.transparent: True
+savefig.dpi: 10
+savefig.format: pdf
+svg.fonttype: none
+path.sketch: 3, 100, 2
+xtick.direction: in
+timezone: Asia/Tokyo
+"""
+_DRAWING = """
+from normreg.utils import jobs
+with jobs.job("log"):
+    import numpy as np
+    from normreg.figures import confusion, curves, gallery, inputs, style
+    from normreg.pages.explorer.curves import marker_path
+    random = np.random.default_rng(0)
+    names, labels = ("5 $ or $ 6", "ba", "ca"), np.arange(60) % 3
+    logits = random.normal(size=(60, 3)).astype(np.float32)
+    images = random.integers(0, 256, (60, 8, 8), dtype=np.uint8)
+    found = inputs.PredictedImages(logits, labels, np.arange(60), images, names)
+    style.save(gallery.draw(found, "$1 and $2"), "gallery.png")
+    style.save(confusion.draw(found, "T"), "confusion.png")
+    style.save(confusion.draw(found, "T"), "confusion.svg")
+    open("marker", "w").write(marker_path("o"))
+"""
+
+
+def drawn(root: Path, folder: Path, **environment: str) -> dict[str, bytes]:
+    """The files that a job of figures makes in a folder."""
+    folder.mkdir(exist_ok=True)
+    python = {"PYTHONPATH": str(root / "workflow/scripts"), "HOME": str(folder)}
+    cache = {"MPLCONFIGDIR": matplotlib.get_configdir()}  # the list of fonts, which takes long to make
+    done = subprocess.run(
+        [sys.executable, "-c", _DRAWING], cwd=folder, env=os.environ | python | cache | environment, check=False
+    )
+    assert done.returncode == 0, (folder / "log").read_text()
+    return {name: (folder / name).read_bytes() for name in ("gallery.png", "confusion.png", "confusion.svg", "marker")}
+
+
+def test_figures_are_the_same_whatever_a_person_has_set_up(root: Path, tmp_path: Path) -> None:
+    """Two files of settings, one of them a pipe; a backend that is not installed, as notebooks have it; a place."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/matplotlibrc").write_text(_HOSTILE_RC)
+    os.mkfifo(tmp_path / "pipe")
+    hostile = {"MPLBACKEND": "module://matplotlib_inline.backend_inline", "MATPLOTLIBRC": str(tmp_path / "pipe")}
+    hostile |= {"TZ": "Asia/Tokyo", "LC_ALL": "C", "DISPLAY": "nowhere:7", "PYTHONHASHSEED": "7"}
+    mine, plain = drawn(root, tmp_path / "mine", **hostile), drawn(root, tmp_path / "plain")
+    assert {name: mine[name] == plain[name] for name in plain} == dict.fromkeys(plain, True)

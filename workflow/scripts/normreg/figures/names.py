@@ -25,15 +25,20 @@ def fitted(names: Sequence[str], wanted: Iterable[int], width: float, size: floa
     """The `wanted` names, each in at most `lines` lines of `width` inches at `size` points.
 
     A name that is too long loses its middle, where an ellipsis stands. Two that would be equal then, or that font and
-    space make equal to another, begin with their number in the data set. `names` are those of all classes. A dollar
-    sign is escaped, because matplotlib takes what stands between two of them for a formula.
+    space make equal to another, begin with their number in the data set. `names` are those of all classes. They are
+    `literal`.
     """
     whole = printable(names)
     found = {number: _fit(whole[number], width, size, lines) for number in dict.fromkeys(wanted)}
     times = Counter(found.values())
     alike = [number for number, text in found.items() if times[text] > 1]
     found |= {number: _fit(f"{number}: {whole[number]}", width, size, lines) for number in alike}
-    return {number: text.replace("$", r"\$") for number, text in found.items()}
+    return {number: literal(text) for number, text in found.items()}
+
+
+def literal(text: str) -> str:
+    """A text for matplotlib to draw as it is. What stands between two dollar signs would be a formula."""
+    return text.replace("$", r"\$")
 
 
 def wrap(text: str, width: float, size: float) -> list[str]:

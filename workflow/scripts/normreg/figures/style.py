@@ -12,11 +12,14 @@ from matplotlib.figure import Figure
 from matplotlib.textpath import TextPath
 from PIL import Image
 
+from normreg.figures.names import literal
 from normreg.utils.atomic import replacing
 
 DPI = 130
 GREY = "#6b6b6b"  # for secondary text: its contrast on white is 5:1
-RC: Any = {  # Any, because matplotlib types the keys one by one
+# Matplotlib's defaults and then our style, so that nothing is left of a person's matplotlibrc or style sheets: one line
+# there can turn images upside down. `Any`, because matplotlib types the keys one by one.
+RC: Any = {key: value for key, value in matplotlib.rcParamsDefault.items() if key != "backend"} | {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so figures are the same on every machine
     "font.size": 9,
     "axes.spines.top": False,
@@ -44,7 +47,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 def heading(figure: Figure, title: str, subtitle: str, left: float = 0.2) -> None:
     """Writes `title` and, below it, `subtitle` at the top left, `left` inches from the edge. Needs 0.62 inches."""
-    title = title.replace("$", r"\$")  # the name of a data set may have it, and matplotlib would see a formula
+    title = literal(title)  # it has the name of a data set
     width, height = figure.get_size_inches()
     size = min(13.0, 13.0 * (width - 2 * left) / text_width(title, 13, bold=True))
     figure.text(left / width, 1 - 0.13 / height, title, size=size, weight="bold", va="top")

@@ -38,6 +38,8 @@ def job(log_path: str | Path) -> Iterator[Starter]:
     _log_to(log_path, keep=starter.gone())  # an orphan's log may be that of the next Snakemake's job already
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        # Matplotlib cannot be imported under a backend that is not installed. In a notebook, `!snakemake` names one.
+        os.environ |= {"MPLBACKEND": "agg", "MATPLOTLIBRC": os.devnull}
         if starter.gone():
             raise OrphanedError("the Snakemake that started this job is gone, so it does not begin.")
         yield starter
@@ -49,10 +51,7 @@ def job(log_path: str | Path) -> Iterator[Starter]:
         raise SystemExit(128 + signal.SIGINT) from None
     except Exception as error:
         reason = explain(error)
-        if reason:
-            log.error("error: %s", reason)
-        else:
-            log.exception("unexpected error")
+        log.error("error: %s", reason or "unexpected", exc_info=not reason)
         raise SystemExit(1) from None
     finally:
         logging.shutdown()

@@ -157,7 +157,7 @@ def _luminance(rgb: np.ndarray) -> float:
 
 def marker_path(code: str) -> str:
     """The path of one of matplotlib's markers for an SVG, 10 units wide. One without a face is lines."""
-    marker = MarkerStyle(code)
+    marker = MarkerStyle(code, "full")
     path, filled = marker.get_path().transformed(marker.get_transform()), bool(marker.is_filled())
     found = []
     for outline in path.to_polygons(closed_only=filled):
