@@ -118,8 +118,8 @@ def _other_arrays(arrays: dict[str, Any], chance: random.Random) -> dict[str, An
 
 def _other_parts(content: dict[str, Any], chance: random.Random) -> dict[str, Any]:
     """A checkpoint with a part less, or one of another type or value."""
-    part = chance.choice(["state_dict", "condition", "data_digest", "seed", "engine", "run"])
-    values = [torch.zeros(3), None, 7, [torch.ones(2)], {"epochs": torch.ones(2)}, True]
+    part = chance.choice(["state_dict", "condition", "data_digest", "engine", "run", "network"])
+    values: list[Any] = [torch.zeros(3), None, 7, [torch.ones(2)], True]
     values += ["x"] if part != "engine" else []  # a text says which engine it was, whatever it says
     if chance.random() < 0.3:
         del content[part]

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from normreg.analysis import metrics, predictions, summary
+from normreg.config import networks
 from normreg.config.condition import Condition
 from normreg.config.identity import RunFacts, run_facts
 from normreg.data import dataset
@@ -16,6 +17,7 @@ from normreg.data.specs import DATASETS
 from normreg.engines.pytorch import TorchTrainer
 from normreg.training import checkpoint, evaluation, history
 
+NETWORK = networks.described(["gilf641"])["gilf641"]
 NAMES = ("checkpoint.pt", "metrics.csv", "predictions.npz", "weights.csv", "data.npz")
 SEEDS, STUDIES = (0, 1), ("mine", "yours")
 BASE: Condition = {
@@ -54,10 +56,7 @@ class Finished:
     def read(self) -> dict[str, Any]:
         """What the readers of all jobs make of the files; raises their errors."""
         owner, data = self.facts["identity"], dataset.load(self.folder / "data.npz", self.known)
-        settings = CONDITIONS[self.facts["condition"]]
-        model = checkpoint.restore(
-            self.folder / "checkpoint.pt", settings, data.digest(), self.facts["seed"], owner
-        ).model
+        model = checkpoint.restore(self.folder / "checkpoint.pt", owner, data.digest(), NETWORK).model
         paths = {
             kind: str(self.folder / name)
             for kind, name in zip(("metrics", "predictions", "weights"), NAMES[1:4], strict=True)
@@ -97,7 +96,7 @@ def _train(folder: Path, data: Dataset, settings: Condition, facts: RunFacts) ->
     """What the train and evaluate rules do."""
     trainer, owner = TorchTrainer(settings, facts["seed"], data, torch.device("cpu")), facts["identity"]
     rows = [trainer.run_epoch(epoch) for epoch in range(1, settings["epochs"] + 1)]
-    known = {"run": owner, "seed": facts["seed"], "data_digest": data.digest(), "engine": "torch"}
+    known = {"run": owner, "data_digest": data.digest(), "engine": "torch", **checkpoint.facts_of(data, NETWORK)}
     checkpoint.save(folder / "checkpoint.pt", trainer.model, settings, known)
     history.write(rows, folder / "metrics.csv", owner)
     logits = evaluation.logits(trainer.model.eval(), data.test_images, data.normalise)

@@ -96,7 +96,7 @@ class Job:
 
     def outcome(self) -> dict[str, Any]:
         """Weights, metrics without seconds, and logits on the validation split, to be compared bit for bit."""
-        return outcome(self.folder, self.data, self.condition)
+        return outcome(self.folder, self.data)
 
     def files(self) -> list[str]:
         """What lies in the folder, the log aside."""
@@ -217,16 +217,16 @@ class Workflow:
 
     def outcome(self) -> dict[str, Any]:
         """As of a `Job`."""
-        return outcome(self.folder, self.data, self.condition)
+        return outcome(self.folder, self.data)
 
 
-def outcome(folder: Path, data_path: Path, condition: dict[str, Any]) -> dict[str, Any]:
+def outcome(folder: Path, data_path: Path) -> dict[str, Any]:
     """Weights, metrics but for seconds and the run's name, and logits on the validation split of a finished run."""
     from normreg.data import dataset
     from normreg.training import checkpoint, evaluation
 
-    data = dataset.load(data_path)
-    model = checkpoint.restore(folder / "checkpoint.pt", condition, data.digest(), 0).model
+    data, path = dataset.load(data_path), folder / "checkpoint.pt"
+    model = checkpoint.revive(path, checkpoint.load(path)).model
     lines = csv.DictReader((folder / "metrics.csv").read_text().splitlines())
     rows = [{name: cell for name, cell in line.items() if name not in ("seconds", "run", "digest")} for line in lines]
     weights = {name: value.numpy().tobytes() for name, value in model.state_dict().items()}

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 
+from normreg.config import networks
 from normreg.config.condition import Condition
 from normreg.data.dataset import Dataset
 from normreg.data.specs import DATASETS
 from normreg.engines.pytorch import TorchTrainer
-from normreg.training import loop
+from normreg.training import checkpoint, loop
 from normreg.training.state import StateFile
 
 _CONDITION: Condition = {
@@ -42,6 +43,17 @@ def condition():
         made = copy.deepcopy(_CONDITION) | changes
         made["lambdas"] |= lambdas
         return made  # type: ignore[return-value]
+
+    return make
+
+
+@pytest.fixture
+def provenance(blobs):
+    """A function that gives what a checkpoint of `blobs` says besides its weights, with some parts changed."""
+
+    def make(network: str = "gilf641", **changes: Any) -> dict[str, Any]:
+        known = {"run": "digits/x/l1-bn/seed0 0123456789abcdef", "data_digest": "d", "engine": "torch"}
+        return checkpoint.facts_of(blobs, networks.described([network])[network]) | known | changes
 
     return make
 

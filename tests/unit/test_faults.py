@@ -17,24 +17,21 @@ from normreg.training import checkpoint
 from normreg.utils import atomic, jobs
 
 RUN = "digits/x/l1-bn/seed0 0123456789abcdef"
-PROVENANCE = {"data_digest": "d", "seed": 0, "engine": "torch", "run": RUN}
 
 
 @pytest.fixture
-def saved(condition, tmp_path):
-    chosen = condition()
+def saved(condition, tmp_path, provenance):
     path = tmp_path / "c.pt"
-    checkpoint.save(path, build(chosen), chosen, PROVENANCE)
-    return path, chosen
+    checkpoint.save(path, build(condition()), condition(), provenance())
+    return path
 
 
 # --- checkpoints
 
 
 def test_a_flipped_bit_anywhere_in_the_weights_is_noticed(saved):
-    path, _ = saved
-    whole = path.read_bytes()
-    with zipfile.ZipFile(path) as parts:
+    whole = saved.read_bytes()
+    with zipfile.ZipFile(saved) as parts:
         weights = [part for part in parts.infolist() if "/data/" in part.filename and part.file_size]
     assert len(weights) > 20
     for part in weights:
@@ -43,11 +40,11 @@ def test_a_flipped_bit_anywhere_in_the_weights_is_noticed(saved):
         )
         damaged = bytearray(whole)
         damaged[part.header_offset + 30 + name_length + extra_length + part.file_size // 2] ^= 4
-        path.write_bytes(damaged)
+        saved.write_bytes(damaged)
         with pytest.raises(DataError, match=r"c\.pt: .*CRC-32 of its part .*Delete it and run the same command again"):
-            checkpoint.load(path)
-    path.write_bytes(whole)
-    assert checkpoint.load(path)["seed"] == 0
+            checkpoint.load(saved)
+    saved.write_bytes(whole)
+    assert checkpoint.load(saved)["run"] == RUN
 
 
 def test_a_compressed_checkpoint_is_not_unpacked(tmp_path):
@@ -57,35 +54,35 @@ def test_a_compressed_checkpoint_is_not_unpacked(tmp_path):
         checkpoint.load(tmp_path / "c.pt")
 
 
-def test_the_file_does_not_depend_on_the_process_that_wrote_it(saved, tmp_path, condition):
-    path, chosen = saved
-    model = checkpoint.restore(path, chosen, "d", 0).model
-    checkpoint.save(tmp_path / "other.pt", model, chosen, PROVENANCE)
-    assert (tmp_path / "other.pt").read_bytes() == path.read_bytes()
+def test_the_file_does_not_depend_on_the_process_that_wrote_it(saved, tmp_path, condition, provenance):
+    model = checkpoint.revive(saved, checkpoint.load(saved)).model
+    checkpoint.save(tmp_path / "other.pt", model, condition(), provenance())
+    assert (tmp_path / "other.pt").read_bytes() == saved.read_bytes()
 
 
 @pytest.mark.parametrize(
-    ("changes", "digest", "seed", "message"),
+    ("change", "message"),
     [
-        ({"network": "ashxjain"}, "d", 0, "its condition's network is gilf641, expected ashxjain"),
-        ({"lambdas": {"l1": 0.5}}, "d", 0, "its condition's lambdas is"),
-        ({}, "e", 0, "its data_digest is d, expected e"),
-        ({}, "d", 3, "its seed is 0, expected 3"),
+        ({"run": "digits/x/l2-bn/seed0 0"}, "holds the run digits/x/l1-bn/seed0, expected digits/x/l2-bn/seed0"),
+        ({"run": "digits/x/l1-bn/seed0 0"}, "holds the run digits/x/l1-bn/seed0 under other settings"),
+        ({"data_digest": "e"}, "its data_digest is d, expected e"),
+        ({"network": {"layers": []}}, "was trained with other layers than those that network gilf641 has now"),
     ],
 )
-def test_a_checkpoint_of_another_run_names_what_differs(saved, condition, changes, digest, seed, message):
-    with pytest.raises(DataError, match=f"{message}.*It comes from another run. Delete it"):
-        checkpoint.restore(saved[0], condition(**changes), digest, seed)
+def test_a_checkpoint_of_another_run_names_what_differs(saved, provenance, change, message):
+    right = {name: provenance()[name] for name in ("run", "data_digest", "network")}
+    checkpoint.restore(saved, **right)
+    with pytest.raises(DataError, match=rf"c\.pt: {message}.*Delete it"):
+        checkpoint.restore(saved, **(right | change))
 
 
 @pytest.mark.parametrize("weights", [{}, {"conv1.weight": 3}, "ashxjain"], ids=str)
-def test_weights_that_do_not_fit_the_network(saved, tmp_path, weights):
-    path, chosen = saved
-    content = torch.load(path, weights_only=True)
-    content["state_dict"] = build(chosen | {"network": weights}).state_dict() if weights == "ashxjain" else weights
-    torch.save(content, path)
-    with pytest.raises(DataError, match=r"c\.pt: its weights do not fit network gilf641 \(.*Delete it"):
-        checkpoint.restore(path, chosen, "d", 0)
+def test_weights_that_do_not_fit_the_network(saved, condition, weights):
+    content = torch.load(saved, weights_only=True)
+    content["state_dict"] = build(condition(network=weights)).state_dict() if weights == "ashxjain" else weights
+    torch.save(content, saved)
+    with pytest.raises(DataError, match=r"c\.pt: its weights do not fit its network \(.*Delete it"):
+        checkpoint.revive(saved, checkpoint.load(saved))
 
 
 # --- predictions and data

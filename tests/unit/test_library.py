@@ -50,7 +50,7 @@ def test_the_wheel_asks_for_bounds_and_not_for_the_workflow(root, wheel):
     assert not [line for line in asked if "==" in line.split(";")[0] or line.startswith("snakemake")]
 
 
-def test_the_examples_run_outside_the_clone(root, wheel, tmp_path, condition):
+def test_the_examples_run_outside_the_clone(root, wheel, tmp_path, condition, provenance):
     """In a folder that has only a study file and a checkpoint, with the installed package and what it asks for."""
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "installed")
@@ -58,8 +58,7 @@ def test_the_examples_run_outside_the_clone(root, wheel, tmp_path, condition):
     (here / "config").mkdir(parents=True)
     shutil.copytree(root / "config/studies", here / "config/studies")
     saved = condition(norm="gbn", num_splits=2)
-    provenance = {"data_digest": "d", "seed": 0, "engine": "torch", "run": "r"}
-    checkpoint.save(here / "results/digits/controlled/l1-gbn/seed0/checkpoint.pt", build(saved), saved, provenance)
+    checkpoint.save(here / "results/digits/controlled/l1-gbn/seed0/checkpoint.pt", build(saved), saved, provenance())
     examples = re.findall(r"^```python\n(.*?)^```", (root / "docs/library.md").read_text(), re.M | re.S)
     assert len(examples) == 4
     code = f"import sys\nsys.modules.update(dict.fromkeys({FORBIDDEN!r}))\n" + "".join(examples)

@@ -16,8 +16,9 @@ with jobs.job(snakemake.log[0]):
     # The processor is quick enough for 10,000 images, and leaves the GPU to training.
     device = devices.resolve("cpu", snakemake.threads)
     data = dataset.load(snakemake.input.data, snakemake.params.data_digest, snakemake.params.shape)
-    condition, seed, run = snakemake.params.condition, int(snakemake.wildcards.seed), snakemake.params.identity
-    saved = checkpoint.restore(snakemake.input.checkpoint, condition, data.digest(), seed, run)
+    condition, run = snakemake.params.condition, snakemake.params.identity
+    network = snakemake.params.network[condition["network"]]
+    saved = checkpoint.restore(snakemake.input.checkpoint, run, data.digest(), network)
     model, holdout = saved.model.to(device), None
     logits = evaluation.logits(model, data.test_images, saved.normalise)
     if condition["holdout_images"]:

@@ -9,15 +9,15 @@ import argparse
 import csv
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from normreg.errors import DataError, NormregError
-from normreg.models.description import MNIST_LIKE, DataShape
+from normreg.models.description import DataShape
 from normreg.training import checkpoint, evaluation
 from normreg.utils import pictures
 
@@ -45,22 +45,17 @@ def predict(path: str | Path, images: Sequence[str | Path], top: int = 1) -> Ite
     """
     try:
         content = checkpoint.load(path)
-        saved, shape = checkpoint.revive(path, content), DataShape(*content.get("shape", MNIST_LIKE))
+        saved, shape = checkpoint.revive(path, content), DataShape(*content["shape"])
     except DataError as error:  # in a job the way out is to train again; here nothing is to be deleted
         reason = str(error).removesuffix(checkpoint.AGAIN).strip()
         raise DataError(f"{reason} Give a checkpoint.pt of results/ first, and then images.") from error
-    names = _class_names(content, shape.classes)
+    names = [str(name) for name in content["classes"]]
     for image in images:  # one by one: any number of files fits in memory
         pixels, _ = pictures.decode(Path(image), shape[:3], resized=True, converted=True)
         logits = evaluation.logits(saved.model, np.array(pixels)[None], saved.normalise)
         shares = torch.as_tensor(logits[0]).double().softmax(0)
         for rank, place in enumerate(shares.argsort(descending=True, stable=True)[:top].tolist(), start=1):
             yield Prediction(str(image), rank, names[place], 100 * shares[place].item())
-
-
-def _class_names(content: Mapping[str, Any], classes: int) -> list[str]:
-    """The names of the classes. Older checkpoints lack them; then these are numbers."""
-    return [str(name) for name in content.get("classes", range(classes))]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
