@@ -13,7 +13,7 @@ from normreg.analysis import metrics
 from normreg.engines import pytorch
 from normreg.errors import DivergedError
 from normreg.models.build import build
-from normreg.training import streams
+from normreg.training import loop, streams
 from normreg.training.history import write as write_history
 from normreg.utils import devices
 
@@ -193,6 +193,14 @@ def test_progress_line_tells_accuracy_and_time_left(condition, blobs, caplog, ru
     assert re.search(r"\d s, about \d+ s left$", caplog.messages[0])
     assert caplog.messages[1].endswith(" s")  # nothing is left
     assert "left" not in caplog.messages[1]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.4, "1 s"), (119.4, "119 s"), (120, "2 min"), (7164, "119 min"), (12000, "3 h 20 min")],
+)
+def test_durations(seconds, text):
+    assert loop.duration(seconds) == text
 
 
 @pytest.mark.parametrize(("every", "epochs"), [(2, {2, 4, 5}), (9, {5})])

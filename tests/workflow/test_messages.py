@@ -82,20 +82,6 @@ def test_a_report_of_other_seeds_than_the_runs_names_those_of_the_run(finished, 
     assert not report.exists()
 
 
-def test_training_tells_how_far_the_study_is(finished):
-    """Of three runs, whichever ends last says that all are trained."""
-    logs = [finished.read(f"logs/train/digits/tiny/{name}/seed0.log") for name in ("none-bn", "l1-bn", "l2-gbn")]
-    said = [re.findall("^study: .*", log, re.M) for log in logs]
-    assert [len(lines) for lines in said] == [1, 1, 1]
-    assert ["study: all 3 runs are trained"] in said
-    others = [line for (line,) in said if "all 3" not in line]
-    pattern = (
-        r"study: [12] of 3 runs are trained; the rest takes about \d+ (s|min) with [12] at once, at the speed so far"
-    )
-    assert all(re.fullmatch(pattern, line) for line in others)
-    assert not any("min left" in log for log in logs)
-
-
 def test_a_too_large_batch_and_divergence_are_said(copy):
     """Batches larger than the data have fewer ghost batches. Divergence stops the run and leaves no checkpoint."""
     diverging = {"penalty": "none", "norm": "bn", "optimizer": {"lr": 1e18}}

@@ -78,13 +78,12 @@ def given():
     return f" --config {shlex.join(keys)}" if keys else ""
 
 
-# For the landing page and for training jobs. Both can use nothing but the configuration.
+# For the landing page, which can use nothing but the configuration.
 config["resolved"] = {
     "title": f"{SHOWN} on {datasets.find(config['dataset']).name}",
     "comparison": comparability.objection(RUN, config["dataset"]),
     "seeds": len(config["seeds"]),
     "validation": validation_split(RUN),
-    "training": {"runs": asked_for([RUN]), "at_once": at_once(), "results": placed("results")},
     **(found() if any(word.startswith("--report") for word in sys.argv) else {}),
 }
 

@@ -53,25 +53,6 @@ def everything(run):
     return targets(run, "training", "evaluation", "figures", "tables")
 
 
-def asked_for(runs):
-    """The identities of all runs of one seed and condition. A training tells from them how far its study is."""
-    return [one["identity"] for run in runs for one in facts_of(config["dataset"], run.name)]
-
-
-def at_once():
-    """How many trainings run at once. None if it is unknown, or if other processes start them, as on a cluster."""
-    try:  # not documented attributes: without them, only this number is unknown
-        if not (workflow.is_main_process and workflow.local_exec):
-            return None
-        limits = [workflow.resource_settings.cores]
-        gpus = workflow.resource_settings.resources.get("gpu")
-    except AttributeError:
-        return None
-    if USE_GPU:
-        limits.append(getattr(gpus, "value", gpus))
-    return min((limit for limit in limits if limit), default=None)
-
-
 def reportable(files, *runs):
     """Returns `files`, which are of `runs`. For a report, files that are missing or of other seeds are one error.
 
@@ -108,7 +89,6 @@ def published_targets(wildcards):
         check_name(run)
     for objection in filter(None, (comparability.objection(run, config["dataset"]) for run in runs)):
         logger.info(objection)
-    config["resolved"]["training"]["runs"] = asked_for(runs)
     return reportable([file for run in runs for file in everything(run)], *runs)
 
 
@@ -133,7 +113,6 @@ def confirmation(wildcards):
     if not run.conditions:
         logger.info(nothing_chosen(run))
         return []
-    config["resolved"]["training"]["runs"] = asked_for([run])
     return reportable(everything(run), run)
 
 

@@ -1,14 +1,11 @@
 """Trains one condition with one seed into checkpoint.pt and metrics.csv, from where a killed job stopped."""
 
 import sys
-import time
 from pathlib import Path
 
 sys.path.insert(0, snakemake.scriptdir)  # before any installed normreg
 
 from normreg.utils import gpus, jobs
-
-began = time.monotonic()
 
 with (
     jobs.job(snakemake.log[0]) as starter,
@@ -18,7 +15,7 @@ with (
     from normreg.config import networks, splits
     from normreg.data import dataset
     from normreg.engines import select
-    from normreg.training import checkpoint, history, loop, progress, state, subsets
+    from normreg.training import checkpoint, history, loop, state, subsets
     from normreg.utils import devices
 
     wildcards, condition = snakemake.wildcards, snakemake.params.condition
@@ -61,5 +58,3 @@ with (
         checkpoint.save(snakemake.output.checkpoint, trainer.model, condition, provenance)
         history.write(epochs, snakemake.output.metrics, snakemake.params.identity)
         # The state stays: killed before Snakemake has recorded success, the outputs are deleted. `evaluate` removes it.
-    study = snakemake.config.get("resolved", {}).get("training")
-    progress.tell(study, snakemake.params.identity, epochs, time.monotonic() - began)

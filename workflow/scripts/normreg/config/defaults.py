@@ -10,7 +10,7 @@ from normreg.config.schema import read_yaml
 from normreg.errors import ConfigError
 
 _NUMBERS = ("seeds", "epochs", "jobs_per_gpu")
-RESOLVED = "resolved"  # the Snakefile adds this key for jobs and the report
+RESOLVED = "resolved"  # the Snakefile adds this key for the report
 
 
 def fill(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from dataclasses import asdict
 
 from normreg.config.condition import Condition
 from normreg.errors import AGAIN, DataError, DivergedError, OrphanedError
-from normreg.training import progress
 from normreg.training.history import Epoch
 from normreg.training.state import StateFile
 from normreg.training.trainer import Trainer
@@ -73,10 +72,18 @@ def _check_starter(starter: Starter | None, label: str, epoch: int) -> None:
         )
 
 
+def duration(seconds: float) -> str:
+    """A rough time: "45 s" below two minutes, "7 min" below two hours, then "3 h 20 min"."""
+    if seconds < 120:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
+
+
 def _progress(label: str, history: list[Epoch], epochs: int) -> str:
     last = history[-1]
     left = sum(row.seconds for row in history) / len(history) * (epochs - last.epoch)
-    rest = f", about {progress.duration(left)} left" if left else ""
+    rest = f", about {duration(left)} left" if left else ""
     validation = ""
     if last.validation_accuracy is not None:
         validation = f"validation {last.validation_accuracy:.2f} % (loss {last.validation_loss:.4f}), "
