@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from normreg.utils import devices, starter
@@ -154,19 +156,24 @@ def test_a_job_whose_snakemake_lives_runs(family):
 
 
 @pytest.fixture
-def proc(tmp_path, monkeypatch):
-    """A function that makes a /proc in which each of these processes is the child of the next."""
+def family_tree(tmp_path, monkeypatch):
+    """A function that makes a machine on which process 30 is this one, and each is the child of the next."""
 
-    def make(*pids, namespace="pid:[1]"):
-        for pid, parent in zip(pids, (*pids[1:], 0), strict=True):
-            (tmp_path / str(pid)).mkdir(exist_ok=True)
-            before_start = " ".join(["0"] * 17)
-            (tmp_path / f"{pid}/stat").write_text(f"{pid} (a) (b c) S {parent} {before_start} {pid}000 0 0\n")
-        (tmp_path / "self/ns").mkdir(parents=True)
-        (tmp_path / "self/ns/pid").symlink_to(namespace)
-        (tmp_path / "sys/kernel/random").mkdir(parents=True)
-        (tmp_path / "sys/kernel/random/boot_id").write_text("b\n")
-        monkeypatch.setattr(starter, "PROC", tmp_path)
+    def make(*pids, machine="b", namespace="pid:[1]"):
+        parents = dict(zip(pids, (*pids[1:], 0), strict=True))
+        folder = tmp_path / machine
+        (folder / "self/ns").mkdir(parents=True)
+        (folder / "self/ns/pid").symlink_to(namespace)
+        (folder / "sys/kernel/random").mkdir(parents=True)
+        (folder / "sys/kernel/random/boot_id").write_text(f"{machine}\n")
+        monkeypatch.setattr(starter, "PROC", folder)
+
+        def process(pid):
+            if pid not in parents:
+                raise psutil.NoSuchProcess(pid)
+            return SimpleNamespace(ppid=lambda: parents[pid])
+
+        monkeypatch.setattr(psutil, "Process", process)
 
     monkeypatch.delenv(starter.VARIABLE, raising=False)
     monkeypatch.setattr(os, "getpid", lambda: 30)
@@ -174,59 +181,43 @@ def proc(tmp_path, monkeypatch):
     return make
 
 
-def test_a_snakemake_that_is_process_1_of_a_container_is_found(proc, monkeypatch):
-    proc(30, 20, 1)
-    monkeypatch.setenv(starter.VARIABLE, "b/pid:[1] 1:1000")
+def test_a_snakemake_that_is_process_1_of_a_container_is_found(family_tree, monkeypatch):
+    family_tree(30, 20, 1)
+    monkeypatch.setenv(starter.VARIABLE, "b/pid:[1] 1")
     assert not starter.Starter().gone()
-    monkeypatch.setenv(starter.VARIABLE, "b/pid:[1] 1:999")  # an earlier process of the same number
+    monkeypatch.setenv(starter.VARIABLE, "b/pid:[1] 7")
     assert starter.Starter().gone()
 
 
-def test_a_group_has_two_snakemakes_and_a_slurm_job_forgets_the_one_that_is_elsewhere(proc, monkeypatch):
-    proc(30, 20, 1)
-    monkeypatch.setenv(starter.VARIABLE, "b/pid:[1] 7:7000 20:20000 20:1")
+def test_a_group_has_two_snakemakes_and_a_slurm_job_forgets_the_one_that_is_elsewhere(family_tree, monkeypatch):
+    family_tree(30, 20, 1)
+    monkeypatch.setenv(starter.VARIABLE, "b/pid:[1] 7 20")
     starter.announce()
-    assert os.environ[starter.VARIABLE] == "b/pid:[1] 20:20000 30:30000"
+    assert os.environ[starter.VARIABLE] == "b/pid:[1] 20 30"
 
 
-def test_a_job_on_another_machine_does_not_look_for_the_snakemake_that_handed_its_environment_on(
-    proc, tmp_path, monkeypatch
+@pytest.mark.parametrize("there", [{"machine": "another"}, {"machine": "c", "namespace": "pid:[2]"}], ids=str)
+def test_elsewhere_a_job_does_not_look_for_the_snakemake_that_handed_its_environment_on(
+    family_tree, monkeypatch, there
 ):
-    """The first PID namespace has the same number on all machines."""
-    proc(30, 20, 1)
+    """The first PID namespace has the same number on all machines. The parent is watched."""
+    family_tree(30, 25, 1)
     starter.announce()
-    (tmp_path / "sys/kernel/random/boot_id").write_text("another\n")
-    (tmp_path / "31").mkdir()
-    (tmp_path / "31/stat").write_text((tmp_path / "30/stat").read_text().replace("30 (a", "31 (a"))
+    family_tree(31, 20, 1, **there)
     monkeypatch.setattr(os, "getpid", lambda: 31)
-    assert not starter.Starter().gone()
-
-
-def test_where_the_numbers_mean_nothing_the_parent_is_watched(proc, monkeypatch):
-    proc(30, 20, 1, namespace="pid:[2]")
-    monkeypatch.setenv(starter.VARIABLE, "b/pid:[1] 25:25000")
     watched = starter.Starter()
     assert not watched.gone()
     monkeypatch.setattr(os, "getppid", lambda: 1)
     assert watched.gone()
 
 
-def test_without_proc_the_parent_is_watched_and_nothing_is_announced(tmp_path, monkeypatch):
-    monkeypatch.setenv(starter.VARIABLE, "none 1:1")
-    monkeypatch.setattr(starter, "PROC", tmp_path)
-    monkeypatch.setattr(os, "getppid", lambda: 20)
+@pytest.mark.parametrize("seen", [(30, 20), (30,)], ids=str)
+def test_processes_hidden_from_other_users_make_nobody_an_orphan(family_tree, monkeypatch, seen):
+    family_tree(30, 20, 1)
+    tree = psutil.Process
+    monkeypatch.setattr(psutil, "Process", lambda pid: tree(pid if pid in seen else 99))
+    monkeypatch.setenv(starter.VARIABLE, "b/pid:[1] 20")
     watched = starter.Starter()
     assert not watched.gone()
-    starter.announce()
-    assert starter.VARIABLE not in os.environ
     monkeypatch.setattr(os, "getppid", lambda: 1)
-    assert watched.gone()
-
-
-def test_processes_hidden_from_other_users_make_nobody_an_orphan(proc, tmp_path, monkeypatch):
-    proc(30, 20, 1)
-    (tmp_path / "1/stat").unlink()
-    monkeypatch.setenv(starter.VARIABLE, "b/pid:[1] 20:20000")
-    assert not starter.Starter().gone()
-    (tmp_path / "20/stat").unlink()
-    assert not starter.Starter().gone()
+    assert watched.gone() == (len(seen) == 1)

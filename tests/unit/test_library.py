@@ -14,7 +14,7 @@ from normreg.training import checkpoint
 
 PACKED = (".py", ".yaml", ".html", ".css", ".js")
 # What the workflow has and the library must not need.
-FORBIDDEN = ("snakemake", "matplotlib", "numba", "pandas", "scipy", "sklearn", "torchvision")
+FORBIDDEN = ("snakemake", "matplotlib", "numba", "pandas", "psutil", "scipy", "sklearn", "torchvision")
 
 
 @pytest.fixture(scope="module")

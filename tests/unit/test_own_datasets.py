@@ -302,15 +302,16 @@ def test_memory_is_looked_at_before_it_is_used(monkeypatch):
     describe("folder: f\n")
     with pytest.raises(DataError, match=r"/f: needs about 0 MiB of memory"):
         prepare()
-    monkeypatch.setattr(memory, "available", lambda: None)
-    assert prepare().shape == (3, 9, 11)
 
 
-def test_the_memory_that_is_left_is_that_of_the_machine(monkeypatch):
+def test_the_memory_that_is_left_is_that_of_the_machine_or_of_its_control_group(monkeypatch, tmp_path):
+    monkeypatch.setattr(memory, "_GROUP", tmp_path)
     rows = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
     assert 0 < memory.available() <= int(rows["MemTotal"].split()[0]) * 1024
-    monkeypatch.setattr(memory, "_MEMINFO", Path("absent"))
-    assert 0 < memory.available() <= int(rows["MemTotal"].split()[0]) * 1024
+    (tmp_path / "memory.current").write_text("900\n")
+    for most, left in (("max\n", None), ("1000\n", 100)):
+        (tmp_path / "memory.max").write_text(most)
+        assert (memory.available() == 100) is (left == 100)
 
 
 # --- folders

@@ -1,41 +1,25 @@
 """How much memory the machine has left, asked before a lot of it is used."""
 
-import os
+import contextlib
 from pathlib import Path
+
+import psutil
 
 from normreg.errors import DataError
 
-_MEMINFO = Path("/proc/meminfo")
 _GROUP = Path("/sys/fs/cgroup")
 
 
-def available() -> int | None:
-    """Bytes that a process can still get without swapping. None if nothing says how many.
+def available() -> int:
+    """Bytes that a process can still get without swapping.
 
     In a container or a job of a cluster it is what its control group (version 2) leaves, if that is less.
     """
-    found = [left for left in (_of_machine(), _of_group()) if left is not None]
-    return min(found, default=None)
-
-
-def _of_group() -> int | None:
-    try:
-        most, used = ((_GROUP / name).read_text(encoding="ascii").strip() for name in ("memory.max", "memory.current"))
-        return int(most) - int(used)
-    except (OSError, ValueError):  # no such group, or "max": no limit
-        return None
-
-
-def _of_machine() -> int | None:
-    try:
-        rows = dict(line.split(":") for line in _MEMINFO.read_text(encoding="ascii").splitlines())
-        return int(rows["MemAvailable"].split()[0]) * 1024
-    except (OSError, ValueError, KeyError):  # no Linux, or an old one
-        pass
-    try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (ValueError, OSError, AttributeError):
-        return None
+    left = int(psutil.virtual_memory().available)
+    with contextlib.suppress(OSError, ValueError):  # no such group, or "max": no limit
+        most, used = (int((_GROUP / name).read_text(encoding="ascii")) for name in ("memory.max", "memory.current"))
+        left = min(left, most - used)
+    return left
 
 
 def check(wanted: int, what: str) -> None:
@@ -46,10 +30,10 @@ def check(wanted: int, what: str) -> None:
         what: what needs them, for the message.
 
     Raises:
-        DataError: there is less. If the machine does not say how much there is, nothing happens.
+        DataError: there is less.
     """
     left = available()
-    if left is not None and wanted > left:
+    if wanted > left:
         raise DataError(
             f"{what}: needs about {_size(wanted)} of memory, but {_size(left)} are left. Take fewer or smaller images, "
             "run fewer jobs side by side (--cores 1), or use a machine with more memory."

@@ -2,8 +2,8 @@
 
 The number of the parent process is not enough. If Snakemake dies before the first line of the job, the job has another
 parent from the start. So the process that reads the Snakefile writes its own number into the environment. Jobs inherit
-the environment, and look for this process among the processes above them. Linux shows these in /proc. There may be
-shells between the job and Snakemake.
+the environment, and look for this process among the processes above them. There may be shells between the job and
+Snakemake.
 
 Linux can also send a signal when the parent dies (PR_SET_PDEATHSIG). It does not help here: the signal comes when the
 *thread* that started the job ends, and Snakemake starts jobs from the threads of a pool.
@@ -12,7 +12,9 @@ Linux can also send a signal when the parent dies (PR_SET_PDEATHSIG). It does no
 import os
 from pathlib import Path
 
-VARIABLE = "NORMREG_SNAKEMAKE"  # holds the machine and PID namespace, then processes as "number:start time"
+import psutil
+
+VARIABLE = "NORMREG_SNAKEMAKE"  # holds the machine and PID namespace, then numbers of processes
 PROC = Path("/proc")
 
 
@@ -22,30 +24,30 @@ def announce() -> None:
     If a Snakemake runs a group of jobs for another Snakemake, it adds itself. A job of Slurm is not below the Snakemake
     that submitted it, so that Snakemake is removed.
     """
-    line = _line()
-    if line is None:
-        os.environ.pop(VARIABLE, None)
-        return
-    above = [process for process in _announced() if process in line[1:]]
-    os.environ[VARIABLE] = " ".join([_namespace(), *above, line[0]])
+    above = _announced() & set(_line() or [])
+    os.environ[VARIABLE] = " ".join([_namespace(), *map(str, sorted(above | {os.getpid()}))])
 
 
 class Starter:
     """The processes that wait for this job. A job makes it first, before any import that takes long."""
 
     def __init__(self) -> None:
-        self.waiting, self.parent = set(_announced()), os.getppid()
+        self.waiting, self.parent = _announced(), os.getppid()
 
     def gone(self) -> bool:
-        """Whether one of them has ended. If they or /proc are unknown: whether the parent has changed."""
+        """Whether one of them has ended. If they are unknown, or some are hidden: whether the parent has changed.
+
+        A process that has ended is above none, and no other gets its number and this place: a job whose parent ends
+        goes to a process that was there before.
+        """
         line = _line() if self.waiting else None
         return os.getppid() != self.parent if line is None else not self.waiting <= set(line)
 
 
-def _announced() -> list[str]:
+def _announced() -> set[int]:
     """The processes in the environment. None if they are of another machine or PID namespace, as in some containers."""
     namespace, *processes = os.environ.get(VARIABLE, "").split() or [""]
-    return processes if namespace == _namespace() else []
+    return set(map(int, processes)) if namespace == _namespace() else set()
 
 
 def _namespace() -> str:
@@ -61,18 +63,16 @@ def _namespace() -> str:
         return "none"
 
 
-def _line() -> list[str] | None:
-    """This process and all above it, as "number:start time". None if /proc is missing or hides one of them."""
-    for _ in range(5):  # tries again if one of them has just ended
-        line, pid = [], os.getpid()
-        try:
-            while pid:
-                stat = (PROC / f"{pid}/stat").read_bytes()
-                fields = stat.rpartition(b")")[2].split()  # the command in brackets comes before and may hold anything
-                line.append(f"{pid}:{int(fields[19])}")
-                pid = int(fields[1])
-            return line
-        except (OSError, IndexError):
-            if pid == 1:  # may be hidden from other users, and no process is above it
-                return line
-    return None
+def _line() -> list[int] | None:
+    """This process and all above it. None if one of them is hidden, or has just ended.
+
+    Not psutil's `parents`: that compares times since the start of the machine, which a set clock changes.
+    """
+    line, pid = [], os.getpid()
+    try:
+        while pid:
+            line.append(pid)
+            pid = psutil.Process(pid).ppid()
+    except psutil.Error:
+        return line if pid == 1 else None  # the first may be hidden from other users, and no process is above it
+    return line
