@@ -24,6 +24,7 @@ from normreg.data.specs import DATASETS
 from normreg.models.build import build
 from normreg.training import checkpoint, evaluation, history
 from normreg.training.history import Epoch
+from normreg.utils.code import of_training
 
 DATASET, ENGINE = "digits", "torch"
 
@@ -36,7 +37,7 @@ def make(run: Run, seeds: Sequence[int]) -> None:
         model, network = build(condition), networks.described([condition["network"]])[condition["network"]]
         images = trained_images(condition, len(data.train_labels))
         for seed in seeds:
-            facts = run_facts(DATASET, run.name, name, condition, seed, images)
+            facts = run_facts(DATASET, run.name, name, condition, seed, images, network)
             folder = Path("results") / facts["identity"].partition(" ")[0]
             folder.mkdir(parents=True)
             provenance = {
@@ -66,7 +67,7 @@ def _write_outcome(folder: Path, facts: RunFacts, data: Dataset, hard: np.ndarra
         )
         for epoch, part in enumerate(np.minimum(left, 90 / max(100 - end.accuracy, 1)), start=1)
     ]
-    history.write(rows, folder / "metrics.csv", facts["identity"])
+    history.write(rows, folder / "metrics.csv", facts["identity"], data.digest(), of_training(ENGINE))
 
 
 if __name__ == "__main__":

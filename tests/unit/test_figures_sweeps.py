@@ -11,7 +11,6 @@ from test_figures import EIGHT, assert_readable, course, least_text, lines, made
 from normreg.analysis import weights as analysis
 from normreg.analysis.agreement import Flips
 from normreg.config import studies
-from normreg.config.condition import validates
 from normreg.config.factors import LAMBDAS
 from normreg.config.labels import Named, name_conditions
 from normreg.figures import agreement, comparison, small_multiples, weights
@@ -19,6 +18,7 @@ from normreg.figures.inputs import Course
 from normreg.figures.looks import MANY
 from normreg.figures.timeline import Time
 from normreg.pages.explorer import curves
+from normreg.training.trainer import validates
 
 Made = tuple[list[Course], dict[str, Named]]
 

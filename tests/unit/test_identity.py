@@ -28,13 +28,12 @@ def test_an_identity_says_where_a_run_belongs_and_what_it_is(condition):
         identity.identify("digits", "x", "l1-bn", condition(), 1),
     ]
     assert len({found.split()[1], *(other.split()[1] for other in others)}) == 7
+    layers = [identity.identify("digits", "x", "l1-bn", condition(), 0, {"layers": [width]}) for width in (8, 9)]
+    assert len({found, *layers}) == 3
+    python = [identity.identify("digits", "x", "l1-bn", condition(), 0, {"path": p, "digest": "a"}) for p in ("b", "c")]
+    assert python[0] == python[1]
     turned = dict(reversed(condition().items()))
     assert identity.identify("digits", "x", "l1-bn", turned, 0) == found
-
-
-def test_an_identity_stays_the_same_from_version_to_version(condition):
-    """Another value would refuse every result there is."""
-    assert identity.identify("digits", "x", "l1-bn", condition(), 0) == "digits/x/l1-bn/seed0 e94b9aa53ab5fa2b"
 
 
 def test_the_identity_of_a_table_is_of_all_its_runs():
@@ -54,14 +53,38 @@ def test_a_file_without_an_identity_is_one_printable_message(found):
 
 def test_the_first_look_tells_places_apart_and_leaves_the_rest_to_readers(tmp_path):
     path, here = tmp_path / "m.csv", "digits/x/l1-bn/seed0"
-    for content in (None, b"", b"\xff", b"epoch\n1\n", f"run\n{here} a\n".encode()):
+    for content in (None, b"", b"\xff", b"epoch\n1\n", f"data,code,run\nd,a,{here} a\n".encode()):
         if content is not None:
             path.write_bytes(content)
-        identity.check_first(path, f"{here} b", settings=False)
-    with pytest.raises(DataError, match=f"holds the run {here} under other settings"):
-        identity.check_first(path, f"{here} b", settings=True)
+        identity.check_place(path, f"{here} b")
     with pytest.raises(DataError, match=f"holds the run {here}, expected digits/y/l1-bn/seed0"):
-        identity.check_first(path, "digits/y/l1-bn/seed0 a", settings=False)
+        identity.check_place(path, "digits/y/l1-bn/seed0 a")
+
+
+@pytest.mark.parametrize(
+    ("run", "data", "code", "stale"),
+    [
+        (RUN, "d", "numba 1", False),
+        (RUN, "d", "torch 2", False),
+        (RUN.replace("0123", "3210"), "d", "torch 2", True),
+        (RUN, "e", "torch 2", True),
+        (RUN, "d", "numba 2", True),
+        (RUN, "d", "cudagraph 1", True),
+        (RUN, "d", "", True),
+    ],
+)
+def test_a_run_is_stale_if_its_file_names_other_settings_data_or_code_of_its_engine(tmp_path, run, data, code, stale):
+    path, now = tmp_path / "m.csv", {"numba": "numba 1", "torch": "torch 2"}.__getitem__
+    path.write_text(f"epoch,data,code,run\n1,{data},{code},{run}\n")
+    assert identity.is_stale(path, RUN, "d", now) is stale
+    assert identity.is_stale(path, RUN, None, now) is (stale and data == "d")
+
+
+@pytest.mark.parametrize("content", [None, b"", b"epoch,code", b"data,code,run\n1,2", b"epoch\n1\n", b"\xff\xfe\n1\n"])
+def test_a_file_that_names_nothing_is_left_to_others(tmp_path, content):
+    if content is not None:
+        (tmp_path / "m.csv").write_bytes(content)
+    assert not identity.is_stale(tmp_path / "m.csv", RUN, None, str)
 
 
 # --- checkpoints

@@ -40,7 +40,7 @@ def without_last(text):
         (lambda text: "", "its columns are nothing, expected epoch, learning_rate"),
         (lambda text: text[: text.index("\n") + 1], "it has no row"),
         (lambda text: text.replace("train_loss,", ""), "its columns are 'epoch, learning_rate"),
-        (lambda text: text.replace("\n2,0.125", "\n2"), "row 3 has 9 cells, expected 10"),
+        (lambda text: text.replace("\n2,0.125", "\n2"), "row 3 has 11 cells, expected 12"),
         (lambda text: text.replace("\n2,0.125", "\n2,"), "column learning_rate has an empty cell"),
         (lambda text: text.replace("\n2,0.125", "\n2,x"), "column learning_rate holds 'x', expected a number"),
         (lambda text: text.replace("\n2,0.125", "\n2,nan"), "learning_rate holds 'nan', which is not a finite number"),

@@ -83,7 +83,7 @@ def test_a_missing_file_and_one_that_is_no_text_are_one_message(tmp_path):
 
 
 def test_tables_name_what_training_and_evaluation_write():
-    assert list(run_tables.METRICS.columns) == [*history.Epoch.__annotations__, "run"]
+    assert list(run_tables.METRICS.columns) == [*history.Epoch.__annotations__, "data", "code", "run"]
     shares = [f"share_below_{threshold:g}" for threshold in evaluation.THRESHOLDS]
     assert list(run_tables.WEIGHTS.columns) == [
         "parameter",

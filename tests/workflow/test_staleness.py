@@ -72,7 +72,7 @@ def test_comments_docstrings_and_formatting_of_every_source_rerun_nothing(copy):
 
 
 def test_edits_without_effect_on_results_rerun_nothing(copy):
-    """A caption, the order of galleries, a penalty and a network that no run uses, a touch of all.
+    """A caption, the order of galleries, a penalty and a network that no run uses, messages, a touch of all.
 
     `test_main_job.py` looks at the report with the new caption.
     """
@@ -80,8 +80,39 @@ def test_edits_without_effect_on_results_rerun_nothing(copy):
     copy.edit(STUDY, "galleries: [none-bn]", "galleries: [l2-gbn, l1-bn]")
     copy.edit(STUDY, "l2: 1.0e-5", "group_l2: 0.0\n  l2: 1.0e-5")
     copy.edit(f"{CODE}/models/built_in/noopuragr.yaml", "avg_pool: {size: 7}", "avg_pool: {size: 6}")
+    copy.edit(f"{CODE}/errors.py", "and run the same command again", "and run it again")
+    copy.edit(f"{CODE}/training/loop.py", "Run the same command again", "Run it again")
     touch_everything(copy.folder)
     assert copy.stale() == Counter()
+
+
+def test_a_colour_redraws_and_trains_nothing(copy):
+    copy.edit(f"{CODE}/config/factors.py", '"#', '"#0')
+    assert not [job for job in copy.stale() if job.startswith(("train", "evaluate"))]
+
+
+def test_without_snakemakes_records_a_run_with_other_settings_trains_again_and_no_other(copy):
+    shutil.rmtree(copy.folder / ".snakemake")
+    assert not [job for job in copy.stale() if job.startswith("train")]
+    copy.edit(STUDY, "l1: 1.0e-5", "l1: 1.0e-2")
+    assert following("l1-bn") - copy.stale() == Counter()
+    assert [job for job in copy.stale() if job.startswith("train")] == ["train l1-bn 0"]
+    copy.snakemake("training")
+    assert not [job for job in copy.stale() if job.startswith("train")]
+
+
+@pytest.mark.parametrize("name", ["l1-bn/seed0/metrics.csv", "none-bn/seed0/checkpoint.pt", "effects.svg", "runs.csv"])
+def test_an_empty_or_cut_result_is_refused_at_the_start(copy, name):
+    path = copy.folder / "results/digits/tiny" / name
+    stat, whole = path.stat(), path.read_bytes()
+    for content in (b"", whole[: len(whole) // 2]):
+        path.write_bytes(content)
+        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+        for arguments in (["-n"], ["--report", "r.html"]):
+            done = copy.snakemake(*arguments, check=False)
+            assert done.returncode
+            assert f"results/digits/tiny/{name}" in done.stdout
+            assert "Traceback" not in done.stdout
 
 
 @pytest.mark.parametrize(

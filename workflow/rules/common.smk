@@ -146,7 +146,15 @@ def facts_of(dataset, study):
     """As `run_list`. Made once: a study may have thousands of runs, and most of its rules have all of them in params."""
     run, images = run_named(study), datasets.find(dataset).train_images
     return [
-        identity.run_facts(dataset, study, name, settings, seed, sizes.trained_images(settings, images))
+        identity.run_facts(
+            dataset,
+            study,
+            name,
+            settings,
+            seed,
+            sizes.trained_images(settings, images),
+            network_data(settings["network"])[settings["network"]],
+        )
         for name, settings in run.conditions.items()
         for seed in seeds_of(run)
     ]
@@ -218,23 +226,6 @@ def known_digest(wildcards):
     return datasets.find(wildcards.dataset).digest
 
 
-def described_data(wildcards):
-    """A param: what a data set of one's own is made to be, as plain data. None for a built-in one."""
-    return datasets.describe(datasets.find(wildcards.dataset))
-
-
-def source_content(wildcards):
-    """A param: the digest of the files of a data set of one's own. Computed only if a job needs it."""
-    if described_data(wildcards) is None:
-        return None
-    from normreg.data import sources  # not above: NumPy takes time, and most calls need none
-
-    try:
-        return sources.content(datasets.find(wildcards.dataset))  # also compares it with `sha256`
-    except NormregError as error:
-        raise WorkflowError(str(error)) from None
-
-
 def memory(base):
     """A resource: `base` MB, and what the images take. The prepared file is read, checked and divided."""
 
@@ -253,7 +244,7 @@ def image_shape(wildcards):
 def condition_figure(wildcards):
     settings = condition(wildcards)
     heading = f"{condition_names(wildcards)[wildcards.condition]}, seed {first_seed(wildcards)} ({title(wildcards)})"
-    owner = identity.identify(wildcards.dataset, wildcards.study, wildcards.condition, settings, first_seed(wildcards))
+    owner = identity_of(wildcards, first_seed(wildcards))
     facts = {"title": heading, "epochs": settings["epochs"], "identity": owner}
     return facts | {"data_digest": known_digest(wildcards)}
 

@@ -1,4 +1,7 @@
+# The prepared file says what it was made of, as each metrics.csv does, so that no record of Snakemake is needed.
 rule prepare_data:
+    input:
+        changed=prepared_otherwise,
     output:
         data="resources/{dataset}.npz",
     log:
@@ -7,8 +10,6 @@ rule prepare_data:
     conda:
         "../../envs/normreg.yaml"
     params:
-        described=described_data,
-        content=source_content,
-        code=code("prepare_data.py"),
+        made_of=lambda w: data_made_of(w.dataset),
     script:
         "../scripts/prepare_data.py"

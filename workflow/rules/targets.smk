@@ -1,6 +1,7 @@
 # The files that each target makes. No rules here.
 from normreg.analysis.contrasts import find_contrasts
 from normreg.config import made_of
+from normreg.utils.atomic import is_cut
 
 MOST_DRAWN = 12  # of a study with more conditions, only those of its `galleries` have figures of their own
 
@@ -115,6 +116,20 @@ def confirmation(wildcards):
         return []
     return reportable(everything(run), run)
 
+
+def refuse_cut(files):
+    """Raises if one of these files is empty or lacks its end. Snakemake looks at names and times alone."""
+    cut = [file for file in files if is_cut(file)]
+    if cut:
+        others = f" and {len(cut) - 10} others" if len(cut) > 10 else ""
+        raise WorkflowError(
+            f"{len(cut)} result files are empty or end too early, as after a power cut or on a full disk: "
+            f"{', '.join(cut[:10])}{others}. Delete them and run the same command again, which makes them anew."
+        )
+
+
+if workflow.is_main_process:
+    refuse_cut(map(placed, [f"resources/{config['dataset']}.npz", *everything(RUN)]))
 
 # Here and not in an input function, where Snakemake would put a traceback around the message.
 if REPORTING and not {"training", "figures", "published", "confirm"}.intersection(sys.argv):

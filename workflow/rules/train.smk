@@ -1,7 +1,9 @@
 # One rule trains every condition and seed. `device` and `engine` are no params, so that changing them reruns nothing.
+# No digest of the code is in params: each metrics.csv says the code that made it, and `made_otherwise` compares.
 rule train:
     input:
-        data="resources/{dataset}.npz",
+        data=prepared_data,
+        changed=made_otherwise,
     output:
         checkpoint="results/{dataset}/{study}/{condition}/seed{seed}/checkpoint.pt",
         metrics="results/{dataset}/{study}/{condition}/seed{seed}/metrics.csv",
@@ -22,6 +24,5 @@ rule train:
         shape=image_shape,
         network=own_network,
         kernels=KERNELS,
-        code=code("train.py"),
     script:
         "../scripts/train.py"

@@ -14,4 +14,5 @@ with jobs.job(snakemake.log[0]):
 
     name = snakemake.wildcards.dataset
     cache = Path(snakemake.output.data).parent / "download" / name
-    dataset.save(sources.prepare(datasets.find(name), snakemake.config["mnist_dir"], cache), snakemake.output.data)
+    data = sources.prepare(datasets.find(name), snakemake.config["mnist_dir"], cache)
+    dataset.save(data, snakemake.output.data, snakemake.params.made_of)

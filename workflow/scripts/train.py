@@ -16,7 +16,7 @@ with (
     from normreg.data import dataset
     from normreg.engines import select
     from normreg.training import checkpoint, history, loop, state, subsets
-    from normreg.utils import devices
+    from normreg.utils import code, devices
 
     wildcards, condition = snakemake.wildcards, snakemake.params.condition
     seed = int(wildcards.seed)
@@ -31,8 +31,9 @@ with (
     part = subsets.of_run(data, condition, seed)
     networks.check_unchanged(snakemake.params.network)
     trainer, engine = select.make_trainer(wanted, condition, seed, part, device, kernels)
+    made_by = code.of_training(engine)
     key = state.make_key(
-        snakemake.params.code,
+        made_by,
         device,
         condition=dict(condition),
         network=snakemake.params.network,
@@ -56,5 +57,5 @@ with (
             **checkpoint.facts_of(part, snakemake.params.network[condition["network"]]),
         }
         checkpoint.save(snakemake.output.checkpoint, trainer.model, condition, provenance)
-        history.write(epochs, snakemake.output.metrics, snakemake.params.identity)
+        history.write(epochs, snakemake.output.metrics, snakemake.params.identity, digest, made_by)
         # The state stays: killed before Snakemake has recorded success, the outputs are deleted. `evaluate` removes it.

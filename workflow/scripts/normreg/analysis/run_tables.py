@@ -7,8 +7,10 @@ _TRAINING = ("learning_rate", "train_objective", "train_loss", "train_accuracy")
 VALIDATION = ("validation_loss", "validation_accuracy")
 METRICS = Table(
     "metrics",
-    columns_of(int, "epoch") | columns_of(float, *_TRAINING, *VALIDATION, "seconds") | columns_of(str, "run"),
-    may_be_empty=frozenset(VALIDATION),
+    columns_of(int, "epoch")
+    | columns_of(float, *_TRAINING, *VALIDATION, "seconds")
+    | columns_of(str, "data", "code", "run"),
+    may_be_empty=frozenset((*VALIDATION, "data", "code")),
     digits=8,
 )
 WEIGHTS = Table(

@@ -54,11 +54,6 @@ class Condition(TypedDict):
 LATER: dict[str, Any] = {"train_images": None, "holdout_images": 0, "validate_every": 1}
 
 
-def validates(condition: Condition, epoch: int) -> bool:
-    """Whether validation comes after this epoch (numbered from 1)."""
-    return epoch % condition["validate_every"] == 0 or epoch == condition["epochs"]
-
-
 def flatten(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
     """The settings by dotted key. Lists stay whole."""
     for key, value in settings.items():

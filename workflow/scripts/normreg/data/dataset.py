@@ -64,11 +64,14 @@ class Dataset:
         return whole.hexdigest()
 
 
-def save(dataset: Dataset, path: str | Path) -> None:
-    """Writes `dataset` and its digest to a compressed `.npz`. The file is written completely or not at all."""
+def save(dataset: Dataset, path: str | Path, made_of: str = "") -> None:
+    """Writes `dataset` and its digest to a compressed `.npz`. The file is written completely or not at all.
+
+    `made_of` says of which files and by which code it was made, see `identity.recorded`.
+    """
     arrays = {f.name: getattr(dataset, f.name) for f in fields(dataset)}
     with replacing(path) as temporary:
-        np.savez_compressed(temporary, **arrays, digest=np.array(dataset.digest()))
+        np.savez_compressed(temporary, **arrays, digest=np.array(dataset.digest()), made_of=np.array(made_of))
 
 
 def load(path: str | Path, known: str | None = None, shape: Sequence[int] | None = None) -> Dataset:

@@ -27,9 +27,16 @@ class Epoch:
     seconds: float
 
 
-def write(epochs: Sequence[Epoch], path: str | Path, run: str) -> None:
-    """Writes `epochs` of the run with the identity `run`, with eight significant digits.
+def write(epochs: Sequence[Epoch], path: str | Path, run: str, data: str = "", code: str = "") -> None:
+    """Writes `epochs`, with eight significant digits. The file is written completely or not at all.
 
-    The file is written completely or not at all.
+    Args:
+        epochs: the rows.
+        path: the file.
+        run: the identity of the run.
+        data: the digest of the data set it was trained on, see `Dataset.digest`.
+        code: the code that decided the numbers, see `normreg.utils.code.of_training`. A workflow trains a run with
+            other data or code than now again, and so a run that does not say them.
     """
-    tables.write(path, run_tables.METRICS, ({**asdict(epoch), "run": run} for epoch in epochs))
+    made_of = {"data": data, "code": code, "run": run}
+    tables.write(path, run_tables.METRICS, ({**asdict(epoch), **made_of} for epoch in epochs))

@@ -6,9 +6,14 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
-from normreg.config.condition import Condition, validates
+from normreg.config.condition import Condition
 from normreg.training.history import Epoch
 from normreg.training.schedule import Schedule
+
+
+def validates(condition: Condition, epoch: int) -> bool:
+    """Whether validation comes after this epoch (numbered from 1)."""
+    return epoch % condition["validate_every"] == 0 or epoch == condition["epochs"]
 
 
 class Trained(NamedTuple):

@@ -1,8 +1,9 @@
-"""One digest for all the code that a script can run.
+"""Digests of the code that decides what a job writes.
 
-Snakemake does not watch imported modules, and it watches scripts only by their modification time. So each job has this
-digest in its params. The job then reruns when the meaning of its code changes, and only then. Comments, docstrings and
-formatting do not count, nor do the place and the times of the files.
+Snakemake does not watch imported modules, and it watches scripts only by their modification time. So each job's params
+hold a digest of the code that the job can run, and each `metrics.csv` holds a digest of the code that decided its
+numbers. What is made by other code is made again, and nothing else is. Comments, docstrings, formatting, and the
+messages of errors and of the log do not count, nor do the place and the times of the files.
 """
 
 import ast
@@ -14,6 +15,44 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from normreg.errors import NormregError
+
+# What decides the numbers of a run, for each engine: the files and folders of the package that its digest covers.
+# Settings, networks and data do not stand here: their values are in the identity of the run.
+_SHARED = (
+    "data/augmentation.py",
+    "data/crops.py",
+    "data/normalise.py",
+    "data/pixels.py",
+    "models/",
+    "training/draws.py",
+    "training/evaluation.py",
+    "training/history.py",
+    "training/loop.py",
+    "training/objective.py",
+    "training/optimizer.py",
+    "training/penalties.py",
+    "training/schedule.py",
+    "training/streams.py",
+    "training/subsets.py",
+    "training/trainer.py",
+)
+NUMBERS = {"torch": (*_SHARED, "engines/pytorch.py"), "numba": (*_SHARED, "engines/numba_cpu/")}
+
+# What no digest covers: it decides whether, where and when a job runs, and what it says.
+_PLUMBING = (
+    "engines/numba_cpu/contract.py",
+    "engines/select.py",
+    "errors.py",
+    "training/progress.py",
+    "training/state.py",
+    "utils/atomic.py",
+    "utils/devices.py",
+    "utils/gpus.py",
+    "utils/jobs.py",
+    "utils/locks.py",
+    "utils/memory.py",
+    "utils/starter.py",
+)
 
 
 class Sources:
@@ -31,12 +70,12 @@ class Sources:
             memory: a file that keeps what was found in each source, by the source's content, for other processes.
                 Parsing all sources takes longer than all else that Snakemake does in a run without jobs.
         """
-        self.folder, self.package = folder, package
+        self.folder, self.package, self._inside = folder, package, f"{package}/"
         self._files: dict[str, tuple[list[str], str]] = {}
         self._memory = _Memory(memory)
 
     def digest(self, script: str) -> str:
-        """The name of `script` and 16 hex digits: SHA-256 over the syntax trees of `closure(script)`.
+        """The name of `script` and 16 hex digits: SHA-256 over the syntax trees of `closure(script)` without plumbing.
 
         The digest is the same under every supported Python. It contains the script's name because Snakemake compares
         only the values of params, not their keys.
@@ -44,9 +83,24 @@ class Sources:
         Raises:
             NormregError: a file is not valid Python, or has a relative import.
         """
-        trees = [f"{name} {self._read(name)[1]}\n" for name in self.closure(script)]
+        return f"{script} {self._sum(self.closure(script))}"
+
+    def training(self, engine: str) -> str:
+        """The name of `engine` and 16 hex digits: SHA-256 over the syntax trees of what decides its numbers.
+
+        Raises:
+            NormregError: see `digest`.
+        """
+        files = (path.relative_to(self.folder).as_posix() for path in (self.folder / self.package).rglob("*.py"))
+        deciding = [name for name in sorted(files) if _stands_in(NUMBERS[engine], name.removeprefix(self._inside))]
+        return f"{engine} {self._sum(deciding)}"
+
+    def _sum(self, names: list[str]) -> str:
+        """The digest of these files without the plumbing among them."""
+        covered = [name for name in names if not _stands_in(_PLUMBING, name.removeprefix(self._inside))]
+        trees = [f"{name} {self._read(name)[1]}\n" for name in covered]
         self._memory.save()
-        return f"{script} {hashlib.sha256(''.join(trees).encode()).hexdigest()[:16]}"
+        return hashlib.sha256("".join(trees).encode()).hexdigest()[:16]
 
     def closure(self, script: str) -> list[str]:
         """`script` and all modules of the package that it imports, directly or not: sorted paths below the folder."""
@@ -82,6 +136,16 @@ class Sources:
         for length in range(1, len(parts) + 1):
             path = "/".join(parts[:length])
             yield from (file for file in (f"{path}.py", f"{path}/__init__.py") if (self.folder / file).is_file())
+
+
+def of_training(engine: str) -> str:
+    """`Sources.training` of the package that runs."""
+    return Sources(Path(__file__).parents[2]).training(engine)
+
+
+def _stands_in(places: tuple[str, ...], name: str) -> bool:
+    """Whether one of the files and folders (which end in a slash) is or holds this file."""
+    return any(name == place or (place.endswith("/") and name.startswith(place)) for place in places)
 
 
 class _Memory:
@@ -135,15 +199,18 @@ def _imports(tree: ast.Module, package: str, file: str) -> Iterator[str]:
 def canonical(node: object) -> str:
     """A syntax tree as text that is the same under every supported Python. (`ast.dump` differs between versions.)
 
-    These are left out, because they do not change what code does: positions, fields that are empty (newer Pythons add
-    such fields) or carry no meaning, `pass`, and statements that are only a constant, such as docstrings. Text is
-    escaped to ASCII, because the set of printable characters differs between versions.
+    These are left out, because they do not change what code writes: positions, fields that are empty (newer Pythons add
+    such fields) or carry no meaning, `pass`, statements that are only a constant, such as docstrings, lines of the log,
+    and what a raised error says. Text is escaped to ASCII, because the set of printable characters differs between
+    versions.
     """
     if isinstance(node, list):
         return f"[{','.join(canonical(item) for item in node if not _does_nothing(item))}]"
     if not isinstance(node, ast.AST):
         return ascii(node)
     fields = {name: getattr(node, name, None) for name in node._fields if name not in ("ctx", "kind")}
+    if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+        fields["exc"] = node.exc.func
     if isinstance(node, ast.JoinedStr):  # Python 3.12.1 adds an empty text to format specifications
         fields["values"] = [v for v in node.values if not (isinstance(v, ast.Constant) and v.value == "")]
     texts = {name: canonical(value) for name, value in sorted(fields.items()) if value is not None}
@@ -151,5 +218,12 @@ def canonical(node: object) -> str:
 
 
 def _does_nothing(statement: object) -> bool:
-    lone = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
-    return lone or isinstance(statement, ast.Pass)
+    if isinstance(statement, ast.Expr):
+        return isinstance(statement.value, ast.Constant) or _is_log_line(statement.value)
+    return isinstance(statement, ast.Pass)
+
+
+def _is_log_line(call: ast.expr) -> bool:
+    """Whether this is `log.info(...)` or the like. Modules call their logger `log`."""
+    function = call.func if isinstance(call, ast.Call) else None
+    return isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name) and function.value.id == "log"
