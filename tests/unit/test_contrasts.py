@@ -303,12 +303,6 @@ def test_the_layer_has_the_splits_that_are_said(condition):
     assert not torch.equal(layers[0].running_var, layers[2].running_var)
 
 
-def test_a_norm_without_ghost_batches_has_one_whatever_it_asks(condition):
-    plain = condition(num_splits=16, batch_size=1024)
-    assert splits.splits_used(plain, DIGITS) == {"full": 1, "last": 1}
-    assert splits.fewer_splits(plain, DIGITS) is None
-
-
 def test_the_strength_of_ghost_batch_norm_is_the_number_in_use(condition):
     pair = {"a": condition(batch_size=1024), "b": condition(**ghosts(16, batch_size=1024))}
     assert [c.strength for c in contrasts.find_contrasts(pair, DIGITS)] == [6]

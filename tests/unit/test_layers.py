@@ -1,13 +1,14 @@
-"""GhostBatchNorm2d against PyTorch's BatchNorm2d, and Dropout against its own probabilities."""
+"""Ghost batch norms against PyTorch's batch norms, and Dropout against its own probabilities."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from normreg.models.batches import usable_splits
-from normreg.models.layers import Dropout, GhostBatchNorm2d
+from normreg.models.layers import Dropout, GhostBatchNorm1d, GhostBatchNorm2d, GhostBatchNorm3d
 
 CHANNELS = 3
 
@@ -108,6 +109,57 @@ def test_splits_are_separate_batch_norms_with_shared_scale_and_shift(splits: int
                 shared -= 0.1 * shared.grad
                 for part in parts:
                     getattr(part, name).copy_(shared)
+
+
+KINDS = {
+    "features": (GhostBatchNorm1d, nn.BatchNorm1d, ()),
+    "sequences": (GhostBatchNorm1d, nn.BatchNorm1d, (5,)),
+    "images": (GhostBatchNorm2d, nn.BatchNorm2d, (4, 5)),
+    "volumes": (GhostBatchNorm3d, nn.BatchNorm3d, (2, 4, 3)),
+}
+SETTINGS = [
+    {},
+    {"eps": 0.1, "momentum": 0.3},
+    {"momentum": None},
+    {"affine": False},
+    {"track_running_stats": False},
+    {"affine": False, "track_running_stats": False, "momentum": None},
+]
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=str)
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_is_pytorchs_own_on_each_part_with_all_its_settings(kind: str, settings: dict[str, Any]) -> None:
+    """Outputs, gradients and running statistics of three steps, and then evaluation."""
+    ghost, theirs, places = KINDS[kind]
+    ours = ghost(CHANNELS, 4, **settings)
+    parts = [theirs(CHANNELS, **settings) for _ in range(4)]
+    assert list(ours.state_dict()) == list(parts[0].state_dict())
+    for step in range(3):
+        x, grad = torch.randn(16, CHANNELS, *places) * (step + 1) + step, torch.randn(16, CHANNELS, *places)
+        xo, xp = x.clone().requires_grad_(), x.clone().requires_grad_()
+        y = ours(xo)
+        y.backward(grad)
+        for s, part in enumerate(parts):
+            out = part(xp[s::4])
+            out.backward(grad[s::4])
+            torch.testing.assert_close(y[s::4], out)
+        torch.testing.assert_close(xo.grad, xp.grad)
+        for name, parameter in ours.named_parameters():
+            torch.testing.assert_close(parameter.grad, sum(part.get_parameter(name).grad for part in parts))
+        for name, buffer in ours.named_buffers():
+            of_parts = torch.stack([part.get_buffer(name).float() for part in parts])
+            torch.testing.assert_close(buffer.float(), of_parts.mean(0))
+    whole = theirs(CHANNELS, **settings).eval()
+    whole.load_state_dict(ours.state_dict())
+    assert torch.equal(ours.eval()(x), whole(x))  # without running statistics, of the whole batch
+
+
+def test_statistics_that_are_switched_off_later_stay_as_they_are() -> None:
+    ours, theirs, x = GhostBatchNorm1d(CHANNELS, 2), nn.BatchNorm1d(CHANNELS), torch.randn(8, CHANNELS)
+    ours.track_running_stats = theirs.track_running_stats = False
+    torch.testing.assert_close(ours(x)[::2], theirs(x[::2]))
+    assert all(torch.equal(value, theirs.state_dict()[name]) for name, value in ours.state_dict().items())
 
 
 def test_running_statistics_of_one_step_by_hand() -> None:

@@ -11,10 +11,10 @@ from torch import nn
 
 from normreg.config import networks
 from normreg.errors import ConfigError
-from normreg.models import shapes
+from normreg.models import norms, python_file, shapes
 from normreg.models.build import build, layer_table
-from normreg.models.description import DataShape, Network, PythonNetwork, as_data, from_data
-from normreg.models.layers import Dropout, GhostBatchNorm2d
+from normreg.models.description import BASELINE, DataShape, Network, PythonNetwork, as_data, from_data
+from normreg.models.layers import Dropout, GhostBatchNorm1d, GhostBatchNorm2d, GhostBatchNorm3d
 from normreg.models.networks import BUILT_IN, built_in
 from normreg.models.sizes import count_parameters
 from normreg.training import draws
@@ -195,7 +195,7 @@ BAD_SHAPES = [
     ([{"residual": {"layers": ["relu", {"conv": {"channels": 4, "kernel": 9}}]}}, *GOOD],
      r"layer 1\.2 \(conv 9x9\) gets 8 x 8 pixels"),
     ([{"conv": {"channels": 4}}, "norm"], r"from images of 1 x 8 x 8 its last layer gives 4 x 6 x 6 values"),
-    (GOOD[:1] + GOOD[2:], r"has no layer `norm`, so ghost batch norm would change nothing"),
+    (GOOD[:1] + GOOD[2:], r"has no layer `norm`, so norm gbn would change nothing"),
 ]  # fmt: skip
 
 
@@ -302,19 +302,175 @@ BAD_CODE = [
      "            return (y, y) if self.training else y\n    return Net(3072, 10)\n", r"gives tuple in training mode"),
     (HEAD + "    return 3\n", r"build\(spec\) returned int; expected an nn\.Module"),
     (HEAD + "    return nn.Conv2d(1, 2, 3)\n", r"on images of 3 x 32 x 32, it fails with RuntimeError"),
-    (HEAD + "    return nn.Conv2d(3, 2, 3)\n", r"gives \(2, 2, 30, 30\) in evaluation mode; expected logits"),
-    (HEAD + "    return nn.Sequential(nn.Conv2d(3, 10, 32), nn.Flatten())\n", r"has no BatchNorm2d"),
-    (HEAD + "    return nn.Sequential(nn.Conv2d(3, 10, 32), nn.BatchNorm2d(10, affine=False), nn.Flatten())\n",
-     r"its layer '1' is BatchNorm2d\(10, .*affine=False.*; ghost batch norm replaces BatchNorm2d with scale"),
-    (HEAD + "    return nn.Sequential(nn.Conv2d(3, 10, 32), nn.Flatten(), nn.BatchNorm1d(10))\n",
-     r"its layer '2' is BatchNorm1d"),
+    (HEAD + "    return nn.Conv2d(3, 2, 3)\n", r"gives \(5, 2, 30, 30\) in evaluation mode; expected logits \(5, 10\)"),
+    (HEAD + "    return nn.Sequential(nn.Flatten(), nn.AvgPool1d(300), nn.Identity())\n",
+     r"in a training step, it fails with RuntimeError: element 0 of tensors does not require grad"),
+    (HEAD + "    net = nn.Linear(3072, 10)\n    net.spare = nn.LazyLinear(3)\n"
+     "    return nn.Sequential(nn.Flatten(), net)\n", r"its layer '1\.spare' is lazy and never called; remove it"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("text", "message"), BAD_CODE, ids=[message[:30] for _, message in BAD_CODE])
 def test_wrong_code_is_one_message(folder, text, message):
     with pytest.raises(ConfigError, match=rf"^config/networks/code\.py: .*{message}"):
+        python(folder, text, "bn")
+
+
+def module(parts, forward):
+    """The text of a file whose network has these parts and this result for images x."""
+    return HEAD + (
+        "    class Net(nn.Module):\n"
+        "        def __init__(self):\n"
+        "            super().__init__()\n"
+        "            self.conv, self.head = nn.Conv2d(3, 10, 32), nn.Linear(192, 10)\n"
+        f"            {parts}\n"
+        "        def forward(self, x):\n"
+        f"            {forward}\n"
+        "    return Net()\n"
+    )
+
+
+PATCHES = "x.unfold(2, 8, 8).unfold(3, 8, 8).permute(0, 2, 3, 1, 4, 5).reshape(-1, 192)"
+# With batch norm these networks train. No norm can take its place.
+NO_PLACE = {
+    "none": (
+        "pass",
+        "return self.conv(x).flatten(1)",
+        r"has no BatchNorm1d, 2d or 3d, so norm gbn would change nothing",
+    ),
+    "of the user": (
+        "self.norm = type('Mine', (nn.BatchNorm2d,), {})(10)",
+        "return self.norm(self.conv(x)).flatten(1)",
+        r"its layer 'norm' is .*Mine\. Norm gbn takes the place of BatchNorm1d, BatchNorm2d and BatchNorm3d, but not",
+    ),
+    "synchronised": (
+        "self.norm = nn.SyncBatchNorm(10)",
+        "return self.norm(self.conv(x)).flatten(1)",
+        r"its layer 'norm' is SyncBatchNorm\. Norm gbn takes",
+    ),
+    "scripted": (
+        "self.norm = torch.jit.script(nn.BatchNorm2d(10))",
+        "return self.norm(self.conv(x)).flatten(1)",
+        r"its layer 'norm' is .*ScriptModule\. Norm gbn takes",
+    ),
+    "of patches": (
+        "self.norm = nn.BatchNorm1d(192)",
+        f"return self.head(self.norm({PATCHES})).view(len(x), 16, 10).mean(1)",
+        r"for 5 images its layer 'norm' gets a tensor of shape \(80, 192\); norm gbn needs the images in the first dim",
+    ),
+    "places first": (
+        "self.norm = nn.BatchNorm1d(10)",
+        "return self.norm(self.conv(x).flatten(2).permute(2, 1, 0))[0].T",
+        r"gets a tensor of shape \(1, 10, 5\)",
+    ),
+    "in a plain list": (
+        "self.norm, self.norms = nn.BatchNorm2d(3), [nn.BatchNorm2d(10)]",
+        "return self.norms[0](self.conv(self.norm(x))).flatten(1)",
+        r"calls a batch norm that is not one of its modules, so norm gbn cannot take its place; keep",
+    ),
+    "unused": (
+        "self.norm = nn.BatchNorm2d(10)",
+        "return self.conv(x).flatten(1)",
+        r"calls none of its batch norms, so norm gbn would change nothing",
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:FutureWarning")
+@pytest.mark.parametrize("kind", NO_PLACE)
+def test_a_norm_that_cannot_take_the_place_of_batch_norms_is_one_message(folder, kind):
+    parts, forward, message = NO_PLACE[kind]
+    text = module(parts, forward)
+    assert python(folder, text, "bn")(torch.randn(4, 3, 32, 32)).shape == (4, 10)
+    with pytest.raises(ConfigError, match=rf"^config/networks/code\.py: .*{message}"):
         python(folder, text)
+
+
+OF_PYTORCH = {nn.BatchNorm1d: GhostBatchNorm1d, nn.BatchNorm2d: GhostBatchNorm2d, nn.BatchNorm3d: GhostBatchNorm3d}
+
+
+@pytest.mark.parametrize("kind", OF_PYTORCH)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"eps": 0.5, "momentum": None, "dtype": torch.float64},
+        {"affine": False, "device": "meta"},
+        {"bias": False, "track_running_stats": False},
+    ],
+    ids=str,
+)
+def test_a_replaced_norm_keeps_settings_tensors_mode_and_hooks(kind, settings):
+    norm, called = kind(6, **settings).eval(), []
+    norm.register_forward_hook(lambda *_: called.append(1))
+    tensors = {**norm._parameters, **norm._buffers}
+    model, text = nn.Sequential(norm), norm.extra_repr()
+    assert norms.replace(model, "gbn", 3, "here") == ["0"]
+    assert type(norm) is OF_PYTORCH[kind]
+    assert norm.extra_repr() == f"{text}, num_splits=3"
+    assert list(tensors) == list({**norm._parameters, **norm._buffers})
+    assert all({**norm._parameters, **norm._buffers}[name] is tensor for name, tensor in tensors.items())
+    assert not norm.training
+    kind_of_tensor = {"dtype": settings.get("dtype"), "device": settings.get("device")}
+    model(torch.zeros(4, 6, *[2] * int(kind.__name__[-2]), **kind_of_tensor))
+    assert called == [1]
+
+
+def test_a_norm_is_replaced_wherever_the_code_holds_it(folder):
+    """In a list, and in a function that was made before."""
+    parts = "self.one, self.two = nn.BatchNorm2d(3), nn.BatchNorm1d(10); self.steps = [self.one, self.conv]; "
+    parts += "two = self.two; self.last = lambda x: two(x.flatten(1))"
+    ghost = python(folder, module(parts, "return self.last(self.steps[1](self.steps[0](x)))"))
+    assert [type(ghost.one), type(ghost.two)] == [GhostBatchNorm2d, GhostBatchNorm1d]
+    assert ghost.steps[0] is ghost.one
+    images = torch.randn(8, 3, 32, 32)
+    inner = nn.functional.batch_norm(images[::2], None, None, training=True)
+    expected = nn.functional.batch_norm(ghost.conv(inner).flatten(1), None, None, training=True)
+    torch.testing.assert_close(ghost(images)[::2], expected)
+
+
+GROUPS = norms.Norm(
+    lambda channels, _: nn.GroupNorm(2, channels),
+    lambda norm, _: nn.GroupNorm(2, norm.num_features, norm.eps, norm.affine),
+)
+
+
+def test_another_norm_is_one_entry_of_the_table(folder, monkeypatch):
+    """Networks of both kinds with a third norm, against PyTorch's own layer."""
+    monkeypatch.setitem(norms.NORMS, "gn", GROUPS)
+    listed = made(from_data({"layers": GOOD}), COLOUR, "gn")
+    assert [type(part) for part in listed][:2] == [nn.Conv2d, nn.GroupNorm]
+    text = HEAD + "    return nn.Sequential(nn.Conv2d(3, 10, 32), nn.BatchNorm2d(10, eps=0.25), nn.Flatten())\n"
+    coded, images = python(folder, text.replace("eps", "momentum=0.3, eps"), "gn"), torch.randn(4, 3, 32, 32)
+    with torch.no_grad():
+        coded[1].weight.uniform_(0.5, 2)
+    assert [type(part) for part in coded] == [nn.Conv2d, nn.GroupNorm, nn.Flatten]
+    theirs = nn.GroupNorm(2, 10, eps=0.25)
+    theirs.load_state_dict(coded[1].state_dict())
+    assert torch.equal(coded(images), theirs(coded[0](images)).flatten(1))
+    for mode in (True, False):
+        assert torch.equal(coded.train(mode)(images), coded(images))  # nothing of batch norm is left
+
+
+@pytest.mark.parametrize("norm", [name for name in norms.NORMS if name != BASELINE])
+def test_no_norm_of_the_table_leaves_a_batch_norm(folder, norm):
+    text = module(
+        "self.norm, self.last = nn.BatchNorm2d(3), nn.BatchNorm1d(10)",
+        "return self.last(self.conv(self.norm(x)).flatten(1))",
+    )
+    kinds = {type(part) for part in python(folder, text, norm).modules()}
+    assert kinds.isdisjoint(OF_PYTORCH)
+
+
+def test_who_reads_the_dropout_is_noticed(folder):
+    for head, read in (
+        ("nn.Dropout(spec.dropout)", True),
+        ("nn.Dropout(vars(spec)['dropout'])", True),
+        ("nn.ReLU()", False),
+    ):
+        (folder / "code.py").write_text(
+            HEAD + f"    return nn.Sequential(nn.Conv2d(3, 10, 32), nn.Flatten(), {head})\n"
+        )
+        assert python_file.build(networks.find("code"), "bn", 1, 0.25, COLOUR)[1] is read
 
 
 def test_only_a_change_of_the_code_changes_the_digest(folder):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from normreg.config.condition import Condition
 from normreg.config.optimizers import ADAMW, name_of
 from normreg.config.values import write
+from normreg.models import description
 
 _BLACK, _VERMILION, _BLUE, _PURPLE, _PLUM = "#1a1a1a", "#c24a00", "#0066cc", "#b04c90", "#5d0066"
 
@@ -89,7 +90,7 @@ PENALTIES: Mapping[str, Penalty] = {
     "l2": Penalty("L2", _BLUE, "spP", (_L2,)),
     "l1l2": Penalty("L1+L2", _PURPLE, "DXd*", (_L1, _L2)),
 }
-BASELINE = "bn"  # a norm's effect is measured against conditions with this norm
+BASELINE = description.BASELINE  # a norm's effect is measured against conditions with this norm
 NORMS: Mapping[str, Norm] = {
     BASELINE: Norm("BN", "batch norm (BN)", "-", filled=True),
     "gbn": Norm("GBN", "ghost batch norm (GBN)", (0, (4, 1.5)), filled=False, splits=True),

@@ -12,8 +12,18 @@ from normreg.config.condition import Condition
 from normreg.config.schema import read_yaml, validate
 from normreg.errors import ConfigError
 from normreg.models import shapes
-from normreg.models.description import DataShape, Network, Norm, PythonNetwork, Residual, as_data, from_data
+from normreg.models.description import (
+    BASELINE,
+    DataShape,
+    Network,
+    Norm,
+    PythonNetwork,
+    Residual,
+    as_data,
+    from_data,
+)
 from normreg.models.networks import BUILT_IN, built_in
+from normreg.models.sizes import count_parameters
 from normreg.utils.code import canonical
 
 NETWORKS = Path("config/networks")  # see `folders`
@@ -62,15 +72,18 @@ def check(name: str, data: DataShape, norms: Iterable[str]) -> None:
         norms: the norms that conditions with this network have.
 
     Raises:
-        ConfigError: see `find`; or a layer does not fit, or ghost batch norm would change nothing.
+        ConfigError: see `find`; or a layer does not fit, there are no parameters, or a norm would change nothing.
     """
     network = find(name)
     if isinstance(network, PythonNetwork):
         return
     where = f"network {name}" if name in BUILT_IN else str(_files(name)[0])
     shapes.check(network, data, where)
-    if any(norm != "bn" for norm in norms) and not has_norm(network.layers):
-        raise ConfigError(f"{where}: has no layer `norm`, so ghost batch norm would change nothing; add one.")
+    if not count_parameters(network, data):
+        raise ConfigError(f"{where}: has no layer with parameters, so there is nothing to train; add one.")
+    others = [norm for norm in norms if norm != BASELINE]
+    if others and not has(Norm, network.layers):
+        raise ConfigError(f"{where}: has no layer `norm`, so norm {others[0]} would change nothing; add one.")
 
 
 def check_all(conditions: Mapping[str, Condition], data: DataShape) -> None:
@@ -95,10 +108,10 @@ def check_unchanged(described_before: Mapping[str, Mapping[str, Any]]) -> None:
             raise ConfigError(f"network {name} was edited while the workflow ran. Run the same command again.")
 
 
-def has_norm(layers: Iterable[Any]) -> bool:
-    """Whether there is a norm among these layers, or inside of them."""
+def has(kind: type[Any], layers: Iterable[Any]) -> bool:
+    """Whether there is a layer of this kind among these layers, or inside of them."""
     return any(
-        isinstance(layer, Norm) or (isinstance(layer, Residual) and has_norm([*layer.layers, *layer.shortcut]))
+        isinstance(layer, kind) or (isinstance(layer, Residual) and has(kind, [*layer.layers, *layer.shortcut]))
         for layer in layers
     )
 

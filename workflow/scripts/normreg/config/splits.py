@@ -20,16 +20,16 @@ class SplitsUsed(TypedDict):
 def splits_used(condition: Condition, train_images: int) -> SplitsUsed:
     """How many ghost batches there are, if the training split has `train_images` images.
 
-    A norm without ghost batches has 1 and 1.
+    A norm without ghost batches has 1 and 1: `resolve` has set its `num_splits` to 1.
     """
     full, last = _sizes(condition, train_images)
-    asked = _asked(condition)
+    asked = condition["num_splits"]
     return {"full": usable_splits(full, asked), "last": usable_splits(last, asked)}
 
 
 def fewer_splits(condition: Condition, train_images: int) -> str | None:
     """Says where ghost batches are fewer than asked for. None if they are not."""
-    asked, used = _asked(condition), splits_used(condition, train_images)
+    asked, used = condition["num_splits"], splits_used(condition, train_images)
     full, last = _sizes(condition, train_images)
     parts = []
     if used["full"] < asked:
@@ -37,11 +37,6 @@ def fewer_splits(condition: Condition, train_images: int) -> str | None:
     if used["last"] < asked and last != full:
         parts.append(f"the last batch of an epoch, of {last} images, has {used['last']}")
     return f"{asked} ghost batches asked for; {'; '.join(parts)}" if parts else None
-
-
-def _asked(condition: Condition) -> int:
-    """The number of ghost batches asked for. Batch norm has one, whatever `num_splits` is."""
-    return 1 if condition["norm"] == "bn" else condition["num_splits"]
 
 
 def _sizes(condition: Condition, train_images: int) -> tuple[int, int]:

@@ -11,14 +11,9 @@ from normreg.errors import ConfigError
 from normreg.models import description as d
 from normreg.models import python_file, shapes
 from normreg.models.description import MNIST_LIKE, DataShape, Network, PythonNetwork
-from normreg.models.layers import Dropout, GhostBatchNorm2d, Residual
+from normreg.models.layers import Dropout, Residual
 from normreg.models.networks import BUILT_IN, built_in
-
-# Norm layers by name. Each function takes the number of channels and of ghost batches, and returns a module.
-NORMS: dict[str, Callable[[int, int], nn.Module]] = {
-    "bn": lambda channels, _: nn.BatchNorm2d(channels),
-    "gbn": GhostBatchNorm2d,
-}
+from normreg.models.norms import NORMS
 
 
 def build(
@@ -29,15 +24,15 @@ def build(
     Args:
         condition: needs these keys; other keys are ignored.
             network: the network's name, one of `normreg.models.networks.BUILT_IN` if `network` is None.
-            norm: "bn" or "gbn".
-            num_splits: ghost batches per batch; used by "gbn" only.
+            norm: a key of `normreg.models.norms.NORMS`.
+            num_splits: ghost batches per batch; used by norm "gbn" only.
             dropout: probability, 0 to below 1; None means the value that the network was published with.
         data: the shape of the images and the number of classes.
         network: the description of the network. None: the one that comes with the project.
 
     Returns:
         A module that takes images (N, channels, height, width) and returns logits (N, classes). The keys and shapes of
-        its state dict are the same for both norms.
+        its state dict are the same for batch norm and ghost batch norm.
 
     Raises:
         ConfigError: a key is missing, the network or norm is unknown, or a layer does not fit the data; the message
@@ -55,7 +50,7 @@ def build(
     if norm not in NORMS:
         raise ConfigError(f"key 'norm': found {norm!r}; expected one of {', '.join(NORMS)}.")
     if isinstance(network, PythonNetwork):
-        return python_file.build(network, norm, condition["num_splits"], dropout or 0.0, data)
+        return python_file.build(network, norm, condition["num_splits"], dropout or 0.0, data)[0]
     builder = _Builder(norm, condition["num_splits"], network.dropout if dropout is None else dropout, data)
     where = f"network {name}"
     shapes.check(network, data, where)
@@ -99,7 +94,7 @@ def _conv(_: _Builder, layer: d.Conv, shape: shapes.Shape) -> nn.Module:
 _MODULES: Mapping[type[Any], Callable[[_Builder, Any, shapes.Shape], nn.Module]] = {
     d.Conv: _conv,
     d.Linear: lambda _, layer, shape: nn.Linear(shape[0], int(layer.features), bias=layer.bias),
-    d.Norm: lambda builder, _, shape: NORMS[builder.norm](shape[0], builder.num_splits),
+    d.Norm: lambda builder, _, shape: NORMS[builder.norm].layer(shape[0], builder.num_splits),
     d.Relu: lambda *_: nn.ReLU(),
     d.Gelu: lambda *_: nn.GELU(),
     d.Silu: lambda *_: nn.SiLU(),

@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, NamedTuple
 
 CLASSES_WORD = "classes"  # as a number of channels or features: as many as the data set has classes
+BASELINE = "bn"  # the norm of networks as they are written; others take its place
+ROOT = "(network)"  # stands for the network itself where its layers are named
 
 
 class DataShape(NamedTuple):
@@ -41,7 +43,7 @@ class Linear:
 
 @dataclass(frozen=True)
 class Norm:
-    """Batch norm or ghost batch norm, as the condition says."""
+    """The norm of the condition."""
 
 
 @dataclass(frozen=True)

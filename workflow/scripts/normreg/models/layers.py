@@ -5,16 +5,17 @@ from collections import OrderedDict
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from normreg.models.batches import usable_splits
 
 
-class GhostBatchNorm2d(nn.BatchNorm2d):
-    """Batch normalisation over ghost batches; shapes (N, C, H, W) -> (N, C, H, W).
+class GhostBatchNorm(_BatchNorm):
+    """Batch normalisation over ghost batches; shapes (N, C, ...) -> (N, C, ...). The base of the three classes below.
 
     In training, sample i belongs to ghost batch i mod `num_splits`. Each ghost batch is normalised by its own mean and
     (biased) variance. All ghost batches share scale and shift (Hoffer et al. 2017, "Train longer, generalize better",
-    algorithm 1). Evaluation is ordinary batch normalisation. The state dict is that of `torch.nn.BatchNorm2d`.
+    algorithm 1). Evaluation is ordinary batch normalisation. The state dict is that of PyTorch's batch norm.
 
     The running statistics follow the published studies, not the paper. They are updated once per batch, with momentum.
     The new values are the mean over the ghost batches of their means and of their unbiased variances. (The paper
@@ -30,19 +31,30 @@ class GhostBatchNorm2d(nn.BatchNorm2d):
         eps: added to the variance.
         momentum: weight of the new batch in the running statistics; None is their average over all batches so far, as
             in PyTorch.
+        affine: whether there are scale and shift.
+        track_running_stats: whether there are running statistics. Without them evaluation normalises by the statistics
+            of the whole batch, as in PyTorch.
 
     Raises:
         ValueError: `num_splits` is less than 1. In training, PyTorch raises it if a channel has a single value.
     """
 
-    def __init__(self, num_features: int, num_splits: int, eps: float = 1e-5, momentum: float | None = 0.1) -> None:
+    def __init__(
+        self,
+        num_features: int,
+        num_splits: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+    ) -> None:
         if num_splits < 1:
             raise ValueError(f"num_splits is {num_splits}; expected a whole number of at least 1")
-        super().__init__(num_features, eps=eps, momentum=momentum)
+        super().__init__(num_features, eps, momentum, affine, track_running_stats)
         self.num_splits = num_splits
 
     def forward(self, input: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, C, H, W). In training it also updates the running statistics."""
+        """(N, C, ...) -> (N, C, ...). In training it also updates the running statistics."""
         splits = usable_splits(input.shape[0], self.num_splits) if self.training else 1
         if splits == 1:
             return super().forward(input)
@@ -50,32 +62,46 @@ class GhostBatchNorm2d(nn.BatchNorm2d):
         return self._normalise_splits(input, splits)
 
     def _normalise_splits(self, input: Tensor, splits: int) -> Tensor:
-        # For the type checker. These are never None: BatchNorm2d tracks running statistics by default.
-        assert self.running_mean is not None
-        assert self.running_var is not None
-        assert self.num_batches_tracked is not None
-        batch, channels, height, width = input.shape
-        running_mean, running_var = self.running_mean.repeat(splits), self.running_var.repeat(splits)
-        self.num_batches_tracked.add_(1)
-        share = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
-        # Row k of this view holds samples k*splits ... k*splits + splits-1. So channel block s is ghost batch s.
-        output = F.batch_norm(
-            input.reshape(batch // splits, splits * channels, height, width),
-            running_mean,
-            running_var,
-            self.weight.repeat(splits),
-            self.bias.repeat(splits),
-            training=True,
-            momentum=share,
-            eps=self.eps,
+        batch, channels, *places = input.shape
+        tracked = (self.running_mean, self.running_var) if self.track_running_stats else (None, None)
+        mean, variance, weight, bias = (
+            None if value is None else value.repeat(splits) for value in (*tracked, self.weight, self.bias)
         )
+        # Row k of this view holds samples k*splits ... k*splits + splits-1. So channel block s is ghost batch s.
+        parts = input.reshape(batch // splits, splits * channels, *places)
+        share = self._count_batch()
+        output = F.batch_norm(parts, mean, variance, weight, bias, training=True, momentum=share, eps=self.eps)
         with torch.no_grad():
-            self.running_mean.copy_(running_mean.view(splits, channels).mean(0))
-            self.running_var.copy_(running_var.view(splits, channels).mean(0))
-        return output.view(batch, channels, height, width)
+            for running, found in zip(tracked, (mean, variance), strict=True):
+                if running is not None and found is not None:
+                    running.copy_(found.view(splits, channels).mean(0))
+        return output.view(batch, channels, *places)
 
-    def extra_repr(self) -> str:  # noqa: D102  as in torch.nn
+    def _count_batch(self) -> float:
+        """Counts the batch, if batches are counted. Returns its weight in the running statistics."""
+        counted = self.num_batches_tracked if self.track_running_stats else None
+        if counted is not None:
+            counted.add_(1)
+        if self.momentum is not None:
+            return self.momentum
+        return 0.0 if counted is None else 1 / float(counted)
+
+    def extra_repr(self) -> str:
+        """The arguments, as in torch.nn."""
         return f"{super().extra_repr()}, num_splits={self.num_splits}"
+
+
+# PyTorch's class says which shapes are right. Code that looks for batch norms finds these classes too.
+class GhostBatchNorm1d(GhostBatchNorm, nn.BatchNorm1d):
+    """`GhostBatchNorm` in place of BatchNorm1d: (N, C) or (N, C, L)."""
+
+
+class GhostBatchNorm2d(GhostBatchNorm, nn.BatchNorm2d):
+    """`GhostBatchNorm` in place of BatchNorm2d: (N, C, H, W)."""
+
+
+class GhostBatchNorm3d(GhostBatchNorm, nn.BatchNorm3d):
+    """`GhostBatchNorm` in place of BatchNorm3d: (N, C, D, H, W)."""
 
 
 class Dropout(nn.Module):

@@ -1,83 +1,155 @@
 """Networks that a Python file of the user builds. The file is code: it runs only if a study names it.
 
 The file defines `build(spec)`, which returns a module that takes images (N, channels, height, width) and returns logits
-(N, classes). For ghost batch norm its BatchNorm2d layers are replaced, wherever they are in the tree of modules. Its
-syntax tree is part of what reruns training, but not the modules that it imports.
+(N, classes). The condition's norm takes the place of its batch norms, see `normreg.models.norms`. The syntax tree of
+the file is part of what reruns training, but not the modules that it imports.
 """
 
 import copy
 import runpy
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.module import register_module_forward_pre_hook
+from torch.nn.parameter import is_lazy
 
 from normreg.errors import ConfigError
+from normreg.models import norms
 from normreg.models.description import DataShape, PythonNetwork
-from normreg.models.layers import GhostBatchNorm2d
+
+# Images of the trial runs. Few dimensions inside a network are 5. Four images are two ghost batches or more.
+_EVALUATED, _TRAINED = 5, 4
 
 
 @dataclass(frozen=True)
 class NetworkSpec:
-    """What a network must fit, and the dropout probability of the condition. `build(spec)` gets it."""
+    """What a network must fit, and the dropout probability of the condition. `build(spec)` gets it.
+
+    `dropout_read` is whether somebody has read `dropout`.
+    """
 
     channels: int
     height: int
     width: int
     classes: int
     dropout: float
+    dropout_read: ClassVar[bool] = False
+
+    def __getattribute__(self, name: str) -> Any:
+        """The attribute. Notes that the dropout is read, so that a dropout without effect can be said."""
+        if name in ("dropout", "__dict__"):
+            object.__setattr__(self, "dropout_read", True)
+        return super().__getattribute__(name)
 
 
-def build(network: PythonNetwork, norm: str, num_splits: int, dropout: float, data: DataShape) -> nn.Module:
-    """Runs the file, and gives the network the norm of the condition.
+def build(
+    network: PythonNetwork, norm: str, num_splits: int, dropout: float, data: DataShape
+) -> tuple[nn.Module, bool]:
+    """Runs the file, tries the network, and gives it the norm of the condition.
+
+    Returns:
+        The network in training mode, and whether the file read the dropout.
 
     Raises:
-        ConfigError: the file fails, gives something else than a module, the module does not give one logit a class, or
-            its norms cannot become ghost batch norms.
+        ConfigError: the file fails or gives something else than a module; the module cannot be trained, or does not
+            give one logit a class; or its norms cannot become the condition's norm.
     """
-    model = _run(network.path, NetworkSpec(*data, dropout=dropout))
+    path, spec = network.path, NetworkSpec(*data, dropout=dropout)
+    model = _run(path, spec)
     if not isinstance(model, nn.Module):
-        raise ConfigError(f"{network.path}: build(spec) returned {type(model).__name__}; expected an nn.Module.")
-    _check_output(model, network.path, data)
-    if norm == "gbn":
-        _replace_norms(model, num_splits, network.path)
-    return model
+        raise ConfigError(f"{path}: build(spec) returned {type(model).__name__}; expected an nn.Module.")
+    with torch.no_grad(), _batch_norm_inputs() as inputs:  # evaluation first: it fills in PyTorch's lazy layers
+        _try(model.eval(), _EVALUATED, path, data)
+    _check_lazy(model, path)
+    if norms.replace(model.train(), norm, num_splits, path):
+        _check_inputs(model, inputs, norm, path)
+    with _blaming(path, "in a training step, "):
+        trial = copy.deepcopy(model)  # because a step changes running statistics
+    logits = _try(trial, _TRAINED, path, data)
+    with _blaming(path, "in a training step, "):
+        logits.sum().backward()
+    return model, spec.dropout_read
 
 
 def _run(path: str, spec: NetworkSpec) -> Any:
     folder = str(Path(path).resolve().parent)
     sys.path.insert(0, folder)  # so that it can import what lies beside it
     try:
-        return runpy.run_path(path)["build"](spec)
-    except (Exception, SystemExit) as error:  # the user's own code can raise anything
-        raise ConfigError(f"{path}: {_failure(path, error)}. Correct this file.") from error
+        with _blaming(path):
+            return runpy.run_path(path)["build"](spec)
     finally:
         sys.path.remove(folder)
 
 
-def _check_output(model: nn.Module, path: str, data: DataShape) -> None:
-    """Passes two black images through the model in both modes. Evaluation first: it fills in PyTorch's lazy layers.
+def _try(model: nn.Module, count: int, path: str, data: DataShape) -> Tensor:
+    """The logits of black images. Refuses what are no logits."""
+    images = torch.zeros(count, *data[:3])
+    with _blaming(path, f"on images of {' x '.join(map(str, data[:3]))}, "), torch.random.fork_rng(devices=[]):
+        logits = model(images)
+    found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+    if not isinstance(logits, Tensor) or found != (count, data.classes):
+        raise ConfigError(
+            f"{path}: for {count} images its network gives {found} in {'training' if model.training else 'evaluation'} "
+            f"mode; expected logits ({count}, {data.classes})."
+        )
+    return logits
 
-    Training mode runs on a copy, because it changes running statistics.
-    """
+
+@contextmanager
+def _batch_norm_inputs() -> Iterator[list[tuple[nn.Module, tuple[Any, ...]]]]:
+    """Collects each batch norm that is called, in the tree of modules or not, with its arguments."""
+    called: list[tuple[nn.Module, tuple[Any, ...]]] = []
+
+    def note(module: nn.Module, arguments: tuple[Any, ...]) -> None:
+        if isinstance(module, _BatchNorm):
+            called.append((module, arguments))
+
+    hook = register_module_forward_pre_hook(note)
     try:
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            outputs = [model.eval()(torch.zeros(2, *data[:3])), copy.deepcopy(model).train()(torch.zeros(2, *data[:3]))]
-    except (Exception, SystemExit) as error:  # see `_run`
-        images = " x ".join(str(n) for n in data[:3])
-        raise ConfigError(f"{path}: on images of {images}, {_failure(path, error)}. Correct this file.") from error
+        yield called
     finally:
-        model.train()
-    for logits, mode in zip(outputs, ("evaluation", "training"), strict=True):
-        found = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
-        if found != (2, data.classes):
+        hook.remove()
+
+
+def _check_inputs(model: nn.Module, inputs: list[tuple[nn.Module, tuple[Any, ...]]], norm: str, path: str) -> None:
+    """Refuses networks in which a norm would act on something else than the images of a batch."""
+    names = {id(module): name for name, module in model.named_modules()}
+    for module, arguments in inputs:
+        if id(module) not in names:
             raise ConfigError(
-                f"{path}: for 2 images its network gives {found} in {mode} mode; expected logits (2, {data.classes})."
+                f"{path}: its network calls a batch norm that is not one of its modules, so norm {norm} cannot take "
+                "its place; keep the layer in an attribute, an nn.ModuleList or an nn.ModuleDict."
             )
+        shape = tuple(arguments[0].shape) if arguments else ()
+        if shape and shape[0] != _EVALUATED:
+            raise ConfigError(
+                f"{path}: for {_EVALUATED} images its layer '{names[id(module)]}' gets a tensor of shape {shape}; norm "
+                f"{norm} needs the images in the first dimension."
+            )
+    if not inputs:
+        raise ConfigError(f"{path}: its network calls none of its batch norms, so norm {norm} would change nothing.")
+
+
+def _check_lazy(model: nn.Module, path: str) -> None:
+    for name, tensor in model.named_parameters():
+        if is_lazy(tensor):
+            raise ConfigError(f"{path}: its layer '{name.rpartition('.')[0]}' is lazy and never called; remove it.")
+
+
+@contextmanager
+def _blaming(path: str, when: str = "") -> Iterator[None]:
+    """Turns what the user's code raises, which can be anything, into one message with the line of the file."""
+    try:
+        yield
+    except (Exception, SystemExit) as error:
+        raise ConfigError(f"{path}: {when}{_failure(path, error)}. Correct this file.") from error
 
 
 def _failure(path: str, error: BaseException) -> str:
@@ -89,35 +161,3 @@ def _failure(path: str, error: BaseException) -> str:
         trace = trace.tb_next
     place = f" in line {line}" if line else ""
     return f"it fails{place} with {type(error).__name__}: {' '.join(str(error).split())[:300]}"
-
-
-def _replace_norms(model: nn.Module, num_splits: int, path: str) -> None:
-    """Puts ghost batch norms in place of batch norms. Weights and running statistics stay. A shared norm stays shared.
-
-    Raises:
-        ConfigError: there is no BatchNorm2d; or a batch norm is of another kind, or lacks scale and shift or running
-            statistics.
-    """
-    made: dict[int, GhostBatchNorm2d] = {}
-    for name, module in model.named_modules():
-        if isinstance(module, _BatchNorm):
-            if type(module) is not nn.BatchNorm2d or not module.affine or not module.track_running_stats:
-                raise ConfigError(
-                    f"{path}: its layer '{name}' is {type(module).__name__}({module.extra_repr()}); ghost batch norm "
-                    "replaces BatchNorm2d with scale, shift and running statistics, and nothing else."
-                )
-            made[id(module)] = _ghost(module, num_splits)
-    if not made:
-        raise ConfigError(f"{path}: its network has no BatchNorm2d, so ghost batch norm would change nothing.")
-    for parent in list(model.modules()):
-        for name, child in list(parent._modules.items()):  # `named_children` leaves out what is there twice
-            if id(child) in made:
-                parent._modules[name] = made[id(child)]
-
-
-def _ghost(norm: nn.BatchNorm2d, num_splits: int) -> GhostBatchNorm2d:
-    ghost = GhostBatchNorm2d(norm.num_features, num_splits, norm.eps, norm.momentum)
-    ghost.load_state_dict(norm.state_dict())
-    for parameter, original in zip(ghost.parameters(), norm.parameters(), strict=True):
-        parameter.requires_grad_(original.requires_grad)
-    return ghost.train(norm.training)

@@ -23,7 +23,7 @@ from normreg.engines.numba_cpu.kernels import processor
 from normreg.engines.numba_cpu.network import Batch, EngineNetwork
 from normreg.engines.numba_cpu.tiles import Registers
 from normreg.models.batches import batch_bounds, usable_splits
-from normreg.models.layers import Dropout
+from normreg.models.layers import Dropout, GhostBatchNorm
 from normreg.training import draws, penalties
 from normreg.training.schedule import make_detached_schedule
 from normreg.training.trainer import Trained, Trainer, Validated
@@ -54,7 +54,7 @@ class EngineTrainer(Trainer):
         self.test_labels = data.test_labels.astype(np.int64)
         self.model = draws.initial_model(condition, seed, facts.shape)
         self._norms = [module for module in self.model.modules() if isinstance(module, nn.BatchNorm2d)]
-        self.splits = condition["num_splits"] if condition["norm"] == "gbn" else 1
+        self.splits = next((norm.num_splits for norm in self._norms if isinstance(norm, GhostBatchNorm)), 1)
         self.bounds = batch_bounds(len(self.images), condition["batch_size"])
         self.largest = max(stop - start for start, stop in self.bounds)
         registers = registers or processor()
