@@ -2,33 +2,23 @@
 PYTHON ?= python3
 CORES ?= all
 BIN := .venv/bin
-READY := .venv/.ready-$(shell cksum requirements.lock | cut -d' ' -f1)$(TORCH)
-DEV := .venv/.dev-$(shell cat requirements.lock requirements-dev.lock | cksum | cut -d' ' -f1)$(TORCH)
-SLURM_READY := .venv/.slurm-$(shell cat requirements.lock requirements-slurm.lock | cksum | cut -d' ' -f1)
-SMK := workflow/rules/*.smk Snakefile
+# Sets up .venv. It says nothing and does nothing if .venv is ready.
+INSTALL := $(PYTHON) envs/install.py
+export TORCH TORCH_INDEX TORCH_VERSION TORCHVISION_VERSION
+ifeq ($(origin PYTHON),command line)
+export THIS_PYTHON := yes
+endif
+
+ifeq ($(filter Makefile ./Makefile GNUmakefile,$(lastword $(MAKEFILE_LIST))),)
+$(error Give this command in the folder of the clone, or as: make -C FOLDER)
+endif
 
 PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal
 
-# TORCH=cpu installs PyTorch without CUDA, if the package index has it. TORCH_INDEX names one more index that has it,
-# TORCH_VERSION and TORCHVISION_VERSION other versions than those of the lock.
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
-ifeq ($(TORCH),cpu)
-PINS := sed -E -e '/^(nvidia|cuda)-|^triton=/d' -e 's/^torch==([^ ]+)/torch==$(or $(TORCH_VERSION),\1)+cpu/' \
-  -e 's/^torchvision==([^ ]+)/torchvision==$(or $(TORCHVISION_VERSION),\1)/' requirements.lock
-# Byte code of every module of PyTorch and SciPy is 300 MB. So only that of the modules that runs import is made.
-PIP += --no-compile
-BYTE_CODE := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -c 'import matplotlib.pyplot, numba, pandas, scipy.stats, \
-  sklearn.datasets, snakemake.cli, torch'
-else ifeq ($(TORCH),)
-PINS := cat requirements.lock
-else
-$(error TORCH: found '$(TORCH)'; expected cpu, or nothing for the build with CUDA)
-endif
-
-.PHONY: help requirements digits test test-browser test-slurm test-all slurm lock lint leftovers clean clean-all
+.PHONY: help requirements install install-dev slurm digits test test-browser test-slurm test-all lock lint leftovers clean clean-all
 
 help:
+	@echo "make install  set up .venv (with uv if there is one, else with pip), and no more"
 	@echo "make digits   set up .venv, run the eight conditions on scikit-learn's digits, end with report.html"
 	@echo "make test     set up .venv, run the tests"
 	@echo "make test-browser test the explorer and the report in Chromium"
@@ -46,29 +36,19 @@ help:
 	@echo "Keys:       dataset study seeds epochs network device jobs_per_gpu engine mnist_dir (config/README.md)"
 	@echo "Read on:    README.md, docs/use.md"
 
-$(READY): requirements.lock
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	  echo "normreg needs Python 3.11 or later; '$(PYTHON)' is $$($(PYTHON) -V). Use: make PYTHON=python3.12 ..."; exit 1; }
-	$(PYTHON) -m venv --clear .venv
-	@$(PINS) > .venv/requirements.txt
-	$(PIP) $(INDEX) -r .venv/requirements.txt
-	@$(BYTE_CODE)
-	@touch $@
+install:
+	@$(INSTALL) run
 
-$(DEV): $(READY) requirements-dev.lock
-	$(PIP) -r .venv/requirements.txt $(INDEX) -r requirements-dev.lock
-	@touch $@
+install-dev:
+	@$(INSTALL) run dev
+
+slurm:
+	@$(INSTALL) run slurm
 
 requirements:
-	@$(PINS)
+	@$(INSTALL) pins
 
-slurm: $(SLURM_READY)
-
-$(SLURM_READY): $(READY) requirements-slurm.lock
-	$(PIP) -r .venv/requirements.txt $(INDEX) -r requirements-slurm.lock
-	@touch $@
-
-digits: $(READY)
+digits: install
 	$(BIN)/snakemake --cores $(CORES) --resources gpu=1 --quiet rules host reason \
 	  --report report.html --report-after-run --config dataset=digits
 	@echo
@@ -76,24 +56,24 @@ digits: $(READY)
 	@echo "Summary:  results/digits/controlled/summary.csv"
 	@echo "Report:   report.html (open it in a browser)"
 
-test: $(DEV)
+test: install-dev
 	$(PYTEST)
 
 # Debian's Chromium has been tried. Any other: make test-browser CHROMIUM=/usr/bin/google-chrome
 CHROMIUM ?= $(shell command -v chromium)
-test-browser: $(DEV)
+test-browser: install-dev
 	@test -n "$(CHROMIUM)" || { \
 	  echo "No chromium here. Install it (apt-get install chromium), or name one: make test-browser CHROMIUM=..."; exit 1; }
 	CHROMIUM="$(CHROMIUM)" $(BIN)/python -m pytest tests/browser
 
 # Starts Slurm's processes on this machine for some minutes, and ends them. Says so and passes where it cannot.
-test-slurm: $(DEV) $(SLURM_READY)
+test-slurm: install-dev slurm
 	$(BIN)/python -m pytest tests/slurm
 
-test-all: $(DEV)
+test-all: install-dev
 	$(PYTEST) -m "" --hypothesis-profile=thorough
 
-lint: $(DEV)
+lint: install-dev
 	$(BIN)/snakefmt --check --compact-diff Snakefile workflow
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -104,10 +84,10 @@ COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --no-
 lock:
 	{ echo '# The pins of everything that a run needs. Made by `make lock` from pyproject.toml.'; \
 	  $(COMPILE) --group workflow; \
-	} > requirements.lock
+	} > new.lock && mv new.lock requirements.lock
 	{ echo '# The pins that tests and linters need besides requirements.lock. Made by `make lock` from pyproject.toml.'; \
 	  $(COMPILE) --group workflow --group dev --constraint requirements.lock | grep -vxFf requirements.lock; \
-	} > requirements-dev.lock
+	} > new.lock && mv new.lock requirements-dev.lock
 	{ echo '# Runs on a Slurm cluster need these too. Made by `make lock` from pyproject.toml, group slurm.'; \
 	  sed -n '/^slurm = \[/,/^\]/s/^  "\(.*\)",$$/\1/p' pyproject.toml; \
 	} > requirements-slurm.lock
@@ -116,13 +96,17 @@ lock:
 	  sed -nE "s/^([a-z].*)$$/      - \"\1\"/p" requirements.lock; \
 	} > envs/normreg.yaml
 
-leftovers: $(READY)
-	@PYTHONPATH=workflow/scripts $(BIN)/python -m normreg.config.leftovers
+leftovers:
+	@$(INSTALL) check
+	@PYTHONPATH=workflow/scripts $(BIN)/python -P -m normreg.config.leftovers
 
-# What takes long to get again stays: MNIST's download, and minutes of compiling.
+# Deletes nothing behind a link. What takes long to get again stays: downloads, and minutes of compiling.
 clean:
-	rm -rf logs report.html $(filter-out results/README.md,$(wildcard results/*)) \
-	  $(filter-out resources/download resources/engine,$(wildcard resources/*))
+	@for folder in results resources; do \
+	  if test -L $$folder; then echo "$$folder is a link: delete what you do not need behind it yourself."; exit 1; fi; done
+	rm -rf logs report.html
+	test ! -d results || find results -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +
+	test ! -d resources || find resources -mindepth 1 -maxdepth 1 ! -name download ! -name engine -exec rm -rf {} +
 
 clean-all: clean
-	rm -rf resources/*
+	test ! -d resources || find resources -mindepth 1 -maxdepth 1 -exec rm -rf {} +

@@ -28,6 +28,7 @@ ELSEWHERE = {
     ".venv/bin/python benchmarks/phases.py": "takes minutes; its parts run in test_benchmarks.py",
     ".venv/bin/python benchmarks/kernels.py": "takes minutes; its parts run in test_benchmarks.py",
     "pip install": "test_library.py",
+    "mkdir": "the shell",
     "docker": "untried, as docs/install.md says; test_environment.py checks the text",
     "make slurm": "make test-slurm",
     "snakemake --workflow-profile profiles/slurm": "make test-slurm",

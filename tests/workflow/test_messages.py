@@ -3,7 +3,6 @@
 import base64
 import json
 import re
-import subprocess
 
 import pytest
 import torch
@@ -102,20 +101,6 @@ def test_a_too_large_batch_and_divergence_are_said(copy):
     assert "Traceback" not in log
     assert "likely key is optimizer.lr" in done.stdout
     assert not (copy.folder / "results/digits/tiny/none-bn/seed0/checkpoint.pt").exists()
-
-
-def test_make_clean_keeps_downloads_and_kernels(root, tmp_path):
-    """In a folder of its own. What took long to get goes with `make clean-all` alone."""
-    (tmp_path / "Makefile").write_text((root / "Makefile").read_text())
-    kept = ["results/README.md", "resources/download/mnist/a.gz", "resources/engine/kernels/b.nbc"]
-    gone = ["results/digits/x/summary.csv", "logs/x", "resources/digits.npz"]
-    for name in [*kept, *gone]:
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    for command, left in (("clean", kept), ("clean-all", kept[:1])):
-        subprocess.run(["make", command], cwd=tmp_path, check=True, stdout=subprocess.DEVNULL)
-        files = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
-        assert files == {"Makefile", *left}
 
 
 def test_mnist_without_network_or_folder_names_the_ways_on(copy):
