@@ -86,3 +86,11 @@ def blobs() -> Dataset:
 
     train, test = split(50), split(30)
     return Dataset(*train, *test, class_names=np.array(DATASETS["mnist"].class_names))
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """The working directory: a project of its own, in which `config/datasets` is empty."""
+    (tmp_path / "config/datasets").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

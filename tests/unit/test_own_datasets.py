@@ -1,87 +1,25 @@
 """Data sets of one's own: what their files say, what is found in them, what is prepared, and what is refused."""
 
 import io
+import json
+import os
+import socket
 import sys
+import time
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from own_data import arrays, describe, folder, images, prepare, refused, write_npz
 
 from normreg.config import datasets
-from normreg.data import dataset, sources
+from normreg.data import image_folder, sources
 from normreg.data.specs import ImageFolder, NpzFile
 from normreg.errors import ConfigError, DataError
-from normreg.utils import memory, pictures, shares
+from normreg.utils import memory, shares
 
-RANDOM = np.random.default_rng(3)
-
-
-@pytest.fixture(autouse=True)
-def place(tmp_path, monkeypatch):
-    """A project of its own, in which `config/datasets` is empty."""
-    (tmp_path / "config/datasets").mkdir(parents=True)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def describe(text, name="mine"):
-    """Writes the file of a data set. Each process reads a file once, so tests that write two forget the first."""
-    datasets._read.cache_clear()
-    Path(f"config/datasets/{name}.yaml").write_text(text)
-
-
-def prepare(name="mine"):
-    data = sources.prepare(datasets.find(name), None, Path("absent"))
-    dataset.save(data, "prepared.npz")
-    return dataset.load("prepared.npz", shape=datasets.find(name).shape)
-
-
-def refused(text=None):
-    """The message for a file: one sentence or more in one line, which begins with the name of the file."""
-    if text is not None:
-        describe(text)
-    with pytest.raises(ConfigError) as caught:
-        datasets.find("mine")
-    message = str(caught.value)
-    assert message.startswith("config/datasets/mine.yaml: ")
-    assert "\n" not in message
-    return message
-
-
-def images(count, *side):
-    return RANDOM.integers(0, 256, (count, *side), dtype=np.uint8)
-
-
-def arrays(train=12, test=6, classes=3, side=(9, 11), **changes):
-    """The arrays of a small file: labels 0, 1, 2, 0, 1, 2, ..."""
-    found = {"x_train": images(train, *side), "y_train": np.arange(train) % classes}
-    found |= {"x_test": images(test, *side), "y_test": np.arange(test) % classes}
-    return {name: array for name, array in (found | changes).items() if array is not None}
-
-
-def write_npz(found, text="npz: a.npz\n"):
-    np.savez_compressed("a.npz", **found)
-    describe(text)
-
-
-def picture(path, pixels, **options):
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).save(path, **options)
-
-
-def folder(splits=("train/", "test/"), side=(9, 11, 3), count=3):
-    """A folder `f` with two classes; returns the pixels by path."""
-    made = {}
-    for below in splits:
-        for name in ("dog", "cat"):
-            for number in range(count):
-                path = f"{below}{name}/{number}.png"
-                made[path] = images(1, *side)[0]
-                picture(f"f/{path}", made[path])
-    return made
-
+pytestmark = pytest.mark.usefixtures("place")
 
 # --- names
 
@@ -209,7 +147,13 @@ def pickled():
         ({"x_train": None, "y_train": None}, ["has the arrays x_test, y_test; expected the images and labels of"]),
         ({"train_images": images(12, 9, 11)}, ["expected one pair of x_train and y_train or train_images"]),
         ({"x_test": None, "y_test": None}, ["has no test split; give it one, or give `test_share: 0.2`"]),
-        ({"x_train": images(12, 9, 11) / 255}, ["x_train is float64 (12, 9, 11)", "np.round(255 * x)"]),
+        (
+            {"x_train": images(12, 9, 11) / 255},
+            ["x_train is float64 (12, 9, 11)", "of 0 to 1 by `np.round(255 *"],
+        ),
+        ({"x_train": images(12, 9, 11) / 1}, ["floats of 0 to 255 become bytes by `np.round(x).astype(np.uint8)`"]),
+        ({"x_train": images(12, 9, 11).astype(int)}, ["x_train is int64", "0 to 255 become bytes by `x.astype("]),
+        ({"x_train": images(12, 9, 11) > 9}, ["x_train is bool", "become bytes by `255 * x.astype(np.uint8)`"]),
         ({"x_train": pickled()}, ["x_train is Python objects (12,)", "never unpickled"]),
         ({"y_train": pickled()}, ["y_train is Python objects (12,), expected a whole number"]),
         ({"x_train": images(12, 3, 32, 32)}, ["x_train is uint8 (12, 3, 32, 32)", "the channels come last"]),
@@ -279,6 +223,26 @@ def test_damaged_files_are_one_message():
     assert "a.npz: cannot be read (it is a folder" in refused("npz: a.npz\n")
 
 
+@pytest.mark.parametrize("command", ["find", "content"])
+def test_what_has_no_end_is_refused_before_it_is_opened(place, command, monkeypatch):
+    """A reader of a pipe waits for ever, one of /dev/zero reads until memory ends. Both are found at a dry run."""
+    os.mkfifo("pipe")
+    with socket.socket(socket.AF_UNIX) as listener:
+        monkeypatch.chdir(place)
+        listener.bind("socket")
+        for name, kind in (("pipe", "a pipe"), ("/dev/zero", "a device"), ("socket", "a socket")):
+            if command == "find":
+                assert f"cannot be read (it is {kind}" in refused(f"npz: {name}\n")
+                continue
+            write_npz(arrays())
+            spec = datasets.find("mine")
+            Path("a.npz").unlink()
+            Path("a.npz").symlink_to(name)
+            with pytest.raises(DataError, match=rf"a\.npz: cannot be read \(it is {kind}"):
+                sources.content(spec)
+            Path("a.npz").unlink()
+
+
 def test_a_header_that_promises_more_than_there_is():
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": (10**12, 28, 28)})
@@ -312,153 +276,6 @@ def test_the_memory_that_is_left_is_that_of_the_machine_or_of_its_control_group(
     for most, left in (("max\n", None), ("1000\n", 100)):
         (tmp_path / "memory.max").write_text(most)
         assert (memory.available() == 100) is (left == 100)
-
-
-# --- folders
-
-
-def test_a_folder_is_read_as_torchvision_reads_it(caplog):
-    from torchvision.datasets import ImageFolder as Torchvision
-
-    folder(count=2)
-    picture("f/train/cat/10.JPG", images(1, 9, 11, 3)[0], format="JPEG")
-    picture("f/train/dog/z.jpeg", images(1, 9, 11, 3)[0])
-    for name in ("train/cat/.hidden.png", "train/.DS_Store", ".git", "train/cat/notes.txt", "README"):
-        Path("f", name).write_text("x")
-    describe("folder: f\n")
-    spec = datasets.find("mine")
-    assert (spec.shape, spec.class_names, spec.train_images, spec.test_images) == ((3, 9, 11), ("cat", "dog"), 6, 4)
-    with caplog.at_level("INFO", logger="normreg"):
-        data = prepare()
-    said = "mine: left out, because they are no images of the data set: README, train/cat/notes.txt"
-    assert caplog.messages[0] == said
-    Path("f/train/cat/.hidden.png").unlink()  # torchvision would try to read it
-    for split in ("train", "test"):
-        expected = Torchvision(f"f/{split}")
-        pixels, labels = getattr(data, f"{split}_images"), getattr(data, f"{split}_labels")
-        assert labels.tolist() == expected.targets
-        for found, (image, _) in zip(pixels, expected, strict=True):
-            assert np.array_equal(np.moveaxis(found, 0, 2), np.asarray(image))
-
-
-def test_a_folder_without_splits_in_gray():
-    made = folder(splits=("",), side=(10, 8), count=10)
-    describe("folder: f\ntest_share: 0.3\nclasses: [a cat, a dog]\n")
-    spec = datasets.find("mine")
-    assert (spec.shape, spec.class_names, spec.train_images, spec.test_images) == (
-        (1, 10, 8),
-        ("a cat", "a dog"),
-        14,
-        6,
-    )
-    data = prepare()
-    cats = [made[f"cat/{number}.png"].tobytes() for number in range(10)]
-    for split, count in (("train", 7), ("test", 3)):
-        pixels, labels = getattr(data, f"{split}_images"), getattr(data, f"{split}_labels")
-        assert [image.tobytes() in cats for image in pixels] == (labels == 0).tolist()
-        assert np.bincount(labels).tolist() == [count, count]
-
-
-def test_images_are_converted_and_resized_by_pillow():
-    colour, gray, clear = images(1, 40, 30, 3)[0], images(1, 16, 16)[0], images(1, 16, 16, 4)[0]
-    pixels = {"train/a/0.png": colour, "train/b/0.png": gray, "test/a/0.png": clear, "test/b/0.png": gray}
-    for path, one in pixels.items():
-        picture(f"f/{path}", one)
-    picture("f/train/b/1.png", np.arange(256, dtype=np.uint8).reshape(16, 16))
-    Image.open("f/train/b/1.png").convert("P").save("f/train/b/1.png")
-    for channels, mode in ((1, "L"), (3, "RGB")):
-        describe(f"folder: f\nsize: [12, 20]\nchannels: {channels}\n")
-        data = prepare()
-        assert data.shape == (channels, 12, 20)
-        for found, path in ((data.train_images[0], "train/a/0.png"), (data.test_images[0], "test/a/0.png")):
-            expected = Image.fromarray(pixels[path]).convert(mode).resize((20, 12), Image.Resampling.BILINEAR)
-            assert np.array_equal(found if channels == 1 else np.moveaxis(found, 0, 2), np.asarray(expected))
-
-
-def test_transparency_is_left_out_and_said(caplog):
-    folder(side=(9, 9, 4))
-    describe("folder: f\n")
-    with caplog.at_level("INFO", logger="normreg"):
-        assert prepare().shape == (3, 9, 9)
-    assert caplog.messages[0] == "mine: the transparency of 6 images is left out"
-
-
-def add(path, *side):
-    return lambda: picture(f"f/{path}", images(1, *side)[0])
-
-
-def write(path, content=b"x"):
-    return lambda: (Path("f", path).parent.mkdir(parents=True, exist_ok=True), Path("f", path).write_bytes(content))
-
-
-def move(path, target):
-    return lambda: Path("f", path).rename(Path("f", target))
-
-
-@pytest.mark.parametrize(
-    ("change", "more", "fragments"),
-    [
-        (write("train/ox/a.gif"), "", ["f/train/ox: has no image, expected files with the endings .png, .jpg, .jpeg"]),
-        (add("test/ox/0.png", 9, 11, 3), "", ["f/test/ox: is a class that", "f/train lacks; it has cat, dog"]),
-        (move("test", "val"), "", ["has a folder train, but no folder test; add it, or name the folder"]),
-        (move("train", "val"), "", ["has a folder test, but no folder train"]),
-        (move("train/dog", "dog"), "", ["f/test/dog: is a class that", "f/train lacks; it has cat."]),
-        (lambda: (move("train/dog", "d")(), move("test/dog", "e")()), "", ["f: has 1 class, expected 2 to 1,000"]),
-        (move("test/dog", "dog"), "", ["the test split has images of 1 class, expected 2 at least"]),
-        (lambda: None, "test_share: 0.2", ["has a test split, so `test_share` has no use"]),
-        (lambda: None, "classes: [a, b, c]", ["has 2 classes, but `classes` has 3 names"]),
-        (add("train/cat/0.png", 9, 12, 3), "", ["dog/0.png: is colour, 9 x 11, but", "cat/0.png is colour, 9 x 12"]),
-        (add("train/cat/0.png", 9, 11), "", ["dog/0.png: is colour, 9 x 11, but", "gray", "`channels: 1`"]),
-        (add("train/cat/0.png", 100, 11, 3), "channels: 3", ["cat/0.png is colour, 100 x 11; expected images of one"]),
-        (write("train/cat/0.png"), "", ["f/train/cat/0.png cannot be read as a PNG or JPEG image"]),
-        (move("train/cat", "train/cat\n"), "", [r"f/train lacks; it has cat\n, dog"]),
-        (add("train/a\n/0.png", 9, 11, 3), "", [r"has a folder 'a\n', whose name is no text"]),
-    ],
-)
-def test_a_folder_that_cannot_be_used_says_why(change, more, fragments):
-    folder()
-    change()
-    message = refused(f"folder: f\n{more}\n")
-    assert message.startswith("config/datasets/mine.yaml: key 'folder': ")
-    assert all(fragment in message for fragment in fragments), message
-
-
-def test_sides_and_missing_folders():
-    folder(side=(7, 9, 3))
-    assert "cat/0.png: has 7 x 9 pixels (height x width), expected 8 to 96 each" in refused("folder: f\n")
-    assert "absent: cannot be read (No such file or directory)" in refused("folder: absent\n")
-    Path("empty").mkdir()
-    assert "empty: has no folders, expected one folder" in refused("folder: empty\ntest_share: 0.5\n")
-    assert "empty: has no test split" in refused("folder: empty\n")
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (write("train/dog/2.png"), r"f/train/dog/2\.png cannot be read as a PNG or JPEG image \(cannot identify"),
-        (add("test/cat/1.png", 9, 12, 3), r"f/test/cat/1\.png has 9 x 12 pixels .* expected 9 x 11 .*set `size`"),
-        (add("train/cat/1.png", 9, 11), r"f/train/cat/1\.png is gray, expected colour .*set `channels`"),
-    ],
-)
-def test_an_image_that_only_preparation_sees_is_named(change, message):
-    folder()
-    change()
-    describe("folder: f\n")
-    with pytest.raises(DataError, match=message):
-        prepare()
-
-
-def test_a_cut_image_a_deep_one_and_a_huge_one_are_named(monkeypatch):
-    picture("cut.png", images(1, 64, 64, 3)[0])
-    Path("cut.png").write_bytes(Path("cut.png").read_bytes()[:3000])
-    Image.fromarray(np.arange(100, dtype=np.uint16).reshape(10, 10)).save("deep.png")
-    for name, reason in (("cut.png", "truncated"), ("deep.png", "has pixels of Pillow's mode I;16, expected 8 bits")):
-        with pytest.raises(DataError, match=rf"{name} .*{reason}"):
-            pictures.decode(Path(name), (3, 64, 64), resized=True, converted=True)
-    picture("huge.png", images(1, 64, 64, 3)[0])
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 3000)
-    with pytest.raises(DataError, match=r"huge\.png is a very large image"):
-        pictures.read_header(Path("huge.png"))
 
 
 def test_images_without_any_spread_are_refused_when_prepared():
@@ -523,6 +340,37 @@ def test_what_preparation_depends_on_is_the_content_and_not_the_place():
     describe("folder: g\nchannels: 1\n")
     assert datasets.describe(datasets.find("mine")) != described
     assert datasets.describe(datasets.find("digits")) is None
+
+
+def test_files_that_are_as_they_were_are_not_read_again(monkeypatch):
+    """Sixty thousand photographs take minutes to read, and Snakemake asks at each start."""
+    folder()
+    describe("folder: f\n")
+    spec, memo, now = datasets.find("mine"), Path("memo.json"), time.time()
+    before = sources.content(spec, memo)
+    assert not memo.exists()  # a change in the same moment could leave the times as they are
+    monkeypatch.setattr(time, "time", lambda: now + 60)
+    assert sources.content(spec, memo) == before
+    with monkeypatch.context() as blind:
+        blind.setattr(image_folder, "regular_file", None)
+        assert sources.content(spec, memo) == before
+    for content in ("", "[1]", json.dumps({"a": "b"})):
+        memo.write_text(content)
+        assert sources.content(spec, memo) == before
+
+
+def test_a_changed_image_is_seen_though_its_size_and_its_time_are_kept(place, monkeypatch):
+    folder()
+    describe("folder: f\n")
+    spec, memo, file = datasets.find("mine"), Path("memo.json"), Path("f/train/cat/0.png")
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 60)
+    before, status, content = sources.content(spec, memo), file.stat(), bytearray(file.read_bytes())
+    assert memo.exists()
+    content[-20] ^= 1
+    file.write_bytes(content)
+    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert sources.content(spec, memo) != before
 
 
 def test_what_snakemake_reads_imports_neither_pytorch_nor_pandas(place):

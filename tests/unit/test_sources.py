@@ -99,6 +99,34 @@ def test_folder_with_each_kind_of_name(
     assert not cache.exists()
 
 
+@pytest.mark.parametrize("inside", ["the file", "nothing", "gzipped"])
+def test_archives_have_folders_named_like_the_files(tmp_path: Path, cache: Path, inside: str) -> None:
+    """Kaggle's has a folder for each file, and beside it the file with a dot in its name."""
+    for name, content in RAW.items():
+        (tmp_path / name).mkdir()
+        if inside == "the file":
+            (tmp_path / name / name).write_bytes(content)
+        elif inside == "gzipped":
+            (tmp_path / name / f"{name}.gz").write_bytes(ZIPPED[name])
+        else:
+            (tmp_path / name.replace("-idx", ".idx")).write_bytes(content)
+    assert_tiny(sources.prepare(TINY["mnist"], str(tmp_path), cache))
+
+
+@pytest.mark.parametrize("below", ["raw", "MNIST/raw"])
+def test_the_folders_of_torchvision_are_known(tmp_path: Path, cache: Path, below: str) -> None:
+    (tmp_path / below).mkdir(parents=True)
+    for name, content in RAW.items():
+        (tmp_path / below / name).write_bytes(content)
+    assert_tiny(sources.prepare(TINY["mnist"], str(tmp_path), cache))
+
+
+def test_a_folder_in_the_place_of_a_file_is_said(folder: Path, cache: Path) -> None:
+    (folder / f"{NAMES[0]}.gz").unlink()
+    (folder / NAMES[0]).mkdir()
+    assert f"{folder / NAMES[0]} is not a regular file" in failure("mnist", str(folder), cache)
+
+
 def test_tilde_is_expanded(folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(folder.parent))
     assert_tiny(sources.prepare(TINY["mnist"], "~/data", cache))

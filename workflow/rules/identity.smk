@@ -7,6 +7,7 @@ from normreg.errors import DataError
 
 # Written when something was made otherwise than it would be now; as an input it makes a job run.
 CHANGED = Path(".snakemake/normreg/other-settings-or-code")
+CONTENTS = Path(".snakemake/normreg-contents.json")  # digests of files that are as they were
 
 
 def identity_of(wildcards, seed):
@@ -47,7 +48,7 @@ def data_made_of(dataset):
         from normreg.data import sources  # not above: NumPy takes time, and most calls need none
 
         try:
-            content = sources.content(spec)  # also compares it with `sha256`
+            content = sources.content(spec, CONTENTS)  # also compares it with `sha256`
         except NormregError as error:
             raise WorkflowError(str(error)) from None
     return identity.digest([described, content, SOURCES.digest("prepare_data.py")])

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from normreg.data.specs import MNIST_PIXELS, Normalise
-from normreg.errors import DataError
+from normreg.errors import DataError, printable
 from normreg.utils.atomic import replacing
 
 _AGAIN = "Delete it and run the same command again, which prepares it anew."
 _EMPTY = np.empty(0)
+_NAMES = ("train_files", "test_files")
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class Dataset:
         class_names: texts (K,).
         normalise: float64 (2, C): means and standard deviations of the channels, for pixels of 0 to 1. NaN: to be
             computed, see `training.subsets.of_run`. If left out, gray images have those of MNIST and others have NaN.
+        train_files: the file of each training image, relative to the folder of the data set. Empty if images have none.
+        test_files: as `train_files`.
     """
 
     train_images: np.ndarray
@@ -35,6 +38,8 @@ class Dataset:
     test_labels: np.ndarray
     class_names: np.ndarray
     normalise: np.ndarray = field(default_factory=lambda: _EMPTY)
+    train_files: tuple[str, ...] = ()
+    test_files: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Fills `normalise` in if it is left out. Prepared files from before this field have none either."""
@@ -52,9 +57,10 @@ class Dataset:
     def digest(self) -> str:
         """SHA-256 over the content of all arrays. It identifies the data, and does not depend on their file.
 
-        It leaves out a `normalise` that is MNIST's, because data sets had their digests before this field.
+        It leaves out the names of files, and a `normalise` that is MNIST's, because data sets had their digests before
+        this field.
         """
-        left_out = {"normalise"} if np.array_equal(self.normalise, MNIST_PIXELS) else set()
+        left_out = {*_NAMES, *(["normalise"] if np.array_equal(self.normalise, MNIST_PIXELS) else [])}
         names = [field.name for field in fields(self) if field.name not in left_out]
         arrays = {name: np.ascontiguousarray(getattr(self, name)) for name in names}
         whole = hashlib.sha256()
@@ -63,6 +69,23 @@ class Dataset:
             whole.update(array.tobytes())
         return whole.hexdigest()
 
+    def file_of(self, image: int) -> str:
+        """The file of a test image, fit to be shown: without characters that act where they are shown. "" if none."""
+        return printable(self.test_files[image]) if self.test_files else ""
+
+
+def join_names(names: Sequence[str]) -> np.ndarray:
+    """Names of files as an array, uint8: their bytes, with a zero byte between two.
+
+    NumPy's arrays of texts give each as much room as the longest.
+    """
+    return np.frombuffer("\0".join(names).encode("utf-8", "surrogateescape"), dtype=np.uint8)
+
+
+def split_names(joined: np.ndarray) -> tuple[str, ...]:
+    """The names in an array of `join_names`."""
+    return tuple(joined.tobytes().decode("utf-8", "surrogateescape").split("\0")) if joined.size else ()
+
 
 def save(dataset: Dataset, path: str | Path, made_of: str = "") -> None:
     """Writes `dataset` and its digest to a compressed `.npz`. The file is written completely or not at all.
@@ -70,6 +93,7 @@ def save(dataset: Dataset, path: str | Path, made_of: str = "") -> None:
     `made_of` says of which files and by which code it was made, see `identity.recorded`.
     """
     arrays = {f.name: getattr(dataset, f.name) for f in fields(dataset)}
+    arrays |= {name: join_names(arrays[name]) for name in _NAMES}
     with replacing(path) as temporary:
         np.savez_compressed(temporary, **arrays, digest=np.array(dataset.digest()), made_of=np.array(made_of))
 
@@ -89,6 +113,7 @@ def load(path: str | Path, known: str | None = None, shape: Sequence[int] | None
     try:
         with np.load(path, allow_pickle=False) as arrays:
             present = {f.name: arrays[f.name] for f in fields(Dataset) if f.name != "normalise" or f.name in arrays}
+            present |= {name: split_names(present[name]) for name in _NAMES}
             recorded = str(arrays["digest"])
         dataset = Dataset(**present)
         _check(dataset, path, shape or dataset.shape)
@@ -130,6 +155,9 @@ def _check(data: Dataset, path: str | Path, shape: Sequence[int]) -> None:
     for split in ("train", "test"):
         images, labels = getattr(data, f"{split}_images"), getattr(data, f"{split}_labels")
         right = (images.dtype, labels.dtype) == (np.uint8, kind) and images.shape == (*labels.shape[:1], *side)
+        files = getattr(data, f"{split}_files")
+        if files and len(files) != len(images):
+            raise DataError(f"{path}: it names {len(files)} files of {len(images)} {split} images. {_AGAIN}")
         if not right or labels.ndim != 1 or labels.max(initial=0) >= classes:
             found = f"{images.dtype} {images.shape} and {labels.dtype} {labels.shape}"
             expected = f"uint8 (N, {', '.join(map(str, side))}) and {kind.__name__} (N,) of 0 to {classes - 1}"

@@ -58,8 +58,17 @@ class Spec:
         return (*raw, f"{self.name}.gz", f"{dotted}.gz")
 
     def find(self, folder: Path) -> Path | None:
-        """The first of `file_names` that is in `folder`, or None. Raises OSError if the folder cannot be searched."""
-        return next((folder / name for name in self.file_names if (folder / name).exists()), None)
+        """The first of `file_names` that is in `folder`, or in a folder of the same name there; None if none is.
+
+        Archives have both: a folder `train-images-idx3-ubyte` with the file, or beside `train-images.idx3-ubyte`.
+
+        Raises:
+            OSError: the folder cannot be searched.
+        """
+        inside = [folder / name.removesuffix(".gz") / name for name in self.file_names]
+        places = [*(folder / name for name in self.file_names), *inside]
+        there = [place for place in places if place.exists()]
+        return next((place for place in there if place.is_file()), there[0] if there else None)
 
 
 def read(path: Path, spec: Spec, remedy: str) -> np.ndarray:

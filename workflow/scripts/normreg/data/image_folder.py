@@ -1,77 +1,35 @@
-"""A data set of one's own in a folder: train/CLASS/ and test/CLASS/ as torchvision's ImageFolder, or CLASS/."""
+"""A data set of one's own in a folder of images: which files belong to it, their classes and splits, and their pixels.
+
+Classes are folders, with their images at any depth, as in torchvision's ImageFolder. Splits are folders of classes.
+"""
 
 import hashlib
 import math
-import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import chain
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from normreg.data import own
 from normreg.data.dataset import Dataset, as_array, label_type
+from normreg.data.listing import Listing, list_images
 from normreg.data.own import Facts
 from normreg.data.specs import DatasetSpec, ImageFolder
 from normreg.errors import DataError
-from normreg.utils import memory, pictures, shares
+from normreg.utils import pictures, shares
+from normreg.utils.files import regular_file, remembered
 from normreg.utils.jobs import log
+from normreg.utils.memory import check as check_memory
+from normreg.utils.pictures import PictureError
 
-SPLITS = ("train", "test")
 _COPIES = 3  # of the images, in memory at once: as read, as divided, and as bytes for the digest
-
-
-@dataclass(frozen=True)
-class Listing:
-    """The image files of a folder. Names are sorted by their characters, as torchvision sorts them.
-
-    Attributes:
-        root: the folder.
-        train: the paths of the images of each class, relative to `root`, by the name of the class's folder.
-        test: the same of the test split. None: there is none.
-        left_out: what is neither an image nor hidden, relative to `root`.
-    """
-
-    root: Path
-    train: dict[str, list[str]]
-    test: dict[str, list[str]] | None
-    left_out: tuple[str, ...]
-
-    @property
-    def files(self) -> list[str]:
-        """All image files, relative to `root`, sorted."""
-        return sorted(chain(*self.train.values(), *(self.test or {}).values()))
-
-
-def list_images(root: Path, test_share: float | None) -> Listing:
-    """The image files of a folder.
-
-    Raises:
-        DataError: the folder cannot be read, a class has no image, there are too few or too many classes, or the test
-            split has a class that is not trained; or a test split and `test_share` are both there, or none of them.
-    """
-    left_out: list[str] = []
-    folders = _entries(root, "", left_out)
-    found = [name for name in SPLITS if name in folders]
-    if len(found) == 1:
-        (other,) = set(SPLITS) - set(found)
-        raise DataError(
-            f"{root}: has a folder {found[0]}, but no folder {other}; add it, or name the folder with the classes "
-            f"itself, {root / found[0]}, with `test_share`."
-        )
-    own.check_test_share(test_share, bool(found), str(root))
-    if not found:
-        return Listing(root, _classes(root, "", folders, left_out), None, tuple(left_out))
-    left_out += [f"{name}/" for name in folders if name not in SPLITS]
-    train, test = (_classes(root, f"{split}/", _entries(root, split, left_out), left_out) for split in SPLITS)
-    extra = [name for name in test if name not in train]
-    if extra:
-        raise DataError(
-            f"{root / 'test' / extra[0]}: is a class that {root / 'train'} lacks; it has {', '.join(train)}. Give both "
-            "folders the same classes."
-        )
-    return Listing(root, train, test, tuple(left_out))
+_NAMED = 20  # broken files
+_SAID = {
+    "transparent": "{} with transparent pixels, which are laid on white",
+    "rotated": "{} with a rotation in EXIF, which is not applied",
+    "animated": "{} with several frames or pages, of which the first one counts",
+}
 
 
 def look(
@@ -94,6 +52,9 @@ def look(
         DataError: the folder cannot be used. The message names the folder or the file and what is wrong.
     """
     listing = list_images(root, test_share)
+    if len(listing.train) == 1:
+        (name,) = listing.train
+        raise DataError(f"{root}: has 1 class, {name}. Name the folder in which the folders are the classes.")
     own.check_number(len(listing.train), str(root))
     if names is None:
         names = tuple(_readable(name, root) for name in listing.train)
@@ -113,47 +74,67 @@ def look(
 
 
 def load(spec: DatasetSpec, source: ImageFolder) -> Dataset:
-    """The data set in a folder, in the order of classes and file names. Logs what is left out.
+    """The data set in a folder, in the order of classes and file names. Logs what is left out, and what is changed.
 
     Raises:
-        DataError: an image cannot be used, which the message names; or there is too little memory.
+        DataError: images cannot be used, which the message names; or there is too little memory.
     """
     root = Path(source.path)
     listing = list_images(root, source.test_share)
-    memory.check(_COPIES * len(listing.files) * math.prod(spec.shape), str(root))
+    check_memory(_COPIES * len(listing.files) * math.prod(spec.shape), str(root))
     if listing.left_out:
-        some = f"{', '.join(listing.left_out[:3])}{', ...' if len(listing.left_out) > 3 else ''}"
-        log.info("%s: left out, because they are no images of the data set: %s", spec.key, some)
-    numbers = {name: number for number, name in enumerate(listing.train)}
-    splits = [_read_split(spec, source, split, numbers) for split in (listing.train, listing.test) if split is not None]
-    if source.test_share is not None:
-        ((images, labels),) = splits
-        splits = [(images[part], labels[part]) for part in shares.divide(labels, source.test_share)]
-    (train_images, train_labels), (test_images, test_labels) = splits
-    names, normalise = np.array(spec.class_names), as_array(spec.normalise, spec.shape[0])
-    return Dataset(train_images, train_labels, test_images, test_labels, names, normalise)
+        log.info("%s: left out: %s", spec.key, "; ".join(listing.left_out))
+    files, labels = _flat(listing.train, listing.train)
+    test_files, test_labels = _flat(listing.test or {}, listing.train)
+    files, labels, last = [*files, *test_files], np.concatenate([labels, test_labels]), len(files)
+    images, found = _read(spec, source, files)
+    said = [_SAID[kind].format(_images(count)) for kind, count in found.items() if count]
+    if said:
+        log.info("%s: %s", spec.key, "; ".join(said))
+    if found["transparent"] and images.min() == images.max():
+        raise DataError(
+            f"{root}: all pixels are white once transparent ones are laid on white. Is something white drawn on a "
+            "transparent background? Save the images on another background, without an alpha channel."
+        )
+    named, normalise = np.array(spec.class_names), as_array(spec.normalise, spec.shape[0])
+    if source.test_share is None:
+        splits = images[:last], labels[:last], images[last:], labels[last:]
+        return Dataset(*splits, named, normalise, tuple(files[:last]), tuple(files[last:]))
+    train, test = shares.divide(labels, source.test_share)
+    splits = images[train], labels[train], images[test], labels[test]
+    return Dataset(*splits, named, normalise, tuple(files[i] for i in train), tuple(files[i] for i in test))
 
 
-def content(source: ImageFolder) -> str:
+def content(source: ImageFolder, memory: Path | None = None) -> str:
     """SHA-256 over the names and the contents of the images, sorted by name. Names are relative to the folder.
 
     Raises:
-        DataError: a file or folder cannot be read.
+        DataError: a file or folder cannot be read. Broken images are named too, so that one look finds all.
     """
-    root, whole = Path(source.path), hashlib.sha256()
+    listing = list_images(Path(source.path), source.test_share)
     try:
-        for name in list_images(root, source.test_share).files:
-            whole.update(name.encode("utf-8", "surrogateescape") + b"\0")
-            whole.update(hashlib.sha256((root / name).read_bytes()).digest())
+        return remembered(memory, [listing.root / name for name in listing.files], lambda: _digest(listing))
     except OSError as error:
+        _refuse_broken(listing)
         raise DataError(f"{error.filename}: cannot be read ({error.strerror}).") from error
+
+
+def _digest(listing: Listing) -> str:
+    whole = hashlib.sha256()
+    for name in listing.files:
+        whole.update(name.encode("utf-8", "surrogateescape") + b"\0")
+        whole.update(hashlib.sha256(regular_file(listing.root / name).read_bytes()).digest())
     return whole.hexdigest()
 
 
 def _shape(listing: Listing, size: Sequence[int] | None, channels: int | None) -> tuple[int, int, int]:
     """The shape of the images. It reads the first training image of each class."""
     files = [listing.root / paths[0] for paths in listing.train.values()]
-    found = [pictures.read_header(file) for file in files]
+    try:
+        found = [pictures.read_header(file) for file in files]
+    except PictureError:
+        _refuse_broken(listing)
+        raise
     for file, header in zip(files, found, strict=True):
         if size is None and header.shape[1:] != found[0].shape[1:]:
             raise DataError(
@@ -169,39 +150,52 @@ def _shape(listing: Listing, size: Sequence[int] | None, channels: int | None) -
     return channels or found[0].channels, height, width
 
 
-def _entries(root: Path, below: str, left_out: list[str]) -> list[str]:
-    """The sorted names of the folders in a folder. Files go to `left_out`, hidden ones do not."""
-    folder = root / below
-    try:
-        with os.scandir(folder) as entries:
-            found = sorted((entry.name, entry.is_dir()) for entry in entries if not entry.name.startswith("."))
-    except OSError as error:
-        do = "expected a folder that this user may read."
-        raise DataError(f"{folder}: cannot be read ({error.strerror}); {do}") from error
-    left_out += [os.path.join(below, name) for name, is_folder in found if not is_folder]
-    return [name for name, is_folder in found if is_folder]
+def _flat(split: Mapping[str, Sequence[str]], classes: Collection[str]) -> tuple[list[str], np.ndarray]:
+    """The files of a split, class after class, and their labels."""
+    counts = [len(split.get(name, ())) for name in classes]
+    files = [file for name in classes for file in split.get(name, ())]
+    return files, np.repeat(np.arange(len(classes), dtype=label_type(len(classes))), counts)
 
 
-def _classes(root: Path, below: str, folders: list[str], left_out: list[str]) -> dict[str, list[str]]:
-    if not folders:
-        raise DataError(f"{root / below}: has no folders, expected one folder of images for each class.")
-    return {name: _images(root, f"{below}{name}", left_out) for name in folders}
+def _read(spec: DatasetSpec, source: ImageFolder, files: Sequence[str]) -> tuple[np.ndarray, Counter[str]]:
+    """The images of these files, and how many of them are of each kind of `_SAID`."""
+    images = np.empty((len(files), *(spec.shape if spec.shape[0] > 1 else spec.shape[1:])), dtype=np.uint8)
+    counts: Counter[str] = Counter()
+    broken: dict[str, PictureError] = {}
+    for place, file in enumerate(files):
+        try:
+            images[place], header = pictures.decode(
+                Path(source.path, file), spec.shape, source.resized, source.converted
+            )
+            counts.update(kind for kind in _SAID if getattr(header, kind))
+        except PictureError as error:
+            broken[file] = error
+    _refuse(broken, source.path, len(files))
+    return images, counts
 
 
-def _images(root: Path, below: str, left_out: list[str]) -> list[str]:
-    """The sorted image files of a class. Everything else goes to `left_out`."""
-    try:
-        names = sorted(name for name in os.listdir(root / below) if not name.startswith("."))
-    except OSError as error:
-        raise DataError(f"{root / below}: cannot be read ({error.strerror}).") from error
-    images = [f"{below}/{name}" for name in names if name.lower().endswith(pictures.ENDINGS)]
-    left_out += [f"{below}/{name}" for name in names if not name.lower().endswith(pictures.ENDINGS)]
-    if not images:
+def _refuse_broken(listing: Listing) -> None:
+    """Decodes all images, and names those for which that fails."""
+    broken: dict[str, PictureError] = {}
+    for file in listing.files:
+        try:
+            pictures.check(listing.root / file)
+        except PictureError as error:
+            broken[file] = error
+    _refuse(broken, str(listing.root), len(listing.files))
+
+
+def _refuse(broken: Mapping[str, PictureError], root: str, total: int) -> None:
+    """Names the files that cannot be used, if there are any."""
+    if len(broken) == 1:
+        raise next(iter(broken.values()))
+    if broken:
+        named = [f"{file} {error.what}" for file, error in list(broken.items())[:_NAMED]]
+        named += [f"and {len(broken) - _NAMED:,} more"] if len(broken) > _NAMED else []
+        remedies = dict.fromkeys(error.remedy for error in broken.values())
         raise DataError(
-            f"{root / below}: has no image, expected files with the endings {', '.join(pictures.ENDINGS)}. Add "
-            "some, or delete the folder."
+            f"{root}: {len(broken):,} of {total:,} images cannot be used: {'; '.join(named)}. {' '.join(remedies)}"
         )
-    return images
 
 
 def _readable(name: str, root: Path) -> str:
@@ -213,17 +207,5 @@ def _readable(name: str, root: Path) -> str:
     return name
 
 
-def _read_split(
-    spec: DatasetSpec, source: ImageFolder, split: Mapping[str, Sequence[str]], numbers: Mapping[str, int]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Images and labels of a split."""
-    files = [(numbers[name], file) for name, files in split.items() for file in files]
-    images = np.empty((len(files), *(spec.shape if spec.shape[0] > 1 else spec.shape[1:])), dtype=np.uint8)
-    transparent = 0
-    for place, (_, file) in enumerate(files):
-        path = Path(source.path) / file
-        images[place], header = pictures.decode(path, spec.shape, source.resized, source.converted)
-        transparent += header.transparent
-    if transparent:
-        log.info("%s: the transparency of %d images is left out", spec.key, transparent)
-    return images, np.array([label for label, _ in files], dtype=label_type(len(spec.class_names)))
+def _images(count: int) -> str:
+    return f"{count:,} image{'' if count == 1 else 's'}"

@@ -15,9 +15,19 @@ from normreg.data.dataset import Dataset, as_array, label_type
 from normreg.data.own import Facts
 from normreg.data.specs import DatasetSpec, NpzFile
 from normreg.errors import DataError
-from normreg.utils import memory, npz, shares
+from normreg.utils import npz, shares
+from normreg.utils.files import regular_file, remembered
 from normreg.utils.jobs import log
+from normreg.utils.memory import check as check_memory
 
+_WHOLE = "; whole numbers of 0 to 255 become bytes by `x.astype(np.uint8)`"
+_TO_BYTES = {  # by NumPy's kind of type
+    "f": "; floats of 0 to 255 become bytes by `np.round(x).astype(np.uint8)`, floats of 0 to 1 by "
+    "`np.round(255 * x).astype(np.uint8)`",
+    "i": _WHOLE,
+    "u": _WHOLE,
+    "b": "; they become bytes by `255 * x.astype(np.uint8)`",
+}
 _COPIES = 3  # of the images, in memory at once: as read, as prepared, and as bytes for the digest
 _TRAIN = (
     ("x_train", "y_train"),
@@ -103,8 +113,9 @@ def load(spec: DatasetSpec, source: NpzFile) -> Dataset:
     headers = npz.headers(path)
     arrays = _find_arrays(path, headers, source.test_share)
     pairs = (arrays.train, arrays.test) if arrays.test else (arrays.train,)
-    memory.check(_COPIES * sum(headers[images].bytes for images, _ in pairs), str(path))
-    content(source)
+    check_memory(_COPIES * sum(headers[images].bytes for images, _ in pairs), str(path))
+    if source.sha256:
+        content(source)
     if arrays.left_out:
         log.info("%s: left out: %s", spec.key, ", ".join(arrays.left_out))
     kind = label_type(len(spec.class_names))
@@ -117,7 +128,7 @@ def load(spec: DatasetSpec, source: NpzFile) -> Dataset:
     return Dataset(train_images, train_labels, test_images, test_labels, names, normalise)
 
 
-def content(source: NpzFile) -> str:
+def content(source: NpzFile, memory: Path | None = None) -> str:
     """SHA-256 of the file.
 
     Raises:
@@ -125,8 +136,7 @@ def content(source: NpzFile) -> str:
     """
     path = source.path
     try:
-        with open(path, "rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        found = remembered(memory, [Path(path)], lambda: _digest(Path(path)))
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
     if source.sha256 not in (None, found):
@@ -135,6 +145,11 @@ def content(source: NpzFile) -> str:
             "right file, or correct the sum."
         )
     return found
+
+
+def _digest(path: Path) -> str:
+    with regular_file(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _read_labels(path: Path, pair: tuple[str, str], headers: Mapping[str, npz.Header]) -> np.ndarray:
@@ -150,7 +165,7 @@ def _read_labels(path: Path, pair: tuple[str, str], headers: Mapping[str, npz.He
             f"{path}: {name} is {found}, expected a whole number for each image of {images}, {number} or "
             f"{(*number, 1)}; convert it."
         )
-    memory.check(2 * found.bytes, f"{path}: {name}")
+    check_memory(2 * found.bytes, f"{path}: {name}")
     labels = npz.read(path, name).reshape(-1)
     lowest, highest = int(labels.min()), int(labels.max())
     if lowest < 0 or highest >= 2**31:
@@ -186,11 +201,9 @@ def _image_shape(path: Path, name: str, found: npz.Header) -> tuple[int, int, in
 def _hint(found: npz.Header) -> str:
     if found.dtype.hasobject:
         return "; Python objects are never unpickled"
-    if found.dtype.kind == "f":
-        return "; turn floats of 0 to 1 into bytes by `np.round(255 * x).astype(np.uint8)`"
-    if len(found.shape) == 4 and found.shape[1] in (1, 3):
+    if len(found.shape) == 4 and found.shape[1] in (1, 3) and found.shape[3] not in (1, 3):
         return "; the channels come last: `np.moveaxis(x, 1, 3)`"
-    return ""
+    return "" if found.dtype == np.uint8 else _TO_BYTES.get(found.dtype.kind, "")
 
 
 def _images(path: Path, name: str) -> np.ndarray:

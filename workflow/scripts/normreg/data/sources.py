@@ -61,17 +61,21 @@ def prepare(spec: DatasetSpec, mnist_dir: str | None, cache: Path) -> Dataset:
     return data
 
 
-def content(spec: DatasetSpec) -> str | None:
+def content(spec: DatasetSpec, memory: Path | None = None) -> str | None:
     """SHA-256 of the files of a data set of one's own, in hexadecimal. None for a built-in one.
+
+    Args:
+        spec: the data set.
+        memory: the file with the digests of files that are as they were, see `files.remembered`.
 
     Raises:
         DataError: a file cannot be read, or is not the one of `sha256`.
     """
     match spec.source:
         case NpzFile():
-            return npz_file.content(spec.source)
+            return npz_file.content(spec.source, memory)
         case ImageFolder():
-            return image_folder.content(spec.source)
+            return image_folder.content(spec.source, memory)
         case _:
             return None
 
@@ -94,6 +98,8 @@ def _load(spec: DatasetSpec, mnist_dir: str | None, cache: Path) -> tuple[Datase
 def _load_idx(spec: DatasetSpec, source: IdxFiles, mnist_dir: str | None, cache: Path) -> tuple[Dataset, str]:
     if spec.key == "mnist" and mnist_dir:
         folder = _user_folder(mnist_dir)
+        below = (folder, folder / "raw", folder / source.downloader / "raw")  # the last two are torchvision's
+        folder = next((place for place in below if _find(idx_files(spec, source)[0], place)), folder)
         remedy = (
             "Put the published file there, or set mnist_dir to another folder (`--config mnist_dir=/path/to/mnist`)."
         )

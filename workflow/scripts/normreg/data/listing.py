@@ -1,0 +1,218 @@
+"""Lists a folder of images as people have them: splits by their common names, folders in class folders, other files."""
+
+import difflib
+import os
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+
+from normreg.data import own
+from normreg.errors import DataError
+from normreg.utils import pictures
+
+# "train", "Training", "test_set", "VAL", "validation data", ... "valid" and "validation" are the same split.
+_SPLIT = re.compile(r"(train|test|val)(?:ing|id|idation)?(?:[ _-]?(?:set|split|data|images))?", re.IGNORECASE)
+_LITTER = ("thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx", "@eadir", "$recycle.bin", "lost+found")
+_MOST_LEFT_OUT = 0.1  # of all files in class folders
+_KINDS = 8  # of files that are named when they are left out
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The image files of a folder: paths relative to `root`, in torchvision's order.
+
+    Attributes:
+        root: the folder.
+        train: the images of each class, by its name. Classes are sorted by it.
+        test: the same of the test split, which may lack classes. None: there is none.
+        left_out: what is left out, said for the person.
+    """
+
+    root: Path
+    train: dict[str, list[str]]
+    test: dict[str, list[str]] | None
+    left_out: tuple[str, ...]
+
+    @property
+    def files(self) -> list[str]:
+        """All image files, sorted."""
+        return sorted(chain(*self.train.values(), *(self.test or {}).values()))
+
+
+@dataclass
+class _Other:
+    """Files that are not used, by their ending: those in class folders that are no images, and those beside them."""
+
+    inside: Counter[str] = field(default_factory=Counter)
+    beside: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def said(self) -> list[str]:
+        """Both for the person."""
+        texts = [f"{_by_ending(self.inside)} (no images)"] if self.inside else []
+        return texts + ([f"{_by_ending(self.beside)} beside the class folders"] if self.beside else [])
+
+
+def list_images(root: Path, test_share: float | None) -> Listing:
+    """The image files of a folder.
+
+    Raises:
+        DataError: the folder cannot be read; a class has no image; the test split has a class that is not trained; a
+            test split and `test_share` are both there, or none of them; or more than a tenth of the files are left out.
+    """
+    folders, beside = _entries(root, "")
+    splits = _find_splits(root, folders)
+    own.check_test_share(test_share, splits is not None, str(root))
+    other = _Other(beside=Counter(map(_ending, beside)))
+    if splits is None:
+        train, test, said = _classes(root, "", folders, other), None, []
+    else:
+        train, test = (_split(root, name, other) for name in splits)
+        said = [_unused(root, name, splits) for name in folders if name not in splits]
+        _check_classes(root, splits, train, test)
+    _check_left_out(root, other, sum(map(len, chain(train.values(), (test or {}).values()))))
+    return Listing(root, train, test, (*other.said, *said))
+
+
+def _find_splits(root: Path, folders: Sequence[str]) -> tuple[str, str] | None:
+    """The folders with the training and the test split; None if the folders are classes."""
+    named: dict[str, list[str]] = {"train": [], "test": [], "val": []}
+    for name in folders:
+        if match := _SPLIT.fullmatch(name):
+            named[match[1].lower()].append(name)
+    for names in named.values():
+        if len(names) > 1:
+            raise DataError(f"{root}: the folders {' and '.join(names)} are names of one split; keep one of them.")
+    train, test, val = (names[0] if names else None for names in named.values())
+    with_classes = {name for name in (train, test, val) if name and _entries(root, name)[0]}
+    others = len(folders) > sum(map(len, named.values()))
+    if train and (test or val) and (train in with_classes or not others):
+        # Without labels, as in many competitions, a test split has no class folders. Then `val` is what there is.
+        return train, next((name for name in (test, val) if name in with_classes), test or val or "")
+    alone = train or test
+    if alone not in with_classes:
+        return None  # a class can have such a name: "train", beside "bus"; "valid", beside "invalid"
+    lacks = "test split, such as test or val" if train else "training split, such as train"
+    raise DataError(
+        f"{root}: has a folder {alone}, but no folder with a {lacks}; add it, or name the folder with the classes "
+        f"itself, {root / str(alone)}, with `test_share`."
+    )
+
+
+def _split(root: Path, name: str, other: _Other) -> dict[str, list[str]]:
+    folders, beside = _entries(root, name)
+    other.beside.update(map(_ending, beside))
+    return _classes(root, name, folders, other)
+
+
+def _classes(root: Path, below: str, folders: Sequence[str], other: _Other) -> dict[str, list[str]]:
+    """The images of each class, by its name in Unicode's composed form: disks differ in the form of one name."""
+    if not folders:
+        hint = " If its images have no labels, name another folder, with `test_share`." if below else ""
+        raise DataError(f"{root / below}: has no folders, expected one folder of images for each class.{hint}")
+    found: dict[str, list[str]] = {}
+    for folder in folders:
+        name, place = unicodedata.normalize("NFC", folder), os.path.join(below, folder)
+        if name in found:
+            raise DataError(f"{root / place}: its name is there twice, in two Unicode forms; keep one of the folders.")
+        kinds: Counter[str] = Counter()
+        found[name] = sorted(_walk(root, place, kinds), key=os.path.split)
+        if not found[name]:
+            has = f", but {_by_ending(kinds)}" if kinds else ""
+            raise DataError(
+                f"{root / place}: has no image{has}; expected files with the endings {', '.join(pictures.ENDINGS)}. "
+                "Add some, or delete the folder."
+            )
+        other.inside += kinds
+    return dict(sorted(found.items()))
+
+
+def _walk(root: Path, below: str, kinds: Counter[str]) -> Iterator[str]:
+    """The images in a folder at any depth, links followed. Other files are counted in `kinds`, by their ending.
+
+    Raises:
+        DataError: a folder cannot be read, or is a link to one that it lies in.
+    """
+    above = [(root / below).parent, *(root / below).parent.parents]
+    if any((root / below).samefile(folder) for folder in above if folder.is_relative_to(root)):
+        raise DataError(f"{root / below}: is a link to a folder that it lies in; delete it.")
+    folders, files = _entries(root, below)
+    for name in files:
+        if _ending(name) in pictures.ENDINGS:
+            yield os.path.join(below, name)
+        else:
+            kinds[_ending(name)] += 1
+    for name in folders:
+        yield from _walk(root, os.path.join(below, name), kinds)
+
+
+def _entries(root: Path, below: str) -> tuple[list[str], list[str]]:
+    """The names of the folders and of all else in a folder, sorted; not those that are hidden or made by a system."""
+    try:
+        with os.scandir(root / below) as entries:
+            shown = [e for e in entries if not e.name.startswith(".") and e.name.lower() not in _LITTER]
+            folders = {entry.name for entry in shown if _is_folder(entry)}
+    except OSError as error:
+        raise _unreadable(root / below, error) from error
+    return sorted(folders), sorted(entry.name for entry in shown if entry.name not in folders)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
+def _unreadable(folder: Path, error: OSError) -> DataError:
+    do = "expected a folder that this user may read."
+    return DataError(f"{folder}: cannot be read ({error.strerror}); {do}")
+
+
+def _check_classes(
+    root: Path, splits: tuple[str, str], train: dict[str, list[str]], test: dict[str, list[str]]
+) -> None:
+    """Refuses a class of the test split that is not trained."""
+    extra = next((name for name in test if name not in train), None)
+    if extra is None:
+        return
+    close = difflib.get_close_matches(extra.lower(), {name.lower(): name for name in train}, n=1)
+    known = [name for name in train if name.lower() in close] or list(train)
+    has = f"{', '.join(known[:10])}{', ...' if len(known) > 10 else ''}"
+    raise DataError(
+        f"{root / splits[1] / extra}: is a class that {root / splits[0]} lacks; it has {has}. Give both folders the "
+        "same classes."
+    )
+
+
+def _check_left_out(root: Path, other: _Other, images: int) -> None:
+    """Refuses a folder of which much would be left out. A note or a table beside the class folders does not count."""
+    left_out = other.inside.total() + sum(other.beside[ending] for ending in pictures.ENDINGS)
+    if left_out > _MOST_LEFT_OUT * (images + left_out):
+        raise DataError(
+            f"{root}: {left_out:,} of {images + left_out:,} files would be left out, more than a tenth: "
+            f"{'; '.join(other.said)}. Expected images in class folders, with the endings "
+            f"{', '.join(pictures.ENDINGS)}. Convert these files, or move them out of this folder."
+        )
+
+
+def _unused(root: Path, name: str, splits: tuple[str, str]) -> str:
+    """Says that a folder beside the splits is left out."""
+    count = sum(1 for _ in _walk(root, name, Counter()))
+    return f"the folder {name} ({count:,} images), because {splits[0]} and {splits[1]} are the splits"
+
+
+def _ending(name: str) -> str:
+    """With its dot, in lower case."""
+    return os.path.splitext(name)[1].lower()
+
+
+def _by_ending(kinds: Counter[str]) -> str:
+    """Such as "34 .heic, 2 without ending"."""
+    named = [f"{count:,} {ending[:12] or 'without ending'}" for ending, count in kinds.most_common(_KINDS)]
+    rest = sum(count for _, count in kinds.most_common()[_KINDS:])
+    return ", ".join([*named, f"{rest:,} others"] if rest else named)
