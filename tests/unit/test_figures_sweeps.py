@@ -154,7 +154,7 @@ def test_sizes_of_weights_of_many_conditions_can_be_read(study: str) -> None:
     figure = weights.draw(sizes, "Sizes of the weights", found)
     assert_readable(figure)
     assert not named(figure, "shares").collections
-    assert "convolutions and linear layers of the saved models, mean over 5 seeds" in texts(figure)
+    assert "weights of the saved models, mean over 5 seeds" in texts(figure)
     assert figure.get_figheight() <= 1.1 * figure.get_figwidth()
 
 

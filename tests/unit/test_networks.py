@@ -12,11 +12,12 @@ from torch import nn
 from normreg.config import networks
 from normreg.errors import ConfigError
 from normreg.models import norms, python_file, shapes
-from normreg.models.build import build, layer_table
+from normreg.models.build import build
 from normreg.models.description import BASELINE, DataShape, Network, PythonNetwork, as_data, from_data
 from normreg.models.layers import Dropout, GhostBatchNorm1d, GhostBatchNorm2d, GhostBatchNorm3d
 from normreg.models.networks import BUILT_IN, built_in
 from normreg.models.sizes import count_parameters
+from normreg.pages.layers import layer_table
 from normreg.training import draws
 
 COLOUR = DataShape(3, 32, 32, 10)

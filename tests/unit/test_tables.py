@@ -88,6 +88,7 @@ def test_tables_name_what_training_and_evaluation_write():
     assert list(run_tables.WEIGHTS.columns) == [
         "parameter",
         "layer_type",
+        "role",
         "elements",
         "l1",
         "l2_squared",

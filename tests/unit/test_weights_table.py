@@ -22,13 +22,13 @@ from normreg.training.penalties import scoped_parameters
 from normreg.utils import tables
 
 STUDY = "digits/x 0123456789abcdef"
-# Per tensor: type of its layer, elements, L1 norm, squared L2 norm, shares below 0.0001, 0.001, 0.01. A run's sizes are
-# times its factor.
+# Per tensor: type of its layer, role, elements, L1 norm, squared L2 norm, shares below 0.0001, 0.001, 0.01. A run's
+# sizes are times its factor.
 TENSORS = {
-    "conv1.weight": ("Conv2d", 8, 4.0, 4.0, 0.0, 0.25, 0.5),
-    "norm1.weight": ("BatchNorm2d", 2, 2.0, 2.0, 0.0, 0.0, 0.0),
-    "norm1.bias": ("BatchNorm2d", 2, 0.0, 0.0, 1.0, 1.0, 1.0),
-    "conv2.weight": ("Conv2d", 4, 2.0, 3.0, 0.0, 0.0, 0.25),
+    "conv1.weight": ("Conv2d", "weight", 8, 4.0, 4.0, 0.0, 0.25, 0.5),
+    "norm1.weight": ("BatchNorm2d", "norm", 2, 2.0, 2.0, 0.0, 0.0, 0.0),
+    "norm1.bias": ("BatchNorm2d", "norm", 2, 0.0, 0.0, 1.0, 1.0, 1.0),
+    "conv2.weight": ("Conv2d", "weight", 4, 2.0, 3.0, 0.0, 0.0, 0.25),
 }
 FACTORS = {("none-bn", 0): 1.0, ("none-bn", 1): 1.0, ("l1-bn", 0): 0.5, ("l1-bn", 1): 0.7}
 
@@ -45,8 +45,8 @@ def summarised(conditions, tmp_path):
         run = {"condition": name, "penalty": conditions[name]["penalty"], "norm": "bn", "seed": seed, "epochs": 2}
         run["identity"] = f"digits/x/{name}/seed{seed} 0123456789abcdef"
         sizes = [
-            (parameter, kind, count, l1 * factor, l2 * factor**2, *shares)
-            for parameter, (kind, count, l1, l2, *shares) in TENSORS.items()
+            (parameter, kind, role, count, l1 * factor, l2 * factor**2, *shares)
+            for parameter, (kind, role, count, l1, l2, *shares) in TENSORS.items()
         ]
         path = tmp_path / f"{name}-{seed}.csv"
         columns = list(run_tables.WEIGHTS.columns)[:-1]
@@ -169,6 +169,7 @@ def test_page_of_a_study_without_controls(summarised, conditions, tmp_path, html
 
 
 KINDS = {"conv1": "Conv2d", "norm1": "BatchNorm2d", "conv2": "Conv2d"}
+ROLES = {"conv1": "weight", "norm1": "norm", "conv2": "weight"}
 PARTS = (("weights", 900, 90.0), ("conv1", 300, 60.0), ("norm1", 8, 8.0), ("conv2", 600, 30.0))
 
 
@@ -180,7 +181,7 @@ def made_up(control=True, seeds=2):
         for part, elements, l1 in PARTS:
             for size, value in zip(weights.SIZES, (l1 * factor, l1 / 9, 0.0, 0.5 / factor, 4 / factor), strict=True):
                 head = {"condition": name, "penalty": penalty, "norm": norm, "part": part}
-                head |= {"layer_type": KINDS.get(part, part), "elements": elements}
+                head |= {"layer_type": KINDS.get(part, part), "role": ROLES.get(part, part), "elements": elements}
                 ends = {"mean": value, "low": 0.9 * value, "high": 1.1 * value, "seeds": seeds}
                 has = control and penalty != "none"
                 beside = {"control": f"none-{norm}" if has else None, "ratio": factor if has else np.nan}

@@ -13,9 +13,10 @@ METRICS = Table(
     may_be_empty=frozenset((*VALIDATION, "data", "code")),
     digits=8,
 )
+WEIGHT = "weight"  # in the column `role`, see `training.penalties.roles`
 WEIGHTS = Table(
     "sizes of weights",
-    columns_of(str, "parameter", "layer_type")
+    columns_of(str, "parameter", "layer_type", "role")
     | columns_of(int, "elements")
     | columns_of(float, "l1", "l2_squared", *_SHARES)
     | columns_of(str, "run"),

@@ -105,7 +105,10 @@ LAST_FIVE = Table(
 )
 LAYERS = Table(
     "layers",
-    columns_of(str, "layer", "type", "output shape") | columns_of(int, "parameters") | columns_of(str, "network"),
+    columns_of(str, "layer", "type", "output shape")
+    | columns_of(int, "calls", "parameters")
+    | columns_of(str, "network"),
+    may_be_empty=frozenset({"output shape"}),
     sealed=False,
 )
 _SPREAD = (
@@ -140,7 +143,7 @@ MCNEMAR = Table(
 WEIGHT_SIZES = Table(
     "sizes of weights of a study",
     _WHO
-    | columns_of(str, "part", "layer_type")
+    | columns_of(str, "part", "layer_type", "role")
     | columns_of(int, "elements")
     | columns_of(str, "size")
     | columns_of(float, "mean", "low", "high")

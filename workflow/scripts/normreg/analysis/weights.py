@@ -13,11 +13,12 @@ from normreg.config import identity
 from normreg.config.condition import Condition
 from normreg.config.factors import lambda_factors
 from normreg.config.identity import RunFacts
+from normreg.models.description import ROOT
 from normreg.utils import tables
 
-ALL, WEIGHTS = "all", "weights"  # parts of a model; the other parts are its layers
-# Types of the layers whose weights are `WEIGHTS`, see `training.penalties`.
-WEIGHTED = (*(f"Conv{kind}{n}d" for kind in ("", "Transpose") for n in "123"), "Linear")
+# Parts of a model. The other parts are its layers. `role` tells them apart, because a layer may be called so too: it is
+# the name of these parts, WEIGHT for a layer that has weights, and for another layer the role of its first parameter.
+ALL, WEIGHTS = "all", "weights"
 
 
 @dataclass(frozen=True)
@@ -50,20 +51,21 @@ def summarise(
         conditions: the resolved conditions of the study.
 
     Returns:
-        Columns condition, penalty, norm, part (`ALL` parameters, `WEIGHTS` of convolutions and linear layers alone, or
-        one layer), layer_type (PyTorch's name of the layer's type), elements, size (a key of `SIZES`), mean, low, high,
-        seeds, control (see `find_controls`; None if there is none) and ratio (mean divided by the control's mean).
+        Columns condition, penalty, norm, part (`ALL` parameters, `WEIGHTS` alone if there are any, or one layer),
+        layer_type (its class), role, elements, size (a key of `SIZES`), mean, low, high, seeds, control (see
+        `find_controls`; None if there is none) and ratio (mean divided by the control's mean).
 
     Raises:
         DataError: a file is unreadable, was changed, or is of another run.
     """
     found = pd.DataFrame([row for run, file in zip(runs, files, strict=True) for row in _measure(run, file)])
-    keys = ["condition", "penalty", "norm", "part", "layer_type", "elements", "size"]
+    keys = ["condition", "penalty", "norm", "part", "layer_type", "role", "elements", "size"]
     table = found.groupby(keys, sort=False)["value"].agg(mean="mean", low="min", high="max", seeds="count")
     table = table.reset_index()
     table["control"] = table["condition"].map(find_controls(conditions))
-    means = {(row["condition"], row["part"], row["size"]): row["mean"] for row in table.to_dict("records")}
-    controls = [means.get(key, np.nan) for key in zip(table["control"], table["part"], table["size"], strict=True)]
+    place = ["part", "role", "size"]
+    means = table.set_index(["condition", *place])["mean"].to_dict()
+    controls = [means.get(key, np.nan) for key in table[["control", *place]].itertuples(index=False, name=None)]
     table["ratio"] = table["mean"] / pd.Series(controls, dtype=float).replace(0.0, np.nan)
     return table
 
@@ -73,18 +75,20 @@ def _measure(run: RunFacts, file: str | Path) -> Iterator[dict[str, Any]]:
     table = tables.read_frame(file, run_tables.WEIGHTS)
     for owner in table["run"].unique():
         identity.check(file, owner, run["identity"])
-    layers = table["parameter"].str.rpartition(".")[0]
-    weights = table["layer_type"].isin(WEIGHTED) & (table["parameter"].str.rpartition(".")[2] == "weight")
-    parts = {ALL: table, WEIGHTS: table[weights]}
-    parts |= {str(layer): rows for layer, rows in table.groupby(layers, sort=False)}
+    layers = table["parameter"].str.rpartition(".")[0].replace("", ROOT)
+    weights = table[table["role"] == run_tables.WEIGHT]
+    parts = [(part, part, part, rows) for part, rows in ((ALL, table), (WEIGHTS, weights)) if len(rows)]
+    for layer, rows in table.groupby(layers, sort=False):
+        role = run_tables.WEIGHT if (rows["role"] == run_tables.WEIGHT).any() else rows["role"].iloc[0]
+        parts.append((str(layer), rows["layer_type"].iloc[0], role, rows))
     head = {key: run[key] for key in ("condition", "penalty", "norm")}
-    for part, rows in parts.items():
+    for part, kind, role, rows in parts:
         count = int(rows["elements"].sum())
-        kind = part if part in (ALL, WEIGHTS) else rows["layer_type"].iloc[0]
         values = {L1: rows["l1"].sum(), L2: np.sqrt(rows["l2_squared"].sum())}
         values |= {share: 100 * (rows[share.key] * rows["elements"]).sum() / count for share in SHARES}
         for size, value in values.items():
-            yield {**head, "part": part, "layer_type": kind, "elements": count, "size": size.key, "value": float(value)}
+            row = {**head, "part": part, "layer_type": kind, "role": role, "elements": count}
+            yield row | {"size": size.key, "value": float(value)}
 
 
 def find_controls(conditions: Mapping[str, Condition]) -> dict[str, str | None]:
@@ -113,7 +117,7 @@ def sentences(table: pd.DataFrame, conditions: Mapping[str, Condition]) -> list[
     """What the numbers of `summarise` say, one sentence for each condition that has a control."""
     said = []
     shown = SHARES[len(SHARES) // 2]
-    whole = table[table["part"] == ALL].set_index(["condition", "size"])
+    whole = table[table["role"] == ALL].set_index(["condition", "size"])
     for name, control in find_controls(conditions).items():
         if control is not None:
             norms = [f"{size.name} {change(whole.loc[(name, size.key), 'ratio'])}" for size in (L1, L2)]

@@ -1,4 +1,4 @@
-"""Sizes of the trained weights: shares below thresholds, and the L1 norm of each convolution or linear layer."""
+"""Sizes of the trained weights: shares below thresholds, and the L1 norm of each layer that has weights."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from normreg.analysis import study_tables, weights
+from normreg.analysis import run_tables, study_tables, weights
 from normreg.config import identity
 from normreg.config.factors import NORMS, PENALTIES
 from normreg.config.labels import Named
@@ -56,7 +56,7 @@ def read(path: str | Path, study: str) -> list[Sizes]:
     for found in table["run"].unique():
         identity.check(path, found, study)
     unknown = table[~table["penalty"].isin(list(PENALTIES)) | ~table["norm"].isin(list(NORMS))]
-    twice = table.duplicated(["condition", "part", "size"]).any()
+    twice = table.duplicated(["condition", "part", "role", "size"]).any()
     if twice or len(unknown):
         reason = "a row is there twice" if twice else f"{unknown['condition'].iloc[0]} has an unknown penalty or norm"
         raise DataError(f"{path}: cannot be read as sizes of weights: {reason}. {AGAIN}")
@@ -67,19 +67,20 @@ def read(path: str | Path, study: str) -> list[Sizes]:
 
 
 def _sizes(name: str, rows: pd.DataFrame) -> Sizes:
-    """The sizes of one condition. Layers without weights of their own, such as norms, are left out."""
-    first, by_part = rows.iloc[0], rows.set_index(["part", "size"])
-    elements = by_part["elements"].groupby("part", sort=False).first()
-    shares = [by_part.loc[(weights.WEIGHTS, share.key), ["mean", "low", "high"]] for share in weights.SHARES]
-    weighted = rows["layer_type"].isin(weights.WEIGHTED)
-    layers = list(dict.fromkeys(rows.loc[weighted, "part"]))
-    norms = [by_part.loc[(layer, weights.L1.key)] for layer in layers]
+    """The sizes of one condition. Layers without weights, such as norms, are left out, unless no layer has any."""
+    first, has_weights = rows.iloc[0], weights.WEIGHTS in set(rows["role"])
+    whole = rows[rows["role"] == (weights.WEIGHTS if has_weights else weights.ALL)].set_index("size")
+    shares = [whole.loc[share.key, ["mean", "low", "high"]] for share in weights.SHARES]
+    shown = rows["role"] == run_tables.WEIGHT if has_weights else rows["role"] != weights.ALL
+    layers = list(dict.fromkeys(rows.loc[shown, "part"]))
+    sizes = rows[shown].set_index(["part", "size"])
+    norms = [sizes.loc[(layer, weights.L1.key)] for layer in layers]
     return Sizes(
         name,
         first["penalty"],
         first["norm"],
         int(rows["seeds"].max()),
-        100 / int(elements[weights.WEIGHTS]),
+        100 / int(whole["elements"].iloc[0]),
         np.array(shares, dtype=float),
         tuple(layers),
         np.array([row["mean"] / row["elements"] for row in norms], dtype=float),
@@ -117,7 +118,7 @@ def draw(sizes: Sequence[Sizes], title: str, named: Mapping[str, Named] | None =
 
 def _subtitle(sizes: Sequence[Sizes]) -> str:
     seeds = max(one.seeds for one in sizes)
-    of = "convolutions and linear layers of the saved models"
+    of = "weights of the saved models"
     bands = "; bands: range" if len(sizes) <= MANY else ""
     return f"{of}, one seed" if seeds == 1 else f"{of}, mean over {seeds} seeds{bands}"
 

@@ -1,11 +1,10 @@
-"""Builds a PyTorch module from a network's description, and lists its layers."""
+"""Builds a PyTorch module from a network's description."""
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from normreg.errors import ConfigError
 from normreg.models import description as d
@@ -106,46 +105,3 @@ _MODULES: Mapping[type[Any], Callable[[_Builder, Any, shapes.Shape], nn.Module]]
     d.Flatten: lambda *_: nn.Flatten(),
     d.Residual: lambda builder, layer, shape: builder.residual(layer, shape),
 }
-
-
-class LayerRow(NamedTuple):
-    """One row of the layer table: name, type, output shape without the batch, number of trainable parameters."""
-
-    name: str
-    kind: str
-    output_shape: tuple[int, ...]
-    parameters: int
-
-
-def layer_table(model: nn.Module, data: DataShape = MNIST_LIKE) -> list[LayerRow]:
-    """Lists the layers without inner layers, and sums of residual blocks, in the order in which they run.
-
-    The output shapes are measured by passing one image through the model. The parameters of a layer that runs twice
-    count once.
-    """
-    rows: list[LayerRow] = []
-    seen: set[int] = set()
-
-    def add(name: str, module: nn.Module, output: Tensor) -> None:
-        inner = isinstance(module, Residual)  # its weights are in its own layers
-        parameters = [] if inner else [p for p in module.parameters() if p.requires_grad and id(p) not in seen]
-        seen.update(id(p) for p in parameters)
-        count = sum(p.numel() for p in parameters)
-        rows.append(LayerRow(name, type(module).__name__, tuple(output.shape[1:]), count))
-
-    def watch(name: str, module: nn.Module) -> Any:
-        return module.register_forward_hook(lambda _, __, output: add(name, module, output))
-
-    listed = [(n, m) for n, m in model.named_modules() if isinstance(m, Residual) or not next(m.children(), None)]
-    hooks = [watch(name, module) for name, module in listed]
-    training = {module: module.training for module in model.modules()}
-    try:
-        model.eval()
-        with torch.inference_mode():
-            model(torch.zeros((1, *data[:3])))
-    finally:
-        for hook in hooks:
-            hook.remove()
-        for module, mode in training.items():
-            module.training = mode
-    return rows

@@ -10,7 +10,7 @@ from normreg.analysis.weights import Size
 from normreg.config.condition import Condition
 from normreg.pages import html
 
-_PARTS = {weights.ALL: "All parameters", weights.WEIGHTS: "Convolutions and linear layers only"}
+_PARTS = {weights.ALL: "All parameters", weights.WEIGHTS: "Weights only, without biases and norms"}
 _READING = (
     "Norms and shares are of the saved models. The L1 norm is the sum of the absolute values, the L2 norm the root of "
     "the sum of squares. Training seldom makes a weight exactly 0, so sparsity is given as shares below thresholds. "
@@ -28,7 +28,9 @@ def write(path: str | Path, title: str, table: pd.DataFrame, conditions: Mapping
         said = [f"Numbers are means over {seeds} seeds, with the range in brackets.", *said]
     if not table["control"].notna().any():
         said.append("No condition of this study has a control, so changes are not given.")
-    parts = {heading: _format(table[table["part"] == part]) for part, heading in _PARTS.items()}
+    parts = {
+        heading: _format(table[table["role"] == part]) for part, heading in _PARTS.items() if part in set(table["role"])
+    }
     html.write_page(path, title, [_READING, *said], parts)
 
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from normreg.analysis import run_tables
 from normreg.data.normalise import Normaliser, Statistics
+from normreg.training import penalties
 from normreg.utils import tables
 
 BATCH = 250  # measured: larger batches do not fit in the processor's cache
@@ -42,16 +43,20 @@ def write_weights(model: nn.Module, path: str | Path, run: str) -> None:
 
 
 def weight_rows(model: nn.Module) -> list[dict[str, str | int | float]]:
-    """Per parameter tensor: type of its layer, elements, L1 norm, squared L2 norm, and shares of small elements.
+    """Per parameter tensor: type of its layer, its role, elements, L1 norm, squared L2 norm, shares of small elements.
 
     L1 by subgradient descent rarely gives exact zeros. So sparsity is given as shares with |w| below `THRESHOLDS`.
+    Tensors without elements have no row.
     """
     rows: list[dict[str, str | int | float]] = []
+    role = penalties.roles(model)
     for name, parameter in model.named_parameters():
-        size = parameter.detach().double().abs()
+        size = parameter.detach().abs().double()
+        if not size.numel():
+            continue
         layer = type(model.get_submodule(name.rpartition(".")[0])).__name__
-        row: dict[str, str | int | float] = {"parameter": name, "layer_type": layer, "elements": size.numel()}
-        row |= {"l1": size.sum().item(), "l2_squared": size.square().sum().item()}
+        row: dict[str, str | int | float] = {"parameter": name, "layer_type": layer, "role": role[name]}
+        row |= {"elements": size.numel(), "l1": size.sum().item(), "l2_squared": size.square().sum().item()}
         row |= {f"share_below_{t:g}": (size < t).double().mean().item() for t in THRESHOLDS}
         rows.append(row)
     return rows

@@ -1,35 +1,67 @@
 """Penalties on weights. L1 and group L2 are terms of the objective. L2 is weight decay, see `training.optimizer`."""
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
+from normreg.analysis.run_tables import WEIGHT
 from normreg.config.condition import Lambdas
+from normreg.errors import ConfigError
 
+# Layers whose weights are matrices of what they compute, and the names that PyTorch gives these.
+_WEIGHTED = (_ConvNd, nn.Linear, nn.Bilinear, nn.RNNBase, nn.RNNCellBase, nn.MultiheadAttention)
+_MATRIX = re.compile(r"weight|weight_(ih|hh|hr)\w*|(in|q|k|v)_proj_weight")
 _NORMS = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)  # the first: batch, instance norm
+NORM, BIAS, OTHER = "norm", "bias", "other"
+_ROLES = (WEIGHT, NORM, BIAS, OTHER)  # a tensor that two layers share has the first of its roles
+_SCOPES: Mapping[str, tuple[str, ...]] = {"all": _ROLES, "weights": (WEIGHT,), "no-norm": (WEIGHT, BIAS, OTHER)}
+
+
+def roles(model: nn.Module) -> dict[str, str]:
+    """The role of each parameter in its layer, by the parameter's name: one of `_ROLES`.
+
+    WEIGHT: the weights of convolutions, linear, bilinear and recurrent layers and of attention. NORM: scale and shift
+    of norms. BIAS: biases of other layers. OTHER: all else, such as embeddings and parameters of the user's own
+    modules.
+    """
+    found: dict[int, str] = {}
+    for module in model.modules():
+        for name, parameter in module.named_parameters(recurse=False):
+            known = found.get(id(parameter), OTHER)
+            found[id(parameter)] = min(known, _role(module, name), key=_ROLES.index)
+    return {name: found[id(parameter)] for name, parameter in model.named_parameters()}
+
+
+def _role(module: nn.Module, name: str) -> str:
+    if isinstance(module, _NORMS):
+        return NORM
+    if isinstance(module, _WEIGHTED) and _MATRIX.fullmatch(name):
+        return WEIGHT
+    return BIAS if "bias" in name else OTHER
 
 
 def scoped_parameters(model: nn.Module, scope: str) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
     """Two lists: the parameters that a penalty acts on, and all others.
 
-    Scope "all" is every parameter. Scope "weights" is the weights of convolutions and linear layers. Scope "no-norm" is
-    every parameter but the scale and shift of norms.
+    Scope "all" is every parameter. Scope "weights" is those with the role WEIGHT, see `roles`. Scope "no-norm" is every
+    parameter but the scale and shift of norms.
 
     Raises:
         ValueError: the scope is none of these.
+        ConfigError: no parameter of the model is in the scope.
     """
-    if scope not in ("all", "weights", "no-norm"):
-        raise ValueError(f"unknown penalty scope {scope!r}; expected 'all', 'weights' or 'no-norm'")
-    modules = list(model.modules())
-    if scope == "weights":
-        chosen = {id(module.weight) for module in modules if isinstance(module, _ConvNd | nn.Linear)}
-    else:
-        norms = [module for module in modules if isinstance(module, _NORMS)] if scope == "no-norm" else []
-        spared = {id(p) for norm in norms for p in norm.parameters(recurse=False)}
-        chosen = {id(p) for p in model.parameters()} - spared
-    inside, outside = ([p for p in model.parameters() if (id(p) in chosen) is wanted] for wanted in (True, False))
+    if scope not in _SCOPES:
+        raise ValueError(f"unknown penalty scope {scope!r}; expected {', '.join(_SCOPES)}")
+    role = roles(model)
+    inside, outside = (
+        [p for name, p in model.named_parameters() if (role[name] in _SCOPES[scope]) is wanted]
+        for wanted in (True, False)
+    )
+    if not inside:
+        raise ConfigError(f"key 'penalty_scope': none of the network's parameters is in the scope {scope}; take all.")
     return inside, outside
 
 
