@@ -1,5 +1,6 @@
 """What is around a clone: other copies of the library, a folder with a space, links to nowhere, missing rights."""
 
+import compileall
 import os
 import shutil
 import site
@@ -42,9 +43,16 @@ def foreign(tmp_path):
 def test_jobs_run_the_library_of_the_clone_whatever_else_is_installed(new_project, foreign, tmp_path):
     """Another copy is everywhere where Python looks, and the interpreter is in a folder with a space.
 
-    The run is started somewhere else than in the clone and goes to a third folder, which has no config.yaml.
+    The run is started somewhere else than in the clone and goes to a third folder, which has no config.yaml. The clone
+    has byte code of an earlier source that had the same size and time.
     """
     clone, start, place = new_project().folder, tmp_path / "start", tmp_path / "place"
+    source = clone / "workflow/scripts/normreg/data/sources.py"
+    compileall.compile_file(source, quiet=1)
+    before = source.stat()
+    source.write_text(source.read_text().replace(" test images", " TEST IMAGES"))
+    os.utime(source, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert source.stat().st_size == before.st_size
     venv.create(tmp_path / "my env")
     (packages,) = tmp_path.glob("my env/lib/*/site-packages")
     (packages / "these.pth").write_text("\n".join(site.getsitepackages()))
@@ -57,6 +65,7 @@ def test_jobs_run_the_library_of_the_clone_whatever_else_is_installed(new_projec
         PYTHONPATH=foreign(tmp_path / "library"),
     )
     assert code == 0, said
+    assert "906 train and 891 TEST IMAGES" in said
     assert (place / "resources/digits.npz").stat().st_size > 0
     assert not (clone / "resources").exists()
 

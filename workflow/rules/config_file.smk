@@ -1,5 +1,7 @@
 # Reports mistakes that Snakemake does not see or ends with a traceback: another normreg, files in the place of folders,
 # wrong YAML in config/config.yaml, and a key given twice there. No rules here.
+import contextlib
+import importlib.util
 import os
 import shlex
 import sys
@@ -11,6 +13,14 @@ if not SCRIPTS.is_dir():  # Snakemake fetches single files, and the library is a
         f"normreg: {SCRIPTS} is no folder here. Clone normreg, and import its Snakefile from the clone: see docs/module.md."
     )
 sys.path.insert(0, str(SCRIPTS))
+
+# Python takes byte code whose note has the source's time and size. An edit can keep both (cp -p, rsync -t), but not the
+# time of the file's last change.
+for source in (SCRIPTS / "normreg").rglob("*.py"):
+    with contextlib.suppress(OSError):  # there is none, or another run removes it too
+        compiled = Path(importlib.util.cache_from_source(source))
+        if compiled.stat().st_mtime <= source.stat().st_ctime:
+            compiled.unlink()
 
 import normreg
 
