@@ -202,9 +202,10 @@ def main(words):
     if why and words == ["check"]:
         raise InstallError(f".venv is not ready: {why}. This command installs nothing; `make install` does.")
     if why:
-        refuse_foreign(why)
         with alone() as lock:
-            if trouble(wanted):
+            why = trouble(wanted)
+            if why:
+                refuse_foreign(why)
                 install(wanted, lock)
 
 

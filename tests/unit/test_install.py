@@ -206,6 +206,12 @@ def test_an_environment_that_make_has_not_made_is_used_if_it_has_the_pins(clone,
     assert clone.make("install") == ""
 
 
+def test_targets_side_by_side_install_all_that_they_need(clone):
+    (clone.folder / "requirements-slurm.lock").write_text("mine==2.0\n")
+    clone.make("-j3", "install", "install-dev", "slurm")
+    assert clone.installed() == {"tool", "mine"}
+
+
 def test_two_at_once_install_once_and_a_killed_one_is_waited_for(clone):
     """The installer of a killed make goes on. The next make waits for it, and then begins anew."""
     (clone.bin / "wait").touch()
