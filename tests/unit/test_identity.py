@@ -99,7 +99,7 @@ def test_a_checkpoint_with_a_part_less_or_of_another_type_is_one_message(tmp_pat
     if isinstance(value, str):
         del content[part]
     torch.save(content, tmp_path / "c.pt")
-    with pytest.raises(DataError, match=rf"c\.pt: its {part} .*Delete it and run the same command again") as caught:
+    with pytest.raises(DataError, match=rf"c\.pt: .*{part}.*Delete it and run the same command again") as caught:
         checkpoint.load(tmp_path / "c.pt")
     assert str(caught.value).isprintable()
 

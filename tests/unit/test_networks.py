@@ -477,7 +477,7 @@ def test_who_reads_the_dropout_is_noticed(folder):
 def test_only_a_change_of_the_code_changes_the_digest(folder):
     def digest(text):
         (folder / "code.py").write_text(text)
-        return networks.described(["code"])["code"]["digest"]
+        return networks.described(["code"])["code"]["python"]
 
     assert digest(PLAIN) == digest('"""A docstring."""\n# and a comment\n' + PLAIN)
     assert digest(PLAIN) != digest(PLAIN.replace("GELU", "ReLU"))

@@ -25,6 +25,7 @@ from normreg.models.description import (
 from normreg.models.networks import BUILT_IN, built_in
 from normreg.models.sizes import count_parameters
 from normreg.utils.code import canonical
+from normreg.utils.files import regular_file
 
 NETWORKS = Path("config/networks")  # see `folders`
 _NAME = re.compile("[a-z0-9]+(-[a-z0-9]+)*")
@@ -45,6 +46,8 @@ def find(name: str) -> Network | PythonNetwork:
     Raises:
         ConfigError: there is none, there are two, or its file is wrong.
     """
+    if not _NAME.fullmatch(name):  # it may be a path, of a file that nobody meant to run
+        raise ConfigError(f"key 'network': found {name!r}; expected a name of lower-case letters, digits and hyphens.")
     files = _files(name)
     if files and _RESERVED.search(name):
         raise ConfigError(f"{files[0]}: names of runs can end in -e and a number, or in -confirm; rename this file.")
@@ -57,7 +60,7 @@ def find(name: str) -> Network | PythonNetwork:
         known = ", ".join(names())
         raise ConfigError(f"key 'network': found {name!r}, but there is no {NETWORKS / name}.yaml. Known: {known}.")
     if files[0].suffix == ".py":
-        return _python(files[0])
+        return python_file(files[0])
     content = read_yaml(files[0])
     validate(content, "network.schema.yaml", str(files[0]))
     return from_data(content)
@@ -120,10 +123,14 @@ def _files(name: str) -> list[Path]:
     return folders.files(NETWORKS, f"{name}.yaml", f"{name}.py")
 
 
-def _python(path: Path) -> PythonNetwork:
-    """The network of a Python file, without running it."""
+def python_file(path: Path) -> PythonNetwork:
+    """The network of a Python file, without running it.
+
+    Raises:
+        ConfigError: the file cannot be read as Python, or has no function `build`.
+    """
     try:
-        tree = ast.parse(path.read_bytes(), str(path))
+        tree = ast.parse(regular_file(path).read_bytes(), str(path))
     except (SyntaxError, ValueError, OSError) as error:
         raise ConfigError(f"{path}: cannot be read as Python ({error}). Correct this file.") from error
     if not any(isinstance(part, ast.FunctionDef) and part.name == "build" for part in tree.body):

@@ -1,7 +1,7 @@
 """The parts of which a network is described. `models.build` and every engine read such descriptions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 CLASSES_WORD = "classes"  # as a number of channels or features: as many as the data set has classes
@@ -167,9 +167,12 @@ def from_data(content: Mapping[str, Any]) -> Network:
 
 
 def as_data(network: Network | PythonNetwork) -> dict[str, Any]:
-    """The whole network as plain data, for Snakemake's params, for keys and for checkpoints."""
+    """The whole network as plain data, for Snakemake's params, for keys and for checkpoints.
+
+    It says what trains and not where a file lies, and `network.schema.yaml` allows a list of layers in it.
+    """
     if isinstance(network, PythonNetwork):
-        return asdict(network)
+        return {"python": network.digest}
     return {"dropout": network.dropout, "layers": [_as_data(layer) for layer in network.layers]}
 
 
@@ -187,8 +190,9 @@ def _layer(item: Any) -> Any:
 
 
 def _as_data(layer: Any) -> Any:
-    """A layer as a file has it, with all its settings."""
-    settings = {field.name: getattr(layer, field.name) for field in fields(layer)}
+    """A layer as a file has it, with all its settings but those that say nothing: no stride, no shortcut."""
+    values = {field.name: getattr(layer, field.name) for field in fields(layer)}
+    settings = {key: value for key, value in values.items() if value not in (None, ())}
     if isinstance(layer, Residual):
         settings = {key: [_as_data(inner) for inner in part] for key, part in settings.items()}
     return {kind_of(layer): settings} if settings else kind_of(layer)

@@ -2,6 +2,7 @@
 
 import io
 import platform
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,26 +14,17 @@ from torch import Tensor, nn
 
 from normreg.config import identity, networks
 from normreg.config.condition import Condition
+from normreg.config.schema import validate
 from normreg.data.dataset import Dataset
 from normreg.data.normalise import Statistics
-from normreg.errors import DataError
+from normreg.errors import ConfigError, DataError
 from normreg.models.build import build
-from normreg.models.description import DataShape, Network, PythonNetwork, from_data
+from normreg.models.description import DataShape, Network, PythonNetwork, as_data, from_data
 from normreg.utils.atomic import replacing
+from normreg.utils.files import regular_file
 
 AGAIN = "Delete it and run the same command again: that run is trained anew."
-# The parts that a reader needs.
-_PARTS: dict[str, type] = {
-    "state_dict": dict,
-    "condition": dict,
-    "data_digest": str,
-    "engine": str,
-    "run": str,
-    "network": dict,
-    "shape": list,
-    "normalise": list,
-    "classes": list,
-}
+_LARGEST = 2**32  # bytes of a file: a billion weights
 
 
 class Restored(NamedTuple):
@@ -89,18 +81,22 @@ def save(path: str | Path, model: nn.Module, condition: Condition, provenance: M
 
 
 def load(path: str | Path) -> dict[str, Any]:
-    """The content of a checkpoint. Never runs code from the file.
+    """The content of a checkpoint. Never runs code from the file, which may come from anybody.
 
     Raises:
         DataError: the file is missing, has a damaged byte that is read, or is not a checkpoint of this project.
     """
     try:
-        _check_sums(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        _check_sums(regular_file(path, _LARGEST))
+        with warnings.catch_warnings(action="ignore"):  # about kinds of tensors that a checkpoint never has
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # zip, pickle and OS errors all mean: the file cannot be read
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = getattr(error, "strerror", None) or (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(f"{path}: cannot be read as a checkpoint ({reason}). {AGAIN}") from error
-    _check_parts(path, content)
+    try:
+        _check(content, str(path))
+    except ConfigError as error:
+        raise DataError(f"{error} {AGAIN}") from error
     return dict(content)
 
 
@@ -111,10 +107,11 @@ def restore(path: str | Path, run: str, data_digest: str, network: Mapping[str, 
         path: the file.
         run: the identity of the run that it must be of.
         data_digest: the digest of the data that it must have been trained on.
-        network: the network that it must have, as plain data.
+        network: the network that it must have, as plain data. If it is Python code, its file in `config/networks` runs.
 
     Raises:
         DataError: one of them is another; or the weights do not fit the network.
+        ConfigError: the network is a Python file that is missing or fails.
     """
     content = load(path)
     identity.check(path, content["run"], run)
@@ -123,55 +120,100 @@ def restore(path: str | Path, run: str, data_digest: str, network: Mapping[str, 
         raise DataError(
             f"{path}: its data_digest is {found}, expected {data_digest}. It comes from other data. {AGAIN}"
         )
+    name = content["condition"]["network"]
     if content["network"] != network:
-        name = content["condition"].get("network")
         raise DataError(f"{path}: was trained with other layers than those that network {name} has now. {AGAIN}")
-    return revive(path, content)
+    return revive(path, content, networks.find(name) if "python" in network else None)
 
 
-def revive(path: str | Path, content: Mapping[str, Any]) -> Restored:
-    """The model of what `load` returned. Its network is the one that is described in the checkpoint.
+def revive(path: str | Path, content: Mapping[str, Any], network: Network | PythonNetwork | None = None) -> Restored:
+    """The model of what `load` returned.
+
+    Args:
+        path: the file, for messages.
+        content: what `load` returned.
+        network: needed if it is Python code, which a checkpoint does not hold. This code runs. A list of layers is
+            taken from the checkpoint.
 
     Raises:
-        DataError: the weights do not fit the network.
-        ConfigError: the network is a Python file that is missing, fails, or was changed.
+        DataError: the weights do not fit the network; or it is Python code, and `network` is missing or another.
+        ConfigError: the network is a Python file that fails.
     """
-    condition = content["condition"]
+    if "python" not in content["network"]:
+        network = from_data(content["network"])
+    elif not isinstance(network, PythonNetwork):
+        name = content["condition"]["network"]
+        raise DataError(
+            f"{path}: its network is Python code, which a checkpoint does not hold and which runs only if you say so: "
+            f"give its file, such as --network config/networks/{name}.py."
+        )
+    elif as_data(network) != content["network"]:
+        raise DataError(f"{path}: was trained with other code than {network.path} has now. {AGAIN}")
     try:
-        model = build(condition, DataShape(*content["shape"]), _network(path, content))
+        model = _build(content, network)
         model.load_state_dict(content["state_dict"])
-    # Names or shapes of tensors, no tensors at all, or other things than numbers and layers
+    except ConfigError as error:
+        if isinstance(network, PythonNetwork):
+            raise
+        raise DataError(f"{path}: {error} {AGAIN}") from error
+    # Names or shapes of tensors, no tensors at all, or other things than numbers
     except (RuntimeError, TypeError, AttributeError, LookupError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise DataError(f"{path}: its weights do not fit its network ({reason}). {AGAIN}") from error
     return Restored(model.eval(), content["normalise"], content["engine"])
 
 
-def _network(path: str | Path, content: Mapping[str, Any]) -> Network | PythonNetwork:
-    """The network that a checkpoint describes. One in Python must be at hand, because its code is not saved."""
-    if "layers" in content["network"]:
-        return from_data(content["network"])
-    found = networks.find(content["condition"]["network"])
-    if not isinstance(found, PythonNetwork) or found.digest != content["network"]["digest"]:
-        raise DataError(f"{path}: was trained with other code than {content['network']['path']} has now. {AGAIN}")
-    return found
+def _build(content: Mapping[str, Any], network: Network | PythonNetwork) -> nn.Module:
+    """The module, still without the weights.
+
+    A list of layers takes memory only if the checkpoint has as many numbers: a few words can describe a network that
+    fills a machine.
+    """
+    condition, shape = content["condition"], DataShape(*content["shape"])
+    if isinstance(network, PythonNetwork):
+        return build(condition, shape, network)
+    with torch.device("meta"):
+        model = build(condition, shape, network)
+    storages = [tensor.untyped_storage() for tensor in content["state_dict"].values()]
+    stored = sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values())
+    needed = sum(tensor.nbytes for tensor in model.state_dict().values())
+    if needed > stored:
+        raise ValueError(f"it needs {needed:,} bytes of weights, found {stored:,}")
+    return model.to_empty(device="cpu")
 
 
-def _check_parts(path: str | Path, content: object) -> None:
-    """Refuses a content that is not a checkpoint of this project."""
-    if not isinstance(content, dict):
-        raise DataError(f"{path}: found {type(content).__name__}, expected the parts {', '.join(_PARTS)}. {AGAIN}")
-    for name, kind in _PARTS.items():
-        if not isinstance(content.get(name), kind):
-            found = f"is of type {type(content[name]).__name__}" if name in content else "is missing"
-            raise DataError(f"{path}: its {name} {found}, expected one of type {kind.__name__}. {AGAIN}")
+def _check(content: Any, where: str) -> None:
+    """Refuses what is not a checkpoint of this project.
+
+    Raises:
+        ConfigError: the message begins with `where`.
+    """
+    if not isinstance(content, dict) or not isinstance(content.get("state_dict"), dict):
+        raise ConfigError(f"{where}: has no state_dict with weights; expected a checkpoint of normreg.")
+    validate({key: part for key, part in content.items() if key != "state_dict"}, "checkpoint.schema.yaml", where)
+    if "python" not in content["network"]:
+        validate(content["network"], "network.schema.yaml", f"{where}: network")
+    channels, _, _, classes = content["shape"]
+    means, deviations = content["normalise"]
+    found = (len(means), len(deviations), len(content["classes"]))
+    if found != (channels, channels, classes):
+        raise ConfigError(
+            f"{where}: has {found[0]} means, {found[1]} standard deviations and {found[2]} names of classes; expected "
+            f"{channels}, {channels} and {classes}, as its shape says."
+        )
 
 
 def _check_sums(path: str | Path) -> None:
-    """Compares every part of the file with its CRC-32. PyTorch's reader does not do that. Refuses compressed parts."""
+    """Compares every part of the file with its CRC-32. PyTorch's reader does not do that.
+
+    Refuses parts that are compressed or overlap: a small file could have parts of any size.
+    """
     with zipfile.ZipFile(path) as parts:
-        if any(part.compress_type != zipfile.ZIP_STORED for part in parts.infolist()):
+        infos = parts.infolist()
+        if any(part.compress_type != zipfile.ZIP_STORED for part in infos):
             raise zipfile.BadZipFile("its parts are compressed, which those of a checkpoint never are")
+        if sum(part.file_size for part in infos) > Path(path).stat().st_size:
+            raise zipfile.BadZipFile("its parts have more bytes than the file")
         damaged = parts.testzip()
     if damaged:
         raise zipfile.BadZipFile(f"the CRC-32 of its part {damaged} is wrong")

@@ -65,9 +65,9 @@ class Lines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The text of a record."""
-        if record.name == log.name and not record.exc_info:
-            return printable(record.getMessage())
-        return "\n".join(map(printable, super().format(record).split("\n")))
+        text = super().format(record)
+        lines = [text] if record.name == log.name and not record.exc_info else text.split("\n")
+        return "\n".join(map(printable, lines))
 
 
 def _log_to(path: str | Path, keep: bool) -> None:
