@@ -54,7 +54,7 @@ def test_a_hold_out_takes_the_place_of_the_test_split_and_is_not_trained_on(data
     assert np.array_equal(part.test_labels, data.train_labels[validated])
     rest = subsets.of_run(data, condition(holdout_images=200), 0)
     assert sorted(indices(data, rest.train_images) + validated) == list(range(len(data.train_labels)))
-    images, labels = subsets.holdout(data, 200)
+    images, labels, _ = subsets.holdout(data, 200)
     assert np.array_equal(images, part.test_images)
     assert np.array_equal(labels, part.test_labels)
 

@@ -19,11 +19,11 @@ with jobs.job(snakemake.log[0]):
     condition, run = snakemake.params.condition, snakemake.params.identity
     network = snakemake.params.network[condition["network"]]
     saved = checkpoint.restore(snakemake.input.checkpoint, run, data.digest(), network)
-    model, holdout = saved.model.to(device), None
+    model, holdout, files = saved.model.to(device), None, {predictions.TEST: data.test_files}
     logits = evaluation.logits(model, data.test_images, saved.normalise)
     if condition["holdout_images"]:
-        images, labels = subsets.holdout(data, condition["holdout_images"])
+        images, labels, files[predictions.HOLDOUT] = subsets.holdout(data, condition["holdout_images"])
         holdout = (evaluation.logits(model, images, saved.normalise), labels)
-    predictions.save(snakemake.output.predictions, logits, data.test_labels, run, saved.engine, holdout)
+    predictions.save(snakemake.output.predictions, logits, data.test_labels, run, saved.engine, holdout, files)
     evaluation.write_weights(saved.model, snakemake.output.weights, run)
     state.beside(snakemake.input.checkpoint).unlink(missing_ok=True)  # training is recorded: this job has its result

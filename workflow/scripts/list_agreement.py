@@ -18,7 +18,7 @@ with jobs.job(snakemake.log[0]):
     data = dataset.load(snakemake.input.data, snakemake.params.data_digest)
     classes = len(data.class_names)
     found, changes = agreement.collect(paths, runs, data.test_labels, classes, conditions, train_images)
-    table = agreement.tabulate(found, changes)
+    table = agreement.tabulate(found, changes, data)
     study = identity.identify_all([run["identity"] for run in runs])
     tables.write_frame(snakemake.output.csv, study_tables.agreement(agreement.columns(changes)), table, study)
     page.write(snakemake.output.page, snakemake.params.title, found, table, changes, [str(n) for n in data.class_names])

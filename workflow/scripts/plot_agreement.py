@@ -18,6 +18,6 @@ with jobs.job(snakemake.log[0]):
     data = dataset.load(snakemake.input.data, snakemake.params.data_digest)
     classes = len(data.class_names)
     found, changes = agreement.collect(paths, runs, data.test_labels, classes, conditions, train_images)
-    table, titles = agreement.tabulate(found, changes), snakemake.params.titles
+    table, titles = agreement.tabulate(found, changes, data), snakemake.params.titles
     style.save(figures.draw_hardest(table, data, titles["hardest"]), snakemake.output.hardest)
     style.save(figures.draw_changes(changes, table, data, titles["changes"]), snakemake.output.changes)

@@ -19,6 +19,6 @@ with jobs.job(snakemake.log[0]):
     if runs[0]["holdout_images"]:
         from normreg.training import subsets  # PyTorch takes seconds, and most studies have no hold-out
 
-        _, holdout = subsets.holdout(data, runs[0]["holdout_images"])
+        _, holdout, _ = subsets.holdout(data, runs[0]["holdout_images"])
     summary = summaries.summarise(runs, files, data.test_labels, len(data.class_names), holdout)
     tables.write_frame(snakemake.output.summary, study_tables.SUMMARY, summary)

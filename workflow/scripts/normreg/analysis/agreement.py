@@ -14,6 +14,7 @@ from normreg.analysis.classes import Classes, read
 from normreg.analysis.contrasts import Contrast, find_contrasts, find_distinct
 from normreg.config.condition import Condition
 from normreg.config.identity import RunFacts
+from normreg.data.dataset import Dataset
 
 
 @dataclass(frozen=True)
@@ -109,12 +110,12 @@ def missed_by_all_conditions(classes: Classes) -> list[int]:
     return [int(wrong[seeds == seed].all(axis=0).sum()) for seed in dict.fromkeys(classes.seeds)]
 
 
-def tabulate(classes: Classes, changes: Sequence[Flips]) -> pd.DataFrame:
+def tabulate(classes: Classes, changes: Sequence[Flips], data: Dataset | None = None) -> pd.DataFrame:
     """`agreement.csv` without its column `run`: a row for each image that some run gets wrong, hardest first.
 
-    `image` is its index in the test split, `label` its class. `missed` of `runs` runs get it wrong. `predicted` is the
-    most common wrong class among them, and `times` says how often it is predicted; if several are, the first class.
-    For each factor there are its counts of `Flips`.
+    `image` is its index in the test split, `file` its file if `data` names one, `label` its class. `missed` of `runs`
+    runs get it wrong. `predicted` is the most common wrong class among them, and `times` says how often it is
+    predicted; if several are, the first class. For each factor there are its counts of `Flips`.
     """
     wrong = classes.wrong
     missed = wrong.sum(axis=0)
@@ -125,7 +126,8 @@ def tabulate(classes: Classes, changes: Sequence[Flips]) -> pd.DataFrame:
         count = np.bincount(classes.predicted[wrong[:, image], image])
         votes["predicted"].append(int(count.argmax()))
         votes["times"].append(int(count.max()))
-    table = {"image": images, "label": classes.labels[images].astype(int), "missed": missed[images]}
+    files = [data.file_of(int(image)) if data else "" for image in images]
+    table = {"image": images, "file": files, "label": classes.labels[images].astype(int), "missed": missed[images]}
     counts = dict(
         zip(columns(changes), (c[images] for change in changes for c in (change.fixed, change.broken)), strict=True)
     )

@@ -4,6 +4,7 @@ Later steps need no model.
 """
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from normreg.config import identity
+from normreg.data.dataset import join_names
 from normreg.errors import AGAIN, DataError
 from normreg.utils.atomic import replacing
 
@@ -71,6 +73,7 @@ def save(
     run: str,
     engine: str,
     holdout: tuple[np.ndarray, np.ndarray] | None = None,
+    files: Mapping[str, Sequence[str]] | None = None,
 ) -> None:
     """Writes the predictions of the whole test split, and of a whole hold-out. Completely or not at all.
 
@@ -81,6 +84,7 @@ def save(
         run: the identity of the model's run.
         engine: the name of the engine that trained the model.
         holdout: logits and labels of the hold-out, if the run has one.
+        files: the names of the image files of a split, for the person, see `dataset.join_names`.
 
     Raises:
         DataError: a logit is not a finite number.
@@ -94,6 +98,8 @@ def save(
         made = Predictions(split_logits.astype(np.float32), split_labels.astype(np.int64), indices, engine=engine)
         arrays |= {f"{before}logits": made.logits, f"{before}labels": made.labels, f"{before}indices": indices}
         arrays[f"{before}digest"] = np.array(_digest(made, run, split))
+        if files and files[split]:
+            arrays[f"{before}files"] = join_names(files[split])
     with replacing(path) as temporary:
         np.savez_compressed(temporary, **arrays)
 

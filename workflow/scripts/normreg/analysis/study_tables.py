@@ -157,5 +157,6 @@ WEIGHT_SIZES = Table(
 
 def agreement(counts: Sequence[str]) -> Table:
     """The table of images that some run gets wrong. `counts` are its columns for the factors of the study."""
-    names = ("image", "label", "missed", "runs", "predicted", "times", *counts)
-    return Table("images that runs get wrong", columns_of(int, *names) | columns_of(str, "run"))
+    names = ("label", "missed", "runs", "predicted", "times", *counts)
+    texts = columns_of(int, "image") | columns_of(str, "file")
+    return Table("images that runs get wrong", texts | columns_of(int, *names) | columns_of(str, "run"))

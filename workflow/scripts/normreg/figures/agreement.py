@@ -37,6 +37,7 @@ class _Shown:
     def tile(self, image: int, often: str, small: str) -> Tile:
         """An image with its class and its most common wrong class. `often` says how often that is predicted."""
         actual, predicted = (self.names.of[int(self.known.loc[image, column])] for column in ("label", "predicted"))
+        small += f"\nimage {image}{tiles.file_line(self.data.file_of(image), self.names.layout)}"
         return Tile(self.data.test_images[image], f"actual\n{actual}\n→ {often}\n{predicted}", small)
 
 
@@ -44,7 +45,8 @@ def _choose(data: Dataset, table: pd.DataFrame, images: Sequence[int]) -> _Shown
     """What the tiles of these images show. They are rows of the table."""
     known = table.set_index("image").loc[list(images)]
     classes = pd.concat([known["label"], known["predicted"]]).astype(int)
-    return _Shown(data, known, tiles.name_classes([str(name) for name in data.class_names], classes))
+    names = tiles.name_classes([str(name) for name in data.class_names], classes, bool(data.test_files))
+    return _Shown(data, known, names)
 
 
 @matplotlib.rc_context(style.RC)
@@ -58,7 +60,7 @@ def draw_hardest(table: pd.DataFrame, data: Dataset, title: str) -> Figure:
     for place, (image, found) in enumerate(shown.known.iterrows()):
         row, column = divmod(place, _COLUMNS)
         often = "always" if found["times"] == found["missed"] else "most often"
-        tile = shown.tile(image, often, f"{_of_runs(found)}\nimage {image}")
+        tile = shown.tile(image, often, _of_runs(found))
         corner = _EDGE + column * layout.width, height - _HEAD - (row + 1) * layout.height + 0.1
         tiles.draw(figure, tile, layout, corner, f"image {image}")
     if shown.known.empty:
@@ -143,6 +145,6 @@ def _most(change: Flips, side: str) -> _Side:
     ((other, against),) = counts.items()
     more = own.astype(int) - against
     order = [int(image) for image in np.argsort(-more, kind="stable")[:EACH] if more[image] > 0]
-    texts = (f"{side} {own[i]} of {change.comparisons}\n{other} {against[i]}\nimage {i}" for i in order)
+    texts = (f"{side} {own[i]} of {change.comparisons}\n{other} {against[i]}" for i in order)
     heading = f"{side}: {own.sum() / change.comparisons:.1f} images, mean of {change.comparisons} comparisons"
     return _Side(f"{change.name} {side}", heading, dict(zip(order, texts, strict=True)))

@@ -61,7 +61,8 @@ def caption(total: int, images: int, most: int = MOST) -> str:
 def draw(predictions: PredictedImages, title: str) -> Figure:
     """Draws up to `MOST` mistakes, five in a row. `title` says whose; the caption says how many there are."""
     mistakes = most_confident(predictions)
-    names = tiles.name_classes(predictions.class_names, (c for m in mistakes for c in (m.actual, m.predicted)))
+    classes = [c for mistake in mistakes for c in (mistake.actual, mistake.predicted)]
+    names = tiles.name_classes(predictions.class_names, classes, bool(predictions.files))
     tile, rows, head = names.layout, -(-len(mistakes) // _COLUMNS) or 0.4, 0.72
     width, height = _COLUMNS * tile.width + 0.3, rows * tile.height + head + 0.1
     figure = style.new_figure(width, height)
@@ -78,7 +79,8 @@ def draw(predictions: PredictedImages, title: str) -> Figure:
 
 def _tile(predictions: PredictedImages, mistake: Mistake, names: Names) -> Tile:
     text = f"actual\n{names.of[mistake.actual]}\n→ predicted\n{names.of[mistake.predicted]}"
-    return Tile(predictions.images[mistake.row], text, f"{_percent(mistake.confidence)}\nimage {mistake.index}")
+    file = tiles.file_line(predictions.files[mistake.row], names.layout) if predictions.files else ""
+    return Tile(predictions.images[mistake.row], text, f"{_percent(mistake.confidence)}\nimage {mistake.index}{file}")
 
 
 def _percent(confidence: float) -> str:

@@ -83,6 +83,7 @@ class PredictedImages(Predictions):
 
     images: np.ndarray
     class_names: tuple[str, ...]
+    files: tuple[str, ...] = ()  # one for each image, or none
 
     @property
     def mistakes(self) -> int:
@@ -141,4 +142,6 @@ def read_predictions(path: str | Path, data: str | Path, known: str | None, run:
     dataset = datasets.load(data, known)
     found = predictions.load(path, dataset.test_labels, len(dataset.class_names), run)
     names = tuple(str(name) for name in dataset.class_names)
-    return PredictedImages(found.logits, found.labels, found.indices, dataset.test_images, names, engine=found.engine)
+    files = tuple(map(dataset.file_of, range(len(dataset.test_files))))
+    arrays = found.logits, found.labels, found.indices, dataset.test_images
+    return PredictedImages(*arrays, names, files, engine=found.engine)

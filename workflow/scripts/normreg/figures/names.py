@@ -41,6 +41,11 @@ def literal(text: str) -> str:
     return text.replace("$", r"\$")
 
 
+def shortened(text: str, width: float, size: float) -> str:
+    """A text in one line of `width` inches at `size` points. Letters that the font lacks become "\ufffd"."""
+    return _fit("".join(c if _has(c) else "\ufffd" for c in text), width, size, lines=1).replace("$", r"\$")
+
+
 def wrap(text: str, width: float, size: float) -> list[str]:
     """`text` in lines of at most `width` inches at `size` points: broken between words, or in a word that is longer."""
     lines = [""]

@@ -1,7 +1,8 @@
 """Images with text at their right, of which galleries consist."""
 
+import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from normreg.figures import names, style
 SIDE = 1.18  # of the square that an image is drawn in; inches, like all sizes here
 _GAP = 0.06 * SIDE  # between image and text
 _SIZE, _SMALL = 9.5, 9  # points
+_LINE = 0.16  # of the small text
 
 
 @dataclass(frozen=True)
@@ -49,13 +51,23 @@ class Names:
     of: dict[int, str]
 
 
-def name_classes(class_names: Sequence[str], shown: Iterable[int]) -> Names:
-    """The names of the classes `shown`, some of `class_names`, and a layout for them: plain, if they are short."""
+def name_classes(class_names: Sequence[str], shown: Iterable[int], files: bool = False) -> Names:
+    """The names of the classes `shown`, some of `class_names`, and a layout for them: plain, if they are short.
+
+    With `files` there is room for a line more, see `file_line`.
+    """
     wanted = list(shown)
     room = {layout: layout.width - SIDE - 2 * _GAP for layout in (PLAIN, LONG)}
     whole = names.printable(class_names)
     layout = PLAIN if all(names.line_width(whole[number], _SIZE) <= room[PLAIN] for number in wanted) else LONG
-    return Names(layout, names.fitted(class_names, wanted, room[layout], _SIZE, layout.lines))
+    shown_names = names.fitted(class_names, wanted, room[layout], _SIZE, layout.lines)
+    return Names(replace(layout, height=layout.height + _LINE) if files else layout, shown_names)
+
+
+def file_line(file: str, layout: Layout) -> str:
+    """A line below the small text of a tile: the name of the image's file, shortened in its middle. "" for no file."""
+    room = layout.width - SIDE - 2 * _GAP
+    return f"\n{names.shortened(os.path.basename(file), room, _SMALL)}" if file else ""
 
 
 def draw(figure: Figure, tile: Tile, layout: Layout, corner: tuple[float, float], label: str) -> Axes:

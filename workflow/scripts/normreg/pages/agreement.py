@@ -111,9 +111,11 @@ def _signed(value: float) -> str:
 
 
 def _images(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    files = {"file": table["file"]} if table["file"].any() else {}
     return pd.DataFrame(
         {
             "image": table["image"],
+            **files,
             "actual": [names[label] for label in table["label"]],
             "most common prediction": [names[label] for label in table["predicted"]],
             "by runs": [f"{times} of {runs}" for times, runs in zip(table["times"], table["runs"], strict=True)],

@@ -36,7 +36,8 @@ def of_run(data: Dataset, condition: Condition, seed: int) -> Dataset:
     kept, wanted = np.arange(len(data.train_labels)), condition["train_images"]
     if condition["holdout_images"]:
         held, kept = _hold_out(data, condition["holdout_images"])
-        data = replace(data, test_images=data.train_images[held], test_labels=data.train_labels[held])
+        images, labels = data.train_images[held], data.train_labels[held]
+        data = replace(data, test_images=images, test_labels=labels, test_files=())
     if np.isnan(data.normalise).any():
         data = replace(data, normalise=mean_and_std(data.train_images[kept]))
     if wanted is not None:
@@ -47,13 +48,14 @@ def of_run(data: Dataset, condition: Condition, seed: int) -> Dataset:
     left, there = (len(np.unique(labels)) for labels in (data.train_labels[kept], data.train_labels))
     if left < there:
         log.warning("training has images of %d of the %d classes: too few images are left for the others", left, there)
-    return replace(data, train_images=data.train_images[kept], train_labels=data.train_labels[kept])
+    return replace(data, train_images=data.train_images[kept], train_labels=data.train_labels[kept], train_files=())
 
 
-def holdout(data: Dataset, images: int) -> tuple[np.ndarray, np.ndarray]:
-    """Images and labels of the hold-out of `images` images."""
+def holdout(data: Dataset, images: int) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Images, labels and files of the hold-out of `images` images."""
     held, _ = _hold_out(data, images)
-    return data.train_images[held], data.train_labels[held]
+    files = tuple(data.train_files[image] for image in held) if data.train_files else ()
+    return data.train_images[held], data.train_labels[held], files
 
 
 def stratified_order(labels: np.ndarray, generator: torch.Generator) -> np.ndarray:

@@ -59,6 +59,7 @@ def describe_mistakes(
         "classes": [str(name) for name in data.class_names],
         "runs": [list(run) for run in zip(classes.conditions, classes.seeds, strict=True)],
         "images": images.tolist(),
+        "files": [data.file_of(image) for image in images] if data.test_files else [],
         "labels": classes.labels[images].tolist(),
         "predicted": _text(np.ascontiguousarray(classes.predicted[:, images], kind)),
         "confidence": _text(np.floor(confidence * 10_000).astype("<u2")),

@@ -20,7 +20,8 @@ function drawDetail() {
     return;
   }
   const common = mostCommon(image);
-  byId("which").textContent = `Image ${data.images[image]} of the test split`;
+  const file = data.files.length ? `: ${data.files[image]}` : "";
+  byId("which").textContent = `Image ${data.images[image]} of the test split${file}`;
   byId("picture").replaceChildren(canvasOf(image, 168));
   const taken = make("b", { class: "taken" }, data.classes[common.class]);
   const always = common.times === missed[image];

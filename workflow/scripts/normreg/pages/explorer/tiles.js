@@ -67,12 +67,13 @@ function focusTile(number) {
 // --- the same images as a table
 
 function drawList() {
-  const heads = ["image", "actual class", `missed by, of ${runs} runs`, "most often taken for", "by runs"];
+  const named = data.files.length > 0;
+  const heads = ["image", ...(named ? ["file"] : []), "actual class", `missed by, of ${runs} runs`, "most often taken for", "by runs"];
   for (const change of data.changes) heads.push(`fixed by ${change.name}`, `broken by ${change.name}`);
   const rows = shown.map((image) => {
     const common = mostCommon(image);
     const actual = data.classes[data.labels[image]];
-    const cells = [data.images[image], actual, missed[image], data.classes[common.class], common.times];
+    const cells = [data.images[image], ...(named ? [data.files[image]] : []), actual, missed[image], data.classes[common.class], common.times];
     for (const change of data.changes) cells.push(change.fixed[image], change.broken[image]);
     return make("tr", {}, ...cells.map((cell) => make("td", {}, String(cell))));
   });
