@@ -30,6 +30,8 @@ def files(tmp_path):
             "validation_loss": [0.5, 0.1, 0.02, 0.03, 0.04, 0.05, 0.06],
             "validation_accuracy": ACCURACY,
             "seconds": [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0],
+            "data": "d",
+            "code": "torch 0",
         }
     )
     tables.write_frame(tmp_path / "metrics.csv", run_tables.METRICS, metrics, IDENTITY)
