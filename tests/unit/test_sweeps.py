@@ -133,6 +133,7 @@ def test_conditions_are_replaced_as_a_whole_and_publications_and_sweeps_are_not_
         ("extends: nowhere\n", "found 'nowhere', but there is no"),
         ("extends: mine\n", "mine extends this study: mine extends mine"),
         ("extends: 3\n", "found 3; expected the name of a study"),
+        ("extends: ../mine\n", "found '../mine'; expected the name of a study (lower-case letters"),
         ("extends: controlled\nlambdas: 3\n", "key 'lambdas': found 3"),
         ("extends: controlled\nepocs: 3\n", "unknown key 'epocs'. Did you mean 'epochs'?"),
         ("extends: controlled\nconditions:\n  a: {penalty: none, norm: bn}\n", "key 'galleries': found 'none-bn'"),

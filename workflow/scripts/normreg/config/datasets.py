@@ -2,7 +2,6 @@
 
 import difflib
 import functools
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from normreg.data.own import Facts
 
 FOLDER = Path("config/datasets")  # see `folders`
-_NAME = re.compile("[a-z0-9]+(-[a-z0-9]+)*")
 _ONLY = {"npz": ("sha256",), "folder": ("size", "channels")}  # keys that one kind of source has
 
 
@@ -31,7 +29,7 @@ def path_of(name: str) -> Path:
 
 def names() -> list[str]:
     """The names of all data sets at hand: the built-in ones, and those that have a file, sorted."""
-    return [*DATASETS, *(name for name in folders.names(FOLDER, ".yaml") if _NAME.fullmatch(name))]
+    return [*DATASETS, *(name for name in folders.names(FOLDER, ".yaml") if folders.NAME.fullmatch(name))]
 
 
 def find(name: str) -> DatasetSpec:

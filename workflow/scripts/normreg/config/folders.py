@@ -6,11 +6,13 @@ does not have itself is looked for in this project. So a study of its own can ex
 
 import functools
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from normreg.errors import ConfigError
 
+NAME = re.compile("[a-z0-9]+(-[a-z0-9]+)*")  # of a study, a network or a data set: never a path
 PROJECT = Path(__file__).resolve().parents[4]  # the clone; if the library is installed alone, no such folder
 
 

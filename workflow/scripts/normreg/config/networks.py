@@ -28,16 +28,13 @@ from normreg.utils.code import canonical
 from normreg.utils.files import regular_file
 
 NETWORKS = Path("config/networks")  # see `folders`
-_NAME = re.compile("[a-z0-9]+(-[a-z0-9]+)*")
 _RESERVED = re.compile("(^|-)(e[0-9]+|confirm)$")  # `studies` would read such an end of a run's name as something else
 
 
 def names() -> list[str]:
     """The names of all networks: those that come with the project, then the user's own."""
-    return [
-        *BUILT_IN,
-        *(name for name in folders.names(NETWORKS, ".yaml", ".py") if name not in BUILT_IN and _NAME.fullmatch(name)),
-    ]
+    own = [name for name in folders.names(NETWORKS, ".yaml", ".py") if folders.NAME.fullmatch(name)]
+    return [*BUILT_IN, *(name for name in own if name not in BUILT_IN)]
 
 
 def find(name: str) -> Network | PythonNetwork:
@@ -46,7 +43,7 @@ def find(name: str) -> Network | PythonNetwork:
     Raises:
         ConfigError: there is none, there are two, or its file is wrong.
     """
-    if not _NAME.fullmatch(name):  # it may be a path, of a file that nobody meant to run
+    if not folders.NAME.fullmatch(name):  # it may be a path, of a file that nobody meant to run
         raise ConfigError(f"key 'network': found {name!r}; expected a name of lower-case letters, digits and hyphens.")
     files = _files(name)
     if files and _RESERVED.search(name):

@@ -77,8 +77,9 @@ def _read(name: str, below: tuple[str, ...]) -> dict[str, Any]:
 
 def _read_above(above: Any, below: tuple[str, ...], path: str) -> dict[str, Any]:
     key = f"{path}: key 'extends': found {above!r}"
-    if not isinstance(above, str):
-        raise ConfigError(f"{key}; expected the name of a study, in quotes if YAML does not read it as a text.")
+    if not isinstance(above, str) or not folders.NAME.fullmatch(above):
+        words = "lower-case letters, digits and hyphens, in quotes if YAML does not read it as a text"
+        raise ConfigError(f"{key}; expected the name of a study ({words}).")
     if above in below:
         raise ConfigError(f"{key}, but {above} extends this study: {' extends '.join((*below, above))}.")
     if not exists(above):
