@@ -146,7 +146,7 @@ def test_many_conditions_share_panels_by_penalty_and_norm() -> None:
 def test_sizes_of_weights_of_many_conditions_can_be_read(study: str) -> None:
     courses, found = STUDIES[study]()
     shares = np.tile(np.linspace(1, 20, len(analysis.SHARES))[:, None], (1, 3)) * (0.9, 0.8, 1.1)
-    layers = tuple(f"conv{number}" for number in range(1, 8))
+    layers = tuple(rf"$\conv{number}$" for number in range(1, 8))  # as formulas they would be wrong
     sizes = [
         weights.Sizes(one.condition, one.penalty, one.norm, 5, 0.01, shares, layers, np.ones(7), np.linspace(60, 99, 7))
         for one in courses

@@ -308,6 +308,9 @@ BAD_CODE = [
      r"in a training step, it fails with RuntimeError: element 0 of tensors does not require grad"),
     (HEAD + "    net = nn.Linear(3072, 10)\n    net.spare = nn.LazyLinear(3)\n"
      "    return nn.Sequential(nn.Flatten(), net)\n", r"its layer '1\.spare' is lazy and never called; remove it"),
+    (HEAD + "    net = nn.Linear(3072, 10)\n    net.register_buffer('\\x1b[2J', net.bias)\n    return net\n",
+     r"a layer has the name '\\x1b\[2J'; expected one without control characters"),
+    (HEAD + "    return type('\\u2028', (nn.Linear,), {})(3072, 10)\n", r"a layer has the name '\\u2028'"),
 ]  # fmt: skip
 
 

@@ -43,7 +43,7 @@ def literal(text: str) -> str:
 
 def shortened(text: str, width: float, size: float) -> str:
     """A text in one line of `width` inches at `size` points. Letters that the font lacks become "\ufffd"."""
-    return _fit("".join(c if _has(c) else "\ufffd" for c in text), width, size, lines=1).replace("$", r"\$")
+    return literal(_fit("".join(c if _has(c) else "\ufffd" for c in text), width, size, lines=1))
 
 
 def wrap(text: str, width: float, size: float) -> list[str]:

@@ -21,6 +21,7 @@ from normreg.figures import style
 from normreg.figures.legend import Legend
 from normreg.figures.looks import MANY, Look
 from normreg.figures.looks import looks as find_looks
+from normreg.figures.names import literal
 from normreg.utils import tables
 
 _LEFT, _RIGHT, _GAP, _TOP, _TALL = 0.75, 0.25, 0.85, 1.0, 3.5  # inches
@@ -148,7 +149,7 @@ def _draw_norms(axes: Axes, sizes: Sequence[Sizes], looks: dict[str, Look], laye
         if values is not None:
             places = [layers.index(layer) for layer in one.layers]
             axes.plot(places, values, label=one.condition, **looks[one.condition].line())
-    axes.set_xticks(range(len(layers)), layers)
+    axes.set_xticks(range(len(layers)), list(map(literal, layers)))
     axes.set_xlabel("layer")
     if relative:
         axes.axhline(100, color=style.GREY, linewidth=1.1, zorder=1.5, label="control")

@@ -20,7 +20,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.nn.parameter import is_lazy
 
-from normreg.errors import ConfigError
+from normreg.errors import ConfigError, acts
 from normreg.models import norms
 from normreg.models.description import DataShape, PythonNetwork
 
@@ -65,6 +65,9 @@ def build(
     model = _run(path, spec)
     if not isinstance(model, nn.Module):
         raise ConfigError(f"{path}: build(spec) returned {type(model).__name__}; expected an nn.Module.")
+    for name in (*dict(model.named_modules()), *model.state_dict(), *(type(m).__name__ for m in model.modules())):
+        if acts(name):  # tables, figures and messages have these names
+            raise ConfigError(f"{path}: a layer has the name {name!r}; expected one without control characters.")
     with torch.no_grad(), _batch_norm_inputs() as inputs:  # evaluation first: it fills in PyTorch's lazy layers
         _try(model.eval(), _EVALUATED, path, data)
     _check_lazy(model, path)
