@@ -16,7 +16,6 @@ from tempfile import TemporaryDirectory
 from types import ModuleType
 
 import llvmlite
-import llvmlite.binding
 import numba
 from numba.core.registry import cpu_target
 
@@ -62,12 +61,13 @@ _imported: dict[Path, ModuleType] = {}  # modules by the path of their compiled 
 
 
 def processor() -> Registers:
-    """The registers of this processor.
+    """The registers of the processor that numba compiles for: this one, unless `NUMBA_CPU_FEATURES` names another.
 
     Raises:
         UnsupportedError: the processor lacks the instructions that the kernels need.
     """
-    return choose_registers(dict(llvmlite.binding.get_host_cpu_features()))
+    _, _, features = cpu_target.target_context.codegen().magic_tuple()
+    return choose_registers({feature[1:]: feature[0] == "+" for feature in features.split(",") if feature})
 
 
 def load_shared(cache: Path) -> ModuleType:
