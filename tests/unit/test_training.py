@@ -96,10 +96,11 @@ def test_equals_a_plain_loop_with_l1_and_weight_decay_and_onecycle(condition, bl
     assert last.validation_loss == pytest.approx(expected, rel=1e-5)
 
 
-def test_learns(condition, blobs, run_training):
-    _, history = run_training(condition(epochs=30), 0, blobs)
-    assert history[-1].validation_accuracy > 80
-    assert [row.epoch for row in history] == list(range(1, 31))
+def test_learns(condition, blobs, run_training, learnable):
+    """With augmentation and dropout, which the comparisons with a plain loop leave out."""
+    _, history = run_training(condition(**learnable), 0, blobs)
+    assert history[-1].train_loss < math.log(10) / 2
+    assert [row.epoch for row in history] == list(range(1, 16))
 
 
 @pytest.mark.parametrize("norm", ["bn", "gbn"])
