@@ -5,8 +5,6 @@ import copy
 import math
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +12,9 @@ from typing import Any
 
 import numpy as np
 import torch
+import warm
 import yaml
 from hypothesis import strategies as st
-from waiting import HANG
 
 from normreg.config import schema, sizes
 from normreg.config import studies as configuration
@@ -437,9 +435,8 @@ def dry_run(case: Case, project: Path, scratch: Path) -> str:
         sizes.check(run.study, run.conditions, DATASETS[settings["dataset"]])
         outcome = "accepted"
     case.write(project / "config/config.yaml", project / "config/studies")
-    command = [sys.executable, "-m", "snakemake", "-n", "--quiet", "host", "--cores", "1", "training"]
-    done = subprocess.run(command, cwd=project, capture_output=True, timeout=HANG, check=False)
-    text = (done.stdout + done.stderr).decode("utf-8", "backslashreplace")
+    done = warm.snakemake(["-n", "--quiet", "host", "--cores", "1", "training"], project)
+    text = done.stdout
     assert (done.returncode == 0) == (outcome == "accepted"), f"{outcome} in process, but: {text}"
     assert "Traceback" not in text, text
     if outcome == "accepted":

@@ -3,15 +3,13 @@
 import os
 import re
 import shutil
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import warm
 import yaml
-from waiting import HANG
 
 PRODUCT = ("Snakefile", "config", "profiles", "workflow", "envs")
 STUDY = "tiny"
@@ -49,16 +47,9 @@ class Project:
         The caller's environment asks for seven threads: a job must pin its own number whatever it finds.
         """
         settings = ("dataset=digits", f"study={STUDY}", *config)
-        command = [sys.executable, "-m", "snakemake", "--cores", str(cores), *arguments, "--config", *settings]
-        done = subprocess.run(
-            command,
-            cwd=self.folder,
-            env={**os.environ, "OMP_NUM_THREADS": "7", "MKL_NUM_THREADS": "7"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=HANG,
-        )
+        command = ["--cores", str(cores), *arguments, "--config", *settings]
+        threads = {"OMP_NUM_THREADS": "7", "MKL_NUM_THREADS": "7"}
+        done = warm.snakemake(command, self.folder, os.environ | threads)
         assert not check or done.returncode == 0, done.stdout
         return done
 

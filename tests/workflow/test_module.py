@@ -1,13 +1,11 @@
 """The example of docs/module.md, as it stands there: another workflow imports this one."""
 
-import os
 import re
 import shutil
-import subprocess
-import sys
 
 import pandas as pd
 import pytest
+import warm
 import yaml
 
 _FILE = re.compile(r"^`([\w./-]+)`[^`]*:\n\n```(?:python|yaml)\n(.*?)^```", re.M | re.S)
@@ -34,11 +32,9 @@ class Importer:
             (folder / path).write_text(content)
 
     def snakemake(self, *arguments, check=True):
-        command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
-        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False, env=os.environ)
-        said = done.stdout + done.stderr
-        assert (done.returncode == 0) == check, said
-        return said
+        done = warm.snakemake(["--cores", "2", *arguments], self.folder)
+        assert (done.returncode == 0) == check, done.stdout
+        return done.stdout
 
 
 @pytest.fixture
