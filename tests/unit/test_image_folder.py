@@ -10,7 +10,7 @@ from own_data import describe, folder, images, picture, prepare, refused
 from PIL import Image
 
 from normreg.config import datasets
-from normreg.data import sources
+from normreg.data import image_folder, sources
 from normreg.errors import DataError
 
 pytestmark = pytest.mark.usefixtures("place")
@@ -177,7 +177,7 @@ def test_a_test_folder_without_classes_is_no_test_split(caplog):
     folder(("train/", "val/"))
     picture("f/test/1.png", images(1, 9, 11, 3)[0])
     describe("folder: f\n")
-    assert "the folder test (1 images), because train and val are the splits" in said(caplog)[0]
+    assert "the folder test (1 image), because train and val are the splits" in said(caplog)[0]
     Path("f/val").rename("v")
     assert "f/test: has no folders, expected one folder of images for each class. If its images have no" in refused(
         "folder: f\n"
@@ -381,3 +381,12 @@ def test_white_drawings_on_a_transparent_background_are_refused_with_the_cause()
     drawings((255, 255, 255))
     with pytest.raises(DataError, match=r"/f: all pixels are white once transparent ones are laid on white\. Is"):
         prepare()
+
+
+def test_a_long_preparation_says_how_far_it_is(caplog, monkeypatch):
+    folder(count=5)
+    describe("folder: f\n")
+    monkeypatch.setattr(image_folder, "_QUIET", -1)
+    lines = said(caplog)
+    assert len(lines) == 19
+    assert lines[6].startswith("mine: 7 of 20 images read, about 0 min left")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
@@ -100,6 +101,11 @@ def test_patches_of_photographs_train_from_command_to_figures_and_predictions(ex
     folder, _ = finish(examples, "A folder of images", epochs=10)
     accuracies = pd.read_csv(folder / "summary.csv")["final_accuracy"]
     assert (accuracies > 80).all()  # sky and roofs against petals: easy for anything that sees colours
+    with np.load(folder / "none-bn/seed0/predictions.npz") as found:
+        files = found["files"].tobytes().decode().split("\0")
+        assert len(files) == len(found["labels"])
+        assert [file.split("/")[1] == "flower" for file in files] == found["labels"].tolist()
+    assert set(pd.read_csv(folder / "agreement.csv")["file"]) < set(files)
     (command,) = examples.write("Use the model")
     words = command.replace("mine-small3", "mine-small3-e10").split()
     said = examples.run([sys.executable, *words[2:]], PYTHONPATH="workflow/scripts")

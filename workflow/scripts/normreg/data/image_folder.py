@@ -5,6 +5,7 @@ Classes are folders, with their images at any depth, as in torchvision's ImageFo
 
 import hashlib
 import math
+import time
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 
 from normreg.data import own
 from normreg.data.dataset import Dataset, as_array, label_type
-from normreg.data.listing import Listing, list_images
+from normreg.data.listing import Listing, count_images, list_images
 from normreg.data.own import Facts
 from normreg.data.specs import DatasetSpec, ImageFolder
 from normreg.errors import DataError
@@ -25,6 +26,7 @@ from normreg.utils.pictures import PictureError
 
 _COPIES = 3  # of the images, in memory at once: as read, as divided, and as bytes for the digest
 _NAMED = 20  # broken files
+_QUIET = 30  # seconds without a line about progress: large photographs take long
 _SAID = {
     "transparent": "{} with transparent pixels, which are laid on white",
     "rotated": "{} with a rotation in EXIF, which is not applied",
@@ -88,7 +90,7 @@ def load(spec: DatasetSpec, source: ImageFolder) -> Dataset:
     test_files, test_labels = _flat(listing.test or {}, listing.train)
     files, labels, last = [*files, *test_files], np.concatenate([labels, test_labels]), len(files)
     images, found = _read(spec, source, files)
-    said = [_SAID[kind].format(_images(count)) for kind, count in found.items() if count]
+    said = [_SAID[kind].format(count_images(count)) for kind, count in found.items() if count]
     if said:
         log.info("%s: %s", spec.key, "; ".join(said))
     if found["transparent"] and images.min() == images.max():
@@ -162,7 +164,12 @@ def _read(spec: DatasetSpec, source: ImageFolder, files: Sequence[str]) -> tuple
     images = np.empty((len(files), *(spec.shape if spec.shape[0] > 1 else spec.shape[1:])), dtype=np.uint8)
     counts: Counter[str] = Counter()
     broken: dict[str, PictureError] = {}
+    begun = said = time.monotonic()
     for place, file in enumerate(files):
+        if place and (now := time.monotonic()) - said > _QUIET:
+            minutes, said = (now - begun) / place * (len(files) - place) / 60, now
+            read = f"{place:,} of {count_images(len(files))} read"
+            log.info("%s: %s, about %.0f min left", spec.key, read, minutes)
         try:
             images[place], header = pictures.decode(
                 Path(source.path, file), spec.shape, source.resized, source.converted
@@ -205,7 +212,3 @@ def _readable(name: str, root: Path) -> str:
             "rename it, or give the names of all classes by `classes`."
         )
     return name
-
-
-def _images(count: int) -> str:
-    return f"{count:,} image{'' if count == 1 else 's'}"

@@ -202,8 +202,13 @@ def _check_left_out(root: Path, other: _Other, images: int) -> None:
 
 def _unused(root: Path, name: str, splits: tuple[str, str]) -> str:
     """Says that a folder beside the splits is left out."""
-    count = sum(1 for _ in _walk(root, name, Counter()))
-    return f"the folder {name} ({count:,} images), because {splits[0]} and {splits[1]} are the splits"
+    found = count_images(sum(1 for _ in _walk(root, name, Counter())))
+    return f"the folder {name} ({found}), because {splits[0]} and {splits[1]} are the splits"
+
+
+def count_images(count: int) -> str:
+    """Such as "1 image" and "60,000 images"."""
+    return f"{count:,} image{'' if count == 1 else 's'}"
 
 
 def _ending(name: str) -> str:
