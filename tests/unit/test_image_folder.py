@@ -252,6 +252,7 @@ def move(path, target):
         (add("train/a\n/0.png", 9, 11, 3), "", [r"has a folder 'a\n', whose name is no text"]),
         (lambda: Path("f/train/cat/up").symlink_to(".."), "", ["cat/up: is a link to a folder that it lies in"]),
         (lambda: Path("f/train/cat/up").symlink_to("../cat"), "", ["cat/up: is a link to a folder that it lies in"]),
+        (lambda: Path("f/train/cat/up").symlink_to("../.."), "", ["cat/up: is a link to a folder that it lies in"]),
     ],
 )
 def test_a_folder_that_cannot_be_used_says_why(change, more, fragments):
@@ -280,6 +281,29 @@ def test_links_to_folders_and_files_are_followed():
         picture(f"f/test/cat/x{number}.png", images(1, 9, 11, 3)[0])
     describe("folder: f\n")
     assert prepare().train_files[-2:] == ("train/dog/more/2.png", "train/dog/more/x.png")
+
+
+def test_links_that_multiply_are_refused():
+    """Thirty folders, each with two links to the next one, are a billion paths."""
+    folder()
+    for number in range(30):
+        Path(f"more/{number}").mkdir(parents=True)
+        for name in "ab":
+            Path(f"more/{number}/{name}").symlink_to(f"../{number + 1}")
+    Path("more/30").mkdir()
+    Path("f/train/cat/more").symlink_to("../../../more/0")
+    assert "is a link to a folder that it lies in, or that is read already; delete it" in refused("folder: f\n")
+
+
+def test_folders_may_be_deeper_than_python_can_recurse():
+    folder()
+    deep = "f/train/cat"
+    for _ in range(1200):
+        deep += "/d"
+        os.mkdir(deep)
+    picture(f"{deep}/0.png", images(1, 9, 11, 3)[0])
+    describe("folder: f\n")
+    assert prepare().train_files[3] == f"{deep.removeprefix('f/')}/0.png"
 
 
 def test_sides_and_missing_folders():

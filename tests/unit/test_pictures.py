@@ -58,6 +58,14 @@ def test_formats_with_losses_give_what_pillow_shows(ending):
         assert np.array_equal(decode(f"a.{ending}")[0], np.asarray(image.convert("RGB")))
 
 
+def test_every_ending_is_pillows_of_a_format_that_is_read_and_in_the_document(root):
+    Image.init()
+    document = (root / "config/README.md").read_text(encoding="utf-8")
+    for ending in pictures.ENDINGS:
+        assert Image.registered_extensions()[ending] in pictures._FORMATS
+        assert f"`{ending}`" in document
+
+
 def test_the_ending_does_not_decide():
     Image.fromarray(noise(12, 10, 3)).save("a.png", format="JPEG")
     assert decode("a.png")[1].shape == SHAPE

@@ -135,19 +135,32 @@ def _walk(root: Path, below: str, kinds: Counter[str]) -> Iterator[str]:
     """The images in a folder at any depth, links followed. Other files are counted in `kinds`, by their ending.
 
     Raises:
-        DataError: a folder cannot be read, or is a link to one that it lies in.
+        DataError: a folder cannot be read, or a link leads to one that is read anyway: links could lead round for ever.
     """
-    above = [(root / below).parent, *(root / below).parent.parents]
-    if any((root / below).samefile(folder) for folder in above if folder.is_relative_to(root)):
-        raise DataError(f"{root / below}: is a link to a folder that it lies in; delete it.")
-    folders, files = _entries(root, below)
-    for name in files:
-        if _ending(name) in pictures.ENDINGS:
-            yield os.path.join(below, name)
-        else:
-            kinds[_ending(name)] += 1
-    for name in folders:
-        yield from _walk(root, os.path.join(below, name), kinds)
+    above = [folder for folder in (root / below).parents if folder.is_relative_to(root)]
+    seen, waiting = set(map(_identity, above)), [below]
+    while waiting:
+        place = waiting.pop()
+        if (found := _identity(root / place)) in seen:
+            raise DataError(
+                f"{root / place}: is a link to a folder that it lies in, or that is read already; delete it."
+            )
+        seen.add(found)
+        folders, files = _entries(root, place)
+        waiting += [os.path.join(place, name) for name in folders]
+        for name in files:
+            if _ending(name) in pictures.ENDINGS:
+                yield os.path.join(place, name)
+            else:
+                kinds[_ending(name)] += 1
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    try:
+        status = os.stat(folder)
+    except OSError as error:
+        raise _unreadable(folder, error) from error
+    return status.st_dev, status.st_ino
 
 
 def _entries(root: Path, below: str) -> tuple[list[str], list[str]]:
