@@ -301,6 +301,10 @@ BAD_CODE = [
     (HEAD + "    raise SystemExit(3)\n", r"it fails in line 5 with SystemExit: 3"),
     (HEAD + "    class Net(nn.Linear):\n        def forward(self, x):\n            y = super().forward(x.flatten(1))\n"
      "            return (y, y) if self.training else y\n    return Net(3072, 10)\n", r"gives tuple in training mode"),
+    (HEAD + "    class Net(nn.Linear):\n        def forward(self, x):\n"
+     "            self.scale = nn.Parameter(torch.ones(1)) if self.training else 1\n"
+     "            return super().forward(x.flatten(1)) * self.scale\n    return Net(3072, 10)\n",
+     r"scale: made in a training step, too late for the optimizer"),
     (HEAD + "    return 3\n", r"build\(spec\) returned int; expected an nn\.Module"),
     (HEAD + "    return nn.Conv2d(1, 2, 3)\n", r"on images of 3 x 32 x 32, it fails with RuntimeError"),
     (HEAD + "    return nn.Conv2d(3, 2, 3)\n", r"gives \(5, 2, 30, 30\) in evaluation mode; expected logits \(5, 10\)"),

@@ -78,6 +78,12 @@ def build(
     logits = _try(trial, _TRAINED, path, data)
     with _blaming(path, "in a training step, "):
         logits.sum().backward()
+    later = dict(trial.named_parameters()).keys() - dict(model.named_parameters()).keys()
+    if later:
+        raise ConfigError(
+            f"{path}: {', '.join(sorted(later))}: made in a training step, too late for the optimizer; make every "
+            "parameter in __init__."
+        )
     return model, spec.dropout_read
 
 
