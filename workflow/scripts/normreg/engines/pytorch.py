@@ -13,7 +13,7 @@ from normreg.data.dataset import Dataset
 from normreg.data.normalise import Normaliser
 from normreg.engines.contract import DataFacts, refuse_unknown
 from normreg.models.batches import batch_bounds
-from normreg.training import draws, penalties
+from normreg.training import draws, module_state, penalties, streams
 from normreg.training.evaluation import predict
 from normreg.training.objective import objective
 from normreg.training.optimizer import make_optimizer
@@ -24,18 +24,21 @@ from normreg.training.trainer import Trained, Trainer, Validated
 class TorchTrainer(Trainer):
     """Model, optimizer and schedule of one run. All randomness comes from the named streams of its seed.
 
-    Sets PyTorch's default generators: for the initial weights here, for dropout at the start of each epoch.
+    Sets the default generators of PyTorch, NumPy and Python: for the initial weights here, and at the start of each
+    epoch for dropout, or whatever a network draws.
     """
 
-    def __init__(self, condition: Condition, seed: int, data: Dataset, device: torch.device) -> None:
-        """Puts the data on `device`.
+    def __init__(
+        self, condition: Condition, seed: int, data: Dataset, device: torch.device, resumable: bool = True
+    ) -> None:
+        """Puts the data on `device`. `engines.rehearsal` finds out whether training is `resumable`.
 
         Raises:
             ConfigError: the condition has a key or a value that is unknown here; the message names it.
         """
         facts = DataFacts.of(data)
         refuse_unknown(condition, facts)
-        self.condition, self.seed, self.device = condition, seed, device
+        self.condition, self.seed, self.device, self.resumable = condition, seed, device, resumable
         self.normalise = Normaliser(data.normalise, device)
         self.images, self.labels = _to_device(data.train_images, data.train_labels, device)
         self.test_images, self.test_labels = _to_device(data.test_images, data.test_labels, device)
@@ -51,7 +54,7 @@ class TorchTrainer(Trainer):
         count, spec = len(self.images), self.condition["augmentation"]
         height, width = self.images.shape[-2:]
         drawn = draws.epoch_draws(self.seed, epoch, count, spec, (height, width)).to(self.device)
-        torch.manual_seed(draws.dropout_key(self.seed, epoch))
+        streams.seed_defaults(draws.dropout_key(self.seed, epoch))
         totals = torch.zeros(3, dtype=torch.float64, device=self.device)
         self.model.train()
         for start, stop in self.bounds:
@@ -76,12 +79,12 @@ class TorchTrainer(Trainer):
         return Validated(loss, int((logits.argmax(1) == self.test_labels).sum().item()))
 
     def state(self) -> dict[str, Any]:
-        """Everything `restore` needs after a finished epoch. No generator states: each epoch seeds its own streams."""
-        return {"model": self.model.state_dict(), "schedule": self.schedule.state()}
+        """Everything `restore` needs after a finished epoch. Of generators, only those that the network holds."""
+        return {"model": module_state.take(self.model), "schedule": self.schedule.state()}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Takes over what `state` returned in another process; the next epochs are then bit-identical to its next."""
-        self.model.load_state_dict(state["model"])
+        module_state.put(self.model, state["model"])
         self.schedule.restore(state["schedule"])
 
 

@@ -88,5 +88,7 @@ def make_trainer(
         return trainer, choice.engine
     log.info("engine %s%s", choice.engine, f" ({choice.reason})" if choice.reason else "")
     from normreg.engines.pytorch import TorchTrainer
+    from normreg.engines.rehearsal import rehearse
 
-    return TorchTrainer(condition, seed, data, device), choice.engine
+    resumable = rehearse(condition, seed, data, device)
+    return TorchTrainer(condition, seed, data, device, resumable), choice.engine

@@ -4,10 +4,8 @@ Conditions can be compared in pairs only because they share these draws. So the 
 nowhere else. They are made on the CPU, so that they are the same for every device.
 """
 
-import random
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -58,13 +56,10 @@ def initial_model(condition: Condition, seed: int, data: DataShape = MNIST_LIKE)
 
     Seeds the default generators of PyTorch, and of NumPy and Python for networks in Python that draw from those.
     """
-    number = streams.stream_seed(seed, streams.INIT)
-    torch.manual_seed(number)
-    np.random.seed(number % 2**32)
-    random.seed(number)
+    streams.seed_defaults(streams.stream_seed(seed, streams.INIT))
     return build(condition, data, networks.find(condition["network"]))
 
 
 def dropout_key(seed: int, epoch: int) -> int:
-    """A 63-bit number that decides an epoch's dropout masks. It seeds PyTorch, or an engine's own random numbers."""
+    """A 63-bit number that decides an epoch's dropout masks. It seeds the default generators, or those of an engine."""
     return streams.stream_seed(seed, streams.DROPOUT, epoch)

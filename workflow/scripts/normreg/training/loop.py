@@ -34,15 +34,16 @@ def train(trainer: Trainer, label: str, state: StateFile, starter: Starter | Non
     """
     epochs = trainer.condition["epochs"]
     history = _resume(trainer, label, state)
-    _check_starter(starter, label, len(history))
+    _check_starter(starter, trainer, label, len(history))
     for epoch in range(len(history) + 1, epochs + 1):
         row = trainer.run_epoch(epoch)
         if not all(math.isfinite(value) for value in (row.train_objective, row.validation_loss) if value is not None):
             raise DivergedError(_divergence(trainer.condition, label, row))
         history.append(row)
-        state.save({"trainer": trainer.state(), "history": [asdict(past) for past in history]})
+        if trainer.resumable or epoch == epochs:
+            state.save({"trainer": trainer.state(), "history": [asdict(past) for past in history]})
         log.info(_progress(label, history, epochs))
-        _check_starter(starter, label, epoch)
+        _check_starter(starter, trainer, label, epoch)
     return history
 
 
@@ -64,11 +65,12 @@ def _resume(trainer: Trainer, label: str, state: StateFile) -> list[Epoch]:
     return history
 
 
-def _check_starter(starter: Starter | None, label: str, epoch: int) -> None:
+def _check_starter(starter: Starter | None, trainer: Trainer, label: str, epoch: int) -> None:
     if starter is not None and starter.gone():
+        then = "goes on from there" if trainer.resumable else "starts over"
         raise OrphanedError(
             f"{label}: the Snakemake that started this training is gone, so it stops after epoch {epoch}. "
-            "Run the same command again: it goes on from there."
+            f"Run the same command again: it {then}."
         )
 
 

@@ -43,7 +43,7 @@ class StateFile:
 
     def save(self, content: dict[str, Any]) -> None:
         """Replaces the state by `content` (tensors and plain data), whole or not at all."""
-        payload = pack({"key": self.key, "content": content})
+        payload = json.dumps(self.key).encode() + b"\n" + pack(content)
         with replacing(self.path) as temporary:
             temporary.write_bytes(hashlib.sha256(payload).digest() + payload)
 
@@ -53,14 +53,16 @@ class StateFile:
             stored = self.path.read_bytes()
         except FileNotFoundError:
             return None
-        reason, saved = "it is damaged", None
+        key, _, content = stored[32:].partition(b"\n")
+        reason = "it is damaged"
         if hashlib.sha256(stored[32:]).digest() == stored[:32]:
-            reason, saved = "its content is not that of a state", _read(stored[32:])
-        if saved is not None:
-            key, content = saved
-            differing = sorted(name for name in self.key.keys() | key.keys() if self.key.get(name) != key.get(name))
+            try:
+                found = json.loads(key)
+            except ValueError:  # another version of this project wrote it
+                found = {}
+            differing = sorted(name for name in self.key.keys() | found.keys() if self.key.get(name) != found.get(name))
             if not differing:
-                return content
+                return unpack(content)
             reason = f"it comes from a run with another {' and another '.join(differing)}"
         log.warning("%s is not used: %s. Training starts over.", self.path, reason)
         return None
@@ -79,18 +81,9 @@ def pack(content: dict[str, Any]) -> bytes:
 
 
 def unpack(payload: bytes) -> dict[str, Any]:
-    """What was given to `pack`, on the CPU. Runs no code of the payload, and fails on all else than plain data."""
-    content: dict[str, Any] = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
+    """What was given to `pack`. Runs no code of the payload, and fails on all else than tensors and plain data."""
+    content: dict[str, Any] = torch.load(io.BytesIO(payload), weights_only=True)
     return content
-
-
-def _read(payload: bytes) -> tuple[dict[str, str], dict[str, Any]] | None:
-    """Key and content. None if they are not there: another version of PyTorch or of this project wrote them."""
-    try:
-        saved = unpack(payload)
-        return saved["key"], saved["content"]
-    except Exception:
-        return None
 
 
 @contextmanager

@@ -6,7 +6,11 @@ stored states of generators.
 """
 
 import hashlib
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+import numpy as np
 import torch
 
 INIT = "init"
@@ -29,3 +33,21 @@ def stream_seed(seed: int, stream: str, epoch: int = 0) -> int:
 def generator(seed: int, stream: str, epoch: int = 0) -> torch.Generator:
     """A CPU generator at the start of a stream. Draws are made on the CPU, so that every device gets the same."""
     return torch.Generator().manual_seed(stream_seed(seed, stream, epoch))
+
+
+def seed_defaults(number: int) -> None:
+    """Seeds the default generators of PyTorch (on all devices), NumPy and Python. A network may draw from any."""
+    torch.manual_seed(number)
+    np.random.seed(number % 2**32)
+    random.seed(number)
+
+
+@contextmanager
+def seeded_defaults(number: int) -> Iterator[None]:
+    """Seeds them as `seed_defaults` while the block runs. Afterwards those on the CPU have their old states again."""
+    states = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=[]):
+        seed_defaults(number)
+        yield
+    random.setstate(states[0])
+    np.random.set_state(states[1])

@@ -43,6 +43,7 @@ class Trainer(ABC):
         images: the images of the training split.
         test_labels: the labels of the validation split, as a tensor or an array.
         schedule: gives the rates of the next batch.
+        resumable: whether `state` has all that the next epochs need.
     """
 
     condition: Condition
@@ -50,6 +51,7 @@ class Trainer(ABC):
     images: Tensor
     test_labels: Any
     schedule: Schedule
+    resumable: bool = True
 
     def run_epoch(self, epoch: int) -> Epoch:
         """Trains for one epoch (numbered from 1), validates if it is due, and returns the epoch's row."""
@@ -81,7 +83,7 @@ class Trainer(ABC):
     def state(self) -> dict[str, Any]:
         """The state after a finished epoch, as tensors and plain data. `restore` continues from it, bit for bit.
 
-        It needs no states of generators, because each epoch seeds its own streams.
+        Each epoch seeds the default generators, so their states are not needed.
         """
 
     @abstractmethod

@@ -41,9 +41,10 @@ NUMBERS = {"torch": (*_SHARED, "engines/pytorch.py"), "numba": (*_SHARED, "engin
 # What no digest covers: it decides whether, where and when a job runs, and what it says.
 _PLUMBING = (
     "engines/numba_cpu/contract.py",
+    "engines/rehearsal.py",
     "engines/select.py",
     "errors.py",
-    "training/progress.py",
+    "training/module_state.py",
     "training/state.py",
     "utils/atomic.py",
     "utils/devices.py",
