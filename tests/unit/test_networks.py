@@ -490,6 +490,30 @@ def test_only_a_change_of_the_code_changes_the_digest(folder):
     assert digest(PLAIN) != digest(PLAIN.replace("GELU", "ReLU"))
 
 
+def test_the_digest_covers_the_files_beside_it_that_are_imported(folder):
+    imports = "import numpy, parts\nimport missing.module\nfrom package.inner import layer\n"
+    files = {
+        "code.py": imports + PLAIN,
+        "parts.py": "import more as m\nimport code\n",
+        "more.py": "x = 1\n",
+        "package/__init__.py": "",
+        "package/inner.py": "from . import other\nfrom ..package.other import y\n",
+        "package/other.py": "from .inner import layer\ny = 1\n",
+        "aside.py": "z = 1\n",
+    }
+    for name, text in files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+    before = networks.described(["code"])
+    for name, text in files.items():
+        (folder / name).write_text(text + "new = 1\n")
+        assert (networks.described(["code"]) != before) == (name != "aside.py"), name
+        (folder / name).write_text(text)
+    (folder / "more.py").write_text("x =")
+    with pytest.raises(ConfigError, match=r"more\.py: cannot be read as Python"):
+        networks.find("code")
+
+
 def test_finding_a_network_runs_none_of_its_code(folder):
     (folder / "code.py").write_text("raise SystemExit\ndef build(spec): pass")
     assert networks.find("code").path == "config/networks/code.py"

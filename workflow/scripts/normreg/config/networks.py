@@ -2,8 +2,9 @@
 
 import ast
 import hashlib
+import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -124,12 +125,41 @@ def python_file(path: Path) -> PythonNetwork:
     """The network of a Python file, without running it.
 
     Raises:
-        ConfigError: the file cannot be read as Python, or has no function `build`.
+        ConfigError: the file, or one beside it that it imports, cannot be read as Python; or it has no `build`.
     """
-    try:
-        tree = ast.parse(regular_file(path).read_bytes(), str(path))
-    except (SyntaxError, ValueError, OSError) as error:
-        raise ConfigError(f"{path}: cannot be read as Python ({error}). Correct this file.") from error
+    tree = _parse(path)
     if not any(isinstance(part, ast.FunctionDef) and part.name == "build" for part in tree.body):
         raise ConfigError(f"{path}: defines no function `build`; expected `def build(spec)` that returns an nn.Module.")
-    return PythonNetwork(str(path), hashlib.sha256(canonical(tree).encode()).hexdigest()[:16])
+    trees, waiting = {path: tree}, [path]
+    while waiting:
+        file = waiting.pop()
+        for beside in _imported(trees[file], path.parent, file.parent):
+            if beside not in trees:
+                trees[beside] = _parse(beside)
+                waiting.append(beside)
+    text = "".join(canonical(trees[file]) for file in sorted(trees))
+    return PythonNetwork(str(path), hashlib.sha256(text.encode()).hexdigest()[:16])
+
+
+def _parse(path: Path) -> ast.Module:
+    try:
+        return ast.parse(regular_file(path).read_bytes(), str(path))
+    except (SyntaxError, ValueError, OSError) as error:
+        raise ConfigError(f"{path}: cannot be read as Python ({error}). Correct this file.") from error
+
+
+def _imported(tree: ast.Module, folder: Path, own: Path) -> Iterator[Path]:
+    """The files in `folder`, or below it, that a file imports which lies in `own`. Installed packages are elsewhere."""
+    for node in ast.walk(tree):
+        place, names = folder, []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            if node.level:  # relative to the package that the file is in
+                place = Path(os.path.normpath(own.joinpath(*[".."] * (node.level - 1))))
+            names = [".".join(filter(None, (node.module, alias.name))) for alias in node.names]
+        for parts in (name.split(".") for name in names):
+            for length in range(1, len(parts) + 1):
+                module = place.joinpath(*parts[:length])
+                files = (module.with_suffix(".py"), module / "__init__.py")
+                yield from (file for file in files if file.is_file())

@@ -150,7 +150,7 @@ class Network:
 
 @dataclass(frozen=True)
 class PythonNetwork:
-    """A network that a Python file builds. `digest` is that of the file's syntax tree."""
+    """A network that a Python file builds. `digest` covers its syntax tree, and the files beside it that it imports."""
 
     path: str
     digest: str

@@ -1,8 +1,8 @@
 """Networks that a Python file of the user builds. The file is code: it runs only if a study names it.
 
 The file defines `build(spec)`, which returns a module that takes images (N, channels, height, width) and returns logits
-(N, classes). The condition's norm takes the place of its batch norms, see `normreg.models.norms`. The syntax tree of
-the file is part of what reruns training, but not the modules that it imports.
+(N, classes). The condition's norm takes the place of its batch norms, see `normreg.models.norms`. An edit of the file,
+or of one beside it that it imports, reruns training.
 """
 
 import copy
