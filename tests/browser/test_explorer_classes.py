@@ -7,7 +7,7 @@ from test_explorer import shown
 
 from normreg.analysis.classes import Classes
 from normreg.data.dataset import Dataset
-from normreg.figures.inputs import Course
+from normreg.items.inputs import Course
 from normreg.pages.explorer import content, curves, page
 
 COUNT, IMAGES = 1000, 1000

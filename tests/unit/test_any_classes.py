@@ -18,7 +18,7 @@ from normreg.data.dataset import Dataset
 from normreg.errors import DataError
 from normreg.figures import agreement as figures
 from normreg.figures import confused_pairs, confusion, gallery, names, style
-from normreg.figures.inputs import PredictedImages
+from normreg.items.inputs import PredictedImages
 from normreg.pages import agreement as page
 from normreg.pages.explorer import content, sprites
 

@@ -13,6 +13,7 @@ import torch
 from rewriting import rewrite
 
 from normreg.errors import NormregError
+from normreg.items import registry
 from normreg.training import state
 from normreg.utils import code
 from normreg.utils.code import Sources, canonical
@@ -142,12 +143,10 @@ def test_a_file_that_cannot_be_followed_is_named(package, text, message):
         Sources(package).digest("direct.py")
 
 
-SLOW = ("evaluate", "plot_gallery", "summarise", "prepare_data")  # what they import stands in the others too
+SLOW = ("evaluate", "make_items", "prepare_data")  # what they import stands in the others too
 
 
-@pytest.mark.parametrize(
-    "script", ["train", "plot_comparison", *(pytest.param(script, marks=pytest.mark.slow) for script in SLOW)]
-)
+@pytest.mark.parametrize("script", ["train", *(pytest.param(script, marks=pytest.mark.slow) for script in SLOW)])
 def test_holds_every_module_python_imports(scripts, script):
     """Runs the script's own import statements and asks Python which modules were loaded."""
     lines = (scripts / f"{script}.py").read_text().splitlines()
@@ -359,24 +358,22 @@ def test_what_is_remembered_of_sources_gives_the_same_digests(package, tmp_path,
     assert Sources(package, memory=memory).digest("direct.py") == Sources(package).digest("direct.py")
 
 
-def test_every_rule_carries_the_digest_of_its_own_script_and_the_networks_it_can_read(root, scripts):
-    sources = Sources(scripts)
-    rules = [
-        rule
-        for file in (root / "workflow/rules").glob("*.smk")
-        for rule in re.split("\n(?:rule|checkpoint) ", file.read_text())
-    ]
-    seen = set()
-    for rule in rules:
-        for script in re.findall(r'"\.\./scripts/(\w+\.py)"', rule):
-            seen.add(script)
-            carried = re.findall(r'^        code=code\("(.+)"\),$', rule, re.M)
-            networks = re.findall(r"^        networks?=\w+,$", rule, re.M)
-            compares = re.findall(r"^        changed=(\w+),$", rule, re.M)
-            expected = {"train.py": ["made_otherwise"], "prepare_data.py": ["prepared_otherwise"]}.get(script, [])
-            assert compares == expected
-            assert carried == ([] if expected else [script])
-            assert bool(networks) == (NETWORKS in sources.closure(script)), script
+def test_every_rule_carries_the_digest_of_its_own_code_and_the_networks_it_can_read(root, scripts):
+    sources, seen = Sources(scripts), set()
+    text = "\n" + "".join(file.read_text() for file in (root / "workflow/rules").glob("*.smk"))
+    for rule in re.split("\n(?:rule|checkpoint) ", text)[1:]:
+        name, script = rule.partition(":")[0], re.search(r'"\.\./scripts/(\w+\.py)"', rule).group(1)
+        seen.add(script)
+        own = script in ("train.py", "prepare_data.py")  # their results say which code made them
+        modules = registry.modules(name)
+        listed = f', *registry.modules("{name}")' if modules else ""
+        carried = f'get_code("{script}"{listed}),'
+        assert (carried in rule) != own, name
+        assert "changed=" in rule or name == "evaluate"
+        assert bool(re.search(r"^        networks?=", rule, re.M)) == (NETWORKS in sources.closure(script, *modules)), (
+            name
+        )
+        assert (script == "make_items.py") == bool(modules)
     assert seen == {path.name for path in scripts.glob("*.py")}
 
 

@@ -13,7 +13,7 @@ from normreg.analysis import agreement, mistakes, predictions
 from normreg.analysis.classes import Classes
 from normreg.analysis.contrasts import Contrast
 from normreg.data.dataset import Dataset
-from normreg.figures.inputs import Course
+from normreg.items.inputs import Course
 from normreg.pages.explorer import assets, content, curves, page, sprites
 
 NASTY = '</script><script>alert("x")</script><!-- & {{script}} \\'

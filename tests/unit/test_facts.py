@@ -19,6 +19,7 @@ from normreg.config.factors import BASELINE, FACTORS, LAMBDAS, NORMS, PENALTIES,
 from normreg.data.specs import DATASETS
 from normreg.figures import curves
 from normreg.figures.study_inputs import PUBLISHED_QUANTITIES
+from normreg.items import registry
 from normreg.models.build import build
 from normreg.models.description import MNIST_LIKE
 from normreg.models.networks import BUILT_IN
@@ -105,11 +106,11 @@ def test_the_comments_of_the_configuration_name_data_sets_their_sizes_and_networ
 
 def test_the_results_readme_names_every_file_the_rules_write(root):
     readme = (root / "results/README.md").read_text(encoding="utf-8")
-    rules = "".join(file.read_text(encoding="utf-8") for file in (root / "workflow/rules").glob("*.smk"))
+    rules = (root / "workflow/rules/run.smk").read_text(encoding="utf-8")
     written = set(re.findall(r'"results/\{dataset\}/\{study\}/([^"]+)"', rules))
-    written |= set(re.findall(r'(?:page|graph|picture)\(\s*"([^"]+)"', rules))
+    written |= {name for item in registry.ITEMS for name in item.files}
     names = {re.split(r"[.{]", path.split("/")[-1])[0] for path in written}
-    assert {"summary", "small_multiples_", "curves", "predictions"} <= names
+    assert {"summary", "small_multiples_accuracy", "curves", "predictions"} <= names
     assert [name for name in sorted(names) if name not in readme] == []
 
 

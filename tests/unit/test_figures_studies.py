@@ -26,7 +26,8 @@ from thinned import thinned
 
 from normreg.analysis import study_tables
 from normreg.errors import DataError
-from normreg.figures import inputs, published, small_multiples, study_inputs, style
+from normreg.figures import published, small_multiples, study_inputs, style
+from normreg.items import inputs
 from normreg.utils import tables
 
 STUDY = "digits/x 0123456789abcdef"

@@ -14,9 +14,9 @@ from normreg.config import studies
 from normreg.config.factors import LAMBDAS
 from normreg.config.labels import Named, name_conditions
 from normreg.figures import agreement, comparison, small_multiples, weights
-from normreg.figures.inputs import Course
 from normreg.figures.looks import MANY
 from normreg.figures.timeline import Time
+from normreg.items.inputs import Course
 from normreg.pages.explorer import curves
 from normreg.training.trainer import validates
 

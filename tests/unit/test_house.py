@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 # Each package may import itself and what stands after it.
-ORDER = ["predict", "engines", "training", "pages", "figures", "analysis", "config", "data", "models", "utils"]
-ORDER += ["errors"]
+ORDER = ["predict", "workflow", "pages", "figures", "items", "engines", "training", "analysis", "config", "data"]
+ORDER += ["models", "utils", "errors"]
 
 
 @pytest.fixture(scope="module")

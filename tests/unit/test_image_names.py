@@ -12,7 +12,8 @@ from normreg.analysis.classes import Classes
 from normreg.data import dataset
 from normreg.data.dataset import Dataset
 from normreg.figures import agreement as pictures
-from normreg.figures import gallery, inputs
+from normreg.figures import gallery
+from normreg.items import inputs
 from normreg.pages import agreement as page
 from normreg.pages.explorer import content
 from normreg.training import subsets

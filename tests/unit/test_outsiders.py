@@ -215,7 +215,8 @@ _DRAWING = """
 from normreg.utils import jobs
 with jobs.job("log"):
     import numpy as np
-    from normreg.figures import confusion, curves, gallery, inputs, style
+    from normreg.figures import confusion, curves, gallery, style
+    from normreg.items import inputs
     from normreg.pages.explorer.curves import marker_path
     random = np.random.default_rng(0)
     names, labels = ("5 $ or $ 6", "ba", "ca"), np.arange(60) % 3

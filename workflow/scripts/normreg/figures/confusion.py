@@ -13,7 +13,8 @@ from matplotlib.colors import PowerNorm, to_rgb
 from matplotlib.figure import Figure
 
 from normreg.figures import confused_pairs, names, style
-from normreg.figures.inputs import PredictedImages
+from normreg.items.inputs import PredictedImages
+from normreg.items.job import Job
 
 MOST = 20  # classes
 _CELL = 0.4  # inches; with larger cells the matrix does not fit a laptop screen in the report
@@ -92,3 +93,8 @@ def _draw_recall(axes: Axes, counts: np.ndarray) -> None:
     for row, total in enumerate(counts.sum(axis=1)):
         recall = f"{100 * counts[row, row] / total:.1f} %" if total else "no images"
         axes.text(size - 0.35, row, recall, va="center", size=9, color="#333333")
+
+
+def make(job: Job) -> None:
+    """What the saved model of a condition's first seed takes for what."""
+    style.save(draw(job.predictions, job.params.picture["title"]), job.folder / job.condition / "confusion.png")

@@ -5,9 +5,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from normreg.analysis import metrics
 from normreg.analysis.quantities import QUANTITIES, Quantity
 from normreg.figures import style
 from normreg.figures.axes import epoch_ticks, scale_name, use_error_scale
+from normreg.items.job import Job
 
 COLUMNS = ("learning_rate", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
 _TRAIN = {"color": "#b35900", "linestyle": (0, (4, 1.5)), "marker": "s", "markerfacecolor": "white"}
@@ -90,3 +92,10 @@ def _epochs(axes: Axes, epochs: np.ndarray) -> None:
     last = int(epochs[-1])
     axes.set_xlim(1 - 0.02 * last, last + 0.02 * last)
     axes.set_xticks(epoch_ticks(1, last))
+
+
+def make(job: Job) -> None:
+    """Training and validation of a condition's first seed."""
+    picture = job.params.picture
+    table = metrics.read(job.input.metrics, COLUMNS, picture["identity"], picture["epochs"])
+    style.save(draw(table, picture["title"]), *job.paths(f"{job.condition}/curves"))

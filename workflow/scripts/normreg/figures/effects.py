@@ -13,12 +13,13 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from normreg.analysis import answer
+from normreg.analysis import answer, contrasts
 from normreg.analysis.quantities import QUANTITIES, Quantity
 from normreg.analysis.verdicts import EffectVerdict, Level
 from normreg.config.factors import FACTORS
-from normreg.figures import effect_scale, style
+from normreg.figures import effect_scale, study_inputs, style
 from normreg.figures.study_inputs import effect_panels
+from normreg.items.job import Job
 
 _WIDTH, _PLOT = 9.6, 2.3  # the width, if a plot of this least width fits in; inches
 _ROW, _HEAD, _AXIS, _BOTTOM, _TOP = 0.215, 0.42, 0.5, 0.55, 0.62  # heights, inches
@@ -148,3 +149,15 @@ def _draw_legend(figure: Figure, table: pd.DataFrame) -> None:
     handles.append(Patch(color=effect_scale.ZONE, label="within the margin that counts as none"))
     place = (0.2 / width, 0.1 / height)
     figure.legend(handles=handles, loc="lower left", bbox_to_anchor=place, ncols=2, frameon=False, borderaxespad=0)
+
+
+def make(job: Job) -> None:
+    """The figure of `effects.csv`."""
+    title = f"Effects: {job.title}"
+    if contrasts.find_contrasts(job.declared, job.spec.train_images):
+        names = {name: named["label"] for name, named in job.named.items()}
+        figure = draw(study_inputs.read_effects(job.folder / "effects.csv", job.identity), title, names)
+    else:
+        figure = style.new_figure(7, 1)
+        style.heading(figure, title, "No two conditions of this study differ in one factor alone.")
+    style.save(figure, *job.paths("effects"))

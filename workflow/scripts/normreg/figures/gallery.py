@@ -7,8 +7,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from normreg.figures import style, tiles
-from normreg.figures.inputs import PredictedImages
 from normreg.figures.tiles import Names, Tile
+from normreg.items.inputs import PredictedImages
+from normreg.items.job import Job
 
 MOST = 25
 _COLUMNS = 5
@@ -86,3 +87,8 @@ def _tile(predictions: PredictedImages, mistake: Mistake, names: Names) -> Tile:
 def _percent(confidence: float) -> str:
     """A confidence as text, with one decimal. A confidence above 0.9995 is never shown as 100 %."""
     return "> 99.9 % sure" if confidence > 0.9995 else f"{100 * confidence:.1f} % sure"
+
+
+def make(job: Job) -> None:
+    """The mistakes of the saved model of a condition's first seed."""
+    style.save(draw(job.predictions, job.params.picture["title"]), job.folder / job.condition / "gallery.png")

@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from normreg.analysis.quantities import Quantity
 from normreg.figures import style
 from normreg.figures.axes import in_inches, spread_out
-from normreg.figures.inputs import Course, band_name
 from normreg.figures.looks import Look
 from normreg.figures.timeline import Time
+from normreg.items.inputs import Course, band_name
 
 _SIZE = 9.0  # of labels, points
 _STRIP = 0.1  # between two ranges; inches, like all lengths here

@@ -12,8 +12,8 @@ from matplotlib.lines import Line2D
 from normreg.config.factors import NORMS, PENALTIES
 from normreg.figures import style
 from normreg.figures.axes import in_inches
-from normreg.figures.inputs import Drawn
 from normreg.figures.looks import MANY, Look, penalty_of, weakest_first
+from normreg.items.inputs import Drawn
 
 _ROW = 0.24  # height of a row; inches, like all lengths here
 _SIZE = 9.0  # of names, points

@@ -10,7 +10,7 @@ from matplotlib.colors import to_hex, to_rgb
 from normreg.config.factors import NORMS, PENALTIES
 from normreg.config.labels import Named, by_pair
 from normreg.errors import ConfigError
-from normreg.figures.inputs import Drawn
+from normreg.items.inputs import Drawn
 
 AnyDrawn = TypeVar("AnyDrawn", bound=Drawn)
 MANY = 12  # of more conditions, lines are thin and have no bands; there are no labels at their ends

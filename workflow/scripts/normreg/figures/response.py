@@ -18,6 +18,7 @@ from normreg.analysis.verdicts import EffectVerdict, ResponseLevel
 from normreg.config import identity
 from normreg.errors import AGAIN, DataError
 from normreg.figures import response_grid, response_means, response_panel, response_scale, style
+from normreg.items.job import Job
 from normreg.utils import tables
 
 _KEYS = {  # what an axis is called
@@ -179,3 +180,11 @@ def _cut(rows: pd.DataFrame) -> bool:
         if not own["difference"].dropna().between(low, high).all():
             return True
     return False
+
+
+def make(job: Job) -> None:
+    """The figure of one sweep."""
+    table, seeds = read(job.folder / "responses.csv", job.folder / "response_seeds.csv", job.identity, job.sweep)
+    over = next(sweep.over for sweep in job.sweeps if sweep.name == job.sweep)
+    figure = draw(table, seeds, f"Response, {job.sweep}: {job.title}", over)
+    style.save(figure, *job.paths(f"response_{job.sweep}"))

@@ -14,11 +14,12 @@ from normreg.config.factors import NORMS, PENALTIES
 from normreg.config.labels import Named
 from normreg.figures import style
 from normreg.figures.axes import scale_name, use_error_scale
-from normreg.figures.inputs import Course, band_name
 from normreg.figures.labels import final_labels
 from normreg.figures.looks import MANY, Look, penalty_of, weakest_first
 from normreg.figures.looks import looks as find_looks
 from normreg.figures.timeline import Time
+from normreg.items.inputs import Course, band_name
+from normreg.items.job import Job
 
 _OTHERS = "#cdcdcd"
 _WIDTH, _HEIGHT = 2.0, 1.7  # of a panel; inches, like all lengths here
@@ -169,3 +170,11 @@ def _share_scales(axes: Axes, courses: Sequence[Course], quantity: Quantity) -> 
     use_error_scale(axes, quantity, np.concatenate([course.values.ravel() for course in courses]))
     axes.set_xlim(time.start - 0.03 * time.last, time.last + 0.03 * time.last)
     axes.set_xticks(time.ticks(time.start, most=6))
+
+
+def make(job: Job) -> None:
+    """Accuracy and loss, each in a panel per condition."""
+    for quantity in ("accuracy", "loss"):
+        metric = f"validation_{quantity}"
+        figure = draw(job.courses(metric), job.heading(quantity), metric, job.named)
+        style.save(figure, *job.paths(f"small_multiples_{quantity}"))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from normreg.figures.axes import end_length, epoch_ticks
-from normreg.figures.inputs import Course
+from normreg.items.inputs import Course
 
 _RATIO = 3  # a run that is longer than the shortest by this factor, and they all are drawn by their shares
 

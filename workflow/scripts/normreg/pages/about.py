@@ -6,7 +6,9 @@ from typing import Any
 
 import pandas as pd
 
+from normreg.items.job import Job
 from normreg.pages import html
+from normreg.training import checkpoint
 
 _STYLE = "td { white-space: normal; text-align: left; vertical-align: top; } td:first-child { white-space: nowrap; }"
 
@@ -46,3 +48,20 @@ def write(
 def _time(seconds: float) -> str:
     hours, minutes = divmod(round(seconds / 60), 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min" if minutes else f"{seconds:.0f} s"
+
+
+def make(job: Job) -> None:
+    """The page. The configuration is no param: a change of it alone reruns nothing."""
+    made = []
+    for file in job.input.checkpoints:
+        saved = checkpoint.load(file)
+        how = {"engine": saved["engine"], "device": saved["device"], **saved["versions"], "data": saved["data_digest"]}
+        made.append(how)
+    settings = job.params.settings
+    tables = {
+        "Configuration": {key: value for key, value in job.config.items() if key != "report"},
+        "Settings of all conditions": settings["shared"],
+        "Settings that differ": settings["own"],
+    }
+    seconds = job.summary["seconds"].sum()
+    write(job.folder / "about.html", f"About this run: {job.title}", tables, made, seconds)

@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from normreg.analysis import agreement
+from normreg.analysis import agreement, study_tables
 from normreg.analysis.agreement import Flips
 from normreg.analysis.classes import Classes
+from normreg.figures import agreement as figures
+from normreg.figures import style
+from normreg.items.job import Job
 from normreg.pages import html
 
 MOST = 50  # rows of the table of images
@@ -121,3 +124,16 @@ def _images(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
             "by runs": [f"{times} of {runs}" for times, runs in zip(table["times"], table["runs"], strict=True)],
         }
     )
+
+
+def make(job: Job) -> None:
+    """`agreement.csv` with its page, and the pictures of the images."""
+    found, changes = job.agreement
+    table = agreement.tabulate(found, changes, job.data)
+    job.write("agreement.csv", study_tables.agreement(agreement.columns(changes)), table)
+    names = [str(name) for name in job.data.class_names]
+    write(job.folder / "agreement.html", f"Agreement of runs: {job.title}", found, table, changes, names)
+    hardest = figures.draw_hardest(table, job.data, f"Hardest images: {job.title}")
+    style.save(hardest, job.folder / "agreement.png")
+    changed = figures.draw_changes(changes, table, job.data, f"Fixed and broken: {job.title}")
+    style.save(changed, job.folder / "fixed_and_broken.png")

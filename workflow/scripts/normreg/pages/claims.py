@@ -6,8 +6,10 @@ from typing import Any
 
 import pandas as pd
 
+from normreg.analysis import claims, metrics, study_tables
 from normreg.analysis.inference import LEAST_SEEDS
 from normreg.analysis.quantities import QUANTITIES
+from normreg.items.job import Job
 from normreg.pages import html
 
 # Texts wrap, and claims are one below another, so that the page can be read on a narrow screen. The tables of single
@@ -115,3 +117,20 @@ def _number(row: Any, key: str, alone: bool) -> str:
     """With one digit more than a single run has, because it is a mean or a difference. A difference has a sign."""
     digits = QUANTITIES[row["quantity"]].digits + 1
     return f"{row[key]:{'' if alone else '+'}.{digits}f}".replace("-", "−")
+
+
+def make(job: Job) -> None:
+    """`claims.csv` and its page."""
+    measured = claims.Measured(
+        dataset=job.spec,
+        conditions=job.conditions,
+        margin=job.params.rules["margin"],
+        summary=job.summary,
+        courses={
+            (run["condition"], run["seed"]): metrics.read(file, claims.COURSES, run["identity"], run["epochs"])
+            for run, file in zip(job.runs, job.input.metrics, strict=True)
+        },
+    )
+    table = claims.judge(job.params.claimed["claims"], measured)
+    job.write("claims.csv", study_tables.CLAIMS, table)
+    write(job.folder / "claims.html", f"Claims: {job.title}", job.params.claimed["source"], table)

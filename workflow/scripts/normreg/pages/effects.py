@@ -6,11 +6,12 @@ from typing import Any
 
 import pandas as pd
 
-from normreg.analysis import answer
+from normreg.analysis import answer, contrasts, effects, plan, study_tables
 from normreg.analysis.contrasts import ConfoundedPair
 from normreg.analysis.power import MOST_SEEDS, Spread
 from normreg.analysis.quantities import QUANTITIES, Quantity
 from normreg.analysis.verdicts import Confounding, Level, Method
+from normreg.items.job import Job
 from normreg.pages import html
 
 _Row = Mapping[Hashable, Any]
@@ -176,3 +177,15 @@ def _p(value: float) -> str | None:
     if pd.isna(value):
         return None
     return "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def make(job: Job) -> None:
+    """`effects.csv` and its page."""
+    conditions, rules, data = job.declared, job.params.rules, job.spec
+    pairs = contrasts.find_contrasts(conditions, data.train_images)
+    table = effects.estimate(pairs, job.summary, rules["margin"], data.test_images)
+    job.write("effects.csv", study_tables.EFFECTS, table)
+    confounded = contrasts.find_confounded(conditions, data.train_images)
+    fewer = contrasts.find_fewer_splits(conditions, data.train_images)
+    notes = plan.notes(rules["planned_seeds"], job.summary["seed"].nunique(), sorted(set(job.summary["engine"])))
+    write(job.folder / "effects.html", f"Effects: {job.title}", table, notes, confounded, fewer)

@@ -1,4 +1,4 @@
-"""The picture on the landing page of the report: one row for each effect of the accuracy.
+"""The landing page of the report: what came out in sentences, and a picture with a row for each effect of the accuracy.
 
 It is HTML with inline SVG, which Snakemake lets through in `.. raw:: html`. Places along the axis are percentages and
 all else is in pixels. So in a narrow window the axis is shorter, the texts wrap, and they stay as large as they are.
@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from normreg.analysis import answer
+from normreg.analysis import answer, contrasts, response_answer
 from normreg.analysis.quantities import QUANTITIES, Quantity
 from normreg.analysis.verdicts import Level
 from normreg.config.factors import FACTORS
 from normreg.figures import effect_scale
+from normreg.items.job import Job
+from normreg.utils.atomic import replacing
 
 _STRIP, _AXIS = 22, 24  # heights of the strip of a row and of the axis, pixels
 _MOST = 5  # numbers on the axis
@@ -107,3 +109,29 @@ def _caption(rows: pd.DataFrame, quantity: Quantity, narrow: str) -> str:
     if rows["verdict"].isin(list(effect_scale.FOUND)).any():
         parts.append("Filled: a difference was found.")
     return " ".join(parts)
+
+
+def make(job: Job) -> None:
+    """`landing.html`: the beginning of the report's first page, which includes it."""
+    sentences: list[str] = []
+    parts = [f"<h1>{escape(job.title)}</h1>"]
+    parts.append("<p><strong>Does L1, L2 or ghost batch normalisation (GBN) help, and by how much?</strong></p>")
+    if contrasts.find_contrasts(job.declared, job.spec.train_images):
+        table = answer.read(job.folder / "effects.csv", job.identity)
+        sentences = answer.sentences(table)
+        parts.append(picture(table))
+    if job.sweeps:
+        sentences = response_answer.read(job.folder, job.identity) + sentences
+    parts.append(f"<ul>{''.join(f'<li>{escape(sentence)}</li>' for sentence in sentences)}</ul>" if sentences else "")
+    seeds = len({run["seed"] for run in job.runs})
+    if seeds < 3:
+        parts.append(
+            "<p>With fewer than three seeds, no effect can be told from chance. Add seeds; finished ones are "
+            "kept: <code>snakemake --cores 4 --resources gpu=1 --config seeds=5</code>, with this run's other keys.</p>"
+        )
+    facts = job.params.landing
+    if facts["comparison"]:
+        parts.append(f"<p>{escape(facts['comparison'])}</p>")
+    parts.append(f"<p><em>Validation</em> is {escape(facts['validation'])}.</p>")
+    with replacing(job.folder / "landing.html") as temporary:
+        temporary.write_text("\n".join(part for part in parts if part) + "\n", encoding="utf-8")

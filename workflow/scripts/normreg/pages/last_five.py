@@ -9,6 +9,7 @@ from normreg.analysis import metrics, study_tables
 from normreg.analysis.quantities import QUANTITIES
 from normreg.analysis.summary import LAST
 from normreg.config.identity import RunFacts
+from normreg.items.job import Job
 from normreg.pages import html
 from normreg.utils import tables
 
@@ -34,3 +35,9 @@ def write(table: pd.DataFrame, title: str, page: str | Path, csv: str | Path) ->
         shown[quantity.label] = ["" if pd.isna(value) else quantity.write(value) for value in table[quantity.key]]
     text = "Training figures are running means, with dropout and augmentation on. Losses are without penalty."
     html.write_page(page, title, [text], {"": shown})
+
+
+def make(job: Job) -> None:
+    """`last_five.csv` and its page."""
+    table = collect(job.runs, job.input.metrics)
+    write(table, f"Last five epochs: {job.title}", job.folder / "last_five.html", job.folder / "last_five.csv")

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from normreg.analysis import study_tables
 from normreg.config import networks as known
+from normreg.items.job import Job
 from normreg.models.build import build
 from normreg.models.description import BASELINE, MNIST_LIKE, ROOT, DataShape
 from normreg.models.layers import Residual
@@ -159,3 +160,9 @@ def _shown(frame: pd.DataFrame) -> pd.DataFrame:
     """A table of the page. If each layer is called once, there is no column for that."""
     shown = frame.assign(parameters=[f"{p:,}" if p else None for p in frame["parameters"]])
     return shown.drop(columns="calls") if (frame["calls"] == 1).all() else shown
+
+
+def make(job: Job) -> None:
+    """`layers.csv` and its page."""
+    shape = DataShape(*job.spec.network_shape)
+    write(list(job.params.networks), shape, job.folder / "layers.html", job.folder / "layers.csv")

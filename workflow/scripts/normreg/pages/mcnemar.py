@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from normreg.analysis import families
+from normreg.analysis import contrasts, families, mcnemar, study_tables
 from normreg.analysis.inference import LEVEL
+from normreg.items.job import Job
 from normreg.pages import html
 
 
@@ -57,3 +58,12 @@ def _format(table: pd.DataFrame) -> pd.DataFrame:
             "p adjusted": p(table["p_adjusted"]),
         }
     )
+
+
+def make(job: Job) -> None:
+    """`mcnemar.csv` and its page, of the models of the first seed."""
+    seed = job.runs[0]["seed"]
+    pairs = contrasts.find_contrasts(job.conditions, job.spec.train_images)
+    table = mcnemar.compare(pairs, job.agreement[0], seed)
+    job.write("mcnemar.csv", study_tables.MCNEMAR, table)
+    write(job.folder / "mcnemar.html", f"Two saved models, seed {seed}: {job.title}", table)

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from normreg.analysis import noise, study_tables
 from normreg.analysis.inference import LEAST_SEEDS
 from normreg.analysis.quantities import QUANTITIES, Quantity
+from normreg.items.job import Job
 from normreg.pages import html
 
 _ROWS = {  # the column of noise.csv, and the beginning of its row on the page
@@ -140,3 +142,10 @@ def _number(quantity: Quantity) -> Callable[[float], str]:
 def _in_unit(quantity: Quantity) -> Callable[[float], str]:
     number = _number(quantity)
     return lambda value: f"{number(value)} {quantity.difference_unit}"
+
+
+def make(job: Job) -> None:
+    """`noise.csv` and its page."""
+    table = noise.describe(job.summary, job.agreement[0])
+    job.write("noise.csv", study_tables.NOISE, table)
+    write(job.folder / "noise.html", f"Noise floor: {job.title}", table)

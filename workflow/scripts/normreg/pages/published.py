@@ -6,8 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from normreg.analysis import published
+from normreg.analysis import published, study_tables
 from normreg.analysis.quantities import QUANTITIES
+from normreg.figures import published as figures
+from normreg.figures import study_inputs, style
+from normreg.items.job import Job
 from normreg.pages import html
 
 
@@ -106,3 +109,13 @@ def _format(comparison: pd.DataFrame) -> pd.DataFrame:
     if comparison["best_epochs"].isna().all():
         del table["published best at epoch"]
     return table.dropna(axis="columns", how="all")
+
+
+def make(job: Job) -> None:
+    """`published.csv` with its page and its figure."""
+    block, title = job.params.published, f"Published and measured: {job.title}"
+    table = published.compare(block, job.summary)
+    job.write("published.csv", study_tables.PUBLISHED, table)
+    write(job.folder / "published.html", title, block["source"], table, job.params.readme)
+    pairs = study_inputs.read_published(job.folder / "published.csv", job.identity)
+    style.save(figures.draw(pairs, title, job.named), *job.paths("published"))

@@ -6,10 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from normreg.analysis import response_answer
+from normreg.analysis import plan, response_answer, response_tables, responses
 from normreg.analysis.quantities import QUANTITIES, Quantity
 from normreg.analysis.responses import Tables
 from normreg.analysis.verdicts import ResponseLevel
+from normreg.items.job import Job
 from normreg.pages import html
 
 _METHOD = (
@@ -130,3 +131,15 @@ def _p(value: float | None) -> str | None:
     if value is None or pd.isna(value):
         return None
     return "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def make(job: Job) -> None:
+    """The tables of the response curves, and their page."""
+    rules, data = job.params.rules, job.spec
+    facts = responses.Facts(job.summary, job.conditions, rules["margin"], data.train_images, data.test_images)
+    found = responses.estimate(job.sweeps, facts)
+    job.write("responses.csv", response_tables.RESPONSES, found.responses)
+    job.write("response_seeds.csv", response_tables.RESPONSE_SEEDS, found.seeds)
+    job.write("response_shapes.csv", response_tables.RESPONSE_SHAPES, found.shapes)
+    notes = plan.notes(rules["planned_seeds"], job.summary["seed"].nunique(), sorted(set(job.summary["engine"])))
+    write(job.folder / "responses.html", f"Response curves: {job.title}", found, notes)

@@ -8,6 +8,7 @@ import pandas as pd
 
 from normreg.analysis import summary as summaries
 from normreg.analysis.quantities import QUANTITIES
+from normreg.items.job import Job
 from normreg.pages import html
 
 _COLUMNS = (  # in the order of the page
@@ -100,3 +101,10 @@ def _column(key: str) -> tuple[str, Callable[[Any], str]]:
     if key in QUANTITIES:
         return _SHORT.get(key, QUANTITIES[key].label), QUANTITIES[key].write
     return key, str
+
+
+def make(job: Job) -> None:
+    """The page of `summary.csv`."""
+    held_out, images = job.runs[0]["holdout_images"], len(job.data.test_labels)
+    title, comparison = f"Summary: {job.title}", job.params.comparison
+    write(job.folder / "summary.html", title, job.summary, held_out, images, comparison)

@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from normreg.analysis import weights
+from normreg.analysis import study_tables, weights
 from normreg.analysis.weights import Size
 from normreg.config.condition import Condition
+from normreg.figures import style
+from normreg.figures import weights as figures
+from normreg.items.job import Job
 from normreg.pages import html
 
 _PARTS = {weights.ALL: "All parameters", weights.WEIGHTS: "Weights only, without biases and norms"}
@@ -57,3 +60,13 @@ def _value(row: pd.Series, size: Size) -> str:
 
 def _change(ratio: float) -> str | None:
     return None if pd.isna(ratio) else f"{100 * (ratio - 1):+.1f} %".replace("-", "−")
+
+
+def make(job: Job) -> None:
+    """`weight_sizes.csv` with its page and its figure."""
+    title = f"Sizes of the weights: {job.title}"
+    table = weights.summarise(job.runs, job.input.weights, job.conditions)
+    job.write("weight_sizes.csv", study_tables.WEIGHT_SIZES, table)
+    write(job.folder / "weight_sizes.html", title, table, job.conditions)
+    sizes = figures.read(job.folder / "weight_sizes.csv", job.identity)
+    style.save(figures.draw(sizes, title, job.named), *job.paths("weight_sizes"))

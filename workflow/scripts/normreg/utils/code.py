@@ -75,8 +75,10 @@ class Sources:
         self._files: dict[str, tuple[list[str], str]] = {}
         self._memory = _Memory(memory)
 
-    def digest(self, script: str) -> str:
-        """The name of `script` and 16 hex digits: SHA-256 over the syntax trees of `closure(script)` without plumbing.
+    def digest(self, script: str, *modules: str) -> str:
+        """The name of `script` and 16 hex digits: SHA-256 over the syntax trees of `closure` without plumbing.
+
+        `modules` of the package are those that the script imports by name, such as "pages.noise".
 
         The digest is the same under every supported Python. It contains the script's name because Snakemake compares
         only the values of params, not their keys.
@@ -84,7 +86,7 @@ class Sources:
         Raises:
             NormregError: a file is not valid Python, or has a relative import.
         """
-        return f"{script} {self._sum(self.closure(script))}"
+        return f"{script} {self._sum(self.closure(script, *modules))}"
 
     def training(self, engine: str) -> str:
         """The name of `engine` and 16 hex digits: SHA-256 over the syntax trees of what decides its numbers.
@@ -103,10 +105,10 @@ class Sources:
         self._memory.save()
         return hashlib.sha256("".join(trees).encode()).hexdigest()[:16]
 
-    def closure(self, script: str) -> list[str]:
-        """`script` and all modules of the package that it imports, directly or not: sorted paths below the folder."""
+    def closure(self, script: str, *modules: str) -> list[str]:
+        """`script`, `modules` and all modules of the package that they import: sorted paths below the folder."""
         found: set[str] = set()
-        waiting = [script]
+        waiting = [script, *(f"{self._inside}{module.replace('.', '/')}.py" for module in modules)]
         while waiting:
             name = waiting.pop()
             if name not in found:

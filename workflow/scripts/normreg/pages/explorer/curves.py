@@ -13,10 +13,10 @@ from normreg.config.condition import Condition
 from normreg.config.factors import FACTORS, NORMS, PENALTIES, is_decoupled, lambda_factors, penalty_label
 from normreg.config.identity import RunFacts
 from normreg.config.labels import Named
-from normreg.figures.inputs import Course, read_courses
 from normreg.figures.looks import Look, shaded
 from normreg.figures.looks import looks as find_looks
 from normreg.figures.timeline import Time
+from normreg.items.inputs import Course, read_courses
 
 METRICS = ("validation_accuracy", "validation_loss", "train_accuracy", "train_loss")
 _DARK = 0.0091  # luminance of the page's dark background, --back in explorer.css

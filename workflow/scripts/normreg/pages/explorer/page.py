@@ -8,9 +8,11 @@ from typing import Any
 
 import pandas as pd
 
+from normreg.analysis import contrasts, mistakes
 from normreg.analysis.quantities import EPOCH_QUANTITIES
-from normreg.figures.inputs import Course
-from normreg.pages.explorer import assets, responses
+from normreg.items.inputs import Course
+from normreg.items.job import Job
+from normreg.pages.explorer import assets, content, curves, responses
 from normreg.pages.explorer.curves import METRICS
 from normreg.pages.explorer.responses import Swept
 from normreg.utils.atomic import replacing
@@ -79,3 +81,22 @@ def finals(courses: Mapping[str, Sequence[Course]], data: Mapping[str, Any]) -> 
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def make(job: Job) -> None:
+    """The explorer of all curves, mistakes and, where there are sweeps, responses."""
+    data, conditions, train_images = job.data, job.conditions, job.spec.train_images
+    found, changes = job.agreement
+    images, distinct = content.wrong_images(found), contrasts.find_distinct(conditions, train_images)
+    paths, classes = job.input.predictions, len(data.class_names)
+    confidence = mistakes.confidences(paths, job.runs, data.test_labels, classes, distinct, images)
+    courses = curves.read(job.input.metrics, job.runs)
+    over = {sweep.name: sweep.over for sweep in job.sweeps}
+    tables = job.folder / "responses.csv", job.folder / "response_seeds.csv"
+    swept = responses.read(*tables, job.identity, over) if over else []
+    drawn = curves.describe(courses, conditions, job.named)
+    drawn |= {"responses": responses.describe(swept)} if swept else {}
+    others = len(embedded(drawn)) + (len(responses.tables(swept)) if swept else 0)
+    mistaken = content.describe_mistakes(data, found, images, confidence, changes, others)
+    shown = {**drawn, **mistaken, "same": content.same_runs(distinct)}
+    write(job.folder / "explorer.html", f"Explorer: {job.title}", shown, courses, swept)

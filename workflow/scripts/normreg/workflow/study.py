@@ -1,0 +1,373 @@
+"""A study as the rules see it: its runs, names, titles and files."""
+
+import functools
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from normreg.config import (
+    claims,
+    comparability,
+    costs,
+    datasets,
+    identity,
+    labels,
+    networks,
+    sizes,
+    studies,
+    study_files,
+)
+from normreg.config.condition import Condition
+from normreg.config.identity import RunFacts
+from normreg.config.studies import CONFIRM, Run
+from normreg.data.specs import DatasetSpec
+from normreg.errors import ConfigError, DataError
+from normreg.items import registry
+
+FOLDER = "results/{dataset}/{study}"
+MOST_DRAWN = 12  # of a study with more conditions, only those of its `galleries` have pictures of their own
+
+
+class Study:
+    """One run of a study on a data set, with its seeds.
+
+    Attributes:
+        run: the study as it is executed.
+        data: the data set.
+        seeds: the seeds of every condition.
+        source: the study whose names its conditions have: its own, or that which it confirms.
+    """
+
+    def __init__(self, run: Run, data: DatasetSpec, seeds: Sequence[int], source: Run | None = None) -> None:
+        self.run, self.data, self.seeds, self.source = run, data, list(seeds), source or run
+
+    @property
+    def folder(self) -> str:
+        """Where its results are, as in rules."""
+        return FOLDER.format(dataset=self.data.key, study=self.run.name)
+
+    @property
+    def title(self) -> str:
+        """How pages and figures name it."""
+        return f"{self.run.name} on {self.data.name}"
+
+    @functools.cached_property
+    def runs(self) -> list[RunFacts]:
+        """The facts of each run, in the order of all lists of files."""
+        return [
+            identity.run_facts(
+                self.data.key,
+                self.run.name,
+                name,
+                settings,
+                seed,
+                sizes.trained_images(settings, self.data.train_images),
+                network(settings["network"]),
+            )
+            for name, settings in self.run.conditions.items()
+            for seed in self.seeds
+        ]
+
+    @functools.cached_property
+    def identity(self) -> str:
+        """The identity of a table of all its runs."""
+        return identity.identify_all([run["identity"] for run in self.runs])
+
+    @functools.cached_property
+    def named(self) -> dict[str, labels.Named]:
+        """What figures call the conditions, with their shades."""
+        found = labels.name_conditions(self.source.conditions, self.source.declared)
+        return {name: found[name] for name in self.run.conditions}
+
+    @functools.cached_property
+    def facts(self) -> dict[str, Any]:
+        """A param of every job about the study, as plain data. What only some items need is in params of their own."""
+        return {
+            "dataset": self.data.key,
+            "name": self.run.name,
+            "study": self.run.study,
+            "title": self.title,
+            "runs": self.runs,
+            "conditions": self.run.conditions,
+            "declared": {name: self.run.conditions[name] for name in self.run.declared},
+            "named": self.named,
+            "sweeps": self.sweeps if self.run.sweeps else [],
+            "data_digest": self.data.digest,
+        }
+
+    @property
+    def rules(self) -> dict[str, Any]:
+        """A param: what verdicts go by."""
+        return {"margin": dict(self.run.margin), "planned_seeds": self.run.planned_seeds}
+
+    @property
+    def settings(self) -> dict[str, dict[str, str]]:
+        """A param: all settings as texts."""
+        return studies.resolved_settings(self.run)
+
+    @property
+    def sweeps(self) -> list[dict[str, Any]]:
+        """A param: its sweeps as plain data.
+
+        Raises:
+            ConfigError: there are none.
+        """
+        if not self.run.sweeps:
+            raise ConfigError(f"study {self.run.name} has no sweeps, so it has no response curves.")
+        return [asdict(sweep) for sweep in self.run.sweeps]
+
+    @property
+    def response_tables(self) -> list[str]:
+        """The tables of its response curves. None if it has no sweeps."""
+        names = ("responses.csv", "response_seeds.csv", "response_shapes.csv") if self.run.sweeps else ()
+        return [f"{self.folder}/{name}" for name in names]
+
+    @property
+    def networks(self) -> dict[str, dict[str, Any]]:
+        """A param: its networks as data."""
+        names = sorted({settings["network"] for settings in self.run.conditions.values()})
+        return {name: network(name) for name in names}
+
+    @property
+    def landing(self) -> dict[str, Any]:
+        """A param: what the landing page says besides the answer."""
+        held_out = max(settings["holdout_images"] for settings in self.run.conditions.values())
+        split = "the official test split"
+        if held_out:
+            split = f"a hold-out of {held_out:,} training images; effects are of the saved models on the test split"
+        return {"validation": split, "comparison": comparability.objection(self.run, self.data.key)}
+
+    @property
+    def held_out(self) -> bool:
+        """Whether it validates on a hold-out."""
+        return any(settings["holdout_images"] for settings in self.run.conditions.values())
+
+    @property
+    def drawn(self) -> list[str]:
+        """The conditions with pictures of their own."""
+        every = [*self.run.galleries, *self.run.conditions]
+        return list(dict.fromkeys(every if len(self.run.conditions) <= MOST_DRAWN else self.run.galleries))
+
+    @property
+    def published(self) -> dict[str, Any]:
+        """A param: the published results that it is compared with.
+
+        Raises:
+            ConfigError: there are none.
+        """
+        found = comparability.published_for(self.run, self.data.key)
+        if found is None:
+            why = comparability.objection(self.run, self.data.key)
+            none = f"Study {self.run.study} has no published results."
+            raise ConfigError(f"{why or none} So there are no files called published.")
+        return found
+
+    @functools.cached_property
+    def claims(self) -> list[claims.Claim]:
+        """The claims about it. A run with other epochs or another network has none."""
+        return claims.of_study(claims.load(), self.run.name)
+
+    @property
+    def claimed(self) -> dict[str, Any]:
+        """A param: the claims, and where they were published.
+
+        Raises:
+            ConfigError: there is no claim.
+        """
+        if not self.claims:
+            raise ConfigError(f"config/claims.yaml has no claim about {self.run.name}, so it has no such page.")
+        return {"claims": self.claims, "source": (self.run.published or {}).get("source")}
+
+    @property
+    def kinds(self) -> set[str]:
+        """What it has that some studies have not, for the table of report items."""
+        held_out = self.held_out and any(len(sweep.over) == 1 and sweep.strengths for sweep in self.run.sweeps)
+        return {
+            kind
+            for kind, there in {
+                "published": comparability.published_for(self.run, self.data.key) is not None,
+                "claims": bool(self.claims),
+                "sweeps": bool(self.run.sweeps),
+                "chooses": held_out,
+            }.items()
+            if there
+        }
+
+    def condition(self, name: str) -> Condition:
+        """The settings of a condition.
+
+        Raises:
+            ConfigError: there is none of this name.
+        """
+        return self.run.conditions[self._known("condition", name, self.run.conditions)]
+
+    def sweep(self, name: str) -> dict[str, Any]:
+        """A sweep as plain data.
+
+        Raises:
+            ConfigError: there is none of this name.
+        """
+        known = {sweep["name"]: sweep for sweep in self.sweeps}
+        return known[self._known("sweep", name, known)]
+
+    def identify(self, condition: str, seed: int) -> str:
+        """The identity of one run."""
+        settings = self.condition(condition)
+        layers = network(settings["network"])
+        return identity.identify(self.data.key, self.run.name, condition, settings, seed, layers)
+
+    def picture(self, condition: str) -> dict[str, Any]:
+        """A param: what the pictures of a condition show, which are of its first seed."""
+        settings, seed = self.condition(condition), self.seeds[0]
+        return {
+            "title": f"{self.named[condition]['label']}, seed {seed} ({self.title})",
+            "epochs": settings["epochs"],
+            "identity": self.identify(condition, seed),
+            "data_digest": self.data.digest,
+        }
+
+    def network(self, condition: str) -> dict[str, Any]:
+        """A param: the network of a condition as data, by its name."""
+        name = self.condition(condition)["network"]
+        return {name: network(name)}
+
+    def targets(self, *wanted: str) -> list[str]:
+        """Its files that are targets. `wanted` are some of "training", "evaluation", "figures", "tables".
+
+        The list has every checkpoint and metrics file. Otherwise Snakemake would not make a missing one again, because
+        only later jobs read it.
+        """
+        files = self.each("checkpoint.pt", "metrics.csv") if "training" in wanted else []
+        files += self.each("predictions.npz", "weights.csv") if "evaluation" in wanted else []
+        sweeps = [sweep.name for sweep in self.run.sweeps]
+        items = registry.targets(self.kinds, self.drawn, sweeps, "figures" in wanted, "tables" in wanted)
+        return files + [f"{self.folder}/{name}" for name in items]
+
+    def minutes(self, condition: str) -> int:
+        """What a batch system lets a training take."""
+        return costs.training_minutes(self.condition(condition), self.data)
+
+    def each(self, *files: str) -> list[str]:
+        """These files of every run, in the order of `runs`."""
+        folders = (f"{self.folder}/{run['condition']}/seed{run['seed']}" for run in self.runs)
+        return [f"{folder}/{file}" for folder in folders for file in files]
+
+    def first(self, condition: str, file: str) -> str:
+        """A file of a condition's first seed."""
+        return f"{self.folder}/{condition}/seed{self.seeds[0]}/{file}"
+
+    def _known(self, what: str, name: str, known: Iterable[str]) -> str:
+        if name not in known:
+            raise ConfigError(f"study {self.run.name} has no {what} '{name}'; it has {', '.join(known)}.")
+        return name
+
+
+@functools.cache
+def network(name: str) -> dict[str, Any]:
+    """A network as data. Read once: every run has it in its params."""
+    return networks.described([name])[name]
+
+
+def memory(base: int, data: DatasetSpec) -> int:
+    """Megabytes of a job: `base`, and what the images take. The prepared file is read, checked and divided."""
+    return base + 4 * math.prod(data.shape) * (data.train_images + data.test_images) // 10**6
+
+
+class Studies:
+    """The configured study and those that paths name, each made once.
+
+    Attributes:
+        config: the checked configuration.
+        main: the study of the configuration.
+    """
+
+    def __init__(self, config: Mapping[str, Any], placed: Callable[[str], str]) -> None:
+        """Reads the study and checks that it fits the data set.
+
+        Args:
+            config: the checked configuration.
+            placed: puts the prefix of an importing workflow before a path.
+
+        Raises:
+            ConfigError: the study, its networks or its name do not fit.
+        """
+        self.config, self._placed = config, placed
+        self._known: dict[str, Study] = {}
+        run, data = studies.load_run(config), datasets.find(config["dataset"])
+        sizes.check(run.study, run.conditions, data)
+        networks.check_all(run.conditions, data.network_shape)
+        self.main = self.named(run.name)
+        studies.check_name(run, self.main.run)
+
+    def named(self, name: str) -> Study:
+        """The study that paths name as {study}. A confirmation has the conditions that a finished run chose.
+
+        Raises:
+            ConfigError: no study gives a run of this name, or a confirmation has nothing to confirm.
+            DataError: the table of choices is of other runs.
+        """
+        if name not in self._known:
+            run = studies.load_named_run(name)
+            plain = Study(run, datasets.find(self.config["dataset"]), self.config["seeds"])
+            self._known[name] = self._confirmation(plain) if run.confirms else plain
+        return self._known[name]
+
+    def _confirmation(self, plain: Study) -> Study:
+        """The seeds of a confirmation are new: none of them had a part in the choice."""
+        from normreg.analysis import chosen  # not above: most calls need no pandas
+
+        run = plain.run
+        source = self.named(run.confirms)
+        conditions = chosen.to_confirm(self._placed(f"{source.folder}/chosen.csv"), source.identity)
+        if not conditions:
+            raise ConfigError(
+                f"{run.name}: nothing to confirm, because the hold-out chose to leave the factor out on every curve."
+            )
+        first = max(self.config["seeds"]) + 1
+        seeds = range(first, first + (run.planned_seeds or len(self.config["seeds"])))
+        return Study(studies.only(run, conditions), plain.data, seeds, source.run)
+
+    def published(self) -> list[Study]:
+        """Every study with published results. Network and epochs of the configuration apply here too."""
+        found = []
+        for name in study_files.published():
+            run = studies.load_run({**self.config, "study": name})
+            study = self.named(run.name)
+            studies.check_name(run, study.run)
+            found.append(study)
+        return found
+
+    def confirmation(self) -> str:
+        """The name of the run that confirms the configured study.
+
+        Raises:
+            ConfigError: it has nothing that can be confirmed, or the name is another study's.
+        """
+        run = self.main.run
+        if "chooses" not in self.main.kinds:
+            raise ConfigError(
+                f"confirm: study {run.study} has nothing to confirm. It needs `validation: holdout`, on which a "
+                "strength is chosen, and a sweep over a strength."
+            )
+        name = f"{run.name}{CONFIRM}"
+        if study_files.exists(name):
+            path = study_files.path_of(name)
+            raise ConfigError(f"confirm: its results would go to {name}, which is a study; rename {path}.")
+        return name
+
+
+def answer(study: Study, folder: Path) -> list[str]:
+    """What came out: a sentence for each effect and each response curve, from the tables of a finished run.
+
+    Of tables that cannot be read there is nothing. The jobs that read them say what is wrong.
+    """
+    from normreg.analysis import answer as effects  # not above: pandas takes half a second, and most calls need none
+    from normreg.analysis import response_answer
+
+    try:
+        found = effects.sentences(effects.read(folder / "effects.csv", study.identity))
+        return (response_answer.read(folder, study.identity) if study.run.sweeps else []) + found
+    except DataError:
+        return []
