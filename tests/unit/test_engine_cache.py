@@ -207,6 +207,28 @@ def test_numbas_own_folder_for_caches_is_not_used(small, use, tmp_path):
     assert not own.exists()
 
 
+# --- settings of numba
+
+
+def test_code_compiled_under_other_settings_has_a_file_of_its_own(small, use, tmp_path):
+    (line,) = use(tmp_path, NUMBA_OPT="1")
+    assert Path(line.removeprefix("compiling kernels into ")) != small.path
+    assert use(tmp_path, NUMBA_OPT="1") == use(tmp_path) == []
+
+
+def test_without_compiling_pytorch_trains_and_no_kernel_file_is_left(small, start, tmp_path):
+    code = "from normreg.engines.numba_cpu import contract; print(contract.lacking())"
+    found, said = start(code, NUMBA_DISABLE_JIT="1").communicate()
+    assert "NUMBA_DISABLE_JIT is set" in found, said
+
+
+def test_a_file_without_kernels_is_no_kernel_file(small, use, tmp_path):
+    """As older versions left it after a run with NUMBA_DISABLE_JIT."""
+    compiled.write(small.path, {})
+    assert use(tmp_path) == [f"{small.path} is damaged: not loaded, its kernels are compiled again"]
+    assert use(tmp_path) == []
+
+
 # --- processors
 
 

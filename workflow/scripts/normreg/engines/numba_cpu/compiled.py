@@ -27,7 +27,9 @@ def write(path: Path, files: Mapping[str, bytes]) -> None:
 
 
 def read(path: Path) -> dict[str, bytes] | None:
-    """The files in the archive `path`, by their names. None if `path` does not exist, or if its content was changed.
+    """The files in the archive `path`, by their names.
+
+    None if `path` does not exist, if its content was changed, or if there is no file in it.
 
     Raises:
         OSError: the file cannot be read.
@@ -40,7 +42,7 @@ def read(path: Path) -> dict[str, bytes] | None:
     if digest != _digest(path, payload):
         return None
     with zipfile.ZipFile(io.BytesIO(payload)) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
+        return {name: archive.read(name) for name in archive.namelist()} or None
 
 
 def _digest(path: Path, payload: bytes) -> bytes:

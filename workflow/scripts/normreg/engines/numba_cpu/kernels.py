@@ -34,6 +34,7 @@ from normreg.engines.numba_cpu import (
     vectors,
     weight_gradient,
 )
+from normreg.engines.numba_cpu.errors import UnsupportedError
 from normreg.engines.numba_cpu.stages import Stage
 from normreg.engines.numba_cpu.tiles import Registers, choose_registers
 from normreg.utils.locks import exclusive
@@ -56,6 +57,11 @@ _COMPILED = (
     vectors,
     weight_gradient,
 )
+# Settings of numba that change the code it makes. They come from the environment or a file in the working directory.
+_SETTINGS = (
+    *("OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "BOUNDSCHECK", "DEBUGINFO_DEFAULT", "DEBUG_JIT", "ENABLE_AVX"),
+    *("DISABLE_INTEL_SVML", "EXTEND_VARIABLE_LIFETIMES", "ENABLE_PROFILING", "JIT_COVERAGE", "LLVM_REFPRUNE_PASS"),
+)
 _SOURCE_TIME = 1_000_000_000  # seconds; always the same, because some versions of numba discard code if it changes
 _imported: dict[Path, ModuleType] = {}  # modules by the path of their compiled code
 
@@ -64,8 +70,10 @@ def processor() -> Registers:
     """The registers of the processor that numba compiles for: this one, unless `NUMBA_CPU_FEATURES` names another.
 
     Raises:
-        UnsupportedError: the processor lacks the instructions that the kernels need.
+        UnsupportedError: the processor lacks the instructions that the kernels need, or numba may not compile.
     """
+    if numba.config.DISABLE_JIT:
+        raise UnsupportedError("NUMBA_DISABLE_JIT is set, so numba compiles nothing")
     _, _, features = cpu_target.target_context.codegen().magic_tuple()
     return choose_registers({feature[1:]: feature[0] == "+" for feature in features.split(",") if feature})
 
@@ -136,11 +144,12 @@ def _cache_beside_the_source() -> Iterator[None]:
 def _digest(source: str) -> str:
     """A digest of all that the machine code depends on.
 
-    That is: the generated source, the modules whose code becomes part of the kernels, Python, the compiler, and the
-    name and features of the processor for which numba compiles.
+    That is: the generated source, the modules whose code becomes part of the kernels, Python, the compiler and its
+    settings (NUMBA_OPT and others), and the name and features of the processor for which numba compiles.
     """
+    settings = {name: repr(getattr(numba.config, name)) for name in _SETTINGS}
     modules = [Path(str(module.__file__)).read_bytes() for module in _COMPILED]
     tools = (sys.implementation.cache_tag, numba.__version__, llvmlite.__version__)
     target = cpu_target.target_context.codegen().magic_tuple()
-    parts = (source.encode(), *modules, repr((tools, target)).encode())
+    parts = (source.encode(), *modules, repr((tools, settings, target)).encode())
     return hashlib.sha256(b"".join(parts)).hexdigest()[:16]
