@@ -133,6 +133,15 @@ def test_missing_key(settings):
         studies.check_config(settings)
 
 
+@pytest.mark.parametrize(
+    ("key", "name", "meant"), [("study", "controled", "controlled"), ("network", "gilf", "gilf641")]
+)
+def test_a_slip_in_a_name_gets_the_name_that_was_meant(settings, root, monkeypatch, key, name, meant):
+    monkeypatch.chdir(root)
+    with pytest.raises(ConfigError, match=f"found '{name}'.* Did you mean '{meant}'"):
+        studies.load_run(studies.check_config(settings | {key: name}))
+
+
 def test_unknown_study_lists_those_at_hand(settings, root, monkeypatch):
     monkeypatch.chdir(root)
     with pytest.raises(
@@ -484,7 +493,7 @@ def test_no_run_is_named_as_another_study_or_a_run_of_it(study, tmp_path, existi
 )
 def test_a_name_that_no_configuration_gives_is_no_run(study, name):
     study(lambda content: None)
-    with pytest.raises(ConfigError, match=rf"found '{name}', but there is no .*{name}\.yaml. Studies at hand: mine"):
+    with pytest.raises(ConfigError, match=rf"found '{name}', but there is no .*{name}\.yaml\..* Studies at hand: mine"):
         studies.load_named_run(name)
 
 

@@ -1,6 +1,8 @@
 """Errors meant for the person at the keyboard: shown as one paragraph, without a traceback."""
 
+import difflib
 import unicodedata
+from collections.abc import Iterable
 
 AGAIN = "Delete it and run the same command again."  # what to do about a file that cannot be used
 _ACT = ("Cc", "Cf", "Cs", "Zl", "Zp")  # Unicode's categories of controls, formats, surrogates and line separators
@@ -21,6 +23,12 @@ def printable(text: str) -> str:
     Messages pass through it, because names of files, arrays and classes in them can have any character.
     """
     return "".join(ascii(c)[1:-1] if acts(c) else c for c in text) if acts(text) else text
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A question with the closest of the `known` names, and a space before it. Empty if none is close."""
+    close = difflib.get_close_matches(name.lower(), list(known), n=1)
+    return f" Did you mean '{close[0]}'?" if close else ""
 
 
 class NormregError(Exception):

@@ -1,6 +1,5 @@
 """The data sets at hand: those that are built in, and those of one's own, which have a file in config/datasets."""
 
-import difflib
 import functools
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from normreg.config import folders
 from normreg.config.schema import read_yaml, validate
 from normreg.data.specs import DATASETS, DatasetSpec, ImageFolder, Normalise, NpzFile
-from normreg.errors import ConfigError, DataError
+from normreg.errors import ConfigError, DataError, did_you_mean
 
 if TYPE_CHECKING:
     from normreg.data.own import Facts
@@ -47,11 +46,9 @@ def find(name: str) -> DatasetSpec:
         return DATASETS[name]
     if not path.is_file():
         known = names()
-        close = difflib.get_close_matches(name, known, n=1)
-        guess = f" Did you mean '{close[0]}'?" if close else ""
         raise ConfigError(
-            f"config: key 'dataset': found '{name}', but there is no {path}.{guess} Data sets at hand: "
-            f"{', '.join(known)}."
+            f"config: key 'dataset': found '{name}', but there is no {path}.{did_you_mean(name, known)} Data sets at "
+            f"hand: {', '.join(known)}."
         )
     return _read(name, str(Path.cwd()))
 

@@ -11,7 +11,7 @@ from typing import Any
 from normreg.config import folders
 from normreg.config.condition import Condition
 from normreg.config.schema import read_yaml, validate
-from normreg.errors import ConfigError
+from normreg.errors import ConfigError, did_you_mean
 from normreg.models import shapes
 from normreg.models.description import (
     BASELINE,
@@ -55,8 +55,10 @@ def find(name: str) -> Network | PythonNetwork:
     if name in BUILT_IN:
         return built_in(name)
     if not files:
-        known = ", ".join(names())
-        raise ConfigError(f"key 'network': found {name!r}, but there is no {NETWORKS / name}.yaml. Known: {known}.")
+        known, guess = ", ".join(names()), did_you_mean(name, names())
+        raise ConfigError(
+            f"key 'network': found {name!r}, but there is no {NETWORKS / name}.yaml.{guess} Known: {known}."
+        )
     if files[0].suffix == ".py":
         return python_file(files[0])
     content = read_yaml(files[0])

@@ -1,6 +1,5 @@
 """Checks YAML content against a schema. One sentence tells the person who wrote the file what is wrong."""
 
-import difflib
 import functools
 import math
 import re
@@ -11,7 +10,7 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator, ValidationError, validators
 
-from normreg.errors import ConfigError, acts
+from normreg.errors import ConfigError, acts, did_you_mean
 from normreg.utils.files import regular_file
 
 # Limits for the levels of a file, its values and the size of a number. Even a short file can need the first two: with
@@ -153,8 +152,7 @@ def _explain(error: ValidationError) -> str:
 def _explain_unknown(error: ValidationError, path: str) -> str:
     allowed = list(error.schema.get("properties", {}))
     unknown = _dotted([next(key for key in error.instance if key not in allowed)])
-    close = difflib.get_close_matches(unknown.lower(), allowed, n=1)
-    guess = f" Did you mean '{close[0]}'?" if close else ""
+    guess = did_you_mean(unknown, allowed)
     return f"unknown key '{path + '.' if path else ''}{unknown}'.{guess} Allowed here: {', '.join(allowed)}."
 
 

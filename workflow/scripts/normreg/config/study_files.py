@@ -7,7 +7,7 @@ from typing import Any
 from normreg.config import folders
 from normreg.config.resolve import MERGED, merge
 from normreg.config.schema import read_yaml, validate
-from normreg.errors import ConfigError
+from normreg.errors import ConfigError, did_you_mean
 
 STUDIES = Path("config/studies")  # see `folders`
 _NOT_INHERITED = ("extends", "published", "readme", "sweeps")
@@ -42,7 +42,7 @@ def read(name: str) -> dict[str, Any]:
         ConfigError: there is no such file, it is not YAML, it has a wrong key, or it extends what it must not.
     """
     if not exists(name):
-        raise ConfigError(f"config: key 'study': found '{name}', but there is no {path_of(name)}. {_at_hand()}")
+        raise ConfigError(f"config: key 'study': found '{name}', but {_at_hand(name)}")
     content = _read(name, ())
     _check_names(content, str(path_of(name)))
     if "holdout_images" in content and content.get("validation") != "holdout":
@@ -83,7 +83,7 @@ def _read_above(above: Any, below: tuple[str, ...], path: str) -> dict[str, Any]
     if above in below:
         raise ConfigError(f"{key}, but {above} extends this study: {' extends '.join((*below, above))}.")
     if not exists(above):
-        raise ConfigError(f"{key}, but there is no {path_of(above)}. {_at_hand()}")
+        raise ConfigError(f"{key}, but {_at_hand(above)}")
     return _read(above, below)
 
 
@@ -112,5 +112,5 @@ def _check_names(content: Mapping[str, Any], path: str) -> None:
             raise ConfigError(f"{path}: key '{key}': found '{unknown[0]}'; expected conditions of this study: {known}.")
 
 
-def _at_hand() -> str:
-    return f"Studies at hand: {', '.join(names()) or 'none'}."
+def _at_hand(name: str) -> str:
+    return f"there is no {path_of(name)}.{did_you_mean(name, names())} Studies at hand: {', '.join(names()) or 'none'}."

@@ -91,9 +91,10 @@ def explain(error: Exception) -> str | None:
     if isinstance(error, OSError) and error.filename is not None and error.errno in (*_FULL, *_CLOSED):
         do = "Make room on that disk" if error.errno in _FULL else "Make it a place this user may write to"
         return f"{error.filename}: {error.strerror}. {do} and run the same command again; earlier files are kept."
-    # PyTorch says it in a RuntimeError: "can't allocate memory" on the CPU, "out of memory" on a GPU.
-    texts = ("can't allocate memory", "not enough memory", "out of memory")
-    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and any(t in str(error) for t in texts)):
+    # PyTorch says it in a RuntimeError, and the loader of its libraries in an ImportError.
+    texts = ("allocate memory", "not enough memory", "out of memory", "failed to map segment")
+    lacks = isinstance(error, RuntimeError | ImportError | OSError) and any(text in str(error) for text in texts)
+    if isinstance(error, MemoryError) or lacks:
         return (
             f"not enough memory ({' '.join(str(error).split())[:160] or 'MemoryError'}). Run fewer jobs side by side "
             "(--cores 1), lower batch_size, or use a machine with more memory; then run the same command again."
