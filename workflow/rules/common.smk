@@ -5,6 +5,7 @@ from normreg.utils import starter
 from normreg.utils.code import Sources
 from normreg.utils.devices import wants_gpu
 from normreg.workflow import study as bound
+from normreg.workflow.studies import Studies, answer
 from snakemake.logging import logger
 
 MAIN = internals.is_main(workflow)
@@ -14,7 +15,7 @@ try:
     checked = studies.check_config(defaults.fill(config))
     config.clear()  # not another dict: a workflow that imports this one may have given its own
     config.update(checked)
-    STUDIES = bound.Studies(config, placed)
+    STUDIES = Studies(config, placed)
     if MAIN:
         every = STUDIES.main.targets("training", "evaluation", "figures", "tables")
         freshness.check_results(STUDIES.main, [f"resources/{config['dataset']}.npz", *every], placed)
@@ -148,7 +149,7 @@ onsuccess:
         config["report"] = get_report_facts()  # --report-after-run makes the report next
         for folder in config["report"]["landing"]:
             study = STUDIES.named(Path(folder).parent.name)
-            for sentence in bound.answer(study, Path(folder).parent):
+            for sentence in answer(study, Path(folder).parent):
                 logger.info(sentence)
             logger.info(f"Results: {study.folder}/. Report: the same command with --report report.html")
 

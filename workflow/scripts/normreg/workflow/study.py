@@ -2,28 +2,25 @@
 
 import functools
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from normreg.config import (
     claims,
     comparability,
     costs,
-    datasets,
     identity,
     labels,
     networks,
     sizes,
     studies,
-    study_files,
 )
 from normreg.config.condition import Condition
 from normreg.config.identity import RunFacts
-from normreg.config.studies import CONFIRM, Run
+from normreg.config.studies import Run
 from normreg.data.specs import DatasetSpec
-from normreg.errors import ConfigError, DataError
+from normreg.errors import ConfigError
 from normreg.items import registry
 
 FOLDER = "results/{dataset}/{study}"
@@ -273,101 +270,3 @@ def network(name: str) -> dict[str, Any]:
 def memory(base: int, data: DatasetSpec) -> int:
     """Megabytes of a job: `base`, and what the images take. The prepared file is read, checked and divided."""
     return base + 4 * math.prod(data.shape) * (data.train_images + data.test_images) // 10**6
-
-
-class Studies:
-    """The configured study and those that paths name, each made once.
-
-    Attributes:
-        config: the checked configuration.
-        main: the study of the configuration.
-    """
-
-    def __init__(self, config: Mapping[str, Any], placed: Callable[[str], str]) -> None:
-        """Reads the study and checks that it fits the data set.
-
-        Args:
-            config: the checked configuration.
-            placed: puts the prefix of an importing workflow before a path.
-
-        Raises:
-            ConfigError: the study, its networks or its name do not fit.
-        """
-        self.config, self._placed = config, placed
-        self._known: dict[str, Study] = {}
-        run, data = studies.load_run(config), datasets.find(config["dataset"])
-        sizes.check(run.study, run.conditions, data)
-        networks.check_all(run.conditions, data.network_shape)
-        self.main = self.named(run.name)
-        studies.check_name(run, self.main.run)
-
-    def named(self, name: str) -> Study:
-        """The study that paths name as {study}. A confirmation has the conditions that a finished run chose.
-
-        Raises:
-            ConfigError: no study gives a run of this name, or a confirmation has nothing to confirm.
-            DataError: the table of choices is of other runs.
-        """
-        if name not in self._known:
-            run = studies.load_named_run(name)
-            plain = Study(run, datasets.find(self.config["dataset"]), self.config["seeds"])
-            self._known[name] = self._confirmation(plain) if run.confirms else plain
-        return self._known[name]
-
-    def _confirmation(self, plain: Study) -> Study:
-        """The seeds of a confirmation are new: none of them had a part in the choice."""
-        from normreg.analysis import chosen  # not above: most calls need no pandas
-
-        run = plain.run
-        source = self.named(run.confirms)
-        conditions = chosen.to_confirm(self._placed(f"{source.folder}/chosen.csv"), source.identity)
-        if not conditions:
-            raise ConfigError(
-                f"{run.name}: nothing to confirm, because the hold-out chose to leave the factor out on every curve."
-            )
-        first = max(self.config["seeds"]) + 1
-        seeds = range(first, first + (run.planned_seeds or len(self.config["seeds"])))
-        return Study(studies.only(run, conditions), plain.data, seeds, source.run)
-
-    def published(self) -> list[Study]:
-        """Every study with published results. Network and epochs of the configuration apply here too."""
-        found = []
-        for name in study_files.published():
-            run = studies.load_run({**self.config, "study": name})
-            study = self.named(run.name)
-            studies.check_name(run, study.run)
-            found.append(study)
-        return found
-
-    def confirmation(self) -> str:
-        """The name of the run that confirms the configured study.
-
-        Raises:
-            ConfigError: it has nothing that can be confirmed, or the name is another study's.
-        """
-        run = self.main.run
-        if "chooses" not in self.main.kinds:
-            raise ConfigError(
-                f"confirm: study {run.study} has nothing to confirm. It needs `validation: holdout`, on which a "
-                "strength is chosen, and a sweep over a strength."
-            )
-        name = f"{run.name}{CONFIRM}"
-        if study_files.exists(name):
-            path = study_files.path_of(name)
-            raise ConfigError(f"confirm: its results would go to {name}, which is a study; rename {path}.")
-        return name
-
-
-def answer(study: Study, folder: Path) -> list[str]:
-    """What came out: a sentence for each effect and each response curve, from the tables of a finished run.
-
-    Of tables that cannot be read there is nothing. The jobs that read them say what is wrong.
-    """
-    from normreg.analysis import answer as effects  # not above: pandas takes half a second, and most calls need none
-    from normreg.analysis import response_answer
-
-    try:
-        found = effects.sentences(effects.read(folder / "effects.csv", study.identity))
-        return (response_answer.read(folder, study.identity) if study.run.sweeps else []) + found
-    except DataError:
-        return []
