@@ -101,6 +101,7 @@ def _other_arrays(arrays: dict[str, Any], chance: random.Random) -> dict[str, An
         kinds = [{k: arrays[k][chosen] for k in ("logits", "labels", "indices")}, {"labels": arrays["labels"][order]}]
         kinds.append({"logits": arrays["logits"][:, ::-1]})
     else:
+        del arrays["made_of"]  # no job reads it
         kinds = []
         for split in ("train", "test"):
             labels = arrays[f"{split}_labels"]
