@@ -56,7 +56,7 @@ class Finished:
     def read(self) -> dict[str, Any]:
         """What the readers of all jobs make of the files; raises their errors."""
         owner, data = self.facts["identity"], dataset.load(self.folder / "data.npz", self.known)
-        model = checkpoint.restore(self.folder / "checkpoint.pt", owner, data.digest(), NETWORK).model
+        model = checkpoint.restore(self.folder / "checkpoint.pt", owner, data.digest()).model
         paths = {
             kind: str(self.folder / name)
             for kind, name in zip(("metrics", "predictions", "weights"), NAMES[1:4], strict=True)

@@ -33,7 +33,7 @@ import work
 import worker
 
 from normreg.analysis import summary
-from normreg.config import identity, networks, studies
+from normreg.config import identity, studies
 from normreg.data import augmentation, dataset, sources
 from normreg.data.normalise import Normaliser
 from normreg.data.specs import DATASETS, MNIST_PIXELS
@@ -245,8 +245,7 @@ def test_made_up_runs_pass_the_checks_of_real_ones(root, tmp_path, monkeypatch):
             files = {kind: str(folder / file) for kind, file in FILES.items()}
             row = summary.run_summary(facts, files, data.test_labels, 10, None)
             assert 80 < row["final_accuracy"] < 100
-            network = networks.described([condition["network"]])[condition["network"]]
-            checkpoint.restore(folder / "checkpoint.pt", facts["identity"], data.digest(), network)
+            checkpoint.restore(folder / "checkpoint.pt", facts["identity"], data.digest())
 
 
 def test_the_sweep_of_the_scale_has_fifty_conditions(root, tmp_path, monkeypatch):

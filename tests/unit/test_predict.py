@@ -180,7 +180,7 @@ def test_no_code_that_a_checkpoint_names_runs(condition, provenance, tmp_path, c
     assert "was trained with other code than evil.py has now" in said
     assert not Path("ran").exists()
     # The workflow's own jobs say which network they mean, and find it themselves.
-    restored = checkpoint.restore("c.pt", provenance()["run"], "d", networks.described(["code"])["code"])
+    restored = checkpoint.restore("c.pt", provenance()["run"], "d")
     assert all(torch.equal(a, b) for a, b in zip(restored.model.parameters(), model.parameters(), strict=True))
 
 

@@ -25,9 +25,9 @@ def saved(condition, blobs, tmp_path, run_training, provenance):
     return tmp_path / "c.pt", chosen, model, history
 
 
-def test_restored_model_gives_the_final_accuracy_and_the_same_logits(saved, blobs, provenance):
+def test_restored_model_gives_the_final_accuracy_and_the_same_logits(saved, blobs):
     path, _, model, history = saved
-    restored = checkpoint.restore(path, RUN, blobs.digest(), provenance()["network"]).model
+    restored = checkpoint.restore(path, RUN, blobs.digest()).model
     assert not restored.training
     logits = evaluation.logits(restored, blobs.test_images, blobs.normalise)
     assert np.array_equal(logits, evaluation.logits(model, blobs.test_images, blobs.normalise))

@@ -67,7 +67,6 @@ rule evaluate:
         identity=get(lambda study, w: study.identify(w.condition, int(w.seed))),
         data_digest=get(lambda study, w: study.data.digest),
         shape=get(lambda study, w: list(study.data.shape)),
-        network=get(lambda study, w: study.network(w.condition)),
         code=get_code("evaluate.py"),
     script:
         "../scripts/evaluate.py"

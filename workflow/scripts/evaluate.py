@@ -17,8 +17,7 @@ with jobs.job(snakemake.log[0]):
     device = devices.resolve("cpu", snakemake.threads)
     data = dataset.load(snakemake.input.data, snakemake.params.data_digest, snakemake.params.shape)
     condition, run = snakemake.params.condition, snakemake.params.identity
-    network = snakemake.params.network[condition["network"]]
-    saved = checkpoint.restore(snakemake.input.checkpoint, run, data.digest(), network)
+    saved = checkpoint.restore(snakemake.input.checkpoint, run, data.digest())
     model, holdout, files = saved.model.to(device), None, {predictions.TEST: data.test_files}
     logits = evaluation.logits(model, data.test_images, saved.normalise)
     if condition["holdout_images"]:

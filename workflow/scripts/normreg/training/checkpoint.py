@@ -100,14 +100,14 @@ def load(path: str | Path) -> dict[str, Any]:
     return dict(content)
 
 
-def restore(path: str | Path, run: str, data_digest: str, network: Mapping[str, Any]) -> Restored:
+def restore(path: str | Path, run: str, data_digest: str) -> Restored:
     """The saved model in evaluation mode, built as its condition says.
 
     Args:
         path: the file.
-        run: the identity of the run that it must be of.
+        run: the identity of the run that it must be of. If its network is Python code, its file in `config/networks`
+            runs.
         data_digest: the digest of the data that it must have been trained on.
-        network: the network that it must have, as plain data. If it is Python code, its file in `config/networks` runs.
 
     Raises:
         DataError: one of them is another; or the weights do not fit the network.
@@ -120,10 +120,8 @@ def restore(path: str | Path, run: str, data_digest: str, network: Mapping[str, 
         raise DataError(
             f"{path}: its data_digest is {found}, expected {data_digest}. It comes from other data. {AGAIN}"
         )
-    name = content["condition"]["network"]
-    if content["network"] != network:
-        raise DataError(f"{path}: was trained with other layers than those that network {name} has now. {AGAIN}")
-    return revive(path, content, networks.find(name) if "python" in network else None)
+    code = "python" in content["network"]
+    return revive(path, content, networks.find(content["condition"]["network"]) if code else None)
 
 
 def revive(path: str | Path, content: Mapping[str, Any], network: Network | PythonNetwork | None = None) -> Restored:
