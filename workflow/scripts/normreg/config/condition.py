@@ -50,10 +50,6 @@ class Condition(TypedDict):
     validate_every: int
 
 
-# Settings that came after the first version, and what runs did before that.
-LATER: dict[str, Any] = {"train_images": None, "holdout_images": 0, "validate_every": 1}
-
-
 def flatten(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
     """The settings by dotted key. Lists stay whole."""
     for key, value in settings.items():
