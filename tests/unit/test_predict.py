@@ -218,6 +218,8 @@ HOSTILE: dict[str, dict[str, Any]] = {
     "a class that is a script": {"classes": [*"abcdefghi", "<script>"]},
     "a class of a megabyte": {"classes": [*"abcdefghi", "x" * 2**20]},
     "a shape of tensors": {"shape": [ONE, ONE, ONE, ONE]},
+    "a shape of two numbers each": {"shape": [torch.ones(2)] * 4},
+    "a norm of a megabyte": {"condition__norm": "x" * 2**20},
     "a huge shape": {"shape": [1, 10**9, 10**9, 10]},
     "a negative shape": {"shape": [1, -28, 28, 10]},
     "a shape of two": {"shape": [28, 28]},

@@ -15,7 +15,7 @@ from normreg.utils.files import regular_file
 
 # Limits for the levels of a file, its values and the size of a number. Even a short file can need the first two: with
 # YAML's anchors it can contain itself, or a list of lists with a billion values.
-_DEEPEST, _MOST, _LARGEST = 12, 100_000, 1e30
+_DEEPEST, _MOST, _LARGEST = 12, 20_000, 1e30
 _LONGEST = 2**19  # bytes of a file
 # Snakemake puts params into a script element of its report, and escapes nothing there. These end or hide the element.
 _MARKUP = re.compile(r"<(/?script|!--)", re.IGNORECASE)
