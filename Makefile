@@ -28,6 +28,7 @@ help:
 	@echo "make lint     formatting, linters, types"
 	@echo "make lock     requirements.lock, requirements-dev.lock and envs/normreg.yaml from pyproject.toml (needs uv)"
 	@echo "make requirements print what is installed to run; with TORCH=cpu, PyTorch without CUDA (docs/install.md)"
+	@echo "make tables   write the tables of settings in config/README.md and docs/engine.md anew"
 	@echo "make leftovers list results that no study makes any more"
 	@echo "make clean    delete results, logs, the prepared data and the report; downloads and compiled kernels stay"
 	@echo "make clean-all the same, and downloads and kernels"
@@ -72,6 +73,10 @@ test-slurm: install-dev slurm
 
 test-all: install-dev
 	$(PYTEST) -m "" --hypothesis-profile=thorough
+
+# The tables of settings in config/README.md and docs/engine.md
+tables: install
+	$(BIN)/python docs/tables.py
 
 lint: install-dev
 	$(BIN)/snakefmt --check --compact-diff Snakefile workflow

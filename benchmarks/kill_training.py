@@ -29,11 +29,11 @@ BASE = {
     "batch_size": 64,
     "epochs": 5,
     "dropout": 0.08,
-    "optimizer": {"lr": 0.02, "momentum": 0.9, "nesterov": False},
+    "optimizer": {"name": "sgd", "lr": 0.02, "momentum": 0.9, "nesterov": False},
     "augmentation": [{"rotation": {"degrees": 7, "fill": 1}}, {"jitter": {"brightness": 0.1, "contrast": 0.1}}],
     "penalty_scope": "all",
     "lambdas": {"l1": 1e-4, "l2": 1e-4, "group_l2": 0.0},
-    "train_images": None,
+    "train_images": "all",
     "holdout_images": 0,
     "validate_every": 1,
 }

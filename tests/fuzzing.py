@@ -333,9 +333,8 @@ def expected(study: dict[str, Any], own: dict[str, Any], settings: dict[str, Any
     names = [each.get("name", "sgd") for each in (study["optimizer"], own.get("optimizer", study["optimizer"]))]
     replaced = "name" in own.get("optimizer", {}) and names[0] != names[1]
     both["optimizer"] = {**({} if replaced else study["optimizer"]), **own.get("optimizer", {})}
-    if both["optimizer"].get("name", "sgd") == "sgd":
-        both["optimizer"].pop("name", None)
-    else:
+    both["optimizer"].setdefault("name", "sgd")
+    if both["optimizer"]["name"] == "adamw":
         both["optimizer"] = {"beta1": 0.9, "beta2": 0.999, **both["optimizer"]}
     if "cosine" in both["schedule"]:
         both["schedule"] = {"cosine": {"warmup_epochs": 0, "min_lr": 0, **both["schedule"]["cosine"]}}
@@ -346,7 +345,7 @@ def expected(study: dict[str, Any], own: dict[str, Any], settings: dict[str, Any
     if "onecycle" in both["schedule"]:  # what the README says of those left out
         rest = {"pct_start": 0.3, "div_factor": 25, "final_div_factor": 10000, "base_momentum": 0.85}
         both["schedule"] = {"onecycle": {**rest, "max_momentum": 0.95, **both["schedule"]["onecycle"]}}
-    both |= {"train_images": None if both["train_images"] == "all" else both["train_images"], "holdout_images": 0}
+    both["holdout_images"] = 0
     both["num_splits"] = 1 if both["norm"] == "bn" else both["num_splits"]
     return {key: value for key, value in both.items() if key not in ("conditions", "galleries")}
 

@@ -31,7 +31,7 @@ def write(path, pixels):
     accuracy = np.array([[50.0, 60.0]])
     courses = [Course(f"{penalty}-bn", penalty, "bn", (0,), np.array([1, 2]), accuracy) for penalty in ("none", "l1")]
     by_metric = dict.fromkeys(curves.METRICS, courses)
-    sgd = {"lr": 0.01, "momentum": 0.9, "nesterov": False}
+    sgd = {"name": "sgd", "lr": 0.01, "momentum": 0.9, "nesterov": False}
     conditions = {
         name: {"lambdas": {"l1": strength, "l2": 0, "group_l2": 0}, "optimizer": sgd}
         for name, strength in (("none-bn", 0), ("l1-bn", 1e-5))

@@ -23,12 +23,12 @@ _CONDITION: Condition = {
     "batch_size": 16,
     "epochs": 2,
     "dropout": 0.1,
-    "optimizer": {"lr": 0.05, "momentum": 0.9, "nesterov": False},
+    "optimizer": {"name": "sgd", "lr": 0.05, "momentum": 0.9, "nesterov": False},
     "schedule": {"constant": {}},
     "augmentation": [{"rotation": {"degrees": 7, "fill": 1}}],
     "penalty_scope": "all",
     "lambdas": {"l1": 0.0, "l2": 0.0, "group_l2": 0.0},
-    "train_images": None,
+    "train_images": "all",
     "holdout_images": 0,
     "validate_every": 1,
 }
@@ -64,7 +64,7 @@ def learnable() -> dict[str, Any]:
 
     The training loss ended between 0.2 and 0.64 with each of 40 seeds. Guessing has log(10) = 2.3.
     """
-    return {"epochs": 15, "optimizer": {"lr": 0.01, "momentum": 0.9, "nesterov": False}}
+    return {"epochs": 15, "optimizer": {"name": "sgd", "lr": 0.01, "momentum": 0.9, "nesterov": False}}
 
 
 @pytest.fixture

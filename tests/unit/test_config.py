@@ -165,7 +165,7 @@ def test_unknown_study_lists_those_at_hand(settings, root, monkeypatch):
         (
             "augmentation",
             [{"affine": {"degrees": 1, "translate": 0, "scale": [1e-9, 1], "fill": 0}}],
-            ["key 'augmentation.0.affine.scale.0'", "found 1e-09", "from 0.01 to 100"],
+            ["key 'augmentation.1.affine.scale.1'", "found 1e-09", "from 0.01 to 100"],
         ),
         ("conditions", {1: {"penalty": "none", "norm": "bn"}}, ["key 'conditions'", "found 1 (", "lower-case letters"]),
         ("conditions", {"x\n": {"penalty": "none", "norm": "bn"}}, ["key 'conditions'", r"found 'x\n'"]),
@@ -202,17 +202,17 @@ def test_unknown_study_lists_those_at_hand(settings, root, monkeypatch):
         ("optimizer", {"name": "adamw"}, ["conditions.none-bn", "key 'optimizer.lr' is missing"]),
         ("optimizer", {"name": "adamw", "lr": 0.1, "beta2": 1}, ["key 'optimizer.beta2'", "found 1", "to 0.9999"]),
         ("penalty_scope", "no-norms", ["key 'penalty_scope'", "no-norm"]),
-        ("augmentation", [{"flip": {"probability": 1.5}}], ["augmentation.0.flip.probability'", "from 0 to 1"]),
-        ("augmentation", [{"crop": {"padding": 0, "fill": 0}}], ["augmentation.0.crop.padding'", "from 1 to 96"]),
-        ("augmentation", [{"cutout": {"size": 8.0, "fill": 0}}], ["augmentation.0.cutout.size'", "(write 8, "]),
-        ("augmentation", [{"cutout": {"size": 8}}], ["key 'augmentation.0.cutout.fill' is missing"]),
+        ("augmentation", [{"flip": {"probability": 1.5}}], ["augmentation.1.flip.probability'", "from 0 to 1"]),
+        ("augmentation", [{"crop": {"padding": 0, "fill": 0}}], ["augmentation.1.crop.padding'", "from 1 to 96"]),
+        ("augmentation", [{"cutout": {"size": 8.0, "fill": 0}}], ["augmentation.1.cutout.size'", "(write 8, "]),
+        ("augmentation", [{"cutout": {"size": 8}}], ["key 'augmentation.1.cutout.fill' is missing"]),
         ("schedule", {}, ["key 'schedule'", "exactly one"]),
         ("schedule", {"constant": {}, "step": {"step_size": 1, "gamma": 0.1}}, ["key 'schedule'", "exactly one"]),
         ("schedule", {"step": {"step_size": 3}}, ["key 'schedule.step.gamma' is missing"]),
         ("schedule.onecycle.max_lr", "fast", ["key 'schedule.onecycle.max_lr'", "found 'fast'", "above 0"]),
-        ("augmentation", [{"flop": {}}], ["unknown key 'augmentation.0.flop'. Did you mean 'flip'?", "crop, cutout"]),
-        ("augmentation", [{"flip": {}}], ["key 'augmentation.0.flip.probability' is missing"]),
-        ("augmentation", [{"rotation": {"degrees": 7}}], ["key 'augmentation.0.rotation.fill' is missing"]),
+        ("augmentation", [{"flop": {}}], ["unknown key 'augmentation.1.flop'. Did you mean 'flip'?", "crop, cutout"]),
+        ("augmentation", [{"flip": {}}], ["key 'augmentation.1.flip.probability' is missing"]),
+        ("augmentation", [{"rotation": {"degrees": 7}}], ["key 'augmentation.1.rotation.fill' is missing"]),
         (
             "penalty_scope",
             "some",
@@ -284,7 +284,7 @@ def test_studies_with_published_results_are_listed_by_name(tmp_path, monkeypatch
         ("published.epochs", 0, ["key 'published.epochs'", "found 0", "the number of epochs of the published runs"]),
         ("published.conditions.l1-bn.epochs", "15", ["l1-bn.epochs'", "found '15'"]),
         ("published.conditions.l1-bn.also_best_epochs", [], ["l1-bn.also_best_epochs'", "found []"]),
-        ("published.conditions.l1-bn.also_best_epochs", [0], ["l1-bn.also_best_epochs.0'", "found 0"]),
+        ("published.conditions.l1-bn.also_best_epochs", [0], ["l1-bn.also_best_epochs.1'", "found 0"]),
         ("published.conditions", {}, ["key 'published.conditions'", "found {}"]),
         (
             "published.conditions.l3-bn",
@@ -303,15 +303,15 @@ def test_studies_with_published_results_are_listed_by_name(tmp_path, monkeypatch
         ("published.conditions.l1-bn.last5_accuracy", [99.0] * 4, ["l1-bn.last5_accuracy'", "five accuracies"]),
         ("published.conditions.l1-bn.last5_accuracy", [99.0] * 6, ["l1-bn.last5_accuracy'", "five accuracies"]),
         ("published.conditions.l1-bn.last5_loss", [0.01] * 4, ["l1-bn.last5_loss'", "five losses"]),
-        ("published.conditions.l1-bn.last5_loss", [0.01] * 4 + [-1], ["l1-bn.last5_loss.4'", "found -1"]),
-        ("published.conditions.l1-bn.last5_loss", ["low"] * 5, ["l1-bn.last5_loss.0'", "found 'low'"]),
+        ("published.conditions.l1-bn.last5_loss", [0.01] * 4 + [-1], ["l1-bn.last5_loss.5'", "found -1"]),
+        ("published.conditions.l1-bn.last5_loss", ["low"] * 5, ["l1-bn.last5_loss.1'", "found 'low'"]),
         ("published.conditions.l1-bn.note", 3, ["l1-bn.note'", "found 3", "a text"]),
         ("readme", {"key": "epochs"}, ["key 'readme'", "a list of entries"]),
-        ("readme", [README_ENTRY | {"reason": "x"}], ["unknown key 'readme.0.reason'", "key, readme, executed, note"]),
-        ("readme", [{"key": "epochs", "readme": 15}], ["key 'readme.0.executed' is missing"]),
-        ("readme", [README_ENTRY | {"key": "a b"}], ["key 'readme.0.key'", "found 'a b'", "a dotted key"]),
-        ("readme", [README_ENTRY | {"readme": "4 times"}], ["key 'readme.0.readme'", "found '4 times'"]),
-        ("readme", [README_ENTRY | {"executed": [1]}], ["key 'readme.0.executed'", "found [1]", "or null"]),
+        ("readme", [README_ENTRY | {"reason": "x"}], ["unknown key 'readme.1.reason'", "key, readme, executed, note"]),
+        ("readme", [{"key": "epochs", "readme": 15}], ["key 'readme.1.executed' is missing"]),
+        ("readme", [README_ENTRY | {"key": "a b"}], ["key 'readme.1.key'", "found 'a b'", "a dotted key"]),
+        ("readme", [README_ENTRY | {"readme": "4 times"}], ["key 'readme.1.readme'", "found '4 times'"]),
+        ("readme", [README_ENTRY | {"executed": [1]}], ["key 'readme.1.executed'", "found [1]", "or null"]),
     ],
     ids=str,
 )
@@ -578,20 +578,21 @@ def with_optimizer(study_wide, own=None):
 
 
 SGD_BLOCK, ADAMW_BLOCK = {"lr": 0.1, "momentum": 0.9, "nesterov": True}, {"name": "adamw", "lr": 0.01, "beta1": 0.8}
+SGD_RESOLVED = {"name": "sgd", **SGD_BLOCK}
 ADAMW_RESOLVED = {"name": "adamw", "lr": 0.01, "beta1": 0.8, "beta2": 0.999}
 
 
 @pytest.mark.parametrize(
     ("study_wide", "own", "expected"),
     [
-        (SGD_BLOCK, None, SGD_BLOCK),
-        ({"name": "sgd", **SGD_BLOCK}, None, SGD_BLOCK),  # without the name, as all results from before have it
+        (SGD_BLOCK, None, SGD_RESOLVED),  # the name may be left out
+        ({"name": "sgd", **SGD_BLOCK}, None, SGD_RESOLVED),
         (ADAMW_BLOCK, None, ADAMW_RESOLVED),
         (SGD_BLOCK, ADAMW_BLOCK, ADAMW_RESOLVED),  # another optimizer replaces the block
-        (ADAMW_BLOCK, {"name": "sgd", **SGD_BLOCK}, SGD_BLOCK),
+        (ADAMW_BLOCK, {"name": "sgd", **SGD_BLOCK}, SGD_RESOLVED),
         (ADAMW_BLOCK, {"lr": 0.5}, {**ADAMW_RESOLVED, "lr": 0.5}),  # without a name, keys are merged
         (ADAMW_BLOCK, {"name": "adamw", "lr": 0.5}, {**ADAMW_RESOLVED, "lr": 0.5}),
-        (SGD_BLOCK, {"name": "sgd", "lr": 0.5}, {**SGD_BLOCK, "lr": 0.5}),
+        (SGD_BLOCK, {"name": "sgd", "lr": 0.5}, {**SGD_RESOLVED, "lr": 0.5}),
     ],
 )
 def test_a_block_of_another_optimizer_is_replaced_and_of_the_same_merged(study, study_wide, own, expected):
@@ -687,7 +688,7 @@ def test_any_key_may_be_overridden_in_a_condition(study):
     assert {key: changed[key] for key in own if key not in ("optimizer", "lambdas")} == {
         key: own[key] for key in own if key not in ("optimizer", "lambdas")
     }
-    assert changed["optimizer"] == {"lr": 0.01, "momentum": 0.0, "nesterov": False}
+    assert changed["optimizer"] == {"name": "sgd", "lr": 0.01, "momentum": 0.0, "nesterov": False}
     assert changed["lambdas"] == {"l1": 1e-5, "l2": 1e-4, "group_l2": 0.0}
     assert (untouched["batch_size"], untouched["network"], untouched["lambdas"]["l2"]) == (128, "gilf641", 1e-5)
 
@@ -714,4 +715,4 @@ def test_overview_separates_shared_from_own_settings(study):
     resolved = studies.resolved_settings(study(lambda content: None))
     assert resolved["shared"]["augmentation"] == "rotation (degrees 7, fill 1)"
     assert resolved["shared"]["batch_size"] == "128"
-    assert resolved["own"]["l1-gbn"].startswith("penalty l1, norm gbn, num_splits 2, lambdas (l1 1e-05, l2 0.0")
+    assert resolved["own"]["l1-gbn"].startswith("penalty l1, norm gbn, num_splits 2, lambdas (l1 1e-05, l2 0, ")

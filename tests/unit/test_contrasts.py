@@ -100,7 +100,11 @@ L1 = {"penalty": "l1", "lambdas": {"l1": 1e-3}}
 
 @pytest.mark.parametrize("key", ["network", "batch_size", "epochs", "dropout", "optimizer", "schedule", "augmentation"])
 def test_any_other_difference_spoils_a_pair(condition, key):
-    other = {"optimizer": {"lr": 0.1, "momentum": 0.9, "nesterov": False}, "network": "ashxjain", "augmentation": []}
+    other = {
+        "optimizer": {"name": "sgd", "lr": 0.1, "momentum": 0.9, "nesterov": False},
+        "network": "ashxjain",
+        "augmentation": [],
+    }
     other |= {"schedule": {"step": {"step_size": 1, "gamma": 0.5}}}
     pair = {"a": condition(), "b": condition(**L1)}
     assert len(find_contrasts(pair)) == 1
@@ -131,7 +135,7 @@ def test_a_scope_matters_where_both_have_a_penalty(condition):
 
 def test_onecycle_overrides_rate_and_momentum(condition):
     cycle = {"schedule": {"onecycle": {"max_lr": 0.1}}}
-    other = {"optimizer": {"lr": 0.7, "momentum": 0.1, "nesterov": False}}
+    other = {"optimizer": {"name": "sgd", "lr": 0.7, "momentum": 0.1, "nesterov": False}}
     assert find_contrasts({"a": condition(**cycle), "b": condition(**cycle, **other, **L1)})
     assert not find_contrasts({"a": condition(), "b": condition(**other, **L1)})
 

@@ -58,7 +58,7 @@ def test_multiply_adds_by_hand():
 
 
 def condition(**changed):
-    return {"network": "gilf641", "epochs": 25, "train_images": None, "holdout_images": 0} | changed
+    return {"network": "gilf641", "epochs": 25, "train_images": "all", "holdout_images": 0} | changed
 
 
 def test_minutes_by_hand():

@@ -69,7 +69,7 @@ def random_settings(random) -> dict:
         "penalty": "l1l2",
         "lambdas": {"l1": float(random.choice([0, 1e-3])), "l2": float(random.choice([0, 1e-2])), "group_l2": 0.0},
         "penalty_scope": str(random.choice(["all", "weights", "no-norm"])),
-        "optimizer": {"lr": 1e-3, "momentum": 0.9, "nesterov": bool(random.random() < 0.5)},
+        "optimizer": {"name": "sgd", "lr": 1e-3, "momentum": 0.9, "nesterov": bool(random.random() < 0.5)},
         "dropout": 0.0,  # the engines draw masks of their own
     }  # fmt: skip
 

@@ -133,7 +133,8 @@ def test_step_equals_pytorch(shared, scope, lambdas, momentum, nesterov):
     with torch.no_grad():
         model[0].weight[0, 0, 0, 0] = 0  # |w| has the gradient 0 there
     names = dict(zip(("l1", "l2", "group_l2"), lambdas, strict=True))
-    sgd = optimizer.make_optimizer(model, {"lr": 0.1, "momentum": momentum, "nesterov": nesterov}, names["l2"], scope)
+    settings = {"name": "sgd", "lr": 0.1, "momentum": momentum, "nesterov": nesterov}
+    sgd = optimizer.make_optimizer(model, settings, names["l2"], scope)
     inside = {id(p) for p in penalties.scoped_parameters(model, scope)[0]}
     sizes = [p.numel() for p in model.parameters()]
     weights = torch.cat([p.detach().reshape(-1) for p in model.parameters()]).float().numpy()

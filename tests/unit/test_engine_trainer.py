@@ -36,7 +36,7 @@ SETTINGS = {
         "lambdas": {"group_l2": 0.1},
         "penalty_scope": "weights",
         "schedule": {"step": {"step_size": 1, "gamma": 0.1}},
-        "optimizer": {"lr": 0.01, "momentum": 0.9, "nesterov": True},
+        "optimizer": {"name": "sgd", "lr": 0.01, "momentum": 0.9, "nesterov": True},
     },
     "l2 without norms, cosine": {
         "epochs": 3,
@@ -77,7 +77,9 @@ def test_agrees_with_the_reference_path(name, settings, condition, make, blobs):
     Where the engines round a value near 0 to different sides of a ReLU, a weight's gradient jumps. So weights differ by
     some thousandths of the way that they went in training. Without one of the settings they differ by a fifth or more.
     """
-    changes = {"optimizer": {"lr": 1e-3, "momentum": 0.9, "nesterov": False}, "dropout": 0.0} | SETTINGS[settings]
+    changes = {"optimizer": {"name": "sgd", "lr": 1e-3, "momentum": 0.9, "nesterov": False}, "dropout": 0.0} | SETTINGS[
+        settings
+    ]
     changes["augmentation"] = AUGMENTATION
     mine = make(network=name, **changes)
     reference = pytorch.TorchTrainer(condition(network=name, **changes), 0, blobs, CPU)
@@ -146,7 +148,7 @@ def test_augments_to_the_same_bits(spec, make, blobs):
 
 
 def test_avx2_tiles_agree_with_the_reference_path(condition, make, blobs):
-    changes = {"optimizer": {"lr": 1e-3, "momentum": 0.9, "nesterov": False}, "dropout": 0.0}
+    changes = {"optimizer": {"name": "sgd", "lr": 1e-3, "momentum": 0.9, "nesterov": False}, "dropout": 0.0}
     mine = make(registers=AVX2, **changes)
     reference = pytorch.TorchTrainer(condition(**changes), 0, blobs, CPU)
     assert mine.run_epoch(1).train_loss == pytest.approx(reference.run_epoch(1).train_loss, rel=1e-4)
@@ -167,7 +169,7 @@ def test_learns_with_dropout(make, learnable):
 
 
 def test_a_diverging_run_shows(make):
-    mine = make(optimizer={"lr": 1e30, "momentum": 0.9, "nesterov": False})
+    mine = make(optimizer={"name": "sgd", "lr": 1e30, "momentum": 0.9, "nesterov": False})
     row = mine.run_epoch(1)
     assert not row.train_objective < float("inf")
 

@@ -156,9 +156,9 @@ def courses():
 
 
 CONDITIONS = {
-    "none-bn": {"optimizer": {"lr": 0.1}, "lambdas": {"l1": 0, "l2": 0, "group_l2": 0}},
-    "l1-gbn": {"optimizer": {"lr": 0.1}, "lambdas": {"l1": 1e-5, "l2": 0, "group_l2": 0}},
-    "both": {"optimizer": {"lr": 0.1}, "lambdas": {"l1": 1e-5, "l2": 1e-4, "group_l2": 0}},
+    "none-bn": {"optimizer": {"name": "sgd", "lr": 0.1}, "lambdas": {"l1": 0, "l2": 0, "group_l2": 0}},
+    "l1-gbn": {"optimizer": {"name": "sgd", "lr": 0.1}, "lambdas": {"l1": 1e-5, "l2": 0, "group_l2": 0}},
+    "both": {"optimizer": {"name": "sgd", "lr": 0.1}, "lambdas": {"l1": 1e-5, "l2": 1e-4, "group_l2": 0}},
 }
 
 

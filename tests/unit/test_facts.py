@@ -14,7 +14,7 @@ import yaml
 
 from normreg.analysis.quantities import EPOCH_QUANTITIES, QUANTITIES, effect_quantities
 from normreg.analysis.verdicts import Origin
-from normreg.config.condition import Lambdas
+from normreg.config.condition import Condition, Lambdas, Optimizer
 from normreg.config.factors import BASELINE, FACTORS, LAMBDAS, NORMS, PENALTIES, norm_factor
 from normreg.data.specs import DATASETS
 from normreg.figures import curves
@@ -24,6 +24,8 @@ from normreg.models.build import build
 from normreg.models.description import MNIST_LIKE
 from normreg.models.networks import BUILT_IN
 from normreg.pages import last_five
+from normreg.settings import table
+from normreg.settings.table import KINDS
 from normreg.training.history import Epoch
 
 
@@ -49,12 +51,9 @@ def quoted(names) -> str:
 
 # --- schemas: the values allowed, and what an error message says was expected
 
-CONDITION = ("study", "properties", "conditions", "additionalProperties", "properties")
 PUBLISHED = ("study", "properties", "published", "properties", "conditions", "additionalProperties", "properties")
 PUBLISHED_ON = [spec.key for spec in DATASETS.values() if spec.network_shape == MNIST_LIKE]
 ENUMS = {
-    "penalties": ((*CONDITION, "penalty"), list(PENALTIES)),
-    "norms": ((*CONDITION, "norm"), list(NORMS)),
     "data sets of published values": (("study", "properties", "published", "properties", "dataset"), PUBLISHED_ON),
     "origins of published values": ((*PUBLISHED, "from"), list(Origin)),
 }
@@ -73,10 +72,12 @@ def test_the_configuration_names_every_built_in_data_set(root):
     assert all(re.search(part["pattern"], name) for name in DATASETS)
 
 
-def test_a_study_sets_the_lambdas_of_the_table(root):
-    part = schema(root, "study", "properties", "lambdas")
-    assert list(part["properties"]) == list(LAMBDAS) == list(Lambdas.__annotations__)
-    assert all(key in part["description"] for key in LAMBDAS)
+def test_the_table_of_settings_names_penalties_norms_and_lambdas():
+    assert list(KINDS["penalty"].meanings) == list(PENALTIES)
+    assert list(KINDS["norm"].meanings) == list(NORMS)
+    assert [each.key for each in table.LAMBDAS] == list(LAMBDAS) == list(Lambdas.__annotations__)
+    assert Condition.__annotations__.keys() <= KINDS.keys()
+    assert Optimizer.__annotations__.keys() == KINDS["optimizer"].schema()["properties"].keys()
 
 
 # --- READMEs and config.yaml
@@ -86,12 +87,6 @@ def test_the_configurations_readme_lists_what_the_tables_have(root):
     keys = readme_table(root, "key", "## config.yaml")
     assert keys["dataset"] == f"{quoted(DATASETS)}, or the name of a file in `datasets/`"
     assert keys["network"] == f"{quoted(BUILT_IN)}, the name of a file in `config/networks`, or null"
-    text = (root / "config/README.md").read_text(encoding="utf-8")
-    assert f"A condition has a `penalty` ({quoted(PENALTIES)}) and a `norm` ({quoted(NORMS)})" in text
-
-
-def test_the_configurations_readme_says_what_each_lambda_does(root):
-    assert list(readme_table(root, "lambda", "## studies")) == list(LAMBDAS)
 
 
 def test_the_comments_of_the_configuration_name_data_sets_their_sizes_and_networks(root):

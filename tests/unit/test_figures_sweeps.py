@@ -173,7 +173,9 @@ def test_of_many_factors_those_are_shown_that_change_most() -> None:
 
 
 def described(courses: Sequence[Course], found: Mapping[str, Named]) -> dict[str, Any]:
-    conditions: Any = {one.condition: {"optimizer": {}, "lambdas": dict.fromkeys(LAMBDAS, 0)} for one in courses}
+    conditions: Any = {
+        one.condition: {"optimizer": {"name": "sgd"}, "lambdas": dict.fromkeys(LAMBDAS, 0)} for one in courses
+    }
     return curves.describe(dict.fromkeys(curves.METRICS, courses), conditions, found)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 # Each package may import itself and what stands after it.
 ORDER = ["predict", "workflow", "pages", "figures", "items", "engines", "training", "analysis", "config", "data"]
-ORDER += ["models", "utils", "errors"]
+ORDER += ["models", "settings", "utils", "errors"]
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ OFF = {"l1": 0.0, "l2": 0.0, "group_l2": 0.0}
 
 def condition(penalty: str, norm: str, lambdas: dict[str, float] | None = None, **settings: Any) -> Any:
     usual = {"num_splits": 2 if norm == "gbn" else 1, "batch_size": 128, "epochs": 25, "dropout": 0.08}
-    usual |= {"optimizer": {"lr": 0.1, "momentum": 0.9}, "train_images": None}
+    usual |= {"optimizer": {"name": "sgd", "lr": 0.1, "momentum": 0.9}, "train_images": "all"}
     return {"penalty": penalty, "norm": norm, "lambdas": OFF | (lambdas or {}), **usual, **settings}
 
 
@@ -73,7 +73,7 @@ def test_epochs_are_left_out_where_the_images_tell_them() -> None:
     conditions = {
         "l1-bn": condition("l1", "bn", {"l1": 1e-5}, train_images=5000, epochs=63),
         "l1-bn-train-images-300-epochs-833": condition("l1", "bn", {"l1": 1e-5}, train_images=300, epochs=833),
-        "l1-bn-train-images-all-epochs-5": condition("l1", "bn", {"l1": 1e-5}, train_images=None, epochs=5),
+        "l1-bn-train-images-all-epochs-5": condition("l1", "bn", {"l1": 1e-5}, train_images="all", epochs=5),
     }
     assert list(label_all(conditions, {"l1-bn"}).values()) == [
         *("L1 · BN, 5,000 images", "L1 · BN, 300 images", "L1 · BN, all images")
@@ -88,7 +88,7 @@ def test_other_keys_are_told_by_name() -> None:
     conditions = {
         "none-bn": condition("none", "bn"),
         "none-bn-dropout-0p5": condition("none", "bn", dropout=0.5),
-        "none-bn-lr-0p01": condition("none", "bn", optimizer={"lr": 0.01, "momentum": 0.9}),
+        "none-bn-lr-0p01": condition("none", "bn", optimizer={"name": "sgd", "lr": 0.01, "momentum": 0.9}),
     }
     assert label_all(conditions, {"none-bn"})["none-bn-dropout-0p5"] == "none · BN, dropout 0.5, lr 0.1"
     del conditions["none-bn-lr-0p01"]
@@ -149,9 +149,9 @@ def test_legends_call_a_penalty_decoupled_only_if_all_of_its_conditions_are() ->
 
 
 def test_swept_optimizers_are_told_by_name() -> None:
-    sgd = {"optimizer": {"lr": 0.1, "momentum": 0.9, "nesterov": False}}
+    sgd = {"optimizer": {"name": "sgd", "lr": 0.1, "momentum": 0.9, "nesterov": False}}
     conditions = {"none-bn": condition("none", "bn", **sgd), "none-bn-name-adamw": condition("none", "bn", **ADAMW)}
-    assert list(label_all(conditions, {"none-bn"}).values()) == ["none · BN, lr 0.1, sgd", "none · BN, lr 1e-3, adamw"]
+    assert list(label_all(conditions, {"none-bn"}).values()) == ["none · BN, sgd, lr 0.1", "none · BN, adamw, lr 1e-3"]
 
 
 def test_labels_that_would_be_equal_become_names() -> None:
@@ -166,7 +166,7 @@ def test_shades_follow_the_strength_and_no_number_of_images_is_the_largest() -> 
     assert {name: named["shade"] for name, named in found.items()} == {
         **{"l1-bn-l1-1e-6": 0.0, "l1-bn": 0.25, "l1-bn-l1-1e-3": 0.5, "l1-bn-l1-0p01": 0.75, "l1-bn-l1-0p1": 1.0}
     }
-    sizes = {"none-bn": None, "none-bn-train-images-300": 300, "none-bn-train-images-1000": 1000}
+    sizes = {"none-bn": "all", "none-bn-train-images-300": 300, "none-bn-train-images-1000": 1000}
     found = name_conditions({n: condition("none", "bn", train_images=v) for n, v in sizes.items()}, {"none-bn"})
     assert [named["shade"] for named in found.values()] == [1.0, 0.0, 0.5]
 

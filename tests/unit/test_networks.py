@@ -168,18 +168,18 @@ def test_shapes_and_sizes_are_pytorchs_or_the_network_is_refused(layers, data):
 
 GOOD = [{"conv": {"channels": 4}}, "norm", "global_avg_pool", "flatten", {"linear": {"features": "classes"}}]
 BAD_LAYERS = [
-    ([{"conv": {}}], r"key 'layers\.0\.conv\.channels' is missing"),
-    ([{"conv": {"channels": 0}}], r"'layers\.0\.conv\.channels': found 0; expected a whole number from 1 to 8192"),
+    ([{"conv": {}}], r"key 'layers\.1\.conv\.channels' is missing"),
+    ([{"conv": {"channels": 0}}], r"'layers\.1\.conv\.channels': found 0; expected a whole number from 1 to 8192"),
     ([{"conv": {"channels": "many"}}], r"found 'many'; expected a whole number from 1 to 8192, or the word classes"),
     ([{"conv": {"channels": 4, "kernel": 0}}], r"kernel': found 0; expected a whole number of pixels from 1 to 31"),
-    ([{"conv": {"channels": 4, "strid": 2}}], r"unknown key 'layers\.0\.conv\.strid'\. Did you mean 'stride'"),
-    ([{"cnv": {"channels": 4}}], r"unknown key 'layers\.0\.cnv'\. Did you mean 'conv'"),
-    (["rellu"], r"'layers\.0': found 'rellu'; expected one of norm, relu, gelu"),
+    ([{"conv": {"channels": 4, "strid": 2}}], r"unknown key 'layers\.1\.conv\.strid'\. Did you mean 'stride'"),
+    ([{"cnv": {"channels": 4}}], r"unknown key 'layers\.1\.cnv'\. Did you mean 'conv'"),
+    (["rellu"], r"'layers\.1': found 'rellu'; expected one of norm, relu, gelu"),
     (["conv"], r"found 'conv'; expected one of norm, .* or one of conv, linear, .* with its settings"),
-    ([4], r"'layers\.0': found 4; expected a word such as `relu`"),
+    ([4], r"'layers\.1': found 4; expected a word such as `relu`"),
     ([], r"'layers': found \[\]; expected a list of 1 to 500 layers"),
     ([{"conv": {"channels": 4}, "linear": {"features": 3}}], r"expected a word such as `relu`, or one key"),
-    ([{"residual": {"layers": []}}], r"'layers\.0\.residual\.layers': found \[\]; expected a list of 1 to 500"),
+    ([{"residual": {"layers": []}}], r"'layers\.1\.residual\.layers': found \[\]; expected a list of 1 to 500"),
 ]
 BAD_SHAPES = [
     ([{"conv": {"channels": 4}}, {"max_pool": {"size": 2}}, {"conv": {"channels": 4, "kernel": 5}}, *GOOD],

@@ -11,7 +11,7 @@ from normreg.models.networks import PUBLISHED
 from normreg.training import penalties
 from normreg.training.optimizer import make_optimizer
 
-OPTIMIZER = {"lr": 0.1, "momentum": 0.9, "nesterov": False}
+OPTIMIZER = {"name": "sgd", "lr": 0.1, "momentum": 0.9, "nesterov": False}
 ADAMW = {"name": "adamw", "lr": 0.1, "beta1": 0.9, "beta2": 0.999}
 
 

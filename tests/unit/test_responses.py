@@ -176,7 +176,7 @@ def test_over_a_size_the_response_is_the_effect_of_each_factor(condition):
 def test_a_grid_has_a_reference_at_each_value_of_the_other_key(condition):
     conditions, points = {}, []
     for rate in (0.01, 0.1):
-        optimizer = {"lr": rate, "momentum": 0.9, "nesterov": False}
+        optimizer = {"name": "sgd", "lr": rate, "momentum": 0.9, "nesterov": False}
         conditions[f"none-{rate}"] = condition(epochs=30, optimizer=optimizer)
         for strength in (1e-5, 1e-4):
             name = f"l2-{strength}-{rate}"

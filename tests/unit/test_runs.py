@@ -90,7 +90,9 @@ def test_settings_that_vary_in_a_study_are_columns(run_of):
 def test_kinds_of_settings_and_cells_of_settings_that_a_condition_lacks(condition, tmp_path):
     conditions = {
         "a": condition(schedule={"step": {"step_size": 3, "gamma": 0.5}}, augmentation=[]),
-        "b": condition(optimizer={"lr": 0.1, "momentum": 0.9, "nesterov": True}, penalty_scope="weights"),
+        "b": condition(
+            optimizer={"name": "sgd", "lr": 0.1, "momentum": 0.9, "nesterov": True}, penalty_scope="weights"
+        ),
     }
     expected = {"optimizer.nesterov": str, "schedule.step.step_size": int, "schedule.step.gamma": float}
     expected |= {"augmentation.0.rotation.degrees": int, "augmentation.0.rotation.fill": int, "penalty_scope": str}

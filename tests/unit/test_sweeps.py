@@ -53,7 +53,7 @@ def test_a_study_takes_the_settings_of_another_and_replaces_some(load):
     assert above.margin == studies.load_named_run("controlled").margin
     assert own.conditions["l1-bn"]["lambdas"] == {"l1": 0.5, "l2": 0.0, "group_l2": 0.0}
     assert own.conditions["l1l2-bn"]["lambdas"]["l2"] == above.conditions["l1l2-bn"]["lambdas"]["l2"]
-    assert own.conditions["l1-bn"]["optimizer"] == {"lr": 0.3, "momentum": 0.9, "nesterov": False}
+    assert own.conditions["l1-bn"]["optimizer"] == {"name": "sgd", "lr": 0.3, "momentum": 0.9, "nesterov": False}
     assert own.conditions["l1-bn"]["epochs"] == 3
 
 
@@ -64,7 +64,7 @@ def test_a_study_that_names_another_optimizer_replaces_the_block(load):
         (
             "other",
             "{name: sgd, lr: 0.5, momentum: 0, nesterov: false}",
-            {"lr": 0.5, "momentum": 0, "nesterov": False},
+            {"name": "sgd", "lr": 0.5, "momentum": 0, "nesterov": False},
         ),
     ):
         found = load(f"extends: above\noptimizer: {own}\n", name).conditions["l1-bn"]["optimizer"]
@@ -102,7 +102,7 @@ def test_optimizers_can_be_swept_with_their_rates(load):
     run = load(f"{FOUR}schedule: {{constant: {{}}}}\nsweeps:\n  s: {pairs}\n")
     adamw, sgd = (run.conditions[name]["optimizer"] for name in points(run)[0])
     assert adamw == {"name": "adamw", "lr": 0.1, "beta1": 0.9, "beta2": 0.999}
-    assert sgd == {"lr": 0.5, "momentum": 0.9, "nesterov": False}
+    assert sgd == {"name": "sgd", "lr": 0.5, "momentum": 0.9, "nesterov": False}
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_two_keys_move_together_and_a_grid_crosses_them(load):
     pairs = swept(load, "{over: [train_images, epochs], values: [[300, 8], [all, 5]], conditions: [none-bn]}")
     assert points(pairs) == [["none-bn-train-images-300-epochs-8", "none-bn-train-images-all-epochs-5"]]
     small, whole = (pairs.conditions[name] for name in points(pairs)[0])
-    assert (small["train_images"], small["epochs"], whole["train_images"], whole["epochs"]) == (300, 8, None, 5)
+    assert (small["train_images"], small["epochs"], whole["train_images"], whole["epochs"]) == (300, 8, "all", 5)
     grid = swept(load, "{grid: {lambdas.l1: [1e-4, 1e-3], dropout: [0.1, 0.2]}, conditions: [l1-bn]}")
     assert [point.values for point in grid.sweeps[0].curves[0].points] == [
         (1e-4, 0.1),

@@ -171,7 +171,7 @@ def test_step_schedule_goes_by_epochs(condition, blobs, run_training):
 @pytest.mark.parametrize(
     ("change", "key"),
     [
-        ({"optimizer": {"lr": 1e18, "momentum": 0.9, "nesterov": False}}, "optimizer.lr"),
+        ({"optimizer": {"name": "sgd", "lr": 1e18, "momentum": 0.9, "nesterov": False}}, "optimizer.lr"),
         ({"schedule": {"onecycle": {"max_lr": 1e18}}}, "schedule.onecycle.max_lr"),
         ({"penalty": "l2", "lambdas": {"l2": 1e5}}, "lambdas.l2"),
         ({"penalty": "l1", "lambdas": {"l1": 1e36}}, "lambdas.l1"),

@@ -38,7 +38,7 @@ rule train:
         mem_mb=get_memory(6000 if USE_GPU else 2000),
         runtime=lambda wildcards, attempt: attempt * get(lambda s, w: s.minutes(w.condition))(wildcards),
     params:
-        condition=get(lambda study, w: study.condition(w.condition)),
+        condition=get(lambda study, w: study.essentials(w.condition)),
         identity=get(lambda study, w: study.identify(w.condition, int(w.seed))),
         data_digest=get(lambda study, w: study.data.digest),
         shape=get(lambda study, w: list(study.data.shape)),
@@ -63,7 +63,7 @@ rule evaluate:
         mem_mb=get_memory(2000),
         runtime=15,
     params:
-        condition=get(lambda study, w: study.condition(w.condition)),
+        condition=get(lambda study, w: study.essentials(w.condition)),
         identity=get(lambda study, w: study.identify(w.condition, int(w.seed))),
         data_digest=get(lambda study, w: study.data.digest),
         shape=get(lambda study, w: list(study.data.shape)),

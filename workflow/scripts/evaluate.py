@@ -10,13 +10,14 @@ with jobs.job(snakemake.log[0]):
     jobs.pin_threads(snakemake.threads)
     from normreg.analysis import predictions
     from normreg.data import dataset
+    from normreg.settings import table
     from normreg.training import checkpoint, evaluation, state, subsets
     from normreg.utils import devices
 
     # The processor is quick enough for 10,000 images, and leaves the GPU to training.
     device = devices.resolve("cpu", snakemake.threads)
     data = dataset.load(snakemake.input.data, snakemake.params.data_digest, snakemake.params.shape)
-    condition, run = snakemake.params.condition, snakemake.params.identity
+    condition, run = table.whole(snakemake.params.condition), snakemake.params.identity
     saved = checkpoint.restore(snakemake.input.checkpoint, run, data.digest())
     model, holdout, files = saved.model.to(device), None, {predictions.TEST: data.test_files}
     logits = evaluation.logits(model, data.test_images, saved.normalise)

@@ -15,10 +15,11 @@ with (
     from normreg.config import networks, splits
     from normreg.data import dataset
     from normreg.engines import select
+    from normreg.settings import table
     from normreg.training import checkpoint, history, loop, state, subsets
     from normreg.utils import code, devices
 
-    wildcards, condition = snakemake.wildcards, snakemake.params.condition
+    wildcards, condition = snakemake.wildcards, table.whole(snakemake.params.condition)
     seed = int(wildcards.seed)
     data = dataset.load(snakemake.input.data, snakemake.params.data_digest, snakemake.params.shape)
     digest = data.digest()
@@ -35,7 +36,7 @@ with (
     key = state.make_key(
         made_by,
         device,
-        condition=dict(condition),
+        condition=snakemake.params.condition,
         network=snakemake.params.network,
         seed=seed,
         data=digest,

@@ -16,9 +16,9 @@ from typing import Any
 from normreg.analysis.verdicts import Confounding
 from normreg.config.condition import Condition, flatten
 from normreg.config.factors import BASELINE, LAMBDAS, PENALTIES, Factor, lambda_factors, norm_factor, norm_setting
-from normreg.config.optimizers import SET_BY_ONECYCLE, name_of
 from normreg.config.sizes import trained_images
 from normreg.config.splits import fewer_splits, splits_used
+from normreg.settings.table import SET_BY_ONECYCLE
 
 _Settings = frozenset[tuple[str, Any]]
 _NORM, _OPTIMIZER, _SCHEDULE = "norm", "optimizer.name", "schedule.kind"
@@ -142,7 +142,6 @@ def _settings(condition: Condition, train_images: int) -> dict[str, Any]:
     ((kind, arguments),) = condition["schedule"].items()
     plain = {key: value for key, value in condition.items() if key not in ("penalty", "num_splits", "schedule")}
     flat = dict(flatten(plain)) | {_SCHEDULE: kind} | dict(flatten(arguments, "schedule."))
-    flat[_OPTIMIZER] = name_of(condition["optimizer"])
     flat["train_images"] = trained_images(condition, train_images)
     flat[_NORM] = norm_setting(condition["norm"], splits_used(condition, train_images)["full"])
     if not any(condition["lambdas"].values()):

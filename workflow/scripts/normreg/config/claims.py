@@ -148,13 +148,13 @@ def _look_up(settings: Any, key: str) -> Any:
 
 def _check(claim: Claim, conditions: Mapping[str, Condition]) -> None:
     known = ", ".join(conditions)
-    for number, setting in enumerate(claim["settings"]):
+    for number, setting in enumerate(claim["settings"], 1):
         try:
             executed(setting["key"], conditions)
         except KeyError:
             expected = f"a setting of the study {claim['study']}, whose conditions are {known}"
             raise _error(claim["id"], f"settings.{number}.key", f"'{setting['key']}'", expected) from None
-    for number, test in enumerate(claim["tests"]):
+    for number, test in enumerate(claim["tests"], 1):
         where = f"tests.{number}"
         for key, name in (("with", test["with"]), ("without", test.get("without", test["with"]))):
             if name not in conditions:

@@ -5,7 +5,7 @@ from typing import Any, TypedDict
 
 
 class Optimizer(TypedDict, total=False):
-    """Arguments of PyTorch's SGD (lr, momentum, nesterov) or AdamW (name, lr, beta1, beta2), see `config.optimizers`.
+    """A name, and arguments of PyTorch's SGD (lr, momentum, nesterov) or AdamW (lr, beta1, beta2).
 
     The schedule `onecycle` overrides lr and momentum, or lr and beta1.
     """
@@ -27,9 +27,9 @@ class Lambdas(TypedDict):
 
 
 class Condition(TypedDict):
-    """One condition of a study with all its settings. Plain data: it goes into params and checkpoints.
+    """One condition of a study with all its settings, see `settings.table`. Plain data: it goes into params.
 
-    `train_images` is None if training has all images. `holdout_images` is the size of the hold-out, or 0 if the
+    `train_images` is "all" if training has all images. `holdout_images` is the size of the hold-out, or 0 if the
     official test split is for validation. Validation comes after each `validate_every`-th epoch, and after the last.
     """
 
@@ -45,7 +45,7 @@ class Condition(TypedDict):
     augmentation: list[dict[str, dict[str, Any]]]
     penalty_scope: str
     lambdas: Lambdas
-    train_images: int | None
+    train_images: int | str
     holdout_images: int
     validate_every: int
 

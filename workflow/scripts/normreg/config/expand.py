@@ -6,17 +6,16 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from normreg.config import optimizers
 from normreg.config.condition import Condition
-from normreg.config.resolve import MERGED, resolve
-from normreg.config.schema import validate
+from normreg.config.resolve import resolve
+from normreg.config.study_files import check
 from normreg.config.sweeps import STRENGTHS, Curve, Point, Sweep, references, signature
 from normreg.config.values import write_name
 from normreg.errors import ConfigError
+from normreg.settings.table import KINDS, SET_BY_ONECYCLE
 
 MOST = 500  # conditions of a study
 _LONGEST = 80  # letters of a condition's name, as the schema says
-_ALL = "all"  # the value of train_images that stands for None
 
 
 class Expanded:
@@ -87,14 +86,15 @@ class Expanded:
                 entry[last] = value
                 continue
             head = parents[0]
-            target = entry.setdefault(head, {} if head in MERGED else copy.deepcopy(self._content.get(head)))
+            merged = head in KINDS and KINDS[head].merged
+            target = entry.setdefault(head, {} if merged else copy.deepcopy(self._content.get(head)))
             for part in parents[1:]:
                 target = target.get(part) if isinstance(target, Mapping) else None
-            if not isinstance(target, dict) or (head not in MERGED and last not in target):
+            if not isinstance(target, dict) or (not merged and last not in target):
                 raise ConfigError(f"{where}: the condition has no key '{key}'; expected a key of its settings.")
             target[last] = value
         name = _name(base, over, values)
-        validate({**self._content, "galleries": [], "conditions": {name: entry}}, "study.schema.yaml", where)
+        check({**self._content, "galleries": [], "conditions": {name: entry}}, where)
         return entry
 
     def _settle(
@@ -102,13 +102,12 @@ class Expanded:
     ) -> Condition:
         """The settings of a copy. A key that the copy does not use is refused: all values would train the same."""
         found = resolve(self._content, entry, {}, where)
-        overridden = optimizers.SET_BY_ONECYCLE if "onecycle" in found["schedule"] else ()
-        named = {**found, "optimizer": {"name": optimizers.name_of(found["optimizer"]), **found["optimizer"]}}
+        overridden = SET_BY_ONECYCLE if "onecycle" in found["schedule"] else ()
         for key, value in zip(over, values, strict=True):
-            settled: Any = named
+            settled: Any = found
             for part in key.split("."):
                 settled = settled[part]
-            if settled != (None if value == _ALL else value) or key in overridden:
+            if settled != value or key in overridden:
                 why = "its schedule sets this itself" if key in overridden else "its penalty or norm does not use it"
                 raise ConfigError(f"{where}: {key} has no effect on this condition ({why}); leave the condition out.")
         return found

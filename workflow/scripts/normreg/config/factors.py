@@ -9,7 +9,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from normreg.config.condition import Condition
-from normreg.config.optimizers import ADAMW, name_of
 from normreg.config.values import write
 from normreg.models import description
 
@@ -113,7 +112,7 @@ FACTORS: Mapping[str, Factor] = {
 
 def lambda_factors(condition: Condition) -> Mapping[str, Factor]:
     """The factor of each lambda in a condition. Coupled and decoupled L2 are two factors: see `training.optimizer`."""
-    return {**LAMBDAS, "l2": DECOUPLED} if name_of(condition["optimizer"]) == ADAMW else LAMBDAS
+    return {**LAMBDAS, "l2": DECOUPLED} if condition["optimizer"]["name"] == "adamw" else LAMBDAS
 
 
 def is_decoupled(condition: Condition) -> bool:

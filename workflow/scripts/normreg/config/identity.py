@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from normreg.errors import AGAIN, DataError
+from normreg.settings.table import essential
 from normreg.utils.code import NUMBERS as ENGINES
 
 _DIGITS, _SHOWN = 16, 100
@@ -52,12 +53,12 @@ def identify(
         dataset: key of the data set.
         run: name of the run.
         name: name of the condition.
-        condition: its resolved settings.
+        condition: its resolved settings. Those with a neutral value do not count, so a new setting changes nothing.
         seed: the seed.
         network: the network as plain data, see `networks.described`. The place of a Python file does not count.
     """
     layers = {key: value for key, value in (network or {}).items() if key != "path"}
-    parts = [dataset, run, name, dict(condition), seed, layers]
+    parts = [dataset, run, name, essential(condition), seed, layers]
     return f"{dataset}/{run}/{name}/seed{seed} {digest(parts)}"
 
 

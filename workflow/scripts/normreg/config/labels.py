@@ -21,7 +21,6 @@ from normreg.config.factors import (
     pair_label,
     penalty_label,
 )
-from normreg.config.optimizers import name_of
 from normreg.config.values import write
 
 _SPLITS, _IMAGES, _EPOCHS, _OPTIMIZER = "num_splits", "train_images", "epochs", "optimizer.name"
@@ -109,9 +108,8 @@ def _sweep(pair: tuple[str, str], names: Sequence[str], conditions: Mapping[str,
 
 
 def _tellable(condition: Condition) -> _Flat:
-    """The settings by dotted key, without penalty and norm. SGD has its name too, so that another optimizer is told."""
-    flat = {key: value for key, value in flatten(condition) if key not in _NOT_TOLD}
-    return {**flat, _OPTIMIZER: name_of(condition["optimizer"])}
+    """The settings by dotted key, without penalty and norm."""
+    return {key: value for key, value in flatten(condition) if key not in _NOT_TOLD}
 
 
 def _label(pair: tuple[str, str], condition: Condition, settings: _Flat, keys: Sequence[str]) -> str:
@@ -147,17 +145,15 @@ def _level(key: str, value: Any, several: bool) -> str:
     if key == _SPLITS:
         return f"{value} split{'' if value == 1 else 's'}"
     if key == _IMAGES:
-        return "all images" if value is None else f"{value:,} images"
+        return f"{write(value)} images"
     if key == _EPOCHS:
         return f"{value:,} epoch{'' if value == 1 else 's'}"
     return write(value) if key == _OPTIMIZER else f"{key.split('.')[-1].replace('_', ' ')} {write(value)}"
 
 
 def _sortable(value: Any) -> tuple[float, str]:
-    """Numbers by their size, no number last (None is all images), texts by the alphabet."""
-    if isinstance(value, int | float):
-        return float(value), ""
-    return math.inf, "" if value is None else str(value)
+    """Numbers by their size, then texts by the alphabet ("all" images)."""
+    return (float(value), "") if isinstance(value, int | float) else (math.inf, str(value))
 
 
 def _base(name: str, declared: Collection[str]) -> str:

@@ -3,27 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from normreg.config import optimizers
 from normreg.config.condition import Condition
-from normreg.config.factors import LAMBDAS, NORMS, PENALTIES
+from normreg.config.factors import NORMS, PENALTIES
 from normreg.errors import ConfigError
-
-MERGED = ("optimizer", "lambdas")  # a condition overrides these key by key, and replaces other settings as a whole
-_DEFAULTS: Mapping[str, Any] = {
-    "train_images": "all",
-    "validation": "test",
-    "holdout_images": 5000,
-    "validate_every": 1,
-}
-# The defaults of PyTorch's OneCycleLR. A test compares them. They are filled in so that a condition stays the same if
-# a study file writes a default out.
-ONECYCLE_DEFAULTS: Mapping[str, float] = {
-    "pct_start": 0.3,
-    "div_factor": 25.0,
-    "final_div_factor": 1e4,
-    "base_momentum": 0.85,
-    "max_momentum": 0.95,
-}
+from normreg.settings.kinds import settle
+from normreg.settings.table import KINDS, LARGEST_BETA, SETTINGS
 
 
 def resolve(study: Mapping[str, Any], own: Mapping[str, Any], overrides: Mapping[str, Any], where: str) -> Condition:
@@ -38,81 +22,92 @@ def resolve(study: Mapping[str, Any], own: Mapping[str, Any], overrides: Mapping
     Raises:
         ConfigError: a setting is missing, or two contradict each other.
     """
-    settings = {**_DEFAULTS, **{key: study[key] for key in study if key not in ("conditions", "galleries")}}
+    given = {key: study[key] for key in study if key in KINDS}
     for key, value in own.items():
-        settings[key] = merge(key, settings.get(key), value)
-    settings |= overrides
-    settings["schedule"] = _resolve_schedule(settings["schedule"])
-    settings["optimizer"] = optimizers.resolve(settings["optimizer"], settings["schedule"], where)
-    _check_cosine(settings, where)
-    settings["lambdas"] = _resolve_lambdas(settings["penalty"], settings["lambdas"], where)
-    if not NORMS[settings["norm"]].splits:
-        settings["num_splits"] = 1  # not used: otherwise a change of the study's splits would retrain these conditions
-    _check_splits(settings["batch_size"], settings["num_splits"], where)
-    if settings["train_images"] == "all":
-        settings["train_images"] = None
-    if settings["validation"] == "test":
-        settings["holdout_images"] = 0
-    resolved: Condition = {key: settings[key] for key in Condition.__annotations__}  # type: ignore[assignment]
+        given[key] = KINDS[key].merge(given.get(key, {}), value)
+    given |= overrides
+    if not NORMS[given["norm"]].splits:
+        given["num_splits"] = 1  # not used: otherwise a change of the study's splits would retrain these conditions
+    if study.get("validation") != "holdout":
+        given["holdout_images"] = 0
+    try:
+        given["lambdas"] = _used_lambdas(given["penalty"], given["lambdas"])
+        resolved: Condition = settle(SETTINGS, given)
+        for check in (_check_splits, _check_cosine, _check_nesterov, _check_cycle):
+            check(resolved)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from None
     return resolved
 
 
-def merge(key: str, above: Any, own: Any) -> Any:
-    """The value of a setting that `own` overrides: key by key, or as a whole. See `MERGED` and `optimizers.merge`."""
-    if key == "optimizer":
-        return optimizers.merge(above, own)
-    return {**above, **own} if key in MERGED else own
+def _used_lambdas(penalty: str, lambdas: Mapping[str, float]) -> dict[str, float]:
+    """The lambdas that a penalty uses. All others are 0, so that a change of them retrains nothing."""
+    groups = PENALTIES[penalty].lambdas
+    for group in groups:
+        used = [key for key in group if lambdas.get(key)]
+        if len(used) > 1:
+            one, other = used[:2]
+            raise ConfigError(f"found both lambdas.{one} and lambdas.{other}; {other} stands in for {one}, set one.")
+        if not lambdas.keys() & set(group):
+            raise ConfigError(f"penalty {penalty} needs lambdas.{' or lambdas.'.join(sorted(group))}.")
+    return {key: lambdas[key] for group in groups for key in group if key in lambdas}
 
 
-def _resolve_schedule(schedule: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """The schedule. Left-out arguments are filled in, all in one order, so that Snakemake sees equal schedules."""
-    ((kind, arguments),) = schedule.items()
-    if kind == "cosine":
-        return {kind: {"warmup_epochs": arguments.get("warmup_epochs", 0), "min_lr": float(arguments.get("min_lr", 0))}}
-    if kind != "onecycle":
-        return {kind: dict(arguments)}
-    filled = {**ONECYCLE_DEFAULTS, **arguments}
-    return {kind: {key: float(filled[key]) for key in ("max_lr", *ONECYCLE_DEFAULTS)}}
+def _check_splits(condition: Condition) -> None:
+    batch_size, splits = condition["batch_size"], condition["num_splits"]
+    if batch_size % splits:
+        raise ConfigError(f"batch_size {batch_size} is not divisible by num_splits {splits}.")
+    if batch_size // splits < 2:
+        raise ConfigError(
+            f"batch_size {batch_size} over num_splits {splits} leaves ghost batches of {batch_size // splits} image; "
+            "expected 2 or more."
+        )
 
 
-def _check_cosine(settings: Mapping[str, Any], where: str) -> None:
+def _check_cosine(condition: Condition) -> None:
     """Refuses a warm-up that leaves no epoch for the cosine, and a lowest rate above the highest."""
-    cosine, lr = settings["schedule"].get("cosine"), settings["optimizer"]["lr"]
+    cosine = condition["schedule"].get("cosine")
     if cosine is None:
         return
-    if cosine["warmup_epochs"] >= settings["epochs"]:
+    warm_up, epochs, lr = cosine["warmup_epochs"], condition["epochs"], condition["optimizer"]["lr"]
+    if warm_up >= epochs:
         raise ConfigError(
-            f"{where}: found schedule.cosine.warmup_epochs {cosine['warmup_epochs']} with epochs {settings['epochs']}; "
-            "expected fewer epochs of warm-up than epochs."
+            f"found schedule.cosine.warmup_epochs {warm_up} with epochs {epochs}; expected fewer epochs of warm-up "
+            "than epochs."
         )
     if cosine["min_lr"] > lr:
         raise ConfigError(
-            f"{where}: found schedule.cosine.min_lr {cosine['min_lr']:g} with optimizer.lr {lr:g}; expected at most "
-            "that rate."
+            f"found schedule.cosine.min_lr {cosine['min_lr']:g} with optimizer.lr {lr:g}; expected at most that rate."
         )
 
 
-def _resolve_lambdas(penalty: str, lambdas: Mapping[str, float], where: str) -> dict[str, float]:
-    groups = PENALTIES[penalty].lambdas
-    named = {key for group in groups for key in group}
-    resolved = {key: float(lambdas.get(key, 0.0)) if key in named else 0.0 for key in LAMBDAS}
-    for group in groups:
-        used = [key for key in group if resolved[key]]
-        if len(used) > 1:
-            one, other = used[:2]
-            raise ConfigError(
-                f"{where}: found both lambdas.{one} and lambdas.{other}; {other} stands in for {one}, set one."
-            )
-        if not lambdas.keys() & set(group):
-            raise ConfigError(f"{where}: penalty {penalty} needs lambdas.{' or lambdas.'.join(sorted(group))}.")
-    return resolved
+def _check_nesterov(condition: Condition) -> None:
+    """Refuses nesterov without momentum.
 
-
-def _check_splits(batch_size: int, num_splits: int, where: str) -> None:
-    if batch_size % num_splits:
-        raise ConfigError(f"{where}: batch_size {batch_size} is not divisible by num_splits {num_splits}.")
-    if batch_size // num_splits < 2:
+    PyTorch's SGD checks the momentum when it is made, even if onecycle then sets another one. PyTorch does not check
+    the two momenta of onecycle. If one of them is 0, nesterov still has an effect. If both are 0, it has none.
+    """
+    optimizer, cycle = condition["optimizer"], condition["schedule"].get("onecycle")
+    if not optimizer.get("nesterov"):
+        return
+    if not optimizer["momentum"]:
         raise ConfigError(
-            f"{where}: batch_size {batch_size} over num_splits {num_splits} leaves ghost batches of "
-            f"{batch_size // num_splits} image; expected 2 or more."
+            "found optimizer.nesterov true with optimizer.momentum 0; expected a momentum above 0 (PyTorch wants it "
+            "under every schedule), or nesterov false."
         )
+    if cycle and not cycle["base_momentum"] and not cycle["max_momentum"]:
+        raise ConfigError(
+            "found optimizer.nesterov true with schedule.onecycle.base_momentum 0 and max_momentum 0; expected one of "
+            "the two above 0, or nesterov false."
+        )
+
+
+def _check_cycle(condition: Condition) -> None:
+    """Refuses momenta of onecycle above the bound of beta1, which it sets."""
+    cycle = condition["schedule"].get("onecycle", {})
+    for key in ("base_momentum", "max_momentum"):
+        if condition["optimizer"]["name"] == "adamw" and cycle.get(key, 0) > LARGEST_BETA:
+            raise ConfigError(
+                f"found schedule.onecycle.{key} {cycle[key]:g}, which sets beta1 of adamw; expected at most "
+                f"{LARGEST_BETA}."
+            )

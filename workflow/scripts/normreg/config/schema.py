@@ -3,7 +3,7 @@
 import functools
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -94,20 +94,27 @@ def read_yaml(path: Path, strict: bool = True) -> Any:
         raise ConfigError(f"{path}: not readable as YAML: {_cut(' '.join(str(error).split()), 240)}") from error
 
 
-def validate(content: Any, schema: str, where: str) -> None:
+def validate(content: Any, schema: str, where: str, complete: Callable[[Any], Any] | None = None) -> None:
     """Checks `content` against a schema file in the folder of this module.
+
+    Args:
+        content: what a YAML file has.
+        schema: the name of the schema file.
+        where: the beginning of messages.
+        complete: adds to the content of the schema file what is said elsewhere.
 
     Raises:
         ConfigError: one sentence about one wrong key. It begins with `where`.
     """
     _check_values(content, where)
-    for error in _validator(schema).iter_errors(content):
-        raise ConfigError(f"{where}: {_explain(error)}")
+    for error in _validator(schema, complete).iter_errors(content):
+        raise ConfigError(f"{where}: {_explain(error, content)}")
 
 
 @functools.cache
-def _validator(schema: str) -> Any:
-    return _Validator(yaml.safe_load(Path(__file__).with_name(schema).read_text(encoding="utf-8")))
+def _validator(schema: str, complete: Callable[[Any], Any] | None) -> Any:
+    found = yaml.safe_load(Path(__file__).with_name(schema).read_text(encoding="utf-8"))
+    return _Validator(complete(found) if complete else found)
 
 
 def _check_values(content: Any, where: str) -> None:
@@ -132,13 +139,13 @@ def _values(content: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[An
     if isinstance(content, Mapping):
         yield from (((*path, key), key) for key in content)
     if isinstance(content, Mapping | list):
-        for key, value in content.items() if isinstance(content, Mapping) else enumerate(content):
+        for key, value in content.items() if isinstance(content, Mapping) else enumerate(content, 1):
             yield from _values(value, (*path, key))
 
 
-def _explain(error: ValidationError) -> str:
-    """One sentence for a person: the key, what was found, what is allowed."""
-    path = _dotted(error.absolute_path)
+def _explain(error: ValidationError, content: Any) -> str:
+    """One sentence for a person: the key, what was found, what is allowed. `content` is the whole file."""
+    path = _dotted(_counted(error.absolute_path, content))
     expected = error.schema.get("description") if isinstance(error.schema, Mapping) else None
     if error.validator == "additionalProperties" and isinstance(error.instance, Mapping):
         return _explain_unknown(error, path)
@@ -146,7 +153,10 @@ def _explain(error: ValidationError) -> str:
         missing = next(key for key in error.validator_value if key not in error.instance)
         return f"key '{path + '.' if path else ''}{missing}' is missing."
     key = f"key '{path}'" if path else "the file"
-    return f"{key}: found {_shorten(error.instance)}{_hint(error)}; expected {expected or error.message}."
+    guess = ""
+    if error.validator == "enum" and isinstance(error.instance, str):
+        guess = did_you_mean(error.instance, map(str, error.validator_value))
+    return f"{key}: found {_shorten(error.instance)}{_hint(error)}; expected {expected or error.message}.{guess}"
 
 
 def _explain_unknown(error: ValidationError, path: str) -> str:
@@ -154,6 +164,13 @@ def _explain_unknown(error: ValidationError, path: str) -> str:
     unknown = _dotted([next(key for key in error.instance if key not in allowed)])
     guess = did_you_mean(unknown, allowed)
     return f"unknown key '{path + '.' if path else ''}{unknown}'.{guess} Allowed here: {', '.join(allowed)}."
+
+
+def _counted(path: Iterable[Any], content: Any) -> Iterator[Any]:
+    """A path into `content` with the items of lists numbered from 1."""
+    for part in path:
+        yield part + 1 if isinstance(content, list) else part
+        content = content[part]
 
 
 def _hint(error: ValidationError) -> str:

@@ -11,7 +11,7 @@ from normreg.errors import ConfigError
 def trained_images(condition: Condition, split: int) -> int:
     """The images that a condition trains on, if the training split has `split` images."""
     wanted = condition["train_images"]
-    return split - condition["holdout_images"] if wanted is None else wanted
+    return wanted if isinstance(wanted, int) else split - condition["holdout_images"]
 
 
 def check(study: str, conditions: Mapping[str, Condition], data: DatasetSpec) -> None:

@@ -209,4 +209,4 @@ def _as_text(value: Any) -> str:
         return ", ".join(f"{key} ({text})" if nested else f"{key} {text}" for key, text, nested in inner)
     if isinstance(value, list):
         return ", then ".join(_as_text(item) for item in value) or "none"
-    return "all" if value is None else str(value)  # only train_images can be None
+    return str(value).removesuffix(".0") if isinstance(value, float) else str(value)

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from normreg.config import folders
-from normreg.config.resolve import MERGED, merge
 from normreg.config.schema import read_yaml, validate
 from normreg.errors import ConfigError, did_you_mean
+from normreg.settings.table import KINDS, complete
 
 STUDIES = Path("config/studies")  # see `folders`
 _NOT_INHERITED = ("extends", "published", "readme", "sweeps")
@@ -53,6 +53,15 @@ def read(name: str) -> dict[str, Any]:
     return content
 
 
+def check(content: Any, where: str) -> None:
+    """Checks the content of a study file.
+
+    Raises:
+        ConfigError: it has a wrong key. The message begins with `where`.
+    """
+    validate(content, "study.schema.yaml", where, complete)
+
+
 def published() -> list[str]:
     """Sorted names of the studies with a `published` block. Their files are read but not validated.
 
@@ -70,7 +79,7 @@ def _read(name: str, below: tuple[str, ...]) -> dict[str, Any]:
     above = content.get("extends") if isinstance(content, Mapping) else None
     if above is not None:
         content = _merge(_read_above(above, (*below, name), path), content, path)
-    validate(content, "study.schema.yaml", path)
+    check(content, path)
     merged: dict[str, Any] = content
     return merged
 
@@ -88,13 +97,13 @@ def _read_above(above: Any, below: tuple[str, ...], path: str) -> dict[str, Any]
 
 
 def _merge(above: Mapping[str, Any], own: Mapping[str, Any], path: str) -> dict[str, Any]:
-    """The keys of `own` replace those of `above`; in `MERGED`, their keys do."""
+    """The keys of `own` replace those of `above`; inside of some, key by key."""
     left_out = (*_NOT_INHERITED, *(["holdout_images"] if own.get("validation") == "test" else []))
     merged = {key: value for key, value in above.items() if key not in left_out}
     for key, value in own.items():
-        if key in MERGED and not isinstance(value, Mapping):
-            raise ConfigError(f"{path}: key '{key}': found {value!r}; expected keys such as {', '.join(merged[key])}.")
-        merged[key] = merge(key, merged.get(key), value)
+        if key in KINDS and KINDS[key].merged and not isinstance(value, Mapping):
+            raise ConfigError(f"{path}: key '{key}': found {value!r}; expected {KINDS[key].expected}.")
+        merged[key] = KINDS[key].merge(merged.get(key), value) if key in KINDS else value
     return merged
 
 

@@ -9,7 +9,7 @@ _SMALL, _LARGE = Decimal("0.01"), Decimal("1e7")  # other numbers have an expone
 def write(value: Any) -> str:
     """A value as people read it: "1e-4", "2.5e-4", "0.03", "5,000", "all"."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return "all" if value is None else str(value)
+        return str(value)
     number = Decimal(repr(value)).normalize()
     if number and not _SMALL <= abs(number) < _LARGE:
         digits, exponent = f"{number:e}".split("e")

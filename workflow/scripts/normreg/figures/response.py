@@ -19,17 +19,9 @@ from normreg.config import identity
 from normreg.errors import AGAIN, DataError
 from normreg.figures import response_grid, response_means, response_panel, response_scale, style
 from normreg.items.job import Job
+from normreg.settings.table import label
 from normreg.utils import tables
 
-_KEYS = {  # what an axis is called
-    "lambdas.l1": "strength of L1 (λ)",
-    "lambdas.l2": "strength of L2 (λ)",
-    "lambdas.group_l2": "strength of group L2 (λ)",
-    "num_splits": "ghost batches in a batch",
-    "train_images": "training images",
-    "batch_size": "images in a batch",
-    "optimizer.lr": "learning rate",
-}
 _MOST = 4  # panels side by side
 _NAMES = 2.0  # room for the names of conditions, inches
 _PANEL, _ALONE, _TALL = 3.3, 6.4, 2.5  # width of a panel, of a single one, and height; inches
@@ -62,7 +54,7 @@ def name_of(key: str, rows: pd.DataFrame) -> str:
     factors = rows["factor"].dropna().unique()
     if key.startswith("lambdas.") and len(factors) == 1 and not is_grid(rows):
         return f"strength of {factors[0]} (λ)"
-    return _KEYS.get(key, key.replace("_", " "))
+    return label(key)
 
 
 def is_grid(rows: pd.DataFrame) -> bool:

@@ -16,7 +16,6 @@ import torch
 from torch import nn
 
 from normreg.config.condition import Optimizer
-from normreg.config.optimizers import SGD, name_of
 from normreg.training.penalties import scoped_parameters
 
 
@@ -29,6 +28,8 @@ def make_optimizer(
     if outside:
         groups.append({"params": outside, "weight_decay": 0.0})  # AdamW's default is not 0
     lr = optimizer["lr"]
-    if name_of(optimizer) == SGD:
+    if optimizer["name"] == "sgd":
         return torch.optim.SGD(groups, lr=lr, momentum=optimizer["momentum"], nesterov=optimizer["nesterov"])
-    return torch.optim.AdamW(groups, lr=lr, betas=(optimizer["beta1"], optimizer["beta2"]))
+    if optimizer["name"] == "adamw":
+        return torch.optim.AdamW(groups, lr=lr, betas=(optimizer["beta1"], optimizer["beta2"]))
+    raise ValueError(f"unknown optimizer {optimizer['name']!r}; expected sgd or adamw")

@@ -40,7 +40,7 @@ def of_run(data: Dataset, condition: Condition, seed: int) -> Dataset:
         data = replace(data, test_images=images, test_labels=labels, test_files=())
     if np.isnan(data.normalise).any():
         data = replace(data, normalise=mean_and_std(data.train_images[kept]))
-    if wanted is not None:
+    if isinstance(wanted, int):
         order = stratified_order(data.train_labels[kept], streams.generator(seed, streams.SUBSET))
         kept = kept[np.sort(order[:wanted])]
     if len(kept) == len(data.train_labels):

@@ -22,6 +22,7 @@ from normreg.config.studies import Run
 from normreg.data.specs import DatasetSpec
 from normreg.errors import ConfigError
 from normreg.items import registry
+from normreg.settings import table
 
 FOLDER = "results/{dataset}/{study}"
 MOST_DRAWN = 12  # of a study with more conditions, only those of its `galleries` have pictures of their own
@@ -199,6 +200,10 @@ class Study:
             ConfigError: there is none of this name.
         """
         return self.run.conditions[self._known("condition", name, self.run.conditions)]
+
+    def essentials(self, condition: str) -> dict[str, Any]:
+        """A param: the settings that are not neutral. So a setting that is new in the library retrains nothing."""
+        return table.essential(self.condition(condition))
 
     def sweep(self, name: str) -> dict[str, Any]:
         """A sweep as plain data.

@@ -4,22 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from normreg.config import networks
-from normreg.engines.contract import (
-    NETWORK,
-    SCHEDULE,
-    SGD,
-    SIZES,
-    STEPS,
-    DataFacts,
-    keys,
-    list_of,
-    number,
-    one_key,
-    one_of,
-    unfit,
-    unknown,
-    whole,
-)
+from normreg.engines import contract
+from normreg.engines.contract import SHARED, DataFacts
 from normreg.engines.numba_cpu.errors import UnsupportedError
 from normreg.engines.numba_cpu.stages import Stage, make_stages
 from normreg.engines.numba_cpu.tiles import LANES
@@ -27,30 +13,29 @@ from normreg.models.description import Network
 
 MASK_NUMBERS = 2**32  # the counter of dropout masks has 32 bits
 
-CONTRACT = keys(
-    {
-        "network": NETWORK,  # `supports` asks whether `make_stages` knows its layers
-        "penalty": one_of("none", "l1", "l2", "l1l2"),
-        "norm": one_of("bn", "gbn"),
-        "num_splits": whole(minimum=1),
-        "batch_size": whole(minimum=2),
-        "epochs": whole(minimum=1),
-        "dropout": number(minimum=0, exclusiveMaximum=1),
-        "optimizer": SGD,
-        "schedule": SCHEDULE,
-        "augmentation": list_of(one_key(STEPS)),
-        "penalty_scope": one_of("all", "weights", "no-norm"),
-        "lambdas": keys({"l1": number(minimum=0), "l2": number(minimum=0), "group_l2": number(minimum=0)}),
-        **SIZES,
-    }
+# Of networks, `supports` asks whether `make_stages` knows their layers.
+KNOWN = SHARED | set(
+    """
+    network norm.bn norm.gbn num_splits batch_size dropout penalty penalty_scope
+    optimizer.name.sgd optimizer.lr optimizer.momentum optimizer.nesterov
+    lambdas.l1 lambdas.l2 lambdas.group_l2
+    augmentation.rotation.degrees augmentation.rotation.fill
+    augmentation.affine.degrees augmentation.affine.translate augmentation.affine.scale augmentation.affine.fill
+    augmentation.jitter.brightness augmentation.jitter.contrast
+    augmentation.flip.probability
+    augmentation.crop.padding augmentation.crop.fill
+    augmentation.cutout.size augmentation.cutout.fill
+    """.split()
 )
 
 
 def supports(condition: Mapping[str, Any], data: DataFacts) -> str | None:
     """Why the engine cannot train this condition on such data. None if it can, provided `lacking` returns None too."""
-    reason = unknown(condition, CONTRACT) or unfit(condition, data) or _unfit(data)
+    reason = contract.supports(condition, data, KNOWN)
     if reason is not None:
         return reason
+    if data.shape.height != data.shape.width:
+        return f"images of {data.shape.height} x {data.shape.width} pixels, which are not square"
     try:
         stages = stages_of(condition, data)
     except UnsupportedError as error:
@@ -70,14 +55,6 @@ def stages_of(condition: Mapping[str, Any], data: DataFacts) -> tuple[Stage, ...
     if not isinstance(network, Network):
         raise UnsupportedError("key 'network': there are kernels for lists of layers, not for a network in Python")
     return make_stages(network, data.shape)
-
-
-def _unfit(data: DataFacts) -> str | None:
-    if data.train_images < 2:
-        return "a single training image"
-    if data.shape.height != data.shape.width:
-        return f"images of {data.shape.height} x {data.shape.width} pixels, which are not square"
-    return None
 
 
 def mask_numbers(stages: Sequence[Stage], images: int, batch_size: int) -> int:
