@@ -109,10 +109,12 @@ def _run(folder: Path, data: Path, condition: dict[str, Any], engine: str, die: 
         _die(*die)
     from normreg.config import networks
 
-    params = {"condition": condition, "kernels": str(folder.parent / "kernels"), "code": "train.py 0"}
+    scripts = ROOT / "workflow/scripts"
+    params = {"condition": condition, "kernels": str(folder.parent / "kernels")}
     params |= {"network": networks.described([condition["network"]]), "identity": "mine"}
     params |= {"data_digest": None, "shape": [1, 28, 28]}
     job = SimpleNamespace(
+        scriptdir=str(scripts),
         log=[str(folder / "job.log")],
         threads=1,
         wildcards=SimpleNamespace(study="mine", condition="l1l2-gbn", seed="0", dataset="digits"),
@@ -122,7 +124,7 @@ def _run(folder: Path, data: Path, condition: dict[str, Any], engine: str, die: 
         output=SimpleNamespace(checkpoint=str(folder / "checkpoint.pt"), metrics=str(folder / "metrics.csv")),
     )
     with contextlib.redirect_stderr(io.StringIO()):  # the log file has it too
-        runpy.run_path(str(ROOT / "workflow/scripts/train.py"), init_globals={"snakemake": job})
+        runpy.run_path(str(scripts / "train.py"), init_globals={"snakemake": job})
 
 
 def _die(event: str, count: int, number: int) -> None:
