@@ -42,7 +42,7 @@ class Dataset:
     test_files: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Fills `normalise` in if it is left out. Prepared files from before this field have none either."""
+        """Fills `normalise` in if it is left out."""
         if self.normalise is _EMPTY:
             channels = self.shape[0]
             usual = as_array(MNIST_PIXELS if channels == 1 else None, channels)
@@ -112,7 +112,7 @@ def load(path: str | Path, known: str | None = None, shape: Sequence[int] | None
     """
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            present = {f.name: arrays[f.name] for f in fields(Dataset) if f.name != "normalise" or f.name in arrays}
+            present = {f.name: arrays[f.name] for f in fields(Dataset)}
             present |= {name: split_names(present[name]) for name in _NAMES}
             recorded = str(arrays["digest"])
         dataset = Dataset(**present)
