@@ -150,6 +150,7 @@ def test_hundreds_of_endings_and_odd_ones_stay_one_line(caplog):
         ("training_set", "test_set"),
         ("train", "valid"),
         ("Train", "VALIDATION"),
+        ("cifar-train", "cifar-test"),
     ],
 )
 @pytest.mark.parametrize("share", ["", "test_share: 0.2\n"])
@@ -179,9 +180,37 @@ def test_a_test_folder_without_classes_is_no_test_split(caplog):
     describe("folder: f\n")
     assert "the folder test (1 image), because train and val are the splits" in said(caplog)[0]
     Path("f/val").rename("v")
-    assert "f/test: has no folders, expected one folder of images for each class. If its images have no" in refused(
-        "folder: f\n"
-    )
+    for share in ("", "test_share: 0.2\n"):
+        message = refused(f"folder: f\n{share}")
+        assert "f/test: has no folders, expected one folder of images for each class. If its images have no" in message
+        assert "/f/train itself, with `test_share`." in message
+
+
+def test_splits_with_a_prefix_and_in_a_folder_of_their_own_name_are_known(caplog):
+    """As in Kaggle's archives."""
+    folder(("seg_train/seg_train/", "seg_test/seg_test/"))
+    picture("f/seg_pred/seg_pred/1.png", images(1, 9, 11, 3)[0])
+    describe("folder: f\n")
+    (line,) = said(caplog)
+    assert line == "mine: left out: the folder seg_pred (1 image), because seg_train and seg_test are the splits"
+    data = prepare()
+    assert data.class_names.tolist() == ["cat", "dog"]
+    assert data.test_files[0] == "seg_test/seg_test/cat/0.png"
+
+
+def test_a_folder_that_is_left_out_may_be_odd(caplog):
+    folder()
+    Path("f/other").symlink_to(".")
+    describe("folder: f\n")
+    assert said(caplog) == ["mine: left out: the folder other, because train and test are the splits"]
+
+
+def test_kinds_of_trains_are_classes():
+    for name in ("bullet train", "steam_train", "test-tube", "bus"):
+        for number in range(4):
+            picture(f"f/{name}/{number}.png", images(1, 9, 11)[0])
+    describe("folder: f\ntest_share: 0.5\n")
+    assert datasets.find("mine").class_names == ("bullet train", "bus", "steam_train", "test-tube")
 
 
 def test_classes_may_have_the_names_of_splits():
@@ -194,7 +223,7 @@ def test_classes_may_have_the_names_of_splits():
 
 def test_two_folders_of_one_split_are_refused():
     folder(("train/", "Training/", "test/"))
-    assert "the folders Training and train are names of one split; keep one of them" in refused("folder: f\n")
+    assert "the folders Training and train are one split; keep one of them" in refused("folder: f\n")
 
 
 def test_both_forms_of_unicode_are_one_name():

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -14,8 +15,10 @@ from normreg.data import own
 from normreg.errors import DataError
 from normreg.utils import pictures
 
-# "train", "Training", "test_set", "VAL", "validation data", ... "valid" and "validation" are the same split.
-_SPLIT = re.compile(r"(train|test|val)(?:ing|id|idation)?(?:[ _-]?(?:set|split|data|images))?", re.IGNORECASE)
+# "train", "Training", "test_set", "VAL", "seg_test", ... "valid" and "validation" are the same split.
+_SPLIT = re.compile(
+    r"(?:(?P<prefix>.+)[ _-])?(?P<split>train|test|val)(?:ing|id|idation)?(?:[ _-]?(?:set|split|data|images))?", re.I
+)
 _LITTER = ("thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx", "@eadir", "$recycle.bin", "lost+found")
 _MOST_LEFT_OUT = 0.1  # of all files in class folders
 _KINDS = 8  # of files that are named when they are left out
@@ -80,40 +83,62 @@ def list_images(root: Path, test_share: float | None) -> Listing:
 
 def _find_splits(root: Path, folders: Sequence[str]) -> tuple[str, str] | None:
     """The folders with the training and the test split; None if the folders are classes."""
-    named: dict[str, list[str]] = {"train": [], "test": [], "val": []}
+    groups: dict[str, dict[str, str]] = {"": {}}  # by what stands before "train" and "test"
     for name in folders:
         if match := _SPLIT.fullmatch(name):
-            named[match[1].lower()].append(name)
-    for names in named.values():
-        if len(names) > 1:
-            raise DataError(f"{root}: the folders {' and '.join(names)} are names of one split; keep one of them.")
-    train, test, val = (names[0] if names else None for names in named.values())
-    with_classes = {name for name in (train, test, val) if name and _entries(root, name)[0]}
-    others = len(folders) > sum(map(len, named.values()))
-    if train and (test or val) and (train in with_classes or not others):
-        # Without labels, as in many competitions, a test split has no class folders. Then `val` is what there is.
-        return train, next((name for name in (test, val) if name in with_classes), test or val or "")
-    alone = train or test
-    if alone not in with_classes:
+            group, split = groups.setdefault((match["prefix"] or "").lower(), {}), match["split"].lower()
+            if split in group and not match["prefix"]:
+                raise DataError(f"{root}: the folders {group[split]} and {name} are one split; keep one of them.")
+            group[split] = name
+    others = len(folders) > sum(map(len, groups.values()))
+    for group in groups.values():
+        train, tests = group.get("train"), [group[split] for split in ("test", "val") if split in group]
+        if train and tests and (_has_classes(root, train) or not others):
+            # Without labels, as in many competitions, a test split has no class folders. Then `val` is what there is.
+            test = next((name for name in tests if _has_classes(root, name)), None)
+            if test is None:
+                raise DataError(
+                    f"{root / tests[0]}: has no folders, expected one folder of images for each class. If its images "
+                    f"have no labels, name {root / train} itself, with `test_share`."
+                )
+            return train, test
+    alone = groups[""].get("train") or groups[""].get("test")
+    if alone is None or not _has_classes(root, alone):
         return None  # a class can have such a name: "train", beside "bus"; "valid", beside "invalid"
-    lacks = "test split, such as test or val" if train else "training split, such as train"
+    lacks = "test split, such as test or val" if "train" in groups[""] else "training split, such as train"
     raise DataError(
         f"{root}: has a folder {alone}, but no folder with a {lacks}; add it, or name the folder with the classes "
-        f"itself, {root / str(alone)}, with `test_share`."
+        f"itself, {root / alone}, with `test_share`."
     )
 
 
+def _has_classes(root: Path, split: str) -> bool:
+    _, folders, _ = _inside(root, split)
+    return bool(folders)
+
+
+def _inside(root: Path, split: str) -> tuple[str, list[str], list[str]]:
+    """The folder with the classes of a split, their names, and the other files there.
+
+    An unpacked archive can have the split inside of a folder of the same name.
+    """
+    folders, beside = _entries(root, split)
+    if folders == [split]:
+        split = os.path.join(split, split)
+        folders, beside = _entries(root, split)
+    return split, folders, beside
+
+
 def _split(root: Path, name: str, other: _Other) -> dict[str, list[str]]:
-    folders, beside = _entries(root, name)
+    below, folders, beside = _inside(root, name)
     other.beside.update(map(_ending, beside))
-    return _classes(root, name, folders, other)
+    return _classes(root, below, folders, other)
 
 
 def _classes(root: Path, below: str, folders: Sequence[str], other: _Other) -> dict[str, list[str]]:
     """The images of each class, by its name in Unicode's composed form: disks differ in the form of one name."""
     if not folders:
-        hint = " If its images have no labels, name another folder, with `test_share`." if below else ""
-        raise DataError(f"{root / below}: has no folders, expected one folder of images for each class.{hint}")
+        raise DataError(f"{root / below}: has no folders, expected one folder of images for each class.")
     found: dict[str, list[str]] = {}
     for folder in folders:
         name, place = unicodedata.normalize("NFC", folder), os.path.join(below, folder)
@@ -215,8 +240,10 @@ def _check_left_out(root: Path, other: _Other, images: int) -> None:
 
 def _unused(root: Path, name: str, splits: tuple[str, str]) -> str:
     """Says that a folder beside the splits is left out."""
-    found = count_images(sum(1 for _ in _walk(root, name, Counter())))
-    return f"the folder {name} ({found}), because {splits[0]} and {splits[1]} are the splits"
+    found = ""
+    with suppress(DataError):  # it does not matter if it cannot be read
+        found = f" ({count_images(sum(1 for _ in _walk(root, name, Counter())))})"
+    return f"the folder {name}{found}, because {splits[0]} and {splits[1]} are the splits"
 
 
 def count_images(count: int) -> str:
