@@ -101,8 +101,8 @@ def check_results(study: Study, files: Iterable[str], placed: Callable[[str], st
     if cut:
         others = f" and {len(cut) - 10} others" if len(cut) > 10 else ""
         raise DataError(
-            f"{len(cut)} result files are empty or end too early, as after a power cut or on a full disk: "
-            f"{', '.join(cut[:10])}{others}. Delete them and run the same command again, which makes them anew."
+            f"results are empty or end too early, as after a power cut or a full disk: {', '.join(cut[:10])}{others}. "
+            "Delete them and run the same command again, which makes them anew."
         )
 
 
