@@ -1,6 +1,7 @@
 """Data sets of one's own in folders of images, as people have them."""
 
 import os
+import subprocess
 import unicodedata
 from pathlib import Path
 
@@ -330,9 +331,12 @@ def test_folders_may_be_deeper_than_python_can_recurse():
     for _ in range(1200):
         deep += "/d"
         os.mkdir(deep)
-    picture(f"{deep}/0.png", images(1, 9, 11, 3)[0])
-    describe("folder: f\n")
-    assert prepare().train_files[3] == f"{deep.removeprefix('f/')}/0.png"
+    try:
+        picture(f"{deep}/0.png", images(1, 9, 11, 3)[0])
+        describe("folder: f\n")
+        assert prepare().train_files[3] == f"{deep.removeprefix('f/')}/0.png"
+    finally:
+        subprocess.run(["rm", "-r", "f"], check=True)  # Python cannot, so pytest could not clean up
 
 
 def test_sides_and_missing_folders():
