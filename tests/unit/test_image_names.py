@@ -129,6 +129,9 @@ def test_the_table_and_the_page_of_agreement_name_the_files(data, wrong, tmp_pat
     tables.write_frame(tmp_path / "a.csv", study_tables.agreement([]), table, "s")
     read = tables.read_frame(tmp_path / "a.csv", study_tables.agreement([]))
     assert read["file"].tolist() == table["file"].tolist()
+    nameless = agreement.tabulate(wrong, [])  # as of MNIST
+    tables.write_frame(tmp_path / "n.csv", study_tables.agreement([]), nameless, "s")
+    assert set(tables.read(tmp_path / "n.csv", study_tables.agreement([]))["file"]) == {None}
     everyone = Classes(wrong.labels, wrong.predicted[:2], wrong.conditions[:2], (0, 0), ("torch",) * 2)
     page.write(tmp_path / "a.html", "t", everyone, agreement.tabulate(everyone, [], data), [], NAMES)
     text = (tmp_path / "a.html").read_text(encoding="utf-8")

@@ -158,5 +158,5 @@ WEIGHT_SIZES = Table(
 def agreement(counts: Sequence[str]) -> Table:
     """The table of images that some run gets wrong. `counts` are its columns for the factors of the study."""
     names = ("label", "missed", "runs", "predicted", "times", *counts)
-    texts = columns_of(int, "image") | columns_of(str, "file")
-    return Table("images that runs get wrong", texts | columns_of(int, *names) | columns_of(str, "run"))
+    columns = columns_of(int, "image") | columns_of(str, "file") | columns_of(int, *names) | columns_of(str, "run")
+    return Table("images that runs get wrong", columns, may_be_empty=frozenset({"file"}))
