@@ -148,7 +148,7 @@ def landing_page(root: Path, folder: Path, words: str) -> str:
     spec = SimpleNamespace(train_images=10)
     landing.make(SimpleNamespace(title=words, declared={}, spec=spec, sweeps=(), runs=[{"seed": 0}], **facts))
     text = (root / "workflow/report/overview.rst").read_text(encoding="utf-8")
-    config = {"report": {"landing": [str(folder / "landing.html")]}}
+    config = {"report": {"landing": [str(folder / "landing.fragment")]}}
     filled = jinja2.Environment().from_string(text).render(snakemake=SimpleNamespace(config=config))
     return str(publish_parts(filled, writer_name="html", settings_overrides={"report_level": 1})["html_body"])
 

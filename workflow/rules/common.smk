@@ -130,7 +130,7 @@ def get_labels(label):
 def get_report_facts():
     """What the landing page needs. A report template can use nothing but the configuration."""
     shown = [STUDIES.main.folder, f"{STUDIES.main.folder}{studies.CONFIRM}"]
-    pages = [Path(placed(f"{folder}/landing.html")) for folder in shown]
+    pages = [Path(placed(f"{folder}/landing.fragment")) for folder in shown]
     return {
         "landing": [str(page.absolute()) for page in pages if page.is_file()],
         "difference": made_of.difference(placed(f"{STUDIES.main.folder}/summary.csv"), STUDIES.main.runs),

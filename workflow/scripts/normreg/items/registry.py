@@ -84,7 +84,7 @@ ITEMS = (
     Item("compare_responses", "pages.responses", _RESPONSES, "sweeps"),
     Item("draw_response", "figures.response", _RESPONSE, "sweeps"),
     Item("choose_strengths", "items.chosen", {"chosen.csv": None}, "chooses"),
-    Item("explore", "pages.landing", {"landing.html": None}),
+    Item("explore", "pages.landing", {"landing.fragment": None}),
     Item("explore", "pages.explorer.page", {"explorer.html": _EXPLORER}),
     Item("draw_study", "figures.comparison", _ALL),
     Item("draw_study", "figures.small_multiples", _PANELS),

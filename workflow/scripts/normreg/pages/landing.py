@@ -112,7 +112,7 @@ def _caption(rows: pd.DataFrame, quantity: Quantity, narrow: str) -> str:
 
 
 def make(job: Job) -> None:
-    """`landing.html`: the beginning of the report's first page, which includes it."""
+    """`landing.fragment`: the beginning of the report's first page, which includes it."""
     sentences: list[str] = []
     parts = [f"<h1>{escape(job.title)}</h1>"]
     parts.append("<p><strong>Does L1, L2 or ghost batch normalisation (GBN) help, and by how much?</strong></p>")
@@ -133,5 +133,5 @@ def make(job: Job) -> None:
     if facts["comparison"]:
         parts.append(f"<p>{escape(facts['comparison'])}</p>")
     parts.append(f"<p><em>Validation</em> is {escape(facts['validation'])}.</p>")
-    with replacing(job.folder / "landing.html") as temporary:
+    with replacing(job.folder / "landing.fragment") as temporary:
         temporary.write_text("\n".join(part for part in parts if part) + "\n", encoding="utf-8")
