@@ -6,6 +6,7 @@ The layer table, the penalties and the sizes of weights against counts worked ou
 import pandas as pd
 import pytest
 import torch
+from test_figures import assert_readable
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
@@ -241,7 +242,7 @@ def test_sizes_of_weights_are_those_of_the_parameters(kind, summarised, tmp_path
     assert len(html_tables((tmp_path / "w.html").read_text())) == (1 if kind is Alone else 2)
     drawn = figure.read(tmp_path / "sizes.csv", "digits/x 0123456789abcdef")
     assert set(drawn[0].layers) <= parts
-    figure.draw(drawn, "Sizes")
+    assert_readable(figure.draw(drawn, "Sizes"))
 
 
 def test_a_layer_may_be_called_as_a_part_of_the_table(summarised):

@@ -17,14 +17,15 @@ from normreg.config import identity
 from normreg.config.factors import NORMS, PENALTIES
 from normreg.config.labels import Named
 from normreg.errors import AGAIN, DataError
-from normreg.figures import style
+from normreg.figures import names, style
 from normreg.figures.legend import Legend
 from normreg.figures.looks import MANY, Look
 from normreg.figures.looks import looks as find_looks
-from normreg.figures.names import literal
 from normreg.utils import tables
 
 _LEFT, _RIGHT, _GAP, _TOP, _TALL = 0.75, 0.25, 0.85, 1.0, 3.5  # inches
+_STEP, _NAME = 0.55, 2.2  # inches from layer to layer, and of the name of a layer; a longer name is shortened
+_SIZE = style.RC["font.size"]
 
 
 @dataclass(frozen=True)
@@ -98,11 +99,14 @@ def draw(sizes: Sequence[Sizes], title: str, named: Mapping[str, Named] | None =
     """
     looks = find_looks(sizes, named)
     layers = list(dict.fromkeys(layer for one in sizes for layer in one.layers))
-    plots = 3.7, max(3.8, 0.55 * len(layers))
+    labels = list(names.fitted(layers, range(len(layers)), _NAME, _SIZE).values())
+    longest = max(names.line_width(label, _SIZE) for label in labels)
+    turned = longest > _STEP  # so that labels do not run into each other
+    plots = 3.7, max(3.8, _STEP * len(layers))
     width = _LEFT + plots[0] + _GAP + plots[1] + _RIGHT
     legend = Legend(sizes, looks, width - 0.4)
     width = max(width, legend.width + 0.4)
-    bottom = legend.height + 0.65
+    bottom = legend.height + 0.65 + turned * longest
     height = bottom + _TALL + _TOP
     figure = style.new_figure(width, height)
     style.heading(figure, title, _subtitle(sizes))
@@ -112,7 +116,9 @@ def draw(sizes: Sequence[Sizes], title: str, named: Mapping[str, Named] | None =
 
     _draw_shares(place("shares", _LEFT, bottom, plots[0], _TALL), sizes, looks)
     left = _LEFT + plots[0] + _GAP
-    _draw_norms(place("norms", left, bottom, width - left - _RIGHT, _TALL), sizes, looks, layers)
+    norms = place("norms", left, bottom, width - left - _RIGHT, _TALL)
+    _draw_norms(norms, sizes, looks, layers)
+    norms.set_xticks(range(len(layers)), labels, rotation=90 * turned)
     legend.draw(place("legend", 0.2, 0.08, width - 0.4, legend.height))
     return figure
 
@@ -133,9 +139,10 @@ def _draw_shares(axes: Axes, sizes: Sequence[Sizes], looks: dict[str, Look]) -> 
             low, high = one.shares[:, 1], one.shares[:, 2]
             axes.fill_between(places, low, high, color=look.color, alpha=0.12, linewidth=0)
         axes.plot(places, one.shares[:, 0], label=one.condition, **look.line())
-    axes.set_yscale("symlog", linthresh=2 * max(one.resolution for one in sizes), linscale=0.4)
-    axes.set_ylim(0, None)
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    linear = 2 * max(one.resolution for one in sizes)
+    axes.set_yscale("symlog", linthresh=linear, linscale=0.4)
+    axes.set_ylim(0, max(linear, axes.get_ylim()[1]))  # more than 0 where no weight is small
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:.3g}")
     axes.set_xticks(places, [f"{share.threshold:g}" for share in weights.SHARES])
     axes.set_xlabel("threshold for the absolute value of a weight")
     axes.set_ylabel("share of the weights below it (%)")
@@ -149,7 +156,6 @@ def _draw_norms(axes: Axes, sizes: Sequence[Sizes], looks: dict[str, Look], laye
         if values is not None:
             places = [layers.index(layer) for layer in one.layers]
             axes.plot(places, values, label=one.condition, **looks[one.condition].line())
-    axes.set_xticks(range(len(layers)), list(map(literal, layers)))
     axes.set_xlabel("layer")
     if relative:
         axes.axhline(100, color=style.GREY, linewidth=1.1, zorder=1.5, label="control")
