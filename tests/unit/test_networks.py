@@ -19,6 +19,7 @@ from normreg.models.networks import BUILT_IN, built_in
 from normreg.models.sizes import count_parameters
 from normreg.pages.layers import layer_table
 from normreg.training import draws
+from normreg.workflow import trials
 
 COLOUR = DataShape(3, 32, 32, 10)
 
@@ -576,3 +577,74 @@ def test_a_name_that_a_run_could_end_in_is_refused(folder, name):
     (folder / f"{name}.yaml").write_text(json.dumps({"layers": GOOD}))
     with pytest.raises(ConfigError, match=rf"{name}\.yaml: names of runs can end in -e and a number, or in -confirm"):
         networks.find(name)
+
+
+# --- what is said before anything is trained
+
+L1 = {"penalty": "l1", "lambdas": {"l1": 1e-4}}
+QUIET = "    return nn.Sequential(nn.Conv2d(3, 10, 32), nn.BatchNorm2d(10), nn.Flatten(), nn.Dropout(spec.dropout))\n"
+
+
+def remarks(condition, **networks_of):
+    """The remarks on conditions a, b, ... with l1, of the networks of these names and with these settings."""
+    conditions = {}
+    for name, (network, settings) in networks_of.items():
+        conditions[name] = condition(network=network, **{**L1, "dropout": 0.0, **settings})
+    return trials.remarks(conditions, COLOUR)
+
+
+def test_a_dropout_that_nothing_reads_and_a_scope_that_leaves_much_out_are_said(folder, condition):
+    (folder / "quiet.py").write_text(HEAD + "    print('this is no answer')\n" + QUIET)
+    (folder / "own.py").write_text(module("self.scale = nn.Parameter(torch.ones(5))", "return self.conv(x).flatten(1)"))
+    (folder / "bare.yaml").write_text(json.dumps({"layers": GOOD}))
+    drops, weights = {"dropout": 0.1}, {"penalty_scope": "weights"}
+    assert (
+        remarks(
+            condition,
+            a=("quiet", drops | weights),
+            b=("quiet", {"norm": "gbn", "num_splits": 2, **drops}),
+            c=("gilf641", drops | weights),
+            d=("bare", {}),
+            e=("own", weights | {"lambdas": {}, "penalty": "none"}),
+        )
+        == []
+    )
+    assert remarks(
+        condition,
+        **dict.fromkeys("abcde", ("bare", drops)),
+        f=("own", drops | weights),
+        g=("own", weights | {"batch_size": 8}),
+        h=("own", drops),
+    ) == [
+        "network own: besides biases and norms, penalty_scope weights leaves out 5 of 32,665 parameters: scale.",
+        "network bare: nothing in it reads `dropout`, so that of conditions a, b, c and 2 more has no effect.",
+        "network own: nothing in it reads `dropout`, so that of conditions f, h has no effect.",
+    ]
+
+
+def test_code_that_fails_or_ends_python_is_one_message_before_anything_is_trained(folder, condition):
+    (folder / "code.py").write_text(module(*NO_PLACE["synchronised"][:2]))
+    with pytest.raises(ConfigError, match=r"^config/networks/code\.py: its layer 'norm' is SyncBatchNorm"):
+        remarks(condition, a=("code", {}), b=("code", {"norm": "gbn", "num_splits": 2}))
+    (folder / "code.py").write_text("import os\n" + HEAD + "    print('stopped'); os._exit(7)\n")
+    with pytest.raises(
+        ConfigError, match=r"networks/code\.py: Python ended with status 7 when it tried.*line: stopped$"
+    ):
+        remarks(condition, a=("code", {}))
+
+
+def test_where_pytorch_is_missing_networks_in_python_are_tried_later(folder, condition, monkeypatch):
+    (folder / "code.py").write_text(HEAD + "    return 1 / 0\n")
+    (folder / "bare.yaml").write_text(json.dumps({"layers": GOOD}))
+    monkeypatch.setattr(trials.importlib.util, "find_spec", lambda _: None)
+    said = remarks(condition, a=("code", {}), b=("bare", {"dropout": 0.1}))
+    assert [text.partition(",")[0] for text in said] == [
+        "network code: is tried when its training starts",
+        "network bare: nothing in it reads `dropout`",
+    ]
+
+
+def test_a_network_without_parameters_is_refused(folder):
+    (folder / "own.yaml").write_text(json.dumps({"layers": ["relu", "global_avg_pool"]}))
+    with pytest.raises(ConfigError, match=r"^config/networks/own\.yaml: has no layer with parameters, so there is not"):
+        networks.check("own", DataShape(3, 8, 8, 3), ["bn"])

@@ -34,6 +34,23 @@ def test_a_wrong_study_names_file_and_key(copy):
     assert "Traceback" not in done.stdout
 
 
+def test_a_network_in_python_is_tried_when_snakemake_starts(copy):
+    """Also in a dry run. What the trial finds is in tests/unit/test_networks.py."""
+    (copy.folder / "config/networks").mkdir(exist_ok=True)
+    file, norm = copy.folder / "config/networks/code.py", "nn.BatchNorm2d(10)"
+    layers = f"nn.Conv2d(spec.channels, 10, spec.height), {norm}, nn.Flatten()"
+    file.write_text(f"from torch import nn\n\ndef build(spec):\n    return nn.Sequential({layers})\n")
+    said = copy.snakemake("-n", config=("network=code",)).stdout
+    assert (
+        "network code: nothing in it reads `dropout`, so that of conditions none-bn, l1-bn, l2-gbn has no eff" in said
+    )
+    file.write_text(file.read_text().replace(norm, "nn.SyncBatchNorm(10)"))
+    done = copy.snakemake("-n", config=("network=code",), check=False)
+    assert done.returncode != 0
+    assert "config/networks/code.py: its layer '1' is SyncBatchNorm. Norm gbn takes the place of" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
 @pytest.mark.parametrize(
     ("target", "message"),
     [

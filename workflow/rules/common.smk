@@ -5,6 +5,7 @@ from normreg.utils import starter
 from normreg.utils.code import Sources
 from normreg.utils.devices import wants_gpu
 from normreg.workflow import study as bound
+from normreg.workflow import trials
 from normreg.workflow.studies import Studies, answer
 from snakemake.logging import logger
 
@@ -20,6 +21,8 @@ try:
         every = STUDIES.main.targets("training", "evaluation", "figures", "tables")
         freshness.check_results(STUDIES.main, [f"resources/{config['dataset']}.npz", *every], placed)
         STUDIES.main.claims  # says what is wrong with config/claims.yaml
+        for remark in trials.remarks(STUDIES.main.run.conditions, STUDIES.main.data.network_shape):
+            logger.warning(remark)
 except NormregError as error:
     raise WorkflowError(str(error)) from None
 

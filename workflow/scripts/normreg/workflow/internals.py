@@ -39,6 +39,11 @@ def quote_interpreter() -> None:
         sys.executable = shlex.quote(sys.executable)
 
 
+def interpreter() -> str:
+    """The path of Python, without the quotes of `quote_interpreter`."""
+    return sys.executable if os.path.exists(sys.executable) else shlex.split(sys.executable)[0]
+
+
 def release_dead_locks(workflow: Any) -> None:
     """Removes the locks of a killed Snakemake. Without it, the same command asks for --unlock first."""
     if is_main(workflow):
