@@ -279,7 +279,11 @@ def move(path, target):
         (add("train/cat/0.png", 100, 11, 3), "channels: 3", ["cat/0.png is colour, 100 x 11; expected images of one"]),
         (write("train/cat/0.png"), "", ["f/train/cat/0.png cannot be read as an image (it is no image)"]),
         (move("train/cat", "train/cat\n"), "", [r"f/train lacks; it has cat\n"]),
-        (add("train/a\n/0.png", 9, 11, 3), "", [r"has a folder 'a\n', whose name is no text"]),
+        (
+            add("train/a\n/0.png", 9, 11, 3),
+            "",
+            [r"has a folder 'a\n'; expected a name of 80 characters at most without control"],
+        ),
         (lambda: Path("f/train/cat/up").symlink_to(".."), "", ["cat/up: is a link to a folder that it lies in"]),
         (lambda: Path("f/train/cat/up").symlink_to("../cat"), "", ["cat/up: is a link to a folder that it lies in"]),
         (lambda: Path("f/train/cat/up").symlink_to("../.."), "", ["cat/up: is a link to a folder that it lies in"]),

@@ -1,12 +1,20 @@
 """Names and paths nobody meant well, and files somebody damaged, on the real command line."""
 
+import base64
 import gzip
+import json
 import os
 import pickle
+import re
 import shutil
+from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
+
+from normreg import predict
 
 NASTY = "-we ird $(touch ran) `touch ran`; touch ran & 'q' \"d\" ü数"
 FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
@@ -123,3 +131,115 @@ def test_mnist_dir_may_be_named_anything_but_not_hold_something_else(new_project
     done = project.snakemake(*forced, config=("dataset=mnist", f"mnist_dir={moved}"), check=False)
     assert "SHA-256 of the uncompressed content is" in done.stdout
     assert "Traceback" not in done.stdout
+
+
+# --- words and files of outsiders in a whole run
+
+WORDS = "<img src=x onerror=alert(1)> $x$ {{7*7}} *b* |s| `x`_ &amp;"
+CLASSES = (b"<b onclick=alert(1)>", b"$\\frac$ {{7*7}} `x`_ |s|", b"<! --x", "نمی\u200cدانم".encode())
+IMAGES = (b"a\x1b[2Jb.png", b"\xff\xfe.png", "x\u202egnp.png".encode(), b"line\nend.png", b"<img onerror=alert(1)>.png")
+IMAGES += ("q\u2028.. include:: secret.png".encode(), b"$(touch ran) ${HOME}.png", b"{wildcards}.png", b"'\".png")
+NETWORK = """\
+from torch import nn
+Odd = type("<script>alert(1)<!--", (nn.Conv2d,), {})
+def build(spec):
+    net = nn.Sequential()
+    net.add_module("</script><img src=x onerror=alert(1)> $\\\\frac", Odd(spec.channels, 4, 3))
+    for layer in (nn.BatchNorm2d(4), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, spec.classes)):
+        net.append(layer)
+    return net
+"""
+CLAIM = f"""
+E-words:
+  study: tiny
+  kind: untestable
+  text: "{WORDS}"
+  evidence: "{WORDS}"
+  reason: "{WORDS}"
+"""
+ACTING = re.compile("\x1b\\[2J|[\x80-\x9f\u202e\u2028]")
+
+
+class Page(HTMLParser):
+    """What a browser would run of a page: scripts by their id, and attributes that are code."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.scripts: dict[str, str] = {}
+        self.active: list[object] = []
+        self.id = ""
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.id = dict(attrs).get("id", "") if tag == "script" else ""
+        self.active += [(tag, name, value) for name, value in attrs if name.startswith("on") or "alert" in str(value)]
+
+    def handle_data(self, data):
+        if self.id:
+            self.scripts[self.id] = self.scripts.get(self.id, "") + data
+
+    def variable(self, name: str):
+        """The value of a script `var ... = value;`."""
+        return json.loads(self.scripts[name].partition("=")[2].strip().removesuffix(";"))
+
+
+def write_hostile(project) -> None:
+    """A data set, a network, a claim and settings of matplotlib as nobody has them who means well."""
+    random = np.random.default_rng(0)
+    for split in (b"train", b"test"):
+        for name in CLASSES:
+            folder = os.path.join(os.fsencode(project.folder), b"photos", split, name)
+            os.makedirs(folder)
+            for image in IMAGES:
+                pixels = Image.fromarray(random.integers(0, 256, (12, 12, 3), dtype=np.uint8))
+                with open(os.path.join(folder, image), "wb") as file:
+                    pixels.save(file, "PNG")
+    (project.folder / "config/datasets").mkdir(exist_ok=True)
+    (project.folder / "config/datasets/odd.yaml").write_text(json.dumps({"name": WORDS, "folder": "photos"}))
+    (project.folder / "config/networks").mkdir(exist_ok=True)
+    (project.folder / "config/networks/odd.py").write_text(NETWORK)
+    with open(project.folder / "config/claims.yaml", "a") as claims:
+        claims.write(CLAIM)
+    (project.folder / "matplotlibrc").write_text("image.origin: lower\ntext.usetex: True\n")
+    project.change_study(network="odd", batch_size=16, dropout=0.0)
+    project.keep("l2-gbn")
+
+
+@pytest.mark.slow  # its parts are in tests/unit: test_outsiders.py, test_predict.py, test_image_names.py
+def test_words_of_outsiders_reach_no_script_no_terminal_and_no_file(new_project, monkeypatch, capfd):
+    project = new_project()
+    write_hostile(project)
+    monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+    said = project.snakemake(config=("dataset=odd",)).stdout
+    said += project.snakemake("--report", "report.html", config=("dataset=odd",)).stdout
+    texts = {"console": said}
+    for folder in ("logs", "results"):
+        found = [
+            path for path in (project.folder / folder).rglob("*") if path.suffix in (".log", ".csv", ".html", ".svg")
+        ]
+        texts |= {str(path): path.read_text(encoding="utf-8") for path in found}
+    assert len(texts) > 20
+    assert [name for name, text in texts.items() if ACTING.search(text)] == []
+    assert not list(project.folder.rglob("ran"))
+    report = Page(project.read("report.html"))
+    assert report.active == []
+    results = report.variable("results")
+    assert len(results) > 15
+    pages = [one["data_uri"] for one in results.values() if one["data_uri"].startswith("data:text/html")]
+    assert len(pages) > 8
+    for page in [
+        report.variable("workflow-desc"),
+        *(base64.b64decode(page.partition(",")[2]).decode() for page in pages),
+    ]:
+        assert Page(page).active == []
+    assert "$x$ {{7*7}} *b* |s| `x`_ &amp;amp;" in report.variable("workflow-desc")
+    monkeypatch.chdir(project.folder)
+    checkpoint, image = (
+        "results/odd/tiny/l2-gbn/seed0/checkpoint.pt",
+        os.fsdecode(os.path.join(b"photos/test", CLASSES[0], IMAGES[0])),
+    )
+    assert predict.main([checkpoint, image]) == 1
+    assert "its network is Python code" in capfd.readouterr().err
+    assert predict.main([checkpoint, image, "--network", "config/networks/odd.py"]) == 0
+    assert "a\\x1b[2Jb.png,1," in capfd.readouterr().out

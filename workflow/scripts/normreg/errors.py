@@ -1,12 +1,15 @@
 """Errors meant for the person at the keyboard: shown as one paragraph, without a traceback."""
 
 import difflib
+import re
 import unicodedata
 from collections.abc import Iterable
 
 AGAIN = "Delete it and run the same command again."  # what to do about a file that cannot be used
 _ACT = ("Cc", "Cf", "Cs", "Zl", "Zp")  # Unicode's categories of controls, formats, surrogates and line separators
 _JOINERS = "\u200c\u200d"  # they only join letters or emoji
+# Snakemake puts params into a script element of its report, and escapes nothing there. These end or hide the element.
+_MARKUP = re.compile(r"<(/?script|!--)", re.IGNORECASE)
 
 
 def acts(text: str) -> bool:
@@ -29,6 +32,13 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A question with the closest of the `known` names, and a space before it. Empty if none is close."""
     close = difflib.get_close_matches(name.lower(), list(known), n=1)
     return f" Did you mean '{close[0]}'?" if close else ""
+
+
+def unfit(text: str) -> str:
+    """What no text may have, because it acts on a terminal or ends a script element of the report. "": it has none."""
+    if acts(text):
+        return "control characters, line separators and marks of direction"
+    return "<script, </script and <!--" if _MARKUP.search(text) else ""
 
 
 class NormregError(Exception):

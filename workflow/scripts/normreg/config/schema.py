@@ -10,15 +10,13 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator, ValidationError, validators
 
-from normreg.errors import ConfigError, acts, did_you_mean
+from normreg.errors import ConfigError, did_you_mean, unfit
 from normreg.utils.files import regular_file
 
 # Limits for the levels of a file, its values and the size of a number. Even a short file can need the first two: with
 # YAML's anchors it can contain itself, or a list of lists with a billion values.
 _DEEPEST, _MOST, _LARGEST = 12, 20_000, 1e30
 _LONGEST = 2**19  # bytes of a file
-# Snakemake puts params into a script element of its report, and escapes nothing there. These end or hide the element.
-_MARKUP = re.compile(r"<(/?script|!--)", re.IGNORECASE)
 
 
 class _UniqueKeys(yaml.SafeLoader):
@@ -126,11 +124,8 @@ def _check_values(content: Any, where: str) -> None:
         if isinstance(value, int | float) and not abs(value) <= _LARGEST:
             finite = "a finite number" if isinstance(value, float) and not math.isfinite(value) else "at most 1e30"
             raise ConfigError(f"{key}found {_shorten(value)}; expected {finite}.")
-        if isinstance(value, str) and acts(value.replace("\n", "").replace("\t", "")):
-            without = "control characters, line separators and marks of direction"
+        if isinstance(value, str) and (without := unfit(value.replace("\n", "").replace("\t", ""))):
             raise ConfigError(f"{key}found {_shorten(value)}; expected a text without {without}.")
-        if isinstance(value, str) and _MARKUP.search(value):
-            raise ConfigError(f"{key}found {_shorten(value)}; expected a text without <script, </script and <!--.")
 
 
 def _values(content: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:

@@ -17,7 +17,7 @@ from normreg.data.dataset import Dataset, as_array, label_type
 from normreg.data.listing import Listing, count_images, list_images
 from normreg.data.own import Facts
 from normreg.data.specs import DatasetSpec, ImageFolder
-from normreg.errors import DataError
+from normreg.errors import DataError, unfit
 from normreg.utils import pictures, shares
 from normreg.utils.files import regular_file, remembered
 from normreg.utils.jobs import log
@@ -206,9 +206,10 @@ def _refuse(broken: Mapping[str, PictureError], root: str, total: int) -> None:
 
 
 def _readable(name: str, root: Path) -> str:
-    if not name.isprintable() or len(name) > 80:
+    without = unfit(name)
+    if without or len(name) > 80:
         raise DataError(
-            f"{root}: has a folder {ascii(name)[:90]}, whose name is no text of 80 printable characters at most; "
-            "rename it, or give the names of all classes by `classes`."
+            f"{root}: has a folder {ascii(name)[:90]}; expected a name of 80 characters at most"
+            f"{f' without {without}' if without else ''}; rename it, or give the names of all classes by `classes`."
         )
     return name

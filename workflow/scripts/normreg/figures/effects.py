@@ -158,6 +158,5 @@ def make(job: Job) -> None:
         names = {name: named["label"] for name, named in job.named.items()}
         figure = draw(study_inputs.read_effects(job.folder / "effects.csv", job.identity), title, names)
     else:
-        figure = style.new_figure(7, 1)
-        style.heading(figure, title, "No two conditions of this study differ in one factor alone.")
+        figure = style.nothing(title, "No two conditions of this study differ in one factor alone.")
     style.save(figure, *job.paths("effects"))

@@ -54,6 +54,14 @@ def heading(figure: Figure, title: str, subtitle: str, left: float = 0.2) -> Non
     figure.text(left / width, 1 - 0.40 / height, subtitle, size=9.5, color=GREY, va="top")
 
 
+@matplotlib.rc_context(RC)
+def nothing(title: str, why: str) -> Figure:
+    """A figure that says why there is nothing to draw."""
+    figure = new_figure(7, 1)
+    heading(figure, title, why)
+    return figure
+
+
 def text_width(text: str, size: float, bold: bool = False) -> float:
     """Width, in inches, of one line of `text` at `size` points."""
     font = font_manager.FontProperties(family="DejaVu Sans", weight="bold" if bold else "normal")
