@@ -33,7 +33,7 @@ import work
 import worker
 
 from normreg.analysis import summary
-from normreg.config import identity, studies
+from normreg.config import identity, networks, studies
 from normreg.data import augmentation, dataset, sources
 from normreg.data.normalise import Normaliser
 from normreg.data.specs import DATASETS, MNIST_PIXELS
@@ -240,7 +240,8 @@ def test_made_up_runs_pass_the_checks_of_real_ones(root, tmp_path, monkeypatch):
     made_up_runs.make(run, range(2))
     for name, condition in run.conditions.items():
         for seed in range(2):
-            facts = identity.run_facts("digits", "controlled", name, condition, seed, spec.train_images)
+            network = networks.described([condition["network"]])[condition["network"]]
+            facts = identity.run_facts("digits", "controlled", name, condition, seed, spec.train_images, network)
             folder = Path("results/digits/controlled") / name / f"seed{seed}"
             files = {kind: str(folder / file) for kind, file in FILES.items()}
             row = summary.run_summary(facts, files, data.test_labels, 10, None)

@@ -28,7 +28,7 @@ def test_swapped_results_and_permuted_labels_are_refused_by_the_jobs_that_read_t
     done = copy.snakemake(f"{TINY}/summary.csv", "--forcerun", "summarise", check=False)
     assert done.returncode != 0
     said = "predictions.npz: holds the run digits/tiny/none-bn/seed0, expected digits/tiny/l1-bn/seed0"
-    assert f"error: {TINY}/l1-bn/seed0/{said}" in done.stdout
+    assert f"{TINY}/l1-bn/seed0/{said}" in done.stdout
     with np.load(copy.folder / "resources/digits.npz") as arrays:
         changed = dict(arrays)
     changed["train_labels"] = np.random.default_rng(0).permutation(changed["train_labels"])

@@ -29,6 +29,8 @@ def test_metrics_checkpoint_and_predictions_of_a_condition(results, name):
         "validation_loss",
         "validation_accuracy",
         "seconds",
+        "data",
+        "code",
         "run",
         "digest",
     ]

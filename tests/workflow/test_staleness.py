@@ -131,7 +131,7 @@ def test_code_restored_with_an_old_modification_time_retrains(copy):
 def test_a_network_retrains_what_uses_it(copy):
     """One that comes with the project; one of the user's own, of one condition; and one in Python."""
     copy.edit(f"{CODE}/models/built_in/gilf641.yaml", "conv: {channels: 8}", "conv: {channels: 9}")
-    assert copy.stale() == following(*CONDITIONS)
+    assert copy.stale() == following(*CONDITIONS) + LAYERS
 
 
 def test_code_of_single_figures_and_pages_reruns_their_rules_and_no_training(copy):
@@ -145,7 +145,7 @@ def test_code_of_single_figures_and_pages_reruns_their_rules_and_no_training(cop
 def test_code_of_all_figures_and_of_the_summary_reruns_those_and_no_training(copy):
     add_statement(copy.folder / CODE / "figures/style.py")
     add_statement(copy.folder / CODE / "analysis/summary.py")
-    assert copy.stale() == Counter(AGGREGATES) + Counter(f"draw_condition {name}" for name in CONDITIONS)
+    assert copy.stale() == Counter(AGGREGATES) + LAYERS + Counter(f"draw_condition {name}" for name in CONDITIONS)
 
 
 def test_a_lambda_retrains_the_conditions_with_that_penalty(copy):
@@ -189,7 +189,8 @@ def test_epochs_in_the_study_retrain_it(copy):
     assert copy.stale() == following(*CONDITIONS)
 
 
-ANEW = following(*CONDITIONS)
+LAYERS = Counter(["list_layers"])
+ANEW = following(*CONDITIONS) + LAYERS
 
 
 def check_other_runs(copy, network):

@@ -106,7 +106,7 @@ def test_a_file_where_a_folder_belongs_is_named(new_project):
     (project.folder / "results").write_text("in the way")
     done = project.snakemake("training", check=False)
     assert done.returncode != 0
-    assert "results: found a file, expected a folder or nothing." in done.stdout
+    assert "results: found a file; expected a folder or nothing." in done.stdout
     assert "Traceback" not in done.stdout
     assert (project.folder / "results").read_text() == "in the way"
 

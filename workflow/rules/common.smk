@@ -6,7 +6,7 @@ from normreg.utils.code import Sources
 from normreg.utils.devices import wants_gpu
 from normreg.workflow import study as bound
 from normreg.workflow import trials
-from normreg.workflow.studies import Studies, answer
+from normreg.workflow.studies import NothingChosenError, Studies, answer
 from snakemake.logging import logger
 
 MAIN = internals.is_main(workflow)
@@ -86,10 +86,12 @@ def get_confirmation(wildcards):
     try:
         name = STUDIES.confirmation()
         checkpoints.choose_strengths.get(dataset=config["dataset"], study=STUDIES.main.run.name)
-        study = STUDIES.named(name)
+        return STUDIES.named(name).targets("training", "evaluation", "figures", "tables")
+    except NothingChosenError as error:
+        logger.info(str(error))
+        return []
     except NormregError as error:
         raise WorkflowError(str(error)) from None
-    return study.targets("training", "evaluation", "figures", "tables")
 
 
 def get_prepared_data(wildcards):
@@ -134,10 +136,12 @@ def get_report_facts():
     """What the landing page needs. A report template can use nothing but the configuration."""
     shown = [STUDIES.main.folder, f"{STUDIES.main.folder}{studies.CONFIRM}"]
     pages = [Path(placed(f"{folder}/landing.fragment")) for folder in shown]
-    return {
-        "landing": [str(page.absolute()) for page in pages if page.is_file()],
-        "difference": made_of.difference(placed(f"{STUDIES.main.folder}/summary.csv"), STUDIES.main.runs),
-    }
+    found = [str(page.absolute()) for page in pages if page.is_file()]
+    difference = made_of.difference(placed(f"{STUDIES.main.folder}/summary.csv"), STUDIES.main.runs)
+    missing = (
+        f"{STUDIES.main.folder} has no finished run. Make the run first, or give --report the --config of another."
+    )
+    return {"landing": found, "difference": difference or (None if found else missing)}
 
 
 config["report"] = get_report_facts()
@@ -145,6 +149,7 @@ config["report"] = get_report_facts()
 
 onstart:
     internals.claim_locks(workflow)
+    internals.lift_rate_limit(workflow)
 
 
 onsuccess:

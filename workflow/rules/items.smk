@@ -76,9 +76,27 @@ rule describe:
     params:
         made="describe",
         study=get(get_facts),
-        networks=get(lambda study, w: study.networks),
         settings=get(lambda study, w: study.settings),
         code=get_code("make_items.py", *registry.modules("describe")),
+    script:
+        "../scripts/make_items.py"
+
+
+rule list_layers:
+    input:
+        changed=lambda wildcards: FRESH.of_items(),
+    output:
+        **get_item_outputs("list_layers"),
+    log:
+        "logs/list_layers/{dataset}/{study}.log",
+    localrule: True
+    conda:
+        "../../envs/normreg.yaml"
+    params:
+        made="list_layers",
+        study=get(lambda study, w: study.brief),
+        networks=get(lambda study, w: study.networks),
+        code=get_code("make_items.py", *registry.modules("list_layers")),
     script:
         "../scripts/make_items.py"
 
@@ -117,7 +135,7 @@ rule draw_condition:
         "../../envs/normreg.yaml"
     params:
         made="draw_condition",
-        study=get(get_facts),
+        study=get(lambda study, w: study.brief),
         picture=get(lambda study, w: study.picture(w.condition)),
         code=get_code("make_items.py", *registry.modules("draw_condition")),
     script:

@@ -97,7 +97,7 @@ ITEMS = (
     Item("compare_published", "pages.published", _COMPARED, "published"),
     Item("judge_claims", "pages.claims", _page("claims", PUBLISHED, "claims of the study"), "claims"),
     Item("tabulate", "pages.weights", _WEIGHTS),
-    Item("describe", "pages.layers", _page("layers", WEIGHTS, "layers and parameters")),
+    Item("list_layers", "pages.layers", _page("layers", WEIGHTS, "layers and parameters")),
     Item("tabulate", "pages.summary", {"summary.html": _SUMMARY}),
     Item("tabulate", "pages.last_five", _page("last_five", TABLES, "last five epochs")),
     Item("describe", "pages.about", {"about.html": _ABOUT}),

@@ -5,6 +5,7 @@ file is then newer than the outputs, so that the job runs.
 """
 
 import functools
+import os
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -15,7 +16,7 @@ from normreg.utils.atomic import is_cut
 from normreg.utils.code import Sources
 from normreg.workflow.study import Study
 
-CHANGED = Path(".snakemake/normreg/other-settings-or-code")
+CHANGED = Path(".snakemake/normreg-other-settings-or-code")
 CONTENTS = Path(".snakemake/normreg-contents.json")  # digests of files that are as they were
 RECORDS = Path(".snakemake/metadata")  # Snakemake's, in the working directory
 
@@ -83,8 +84,9 @@ class Freshness:
     def _write(self) -> str:
         """Another content each time: Snakemake does not count a new time alone as a change."""
         if self._writes:
-            CHANGED.parent.mkdir(parents=True, exist_ok=True)
-            CHANGED.write_text(f"{time.time_ns()}\n", encoding="utf-8")
+            path = Path(self._placed(str(CHANGED)))  # Snakemake puts a prefix before what input functions return
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"{time.time_ns()}\n", encoding="utf-8")
         return str(CHANGED)
 
 
@@ -110,9 +112,15 @@ def check_folders(*folders: str) -> None:
     """Refuses what stands in the place of a folder.
 
     Raises:
-        ConfigError: it is a file, or a link to nothing.
+        ConfigError: it is a file, or a link to nothing; or Snakemake may not write its records.
     """
     for folder in map(Path, folders):
         if (folder.exists() or folder.is_symlink()) and not folder.is_dir():
             found = "a file" if folder.exists() else f"a link to {folder.readlink()}, which is not there"
             raise ConfigError(f"{folder}: found {found}; expected a folder or nothing. Move it away and run again.")
+    records = Path(".snakemake")
+    if not os.access(records if records.exists() else ".", os.W_OK):
+        raise ConfigError(
+            f"{records.absolute()}: this user may not write there. Snakemake keeps its records there and needs them "
+            "also for -n and --report. Make the folder writable, or give --directory a folder of your own."
+        )

@@ -10,6 +10,10 @@ from normreg.errors import ConfigError, DataError
 from normreg.workflow.study import Study
 
 
+class NothingChosenError(ConfigError):
+    """A hold-out chose to leave the factor out, so that there is nothing to confirm."""
+
+
 class Studies:
     """The configured study and those that paths name, each made once.
 
@@ -57,7 +61,7 @@ class Studies:
         source = self.named(run.confirms)
         conditions = chosen.to_confirm(self._placed(f"{source.folder}/chosen.csv"), source.identity)
         if not conditions:
-            raise ConfigError(
+            raise NothingChosenError(
                 f"{run.name}: nothing to confirm, because the hold-out chose to leave the factor out on every curve."
             )
         first = max(self.config["seeds"]) + 1

@@ -96,6 +96,11 @@ class Study:
         }
 
     @property
+    def brief(self) -> dict[str, Any]:
+        """As `facts`, for jobs about one condition, which must not rerun with the others."""
+        return {"dataset": self.data.key, "title": self.title, "data_digest": self.data.digest}
+
+    @property
     def rules(self) -> dict[str, Any]:
         """A param: what verdicts go by."""
         return {"margin": dict(self.run.margin), "planned_seeds": self.run.planned_seeds}
@@ -175,7 +180,9 @@ class Study:
             ConfigError: there is no claim.
         """
         if not self.claims:
-            raise ConfigError(f"config/claims.yaml has no claim about {self.run.name}, so it has no such page.")
+            raise ConfigError(
+                f"config/claims.yaml has no claim about the study {self.run.name}, so it has no such page."
+            )
         return {"claims": self.claims, "source": (self.run.published or {}).get("source")}
 
     @property
