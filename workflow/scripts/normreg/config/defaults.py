@@ -10,7 +10,7 @@ from normreg.config.schema import read_yaml
 from normreg.errors import ConfigError
 
 _NUMBERS = ("seeds", "epochs", "jobs_per_gpu")
-RESOLVED = "resolved"  # the Snakefile adds this key for the report
+REPORT = "report"  # the Snakefile adds this key for the report
 
 
 def fill(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def fill(config: Mapping[str, Any]) -> dict[str, Any]:
     defaults = read_yaml(path, strict=False)
     if not isinstance(defaults, Mapping):
         raise ConfigError(f"{path}: found {defaults!r}; expected keys such as `dataset: mnist`.")
-    given = {key: value for key, value in config.items() if key != RESOLVED}
+    given = {key: value for key, value in config.items() if key != REPORT}
     if Path.cwd().resolve() != folders.PROJECT:
         given |= {key: _read(given[key]) for key in _NUMBERS if key in given}
     return {**defaults, **given}
