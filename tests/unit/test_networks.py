@@ -362,6 +362,11 @@ NO_PLACE = {
         "return self.norm(self.conv(x)).flatten(1)",
         r"its layer 'norm' is .*ScriptModule\. Norm gbn takes",
     ),
+    "with a forward of its own": (
+        "self.norm = nn.BatchNorm2d(10); self.norm.forward = self.norm.forward",
+        "return self.norm(self.conv(x)).flatten(1)",
+        r"its layer 'norm' is BatchNorm2d with a `forward` of its own\. Norm gbn takes",
+    ),
     "of patches": (
         "self.norm = nn.BatchNorm1d(192)",
         f"return self.head(self.norm({PATCHES})).view(len(x), 16, 10).mean(1)",

@@ -65,10 +65,12 @@ def replace(model: nn.Module, norm: str, num_splits: int, where: str) -> list[st
     if not found:
         raise ConfigError(f"{where}: its network has no BatchNorm1d, 2d or 3d, so norm {norm} would change nothing.")
     for name, module in found.items():
-        if type(module) not in _GHOSTS:
+        if type(module) not in _GHOSTS or "forward" in vars(module):
+            own = " with a `forward` of its own" if type(module) in _GHOSTS else ""
             raise ConfigError(
-                f"{where}: its layer '{name}' is {_class_name(module)}. Norm {norm} takes the place of BatchNorm1d, "
-                "BatchNorm2d and BatchNorm3d, but not of other classes made from them; use one of the three."
+                f"{where}: its layer '{name}' is {_class_name(module)}{own}. Norm {norm} takes the place of "
+                "BatchNorm1d, BatchNorm2d and BatchNorm3d, but not of other classes made from them; use one of the "
+                "three."
             )
     for module in found.values():
         _become(module, NORMS[norm].instead(module, num_splits))

@@ -24,20 +24,20 @@ def remarks(conditions: Mapping[str, Condition], data: DataShape) -> list[str]:
     Raises:
         ConfigError: a network in Python cannot be trained under one of the conditions.
     """
-    kinds: dict[tuple[Any, ...], list[str]] = {}  # conditions of one kind get the same answers
+    kinds: dict[tuple[str, str, str, bool], list[str]] = {}  # conditions of one kind get the same answers
     for name, one in conditions.items():
-        key = one["network"], one["norm"], one["penalty_scope"], one["dropout"] > 0, any(one["lambdas"].values())
-        kinds.setdefault(key, []).append(name)
-    coded = [key for key in kinds if isinstance(networks.find(key[0]), PythonNetwork)]
-    facts = dict(zip(coded, _try([conditions[kinds[key][0]] for key in coded], data), strict=True))
+        kinds.setdefault((one["network"], one["norm"], one["penalty_scope"], one["dropout"] > 0), []).append(name)
+    coded = [kind for kind in kinds if isinstance(networks.find(kind[0]), PythonNetwork)]
+    facts = dict(zip(coded, _try([conditions[kinds[kind][0]] for kind in coded], data), strict=True))
     later = "is tried when its training starts, because PyTorch is not installed here."
-    said = [f"network {key[0]}: {later}" for key in coded if facts[key] is None]
+    said = [f"network {kind[0]}: {later}" for kind in coded if facts[kind] is None]
     unread: dict[str, list[str]] = {}
-    for key, names in kinds.items():
-        network, _, scope, drops, penalised = key
-        if drops and not _reads_dropout(network, facts.get(key)):
+    for kind, names in kinds.items():
+        network, _, scope, drops = kind
+        if drops and not _reads_dropout(network, facts.get(kind)):
             unread.setdefault(network, []).extend(names)
-        if penalised and (found := facts.get(key)) and found["left_out"]:
+        penalised = any(any(conditions[name]["lambdas"].values()) for name in names)
+        if penalised and (found := facts.get(kind)) and found["left_out"]:
             said.append(_say_left_out(network, scope, found))
     return [*dict.fromkeys(said), *(_say_unread(network, names) for network, names in unread.items())]
 
