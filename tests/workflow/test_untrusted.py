@@ -201,7 +201,7 @@ def write_hostile(project) -> None:
     (project.folder / "config/networks/odd.py").write_text(NETWORK)
     with open(project.folder / "config/claims.yaml", "a") as claims:
         claims.write(CLAIM)
-    (project.folder / "matplotlibrc").write_text("image.origin: lower\ntext.usetex: True\n")
+    (project.folder / "matplotlibrc").write_bytes(b"image.origin: lower\n# \xff is no UTF-8\n")
     project.change_study(network="odd", batch_size=16, dropout=0.0)
     project.keep("l2-gbn")
 

@@ -4,7 +4,9 @@ A line here and a module with a function `make(job)` are all that an item needs.
 category stand in the order of the menu.
 """
 
+import contextlib
 import importlib
+import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -141,7 +143,9 @@ def make(rule: str, job: Job) -> None:
     failed = []
     for name in modules(rule):
         try:
-            importlib.import_module(f"normreg.{name}").make(job)
+            with contextlib.chdir(os.sep):  # a matplotlibrc here can keep matplotlib from being imported
+                module = importlib.import_module(f"normreg.{name}")
+            module.make(job)
         except Exception as error:
             failed.append(name)
             reason = str(error) if isinstance(error, NormregError) else explain(error)
