@@ -1,6 +1,8 @@
 """Prediction for image files of one's own, with checkpoints and files that may come from anybody."""
 
 import os
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -135,6 +137,16 @@ def test_it_goes_on_after_every_file_that_cannot_be_read(saved, capfd) -> None:
         assert "cannot be read" in line
 
 
+def test_an_output_that_is_full_or_closed_is_no_traceback(saved, root) -> None:
+    command = [sys.executable, "-m", "normreg.predict", "c.pt", "0.png"]
+    environment = os.environ | {"PYTHONPATH": str(root / "workflow/scripts")}
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, env=environment, text=True)
+    assert (done.returncode, done.stderr) == (1, "predict: the output cannot be written (No space left on device)\n")
+    done = subprocess.run(["sh", "-c", '"$@" | true', "sh", *command], capture_output=True, env=environment, text=True)
+    assert done.stderr == ""
+
+
 def test_library_stops_at_the_first_image_that_cannot_be_read(saved) -> None:
     rows = predict.predict(saved, ["0.png", "none.png", "0.png"])
     assert next(rows).image == "0.png"
@@ -202,6 +214,7 @@ def test_a_network_that_has_no_use_or_is_none_is_refused(saved, capfd) -> None:
 
 WIDE = {"conv": {"channels": 8192, "kernel": 14, "padding": 10}}
 HUGE = {"layers": [WIDE, WIDE, "global_max_pool", {"conv": {"channels": "classes", "kernel": 1}}]}
+GROWING = {"layers": [{"conv": {"channels": 1, "kernel": 1, "padding": 31}}] * 500}
 ONE = torch.ones(1)
 HOSTILE: dict[str, dict[str, Any]] = {
     "normalise of texts": {"normalise": ["x", "y"]},
@@ -235,6 +248,7 @@ HOSTILE: dict[str, dict[str, Any]] = {
     "a layer of text": {"network": {"layers": [{"conv": {"channels": "evil"}}]}},
     "a network that does not fit": {"network": {"layers": ["relu"]}},
     "a network of 50 gigabytes": {"network": HUGE},
+    "a network whose images grow": {"network": GROWING},
     "weights of texts": {"state_dict": {"conv1.weight": "x"}},
     "weights under numbers": {"state_dict": {3: ONE}},
     "no weights": {"state_dict": {}},

@@ -139,9 +139,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         return _print(given.checkpoint, given.images, given.top, given.network)
-    except BrokenPipeError:  # the reader, such as `head`, wants no more
+    except OSError as error:  # of the output: what reads files makes messages of its errors
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        if isinstance(error, BrokenPipeError):  # the reader, such as `head`, wants no more
+            return 0
+        log.error("the output cannot be written (%s)", error.strerror)
+        return 1
+    except KeyboardInterrupt:
+        return 130
     finally:
         log.removeHandler(handler)
 

@@ -23,6 +23,7 @@ from normreg.models.description import (
 )
 
 Shape = tuple[int, ...]  # channels, height and width; or features alone, if flat
+_MOST = 2**24  # values that a layer gives for an image: 64 MiB
 
 
 def check(network: Network, data: DataShape, where: str) -> None:
@@ -74,7 +75,10 @@ def output(layer: Any, shape: Shape, said: str) -> Shape:
     if isinstance(layer, Conv | Norm | MaxPool | AvgPool | GlobalMaxPool | GlobalAvgPool) and len(shape) == 1:
         raise ConfigError(f"{said} gets {say(shape)} values without pixels; put it before `flatten` and `linear`.")
     known = _OUTPUTS.get(type(layer))
-    return known(layer, shape, said) if known else shape
+    found = known(layer, shape, said) if known else shape
+    if math.prod(found) > _MOST:  # padding in each of many layers makes a few words fill a machine
+        raise ConfigError(f"{said} gives {say(found)} values for one image; expected {_MOST:,} at most in all.")
+    return found
 
 
 def describe(layer: Any) -> str:
