@@ -51,6 +51,15 @@ def get(function):
     return found
 
 
+def get_facts(study, wildcards):
+    return study.facts
+
+
+def get_each(file):
+    """An input function: this file of every run, in the order of `Study.runs`."""
+    return get(lambda study, wildcards: study.each(file))
+
+
 def get_code(script, *modules):
     """A param: one digest of a script, of these modules and of what they can run. Computed only if a job needs it."""
 
@@ -118,7 +127,7 @@ def get_item_outputs(rule):
                 subcategory=shown.subcategory or None,
                 labels=get_labels(shown.label),
             )
-        found[name.replace("{", "").replace("}", "").replace("/", "_").replace(".", "_")] = path
+        found[registry.key(name)] = path
     return found
 
 

@@ -6,15 +6,6 @@ from normreg.pages.explorer import assets
 SUMMARY = f"{bound.FOLDER}/summary.csv"
 
 
-def get_facts(study, wildcards):
-    return study.facts
-
-
-def get_each(file):
-    """An input function: this file of every run, in the order of `Study.runs`."""
-    return get(lambda study, wildcards: study.each(file))
-
-
 rule summarise:
     input:
         metrics=get_each("metrics.csv"),

@@ -6,6 +6,7 @@ category stand in the order of the menu.
 
 import contextlib
 import importlib
+import re
 import os
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -109,6 +110,11 @@ ITEMS = (
 def files(rule: str) -> dict[str, Shown | None]:
     """The outputs of a rule below the folder of a study."""
     return {name: shown for item in ITEMS if item.rule == rule for name, shown in item.files.items()}
+
+
+def key(name: str) -> str:
+    """A file as the name of an output in a rule."""
+    return re.sub("[^a-z0-9]+", "_", name.lower()).strip("_")
 
 
 def modules(rule: str) -> list[str]:
