@@ -6,8 +6,8 @@ category stand in the order of the menu.
 
 import contextlib
 import importlib
-import re
 import os
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
