@@ -61,7 +61,14 @@ def made_once(common_folder):
 
 @pytest.fixture(scope="session")
 def kernel_cache(common_folder) -> Path:
-    """Where the engine's compiled kernels lie: compiled once for all tests and all test processes."""
+    """Where the CPU engine's compiled kernels lie: compiled once for all tests and all test processes.
+
+    A test that needs it is skipped where the engine does not run.
+    """
+    from normreg.engines.numba_cpu.contract import lacking
+
+    if reason := lacking():
+        pytest.skip(f"no CPU engine: {reason}")
     return common_folder / "kernels"
 
 

@@ -100,6 +100,7 @@ def fill(root):
     """A function that makes a fresh clone in an empty folder: the product's files, nothing generated."""
 
     def make(folder: Path) -> Project:
+        folder.mkdir(parents=True, exist_ok=True)
         for name in PRODUCT:
             source, target = root / name, folder / name
             if source.is_dir():
@@ -132,9 +133,21 @@ def run_once(fill, made_once):
 
 
 @pytest.fixture(scope="session")
-def finished(run_once) -> Project:
-    """The tiny study run to its end, once for all tests. Do not change it: take `copy`."""
-    return run_once("finished", Project.snakemake)
+def nasty() -> str:
+    """A name that a shell would act on if it were unquoted."""
+    return "-we ird $(touch ran) `touch ran`; touch ran & 'q' \"d\" ü数"
+
+
+@pytest.fixture(scope="session")
+def finished(fill, made_once, nasty) -> Project:
+    """The tiny study run to its end, once for all tests. Do not change it: take `copy`.
+
+    Its folder and its mnist_dir have a nasty name, see `test_untrusted.py`.
+    """
+    folder = made_once(
+        "finished", lambda folder: fill(folder / nasty / "project").snakemake(config=(f"mnist_dir={nasty}",))
+    )
+    return Project(folder / nasty / "project")
 
 
 @pytest.fixture(scope="session")

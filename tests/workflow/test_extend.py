@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import warm
 from PIL import Image
 
 _BLOCK = re.compile(r"(?:`([\w./-]+)`:\n\n)?```(sh|python|yaml)\n(.*?)^```", re.M | re.S)
@@ -48,6 +49,10 @@ class Examples:
 
     def run(self, command: list[str], **variables: str) -> str:
         environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"} | variables
+        if Path(command[0]).name == "snakemake":
+            done = warm.snakemake(command[1:], self.folder, environment)
+            assert done.returncode == 0, done.stdout
+            return done.stdout
         done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
         return done.stdout + done.stderr

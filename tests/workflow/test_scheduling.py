@@ -5,12 +5,10 @@ def selections(output):
     return output.count("Resources before job selection")
 
 
-def test_ready_jobs_are_weighed_once_for_each_job_that_ends(new_project):
-    project = new_project()
-    tables = [f"results/digits/{study}/layers.csv" for study in ("controlled", "gilf641")]
-    ours = project.snakemake(*tables, "--verbose", cores=1).stdout
-    assert 2 <= selections(ours) <= 3
+def test_ready_jobs_are_weighed_once_for_each_job_that_ends(copy):
+    ours = copy.snakemake("resources/digits.npz", "--forceall", "--verbose", cores=1).stdout
+    assert 1 <= selections(ours) <= 2
     asked = ("--verbose", "--forceall", "--max-jobs-per-timespan", "50/1s")
-    given = project.snakemake(tables[0], *asked, cores=1).stdout
+    given = copy.snakemake("resources/digits.npz", *asked, cores=1).stdout
     assert "'_job_count': 50}" in given  # what a person asks for is kept
     assert "'_job_count': 50}" not in ours
