@@ -75,7 +75,7 @@ def run_training(tmp_path):
         state = StateFile(tmp_path / "state.pt", {})
         trainer = TorchTrainer(chosen, seed, data, torch.device("cpu"))
         history = loop.train(trainer, label, state)
-        state.path.unlink()
+        state.path.unlink(missing_ok=True)
         return trainer.model, history
 
     return run

@@ -240,7 +240,7 @@ def test_sizes_of_weights_are_those_of_the_parameters(kind, summarised, tmp_path
     assert set(l1.drop(["all", "weights"], level="role", errors="ignore").index.get_level_values("part")) == parts
     page.write(tmp_path / "w.html", "T", table, conditions)
     assert len(html_tables((tmp_path / "w.html").read_text())) == (1 if kind is Alone else 2)
-    drawn = figure.read(tmp_path / "sizes.csv", "digits/x 0123456789abcdef")
+    drawn, _ = figure.read(tmp_path / "sizes.csv", "digits/x 0123456789abcdef")
     assert set(drawn[0].layers) <= parts
     assert_readable(figure.draw(drawn, "Sizes"))
 

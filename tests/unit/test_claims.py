@@ -101,7 +101,7 @@ def measured(condition):
             for seed, value in enumerate(seeds):
                 numbers = np.atleast_1d(np.array(value, float))
                 engine = (engines or {}).get((name, seed), "torch")
-                rows.append({"condition": name, "seed": seed, "engine": engine})
+                rows.append({"condition": name, "seed": seed, "engine": engine, "diverged_epoch": None})
                 rows[-1] |= dict.fromkeys(["last5_accuracy", "final_accuracy", "last5_loss"], numbers[-1])
                 courses[name, seed] = dict.fromkeys(claims.COURSES, numbers)
         known = {name: settings[name] | {"epochs": len(numbers)} for name in settings}

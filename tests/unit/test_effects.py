@@ -30,6 +30,7 @@ def make_summary(**values):
     """A summary of conditions with a value a seed, the same for every quantity."""
     rows = [
         {"condition": name.replace("_", "-"), "seed": seed, "engine": "torch", "epochs": 25, "validation": "test"}
+        | {"diverged_epoch": None}
         | dict.fromkeys((*QUANTITIES, "final_accuracy", "final_loss"), value)
         for name, column in values.items()
         for seed, value in enumerate(column)
@@ -389,7 +390,6 @@ def test_figure_refuses_what_is_no_table_of_effects(tmp_path, spoil):
         lambda table: table.assign(quantity="first_" + table["quantity"]),
         lambda table: table.assign(factor="L7"),
         lambda table: table.assign(verdict="perhaps"),
-        lambda table: table.assign(difference=np.nan),
         lambda table: table.iloc[:-1],  # a row less in the second panel
     ],
 )

@@ -123,21 +123,14 @@ def test_courses_gather_the_seeds_of_each_condition(tmp_path: Path) -> None:
     accuracy = {("l1-bn", 0): [90.0, 95.0], ("none-bn", 0): [80.0, 85.0], ("l1-bn", 1): [91.0, 97.0]}
     paths = [write_metrics(tmp_path / f"{name}{seed}.csv", values) for (name, seed), values in accuracy.items()]
     runs = [run_of(p, n, n[:-3], "bn", 2, s) for p, (n, s) in zip(paths, accuracy, strict=True)]
-    first, second = inputs.read_courses(paths, runs, "validation_accuracy")
+    (first, second), _ = inputs.read_courses(paths, runs, "validation_accuracy")
     assert (first.condition, first.penalty, first.seeds) == ("l1-bn", "l1", (0, 1))
     np.testing.assert_array_equal(first.values, [[90, 95], [91, 97]])
     np.testing.assert_array_equal(first.middle, [90.5, 96])
     assert (first.low[1], first.high[1], first.final) == (95, 97, 96)
     np.testing.assert_array_equal(second.values, [[80, 85]])
-    losses = inputs.read_courses(paths, runs, "validation_loss")
+    losses = inputs.read_courses(paths, runs, "validation_loss").found
     np.testing.assert_allclose(losses[1].values, [[20 / 30, 15 / 30]])
-
-
-def test_seeds_with_other_epochs_are_refused(tmp_path: Path) -> None:
-    paths = [write_metrics(tmp_path / "0.csv", [90.0, 91.0]), write_metrics(tmp_path / "1.csv", [90.0])]
-    runs = [run_of(paths[seed], "l1-bn", "l1", "bn", 2 - seed, seed) for seed in (0, 1)]
-    with pytest.raises(DataError, match="l1-bn"):
-        inputs.read_courses(paths, runs, "validation_accuracy")
 
 
 def test_predictions_of_other_data_are_refused(tmp_path: Path) -> None:

@@ -73,7 +73,8 @@ def rows_of(
 
 
 def write_rows(path: Path, rows: list[dict[str, Any]]) -> Path:
-    empty = dict.fromkeys(("best_epochs", "half_width", "no_verdict", "note")) | {"engines": "torch", "run": STUDY}
+    empty = dict.fromkeys(("best_epochs", "half_width", "no_verdict", "note"))
+    empty |= {"engines": "torch", "diverged": 0, "run": STUDY}
     tables.write(
         path, study_tables.PUBLISHED, [{k: None if v == "" else v for k, v in row.items()} | empty for row in rows]
     )
@@ -81,9 +82,8 @@ def write_rows(path: Path, rows: list[dict[str, Any]]) -> Path:
 
 
 def drawn(tmp_path: Path, rows: list[dict[str, Any]]) -> Figure:
-    return published.draw(
-        study_inputs.read_published(write_rows(tmp_path / "published.csv", rows), STUDY), "Published and measured"
-    )
+    pairs, _ = study_inputs.read_published(write_rows(tmp_path / "published.csv", rows), STUDY)
+    return published.draw(pairs, "Published and measured")
 
 
 def pixel(axes: Axes, x: float, y: float) -> Any:
@@ -101,7 +101,7 @@ def test_each_panel_has_its_table_in_colour_and_all_others_in_grey(tmp_path: Pat
         paths.append(write_metrics(tmp_path / f"{name}.csv", list(np.round(rng.uniform(95, 99.5, 6), 3))))
         runs.append(run_of(paths[-1], name, penalty, norm, 6))
     written = {path.stem: [float(row[metric]) for row in csv.DictReader(path.open())] for path in paths}
-    figure = small_multiples.draw(inputs.read_courses(paths, runs, metric), "title", metric)
+    figure = small_multiples.draw(inputs.read_courses(paths, runs, metric).found, "title", metric)
     assert [axes.get_label() for axes in figure.axes] == [name for name, _, _ in EIGHT]
     for name, penalty, _ in EIGHT:
         found = lines(named(figure, name))

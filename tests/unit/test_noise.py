@@ -26,7 +26,7 @@ def make_summary(values, names=("a", "b", "c", "d"), engine="torch"):
     """A summary with `values` (n, k), the same for every quantity."""
     quantities = ("last5_accuracy", "last5_loss", "final_accuracy", "final_loss", "test_accuracy")
     rows = [
-        {"condition": name, "seed": seed, "engine": engine, **dict.fromkeys(quantities, value)}
+        {"condition": name, "seed": seed, "engine": engine, "diverged_epoch": None, **dict.fromkeys(quantities, value)}
         for seed, row in enumerate(values)
         for name, value in zip(names, row, strict=False)
     ]

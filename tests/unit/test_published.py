@@ -41,6 +41,7 @@ def summary(*finals, condition="l1-bn", epochs=25):
             "seed": range(len(finals)),
             "epochs": epochs,
             "engine": "torch",
+            "diverged_epoch": None,
             "final_accuracy": finals,
             "best_accuracy": [f + 0.1 for f in finals],
             "last5_accuracy": finals,
@@ -220,7 +221,7 @@ def test_values_that_are_unknown_do_not_count(tmp_path, html_tables):
     assert rows.loc[("l1-bn", "last5_accuracy"), "measured"] == pytest.approx(99.45)
     assert rows.loc[("l2-bn", "best_accuracy"), "no_verdict"] == "nothing measured"
     tables.write_frame(tmp_path / "p.csv", study_tables.PUBLISHED, table, "mnist/x 0123456789abcdef")
-    read = study_inputs.read_published(tmp_path / "p.csv", "mnist/x 0123456789abcdef")
+    read, _ = study_inputs.read_published(tmp_path / "p.csv", "mnist/x 0123456789abcdef")
     assert len(read) == 6  # best accuracy has no panel
     published_page.write(tmp_path / "p.html", "T", "x", table, [])
     (shown, why, _) = html_tables((tmp_path / "p.html").read_text())
@@ -266,7 +267,9 @@ def test_only_the_studys_own_run_on_its_own_data_is_compared(in_root):
 
 
 def test_the_summary_says_why_a_run_is_not_compared(tmp_path):
-    table = pd.DataFrame({"condition": ["a"], "seed": [0], "final_accuracy": [99.0], "test_accuracy": [99.0]})
+    table = pd.DataFrame(
+        {"condition": ["a"], "seed": [0], "final_accuracy": [99.0], "test_accuracy": [99.0], "diverged_epoch": [None]}
+    )
     summary_page.write(tmp_path / "s.html", "T", table, 0, 10_000, "It is not compared.")
     assert "<p>It is not compared.</p>" in (tmp_path / "s.html").read_text()
 
@@ -278,7 +281,7 @@ def test_last_five_epochs(tmp_path, html_tables):
         history.write(rows, tmp_path / f"{name}.csv", name)
         files.append(tmp_path / f"{name}.csv")
         runs.append({"condition": name, "seed": 0, "epochs": epochs, "identity": name})
-    table = last_five.collect(runs, files)
+    table, _ = last_five.collect(runs, files)
     assert table["epoch"].tolist() == [3, 4, 5, 6, 7, 1, 2, 3]
     assert table["condition"].tolist() == ["none-bn"] * 5 + ["l1-bn"] * 3
     np.testing.assert_allclose(table["train_loss"], table["epoch"] / 10)

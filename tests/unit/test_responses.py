@@ -56,7 +56,9 @@ def make_summary(conditions, seeds=6, gain=None, sd=0.02):
             loss = 0.03 - (accuracy - 99) / 50
             quantities = {"last5_accuracy": accuracy, "last5_loss": loss, "final_accuracy": accuracy}
             rows.append(
-                {"condition": name, "seed": seed, "engine": "torch", "epochs": 30, "validation": "test"} | quantities
+                {"condition": name, "seed": seed, "engine": "torch", "epochs": 30, "validation": "test"}
+                | {"diverged_epoch": None}
+                | quantities
             )
     return pd.DataFrame(rows)
 
@@ -108,7 +110,7 @@ def test_a_strength_that_scatters_far_more_does_not_widen_the_bands_of_the_other
     assert rows.loc["l1-gbn-1", "error"] == pytest.approx(((residuals**2).sum().sum() / (9 * 2) * 2 / 10) ** 0.5)
     said = response_answer.sentences(found.responses, found.shapes)[1]
     assert "runs scatter far more at 1e-3" in said
-    assert "strengths that collapse or scatter far more are left out of this" in said
+    assert "strengths that diverge, collapse or scatter far more are left out of this" in said
     assert found.shapes["left_out"].tolist()[1] == 1
 
 

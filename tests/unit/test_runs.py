@@ -13,6 +13,7 @@ from normreg.utils import tables
 
 NUMBERS = {name: 1.5 for name, kind in study_tables.SUMMARY.columns.items() if kind is float}
 COUNTS = {"parameters": 9436, "best_epoch": 3, "mistakes": 7, "first_epoch_at_99.4": None}
+WHOLE = {"engine": "torch", "validation": "test", "diverged_epoch": None}
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def summary_of(run, seeds=(0, 1)):
     rows = []
     for name, condition in run.conditions.items():
         who = {"condition": name, **{key: condition[key] for key in ("penalty", "norm", "epochs")}}
-        rest = NUMBERS | COUNTS | {"engine": "torch", "validation": "test"}
+        rest = NUMBERS | COUNTS | WHOLE
         rows += [
             who | rest | {"seed": seed, "final_accuracy": 99 + seed / 4, "run": f"x {name}{seed}"} for seed in seeds
         ]
@@ -70,9 +71,8 @@ def test_a_batch_with_all_images_may_use_fewer_splits_than_asked_for(condition):
         "norm": "gbn",
         "epochs": 2,
         "seed": 0,
-        "engine": "torch",
-        "validation": "test",
         "run": "x",
+        **WHOLE,
     }
     row = runs.tabulate(pd.DataFrame([{**who, **NUMBERS, **COUNTS}]), conditions, "digits", "s", "s").iloc[0]
     assert row[["num_splits", "splits_used.full", "splits_used.last"]].tolist() == [4, 3, 3]
@@ -98,7 +98,7 @@ def test_kinds_of_settings_and_cells_of_settings_that_a_condition_lacks(conditio
     expected |= {"augmentation.0.rotation.degrees": int, "augmentation.0.rotation.fill": int, "penalty_scope": str}
     found = runs.varying(conditions)
     assert found == expected
-    who = {"penalty": "none", "norm": "bn", "epochs": 2, "seed": 0, "engine": "torch", "validation": "test", "run": "x"}
+    who = {"penalty": "none", "norm": "bn", "epochs": 2, "seed": 0, "run": "x", **WHOLE}
     summary = pd.DataFrame([{"condition": name, **who, **NUMBERS, **COUNTS} for name in "ab"])
     table = runs.tabulate(summary, conditions, "digits", "s", "s-e2")
     tables.write_frame(tmp_path / "runs.csv", study_tables.runs(found), table)

@@ -60,6 +60,7 @@ def test_run_summary_by_hand(files):
         **WHO,
         "parameters": 42,
         "epochs": 7,
+        "diverged_epoch": None,
         "final_accuracy": 99.2,
         "best_accuracy": 99.6,
         "best_epoch": 6,

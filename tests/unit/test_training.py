@@ -11,10 +11,10 @@ from torch.nn import functional as F
 
 from normreg.analysis import metrics
 from normreg.engines import pytorch
-from normreg.errors import DivergedError
 from normreg.models.build import build
 from normreg.training import loop, streams
 from normreg.training.history import write as write_history
+from normreg.training.state import StateFile
 from normreg.utils import devices
 
 CPU = torch.device("cpu")
@@ -168,22 +168,68 @@ def test_step_schedule_goes_by_epochs(condition, blobs, run_training):
     assert [row.learning_rate for row in history] == pytest.approx([0.05, 0.05, 0.005, 0.005, 0.0005])
 
 
+WILD = {"optimizer": {"name": "sgd", "lr": 1e18, "momentum": 0.9, "nesterov": False}}
+
+
 @pytest.mark.parametrize(
     ("change", "key"),
     [
-        ({"optimizer": {"name": "sgd", "lr": 1e18, "momentum": 0.9, "nesterov": False}}, "optimizer.lr"),
+        (WILD, "optimizer.lr"),
         ({"schedule": {"onecycle": {"max_lr": 1e18}}}, "schedule.onecycle.max_lr"),
         ({"penalty": "l2", "lambdas": {"l2": 1e5}}, "lambdas.l2"),
         ({"penalty": "l1", "lambdas": {"l1": 1e36}}, "lambdas.l1"),
     ],
 )
-def test_divergence_names_run_epoch_and_likely_key(condition, blobs, change, key, run_training):
-    with pytest.raises(DivergedError) as caught:
-        run_training(condition(epochs=30, **change), 4, blobs, "mine l1-bn seed 4")
-    message = str(caught.value)
-    assert "mine l1-bn seed 4" in message
-    assert "in epoch " in message
+def test_divergence_names_run_epoch_and_likely_key(condition, blobs, change, key, run_training, caplog):
+    with caplog.at_level("WARNING", logger="normreg"):
+        model, history = run_training(condition(epochs=30, **change), 4, blobs, "mine l1-bn seed 4")
+    (message,) = caplog.messages
+    assert message.startswith(f"mine l1-bn seed 4: diverged in epoch {len(history)} ")
     assert f"likely key is {key}," in message
+    assert [row.diverged for row in history] == [False] * (len(history) - 1) + [True]
+    assert torch.isfinite(weights(model)).all()
+
+
+class Breaking(pytorch.TorchTrainer):
+    """A trainer that breaks in an epoch: its validation loss is NaN, or its last step makes a weight infinite."""
+
+    epoch, breaks = 0, {}
+
+    def _train_epoch(self, epoch):
+        self.epoch = epoch
+        trained = super()._train_epoch(epoch)
+        if self.breaks.get(epoch) == "weight":
+            with torch.no_grad():
+                next(self.model.parameters()).view(-1)[0] = math.inf
+        return trained
+
+    def _validate(self):
+        found = super()._validate()
+        return found._replace(loss=math.nan) if self.breaks.get(self.epoch) == "validation" else found
+
+
+@pytest.mark.parametrize("what", ["validation", "weight"])
+@pytest.mark.parametrize("epoch", [1, 3, 4])
+def test_a_diverged_run_is_that_of_the_epochs_before(condition, blobs, tmp_path, run_training, what, epoch):
+    """The same run with fewer epochs is the truth, or the initial weights. A killed one goes on to the same end."""
+    chosen = condition(epochs=4, **({"validate_every": 9} if what == "weight" and epoch < 4 else {}))
+    trainer, state = Breaking(chosen, 0, blobs, CPU), StateFile(tmp_path / "s.pt", {})
+    trainer.breaks = {epoch: what}
+    initial = weights(trainer.model)
+    history = loop.train(trainer, "x", state)
+    shorter = chosen | {"epochs": epoch - 1}
+    model, rows = run_training(shorter, 0, blobs) if epoch > 1 else (None, [])
+    assert torch.equal(weights(trainer.model), weights(model) if model else initial)
+    assert [row.train_objective for row in history] == [*(row.train_objective for row in rows), None]
+    assert history[-1].epoch == epoch
+    again = Breaking(chosen, 0, blobs, CPU)
+    again.breaks = trainer.breaks
+    assert without_seconds(loop.train(again, "x", state)) == without_seconds(history)
+    assert torch.equal(weights(again.model), weights(trainer.model))
+    write_history(history, tmp_path / "metrics.csv", "r")
+    table = metrics.read(tmp_path / "metrics.csv", ["train_loss"], "r", 4)
+    assert table["epoch"].tolist() == list(range(1, epoch))
+    assert metrics.diverged(table, 4) == epoch
 
 
 def test_progress_line_tells_accuracy_and_time_left(condition, blobs, caplog, run_training):

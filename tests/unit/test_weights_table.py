@@ -182,7 +182,7 @@ def made_up(control=True, seeds=2):
             for size, value in zip(weights.SIZES, (l1 * factor, l1 / 9, 0.0, 0.5 / factor, 4 / factor), strict=True):
                 head = {"condition": name, "penalty": penalty, "norm": norm, "part": part}
                 head |= {"layer_type": KINDS.get(part, part), "role": ROLES.get(part, part), "elements": elements}
-                ends = {"mean": value, "low": 0.9 * value, "high": 1.1 * value, "seeds": seeds}
+                ends = {"mean": value, "low": 0.9 * value, "high": 1.1 * value, "seeds": seeds, "diverged": 0}
                 has = control and penalty != "none"
                 beside = {"control": f"none-{norm}" if has else None, "ratio": factor if has else np.nan}
                 rows.append({**head, "size": size.key, **ends, **beside})
@@ -191,7 +191,8 @@ def made_up(control=True, seeds=2):
 
 def drawn(tmp_path, table):
     tables.write_frame(tmp_path / "w.csv", study_tables.WEIGHT_SIZES, table, STUDY)
-    return figure.draw(figure.read(tmp_path / "w.csv", STUDY), "Sizes of the weights")
+    sizes, _ = figure.read(tmp_path / "w.csv", STUDY)
+    return figure.draw(sizes, "Sizes of the weights")
 
 
 def test_lines_of_the_figure_are_the_table(tmp_path):

@@ -93,26 +93,17 @@ def test_a_report_of_other_seeds_than_the_runs_names_those_of_the_run(finished, 
     assert "seeds=1, with the other keys of the run" in text
 
 
-def test_a_too_large_batch_and_divergence_are_said(copy):
-    """Batches larger than the data have fewer ghost batches. Divergence stops the run and leaves no checkpoint."""
-    diverging = {"penalty": "none", "norm": "bn", "optimizer": {"lr": 1e18}}
+def test_a_too_large_batch_is_said(copy):
+    """Batches larger than the data have fewer ghost batches."""
     large = {"penalty": "l2", "norm": "gbn", "batch_size": 1024, "num_splits": 16}
-    copy.change_study(conditions={"none-bn": diverging, "l2-gbn": large})
-    done = copy.snakemake("training", "--keep-going", check=False)
-    assert done.returncode != 0
-
+    copy.change_study(conditions={"l2-gbn": large}, galleries=[])
+    copy.snakemake("training")
     run = "digits/tiny/l2-gbn/seed0"
     said = "tiny l2-gbn seed 0: 16 ghost batches asked for; a batch of 906 images has 6"
     assert copy.read(f"logs/train/{run}.log").count(said) == 1
     saved = torch.load(copy.folder / f"results/{run}/checkpoint.pt", weights_only=True)
     assert saved["splits_used"] == {"full": 6, "last": 6}
     assert saved["condition"]["num_splits"] == 16
-
-    log = copy.read("logs/train/digits/tiny/none-bn/seed0.log")
-    assert re.search(r"error: tiny none-bn seed 0: the objective is no longer .* likely key is optimizer\.lr", log)
-    assert "Traceback" not in log
-    assert "likely key is optimizer.lr" in done.stdout
-    assert not (copy.folder / "results/digits/tiny/none-bn/seed0/checkpoint.pt").exists()
 
 
 def test_mnist_without_network_or_folder_names_the_ways_on(copy):

@@ -1,4 +1,5 @@
 # Binds the library to wildcards. No rules here.
+from normreg.analysis import plan
 from normreg.config import defaults, made_of, studies
 from normreg.items import registry
 from normreg.utils import starter
@@ -159,6 +160,9 @@ config["report"] = get_report_facts()
 onstart:
     internals.claim_locks(workflow)
     internals.lift_rate_limit(workflow)
+    too_narrow = plan.margin_note(STUDIES.main.run.margin, STUDIES.main.data.test_images)
+    if MAIN and too_narrow and len(STUDIES.main.run.conditions) > 1:
+        logger.warning(too_narrow)
 
 
 onsuccess:

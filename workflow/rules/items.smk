@@ -155,6 +155,7 @@ rule estimate_effects:
 
 rule explore:
     input:
+        summary=SUMMARY,
         metrics=get_each("metrics.csv"),
         predictions=get_each("predictions.npz"),
         effects=f"{bound.FOLDER}/effects.csv",

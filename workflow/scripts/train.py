@@ -45,6 +45,7 @@ with (
     )
     with state.held(state.beside(snakemake.output.checkpoint), key) as saved:
         epochs = loop.train(trainer, label, saved, starter)
+        diverged = {"diverged": epochs[-1].epoch} if epochs[-1].diverged else {}
         provenance = {
             "run": snakemake.params.identity,
             "study": wildcards.study,
@@ -55,6 +56,7 @@ with (
             "device": device.type,
             "engine": engine,
             "splits_used": splits.splits_used(condition, images),
+            **diverged,
             **checkpoint.facts_of(part, snakemake.params.network[condition["network"]]),
         }
         checkpoint.save(snakemake.output.checkpoint, trainer.model, condition, provenance)

@@ -56,9 +56,5 @@ class DataError(NormregError):
     """A data file is missing, damaged or not the one it should be."""
 
 
-class DivergedError(NormregError):
-    """The objective of a training run stopped being a finite number."""
-
-
 class OrphanedError(NormregError):
     """The process that started this one is gone, so nobody waits for its results."""

@@ -81,7 +81,9 @@ class Classifier:
         self.path, self.classes, self.shape = path, content["classes"], DataShape(*content["shape"])
         for name, tensor in self.saved.model.state_dict().items():
             if isinstance(tensor, torch.Tensor) and not torch.isfinite(tensor).all():
-                raise DataError(f"{path}: its weights {name} are not all finite numbers, as after a run that diverged.")
+                raise DataError(f"{path}: its weights {name} are not all finite numbers.")
+        if self.saved.diverged is not None:
+            log.warning("%s: diverged in epoch %d; it has the weights from before that", path, self.saved.diverged)
 
     def classify(self, image: str | Path, top: int = 1) -> list[Prediction]:
         """The `top` likeliest classes of an image file. Logs how it was changed.

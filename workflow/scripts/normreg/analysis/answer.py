@@ -36,7 +36,8 @@ def _sentence(row: Mapping[Hashable, Any]) -> str:
     seeds = f"{row['seeds']} seed{'' if row['seeds'] == 1 else 's'}"
     text = f"{name_of(row)}: "
     if pd.isna(row["difference"]):
-        return f"{text}no seed has all the runs that it needs."
+        lost = row["verdict"] == EffectVerdict.DIVERGED
+        return f"{text}{verdict(row)}." if lost else f"{text}no seed has all the runs that it needs."
     text += f"{quantity.write_difference(row['difference'])} {quantity.difference_unit}"
     if not pd.isna(row["low"]):
         low, high = (quantity.write_difference(row[key]) for key in ("low", "high"))
@@ -46,11 +47,23 @@ def _sentence(row: Mapping[Hashable, Any]) -> str:
 
 
 def verdict(row: Mapping[Hashable, Any]) -> str:
-    """The verdict of an effect or an interaction, with its margin where the verdict is about the margin."""
+    """The verdict of an effect or an interaction, with the margin or the number of diverged runs that it is about."""
     margin = f"{row['margin']:g} {QUANTITIES[row['quantity']].difference_unit}"
     if row["verdict"] == EffectVerdict.EQUIVALENT:
         return f"{row['verdict']} within {margin}"
+    if row["verdict"] == EffectVerdict.DIVERGED:
+        return diverged(row) or str(row["verdict"])
     return str(row["verdict"]).replace("the margin", margin)
+
+
+def diverged(row: Mapping[Hashable, Any]) -> str:
+    """How many runs with the factor and without it diverged. Empty if none did, and for an interaction."""
+    if pd.isna(row["runs"]):
+        return ""
+    own, other = (f"{row[key]:.0f} of {row['runs']:.0f}" for key in ("diverged", "diverged_without"))
+    if row["diverged"]:
+        return f"diverged in {own} runs" + (f" with it and {other} without it" if row["diverged_without"] else "")
+    return f"without it, {other} runs diverged" if row["diverged_without"] else ""
 
 
 def collapses(row: Mapping[Hashable, Any]) -> str:

@@ -29,8 +29,9 @@ def choose(
 ) -> pd.DataFrame:
     """The rows of `chosen.csv`: for each curve the strength with the best mean over seeds.
 
-    The reference is a candidate, with an empty strength. Of equal means the weaker strength is chosen. A seed counts if
-    it has all runs of the curve, by one engine. A curve without a reference or such a seed has no row.
+    The reference is a candidate, with an empty strength. A condition of which a run diverged is no candidate. Of equal
+    means the weaker strength is chosen. A seed counts if it has the runs of all candidates, by one engine. Without a
+    candidate or such a seed, nothing is chosen: the condition is empty. A curve without a reference has no row.
 
     Args:
         sweeps: those over one strength are looked at.
@@ -39,7 +40,7 @@ def choose(
         column: its column of the accuracy on the hold-out. Larger is better.
         train_images: how many training images there are.
     """
-    values, engines = replicates.values(summary, column), replicates.engines(summary)
+    values, engines = replicates.with_diverged(summary, column), replicates.engines(summary)
     rows = []
     for sweep in sweeps:
         for family in sweep_families.find(sweep, conditions, train_images):
@@ -54,21 +55,24 @@ def _choice(part: Part, values: pd.DataFrame, engines: pd.DataFrame) -> list[dic
     about = part.spots[0].about
     ordered = [part.pool[0].without, *(c.with_factor for c in sorted(part.pool, key=lambda c: c.strength))]
     strengths = {pair.with_factor: pair.strength for pair in part.pool}
-    table, trained = values.reindex(columns=ordered), engines.reindex(columns=ordered)
+    table = values.reindex(columns=ordered)
+    table = table.loc[:, ~np.isinf(table).any(axis=0)]
+    trained = engines.reindex(columns=table.columns)
     counts = table.notna().all(axis=1) & (trained.nunique(axis=1) == 1)
+    row: dict[str, Any] = {"sweep": about["sweep"], "base": about["curve"], "reference": ordered[0]}
+    row |= {"seeds": int(counts.sum())}
     if not counts.any():
-        return []
-    means = table[counts].mean(axis=0).to_numpy()
-    place = int(np.argmax(np.round(means, 9)))  # the first of the best; sums of equal values can differ by rounding
-    row = {"sweep": about["sweep"], "base": about["curve"], "condition": ordered[place], "reference": ordered[0]}
-    row |= {"strength": strengths.get(ordered[place]), "holdout_difference": float(means[place] - means[0])}
-    return [row | {"seeds": int(counts.sum())}]
+        return [row]
+    means = table[counts].mean(axis=0).round(9)  # sums of equal values can differ by rounding
+    best = str(means.idxmax())  # the first of the best
+    row |= {"condition": best, "strength": strengths.get(best)}
+    return [row | ({"holdout_difference": means[best] - means[ordered[0]]} if ordered[0] in means else {})]
 
 
 def to_confirm(path: str | Path, study: str) -> list[str]:
     """The chosen conditions of a `chosen.csv` and those that they are compared with, each once.
 
-    None at all if the hold-out chose to leave the factor out on every curve.
+    None at all if the hold-out chose no strength on any curve.
 
     Args:
         path: the file.

@@ -16,6 +16,7 @@ from normreg.analysis.epoch_statistics import STATISTICS
 from normreg.analysis.inference import LEAST_SEEDS, LEVEL
 from normreg.analysis.judgement import holm
 from normreg.analysis.quantities import QUANTITIES
+from normreg.analysis.summary import diverged
 from normreg.analysis.verdicts import ClaimKind, ClaimVerdict
 from normreg.config.claims import DATASET, Claim, Comparison, executed
 from normreg.config.condition import Condition
@@ -73,9 +74,16 @@ def judge(claims: Sequence[Claim], runs: Measured) -> pd.DataFrame:
             rows += [head | _measure(test, runs) for test in claim["tests"]]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     table["p_adjusted"] = holm(table["p"].astype(float).tolist())
-    decided = [decide(row) if row["verdict"] is None else (row["verdict"], row["why"]) for row in _rows(table)]
-    table["verdict"], table["why"] = zip(*decided, strict=True)
+    table["verdict"], table["why"] = zip(*(_decide(row, runs.summary) for row in _rows(table)), strict=True)
     return table.astype({"seeds": "Int64"})
+
+
+def _decide(row: Mapping[str, Any], summary: pd.DataFrame) -> tuple[ClaimVerdict, str]:
+    """The verdict of a row and its reason. That of a test says which of its runs diverged and have no part in it."""
+    if row["verdict"] is not None:
+        return row["verdict"], row["why"]
+    verdict, why = decide(row)
+    return verdict, f"{why} {diverged(summary[summary['condition'].isin([row['with'], row['without']])])}".rstrip()
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -137,8 +145,9 @@ def _values(test: Mapping[str, Any], runs: Measured) -> pd.DataFrame:
     if "statistic" in test:
         statistic = STATISTICS[test["statistic"]].of
         for name in {test["with"], test.get("without", test["with"])}:
-            values[name] = [
-                statistic(runs.courses[name, seed][test["quantity"]], test["from_epoch"]) for seed in values.index
+            values[name] = [  # of a run that diverged, the value stays unknown
+                statistic(runs.courses[name, seed][test["quantity"]], test["from_epoch"]) if final == final else final
+                for seed, final in values[name].items()
             ]
     if "value" not in test:
         engines = replicates.engines(runs.summary)

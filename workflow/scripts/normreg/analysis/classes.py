@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from normreg.analysis import predictions
+from normreg.analysis import divergence, predictions
+from normreg.analysis.predictions import Predictions
 from normreg.config.identity import RunFacts
 
 
@@ -20,6 +21,7 @@ class Classes:
         conditions: the condition of each run.
         seeds: the seed of each run.
         engines: the engine that trained each run.
+        diverged: a sentence on the runs that diverged, which are none of the R. Empty if none did.
     """
 
     labels: np.ndarray
@@ -27,6 +29,7 @@ class Classes:
     conditions: tuple[str, ...]
     seeds: tuple[int, ...]
     engines: tuple[str, ...]
+    diverged: str = ""
 
     @property
     def wrong(self) -> np.ndarray:
@@ -61,7 +64,7 @@ def read(
     classes: int,
     distinct: Mapping[str, str],
 ) -> Classes:
-    """Reads the `predictions.npz` of the runs one by one, and keeps only the classes.
+    """Reads the `predictions.npz` of the runs one by one, and keeps only the classes. Those that diverged have none.
 
     Args:
         paths: one file for each run.
@@ -77,10 +80,18 @@ def read(
     kept = keep_distinct(paths, runs, distinct)
     dtype = np.min_scalar_type(classes - 1)
     predicted = np.empty((len(kept), len(labels)), dtype)
-    engines = []
-    for row, (path, run) in enumerate(kept):
+    whole: list[tuple[RunFacts, str]] = []
+    for path, run in kept:
         found = predictions.load(path, labels, classes, run["identity"])
-        predicted[row] = found.predicted
-        engines.append(found.engine)
-    conditions, seeds = tuple(run["condition"] for _, run in kept), tuple(int(run["seed"]) for _, run in kept)
-    return Classes(labels.astype(dtype), predicted, conditions, seeds, tuple(engines))
+        if isinstance(found, Predictions):
+            predicted[len(whole)] = found.predicted
+            whole.append((run, found.engine))
+    known = {run["identity"] for run, _ in whole}
+    return Classes(
+        labels.astype(dtype),
+        predicted[: len(whole)],
+        tuple(run["condition"] for run, _ in whole),
+        tuple(int(run["seed"]) for run, _ in whole),
+        tuple(engine for _, engine in whole),
+        divergence.sentence((run["condition"], run["identity"] not in known) for _, run in kept),
+    )

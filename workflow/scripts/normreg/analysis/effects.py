@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from normreg.analysis import families, judgement, replicates
+from normreg.analysis import families, judgement, plan, replicates
 from normreg.analysis.contrasts import Contrast
 from normreg.analysis.judgement import Estimates, Judged, Runs
 from normreg.analysis.power import Spread
@@ -22,7 +22,7 @@ COLUMNS = [
     *("level", "factor", "strength", "other", "pairs", "without", "with", "quantity", "margin", "seeds"),
     *("difference", "low", "high", "p", "p_adjusted", "p_equivalence", "verdict", "method", "objection"),
     *("error", "freedom", "paired_low", "paired_high", "paired_p", "blocked_low", "blocked_high", "blocked_p"),
-    *("runs", "collapses", "detectable", "seeds_for_margin", "seeds_for_equivalence"),
+    *("runs", "collapses", "diverged", "diverged_without", "detectable", "seeds_for_margin", "seeds_for_equivalence"),
 ]
 
 
@@ -47,17 +47,17 @@ def estimate(
         effects and interactions are tested. For each quantity they are two families.
 
     Raises:
-        DataError: a run is there twice, or a value is infinite.
+        DataError: a run is there twice.
     """
     rows: list[dict[str, Any]] = []
     names = list(dict.fromkeys(name for c in contrasts for name in (c.without, c.with_factor)))
     if not names:
         return pd.DataFrame(rows, columns=COLUMNS)
     accuracy, loss = effects_of(summary)
-    accuracies = replicates.values(summary, accuracy).reindex(columns=names)
+    accuracies = replicates.with_diverged(summary, accuracy).reindex(columns=names)
     for quantity in (QUANTITIES[accuracy], QUANTITIES[loss]):
         limit = margin[quantity.margin]
-        reachable = None if quantity.percent and limit < 100 / images else limit
+        reachable = limit if not quantity.percent or plan.meets(limit, images) else None
         runs = runs_of(contrasts, summary, quantity.key, accuracies)
         for family, better_up in (
             (families.effects(contrasts), quantity.better_up),
@@ -65,7 +65,7 @@ def estimate(
         ):
             about = {"quantity": quantity.key, "margin": limit}
             found = _judge_family(family, runs, names, reachable, better_up)
-            counts = [collapses_of(row.pairs, accuracies) for row in family]
+            counts = [failures_of(row.pairs, accuracies) for row in family]
             rows += [
                 {**row.about, **about, **cells, **count}
                 for row, cells, count in zip(family, found, counts, strict=True)
@@ -84,7 +84,7 @@ def _judge_family(
     for row, both in zip(family, estimates, strict=True):
         cells = _numbers(both)
         if row.about["level"] != Level.PAIR:
-            cells |= _tests(both, next(verdicts), margin) | _power(cells, margin, len(tested))
+            cells |= _tests(both, next(verdicts), margin) | _power(both, cells, margin, len(tested))
         rows.append(cells)
     return rows
 
@@ -107,14 +107,14 @@ def _numbers(both: Estimates) -> dict[str, Any]:
 def _tests(both: Estimates, judged: Judged, margin: float | None) -> dict[str, Any]:
     test = both.deciding
     cells: dict[str, Any] = {"verdict": judged.verdict, "p_adjusted": judged.p_adjusted}
-    if test.testable:
+    if both.tested:
         cells |= {"p": test.p(), "p_equivalence": None if margin is None else test.p_equivalence(margin)}
     return cells
 
 
-def _power(numbers: Mapping[str, Any], margin: float | None, family: int) -> dict[str, Any]:
+def _power(both: Estimates, numbers: Mapping[str, Any], margin: float | None, family: int) -> dict[str, Any]:
     """What the seeds can show, from what `_numbers` gives; see `normreg.analysis.power`."""
-    if "error" not in numbers:
+    if not both.tested:
         return {}
     spread = Spread.of(numbers)
     cells: dict[str, Any] = {"detectable": spread.detectable(numbers["seeds"], family)}
@@ -124,28 +124,36 @@ def _power(numbers: Mapping[str, Any], margin: float | None, family: int) -> dic
     return cells
 
 
-def collapses_of(pairs: Sequence[Contrast], accuracies: pd.DataFrame) -> dict[str, int]:
-    """How many runs with the factor there are, and how many lie far under their control in accuracy."""
+def failures_of(pairs: Sequence[Contrast], accuracies: pd.DataFrame) -> dict[str, int]:
+    """How many runs with the factor there are, and how many of them collapsed or diverged; how many controls diverged.
+
+    A run that lies far under its control in accuracy has collapsed. For `accuracies` see `replicates.with_diverged`.
+    """
     if not pairs:
         return {}
-    each = np.concatenate([_difference(pair, accuracies) for pair in pairs])
-    return {"runs": int((~np.isnan(each)).sum()), "collapses": int((each < -COLLAPSE).sum())}
-
-
-def _difference(pair: Contrast, accuracies: pd.DataFrame) -> np.ndarray:
-    difference: np.ndarray = accuracies[pair.with_factor].to_numpy() - accuracies[pair.without].to_numpy()
-    return difference
+    found, control = (
+        np.concatenate([accuracies[name] for name in names])
+        for names in zip(*((pair.with_factor, pair.without) for pair in pairs), strict=True)
+    )
+    known = ~np.isnan(found) & ~np.isnan(control)
+    diverged, diverged_without = (known & np.isinf(values) for values in (found, control))
+    collapsed = known & np.isfinite(found) & np.isfinite(control) & (found < control - COLLAPSE)
+    counts = {"runs": known, "collapses": collapsed, "diverged": diverged, "diverged_without": diverged_without}
+    return {name: int(counted.sum()) for name, counted in counts.items()}
 
 
 def runs_of(contrasts: Sequence[Contrast], summary: pd.DataFrame, quantity: str, accuracies: pd.DataFrame) -> Runs:
-    """The values of a quantity. In a pair, a run far below the other in accuracy has collapsed."""
+    """The values of a quantity. In a pair, a run far below the other in accuracy has collapsed.
+
+    For `accuracies` see `replicates.with_diverged`.
+    """
     names = list(accuracies)
     apart: dict[int, Objection] = {}
     for pair in contrasts:
-        difference = _difference(pair, accuracies)
-        for name, lost in ((pair.with_factor, difference < -COLLAPSE), (pair.without, difference > COLLAPSE)):
-            if lost.any():
+        for name, other in ((pair.with_factor, pair.without), (pair.without, pair.with_factor)):
+            if (accuracies[name] < accuracies[other] - COLLAPSE).any():
                 apart[names.index(name)] = Objection.COLLAPSED
+    apart |= {names.index(name): Objection.DIVERGED for name in names if np.isinf(accuracies[name]).any()}
     values = replicates.values(summary, quantity).reindex(columns=names).to_numpy()
     engines = replicates.engines(summary).reindex(columns=names).to_numpy()
     return Runs(values, engines, _pools(contrasts, names), apart)

@@ -36,6 +36,11 @@ class Estimates:
         """The estimate that decides."""
         return self.blocked if self.blocked and self.objection is None else self.paired
 
+    @property
+    def tested(self) -> bool:
+        """Whether the estimate that decides is tested: it can be, and no run diverged."""
+        return self.deciding.testable and self.objection is not Objection.DIVERGED
+
 
 @dataclass(frozen=True)
 class Judged:
@@ -54,7 +59,7 @@ class Runs:
         engines: the engine that trained each run, (n, K). Engines round differently. So a seed counts for
             an estimate only if one engine trained all the runs that the estimate needs.
         pools: for each group of conditions that are compared with each other, its columns.
-        apart: the columns that belong to no pool, for example because a run collapsed, and why.
+        apart: the columns that belong to no pool, because a run diverged or collapsed, for example, and why.
     """
 
     values: np.ndarray
@@ -88,11 +93,10 @@ def judge(estimates: Sequence[Estimates], margin: float | None, better_up: bool 
         margin: the largest difference that counts as none. None allows no "equivalent".
         better_up: whether larger is better. None: neither, as for an interaction.
     """
-    tests = [found.deciding for found in estimates]
-    adjusted = holm([test.p() if test.testable else float("nan") for test in tests])
+    adjusted = holm([found.deciding.p() if found.tested else float("nan") for found in estimates])
     return [
-        Judged(None if np.isnan(p) else float(p), decide(test, p, margin, better_up))
-        for test, p in zip(tests, adjusted, strict=True)
+        Judged(None if np.isnan(p) else float(p), decide(found, p, margin, better_up))
+        for found, p in zip(estimates, adjusted, strict=True)
     ]
 
 
@@ -110,13 +114,17 @@ def _choose(runs: Runs, weights: np.ndarray, parts: Sequence[tuple[np.ndarray, P
     return Estimates(own, None, Objection.FEW)
 
 
-def decide(test: Estimate, p_adjusted: float, margin: float | None, better_up: bool | None) -> EffectVerdict:
+def decide(found: Estimates, p_adjusted: float, margin: float | None, better_up: bool | None) -> EffectVerdict:
     """The verdict. The first rule that applies decides.
 
-    1. Fewer than three seeds: too few seeds. 2. The values do not differ over seeds at all: no spread. 3. The adjusted
-    p-value is below 0.05: better or worse; by less than the margin if rule 4 applies too. 4. Both one-sided tests at
-    the margin reject at 0.05, unadjusted: equivalent. 5. Else undecided.
+    0. A run that the effect needs diverged: runs diverged. The mean of the others says nothing about those. 1. Fewer
+    than three seeds: too few seeds. 2. The values do not differ over seeds at all: no spread. 3. The adjusted p-value
+    is below 0.05: better or worse; by less than the margin if rule 4 applies too. 4. Both one-sided tests at the margin
+    reject at 0.05, unadjusted: equivalent. 5. Else undecided.
     """
+    test = found.deciding
+    if found.objection is Objection.DIVERGED:
+        return EffectVerdict.DIVERGED
     if test.seeds < LEAST_SEEDS:
         return EffectVerdict.TOO_FEW
     if not test.testable:

@@ -7,6 +7,7 @@ import numpy as np
 
 from normreg.analysis import predictions
 from normreg.analysis.classes import keep_distinct
+from normreg.analysis.predictions import Predictions
 from normreg.config.identity import RunFacts
 
 
@@ -32,8 +33,10 @@ def confidences(
         DataError: see `predictions.load`.
     """
     kept = keep_distinct(paths, runs, distinct)
-    found = np.empty((len(kept), len(images)))
-    for row, (path, run) in enumerate(kept):
-        logits = predictions.load(path, labels, classes, run["identity"]).logits[images].astype(np.float64)
-        found[row] = 1 / np.exp(logits - logits.max(axis=1, keepdims=True)).sum(axis=1)
-    return found
+    found = []
+    for path, run in kept:
+        saved = predictions.load(path, labels, classes, run["identity"])
+        if isinstance(saved, Predictions):
+            logits = saved.logits[images].astype(np.float64)
+            found.append(1 / np.exp(logits - logits.max(axis=1, keepdims=True)).sum(axis=1))
+    return np.array(found).reshape(-1, len(images))

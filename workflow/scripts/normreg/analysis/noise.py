@@ -56,13 +56,15 @@ class Sampling:
 def describe(summary: pd.DataFrame, classes: Classes) -> pd.DataFrame:
     """`noise.csv` without its column `run`: a row for each quantity. Only distinct conditions and complete seeds count.
 
-    A seed is complete if all its runs are there and one engine trained them.
+    A condition of which a run diverged is left out. A seed is complete if all its runs are there and one engine trained
+    them.
 
     Args:
         summary: see `summary.summarise`.
         classes: the predicted classes of the distinct conditions.
     """
-    conditions = list(dict.fromkeys(classes.conditions))
+    unfinished = set(summary.loc[summary["diverged_epoch"].notna(), "condition"])
+    conditions = [name for name in dict.fromkeys(classes.conditions) if name not in unfinished]
     own = summary[summary["condition"].isin(conditions)]
     rows = []
     for quantity in dict.fromkeys([*effects_of(summary), SAMPLING_QUANTITY]):

@@ -1,10 +1,28 @@
-"""Says whether a study kept its plan: as many seeds as were planned before looking, and one engine for all."""
+"""Says whether a study kept its plan (as many seeds as were planned before looking, one engine for all), and whether
+its margin can be met.
+"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 # In how many percent of studies without any effect a single test finds one, if it looks at 3, 5, 8, 10 and 20 seeds and
 # stops when it does. benchmarks/calibration.py measures it.
 PEEKING = 17
+
+
+def meets(margin: float, images: int) -> bool:
+    """Whether differences of an accuracy on `images` test images can be within `margin` points and not be 0."""
+    return margin >= 100 / images
+
+
+def margin_note(margin: Mapping[str, float], images: int) -> str:
+    """A sentence if no accuracy can be equivalent within the margin (see `studies.Run`), else an empty text."""
+    if meets(margin["accuracy"], images):
+        return ""
+    return (
+        f"The margin of {margin['accuracy']:g} points is below one of the {images:,} test images "
+        f"({100 / images:.3f} points), so no accuracy can be called equivalent. A larger `margin: accuracy` in the "
+        "study's file, declared before looking, allows it."
+    )
 
 
 def notes(planned: int | None, seeds: int, engines: Sequence[str]) -> list[str]:

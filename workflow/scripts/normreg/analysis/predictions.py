@@ -1,6 +1,6 @@
 """`predictions.npz`: predictions of a saved model for each image of the test split, and of a hold-out if there is one.
 
-Later steps need no model.
+Later steps need no model. That of a run that diverged has the epoch in which it did, and no predictions.
 """
 
 import hashlib
@@ -20,6 +20,7 @@ from normreg.utils.atomic import replacing
 # whose two classes are as near as NEAR_TIE can be right with one engine and wrong with another.
 NEAR_TIE = 0.01
 TEST, HOLDOUT = "test", "hold-out"  # the splits that a file can be about
+NOT_OF_ONE = "They are not of one training. Delete both and checkpoint.pt, and run the same command again."
 _PREFIX = {TEST: "", HOLDOUT: "holdout_"}  # of the names of a split's arrays
 
 
@@ -66,6 +67,25 @@ class Predictions:
         return int((ordered[:, -1] - ordered[:, -2] <= NEAR_TIE).sum())
 
 
+@dataclass(frozen=True)
+class Diverged:
+    """What there is of a run that diverged: the epoch in which it did, and the engine that trained it."""
+
+    epoch: int
+    engine: str
+
+    @property
+    def sentence(self) -> str:
+        """What stands where the predictions would be shown."""
+        return f"This run diverged in epoch {self.epoch}, so there are no predictions."
+
+
+def save_diverged(path: str | Path, run: str, found: Diverged) -> None:
+    """Writes the predictions of a run that diverged: there are none. `run` is its identity."""
+    with replacing(path) as temporary:
+        np.savez_compressed(temporary, engine=np.array(found.engine), run=np.array(run), diverged=np.array(found.epoch))
+
+
 def save(
     path: str | Path,
     logits: np.ndarray,
@@ -93,7 +113,7 @@ def save(
     arrays: dict[str, Any] = {"engine": np.array(engine), "run": np.array(run)}
     for split, (split_logits, split_labels) in splits.items():
         if not np.isfinite(split_logits).all():
-            raise DataError(f"{path}: the model gives logits that are not finite numbers; its training has diverged.")
+            raise DataError(f"{path}: the model gives logits that are not finite numbers.")
         indices, before = np.arange(len(split_labels), dtype=np.int64), _PREFIX[split]
         made = Predictions(split_logits.astype(np.float32), split_labels.astype(np.int64), indices, engine=engine)
         arrays |= {f"{before}logits": made.logits, f"{before}labels": made.labels, f"{before}indices": indices}
@@ -104,8 +124,8 @@ def save(
         np.savez_compressed(temporary, **arrays)
 
 
-def load(path: str | Path, labels: np.ndarray, classes: int, run: str, split: str = TEST) -> Predictions:
-    """Reads a split of what `save` wrote.
+def load(path: str | Path, labels: np.ndarray, classes: int, run: str, split: str = TEST) -> Predictions | Diverged:
+    """Reads a split of what `save` wrote, or what `save_diverged` wrote.
 
     Args:
         path: the file.
@@ -120,12 +140,17 @@ def load(path: str | Path, labels: np.ndarray, classes: int, run: str, split: st
     before = _PREFIX[split]
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            engine, owner, digest = (_text(arrays[name]) for name in ("engine", "run", f"{before}digest"))
-            logits, known, indices = (arrays[f"{before}{name}"] for name in ("logits", "labels", "indices"))
-            found = Predictions(logits, known, indices, engine=engine)
+            engine, owner = (_text(arrays[name]) for name in ("engine", "run"))
+            diverged = int(arrays["diverged"]) if "diverged" in arrays else None
+            if diverged is None:
+                digest = _text(arrays[f"{before}digest"])
+                logits, known, indices = (arrays[f"{before}{name}"] for name in ("logits", "labels", "indices"))
+                found = Predictions(logits, known, indices, engine=engine)
     except Exception as error:  # zip, zlib, numpy and OS errors all mean: the file cannot be read
         raise DataError(f"{path}: cannot be read as predictions ({_line(error)}). {AGAIN}") from error
     identity.check(path, owner, run)
+    if diverged is not None:
+        return Diverged(diverged, engine)
     count = len(found.labels) if found.labels.ndim else 0
     for name, array, dtype, shape in (
         ("logits", found.logits, np.float32, (count, classes)),
@@ -156,7 +181,7 @@ def check_accuracy(path: str | Path, found: Predictions, final_accuracy: float) 
     if abs(mistakes - measured) > found.near_ties:
         raise DataError(
             f"{path}: {mistakes} of its {images} images are wrong, but {measured} were at the end of metrics.csv "
-            "beside it. They are not of one training. Delete both and checkpoint.pt, and run the same command again."
+            f"beside it. {NOT_OF_ONE}"
         )
 
 

@@ -38,8 +38,9 @@ def compare(block: Mapping[str, Any], summary: pd.DataFrame) -> pd.DataFrame:
         Columns condition, penalty, norm, quantity, published, best_epochs (of a published best accuracy: all epochs
         that have it, the first one first), measured, measured_low, measured_high, seeds, half_width (of the 95 %
         prediction interval of one more seed, see `half_width`), difference (measured minus published), verdict,
-        no_verdict (why a published value has none), engines (that trained the seeds), from, note. Conditions without
-        published values have only measured ones. Seeds whose value is unknown do not count.
+        no_verdict (why a published value has none), engines (that trained the seeds), diverged (runs that diverged),
+        from, note. Conditions without published values have only measured ones. Seeds whose value is unknown do not
+        count.
     """
     rows = []
     for name, runs in summary.groupby("condition", sort=False):
@@ -50,8 +51,8 @@ def compare(block: Mapping[str, Any], summary: pd.DataFrame) -> pd.DataFrame:
             row["best_epochs"] = _best_epochs(values) if key == "best" else None
             other = _other_epochs(values, quantity, int(first["epochs"]))
             row |= _compare_one(_published_value(values.get(key)), runs[quantity].to_numpy(float), other)
-            engines = ", ".join(sorted(set(runs["engine"])))
-            rows.append(row | {"engines": engines, "from": values.get("from"), "note": values.get("note")})
+            row |= {"engines": ", ".join(sorted(set(runs["engine"]))), "diverged": runs["diverged_epoch"].count()}
+            rows.append(row | {"from": values.get("from"), "note": values.get("note")})
     return pd.DataFrame(rows)
 
 

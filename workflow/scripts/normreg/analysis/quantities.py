@@ -114,6 +114,7 @@ _RUN = (  # summary.csv, besides train_accuracy and seconds
         course=_ACCURACY,
     ),
     _accuracy("best_accuracy", "best accuracy", course=_ACCURACY),
+    Quantity("diverged_epoch", "diverged in epoch", "epochs", Better.NEITHER, digits=0),
     Quantity("best_epoch", "at epoch", "epochs", Better.NEITHER, digits=0),
     _accuracy(
         "last5_accuracy",

@@ -18,6 +18,7 @@ _Row = Mapping[Hashable, Any]
 # The order in which a sentence names them. Others follow.
 _ORDER = (
     *(EffectVerdict.BETTER, EffectVerdict.SLIGHTLY_BETTER, EffectVerdict.WORSE, EffectVerdict.SLIGHTLY_WORSE),
+    EffectVerdict.DIVERGED,
     *(EffectVerdict.EQUIVALENT, EffectVerdict.UNDECIDED, EffectVerdict.NO_SPREAD, EffectVerdict.TOO_FEW),
 )
 
@@ -79,7 +80,11 @@ def shape_text(test: _Row) -> str:
     text = (
         f"{name} depends on the strength ({p})" if shown else f"that {name} depends on the strength is not shown ({p})"
     )
-    return f"{text}; strengths that collapse or scatter far more are left out of this" if test["left_out"] else text
+    return (
+        f"{text}; strengths that diverge, collapse or scatter far more are left out of this"
+        if test["left_out"]
+        else text
+    )
 
 
 def best_text(test: _Row) -> str:
@@ -93,7 +98,8 @@ def best_text(test: _Row) -> str:
 
 def _sentence(rows: Sequence[_Row], test: _Row | None) -> str:
     first = rows[0]
-    counts = sorted({int(row["seeds"]) for row in rows if not pd.isna(row["verdict"])})
+    judged = (row for row in rows if not pd.isna(row["verdict"]) and row["verdict"] != EffectVerdict.DIVERGED)
+    counts = sorted({int(row["seeds"]) for row in judged})
     seeds = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0] if counts else 0}"
     reference = (
         f" against {first['reference']}" if first["level"] == ResponseLevel.STRENGTH and first["reference"] else ""

@@ -2,6 +2,7 @@
 
 from normreg.utils.tables import Table, columns_of
 
+_FAILURES = ("runs", "collapses", "diverged", "diverged_without")
 _TEST = ("low", "high", "p", "p_adjusted", "p_equivalence")
 _SPOT = columns_of(str, "sweep", "level", "curve", "value") | columns_of(float, "x", "y")
 RESPONSES = Table(
@@ -17,11 +18,11 @@ RESPONSES = Table(
     | columns_of(float, "mean", "difference", *_TEST)
     | columns_of(str, "verdict", "method", "objection")
     | columns_of(float, "error")
-    | columns_of(int, "freedom", "runs", "collapses")
+    | columns_of(int, "freedom", *_FAILURES)
     | columns_of(str, "run"),
     may_be_empty=frozenset({"x", "y", "penalty", "norm", "factor", "strength", "condition", "reference", "pairs"})
     | frozenset({"family", "mean", "difference", *_TEST, "verdict", "method", "objection", "error", "freedom"})
-    | {"runs", "collapses"},
+    | {*_FAILURES},
 )
 RESPONSE_SEEDS = Table(
     "responses of single seeds",
@@ -30,7 +31,7 @@ RESPONSE_SEEDS = Table(
     | columns_of(int, "seed")
     | columns_of(float, "number")
     | columns_of(str, "run"),
-    may_be_empty=frozenset({"x", "y"}),
+    may_be_empty=frozenset({"x", "y", "number"}),
 )
 RESPONSE_SHAPES = Table(
     "shapes of responses",
@@ -54,5 +55,5 @@ CHOSEN = Table(
     | columns_of(float, "strength", "holdout_difference")
     | columns_of(int, "seeds")
     | columns_of(str, "run"),
-    may_be_empty=frozenset({"strength"}),
+    may_be_empty=frozenset({"condition", "strength", "holdout_difference"}),
 )

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from normreg.analysis import effects, replicates, response_tables, scatter, shapes, simultaneous, sweep_families
+from normreg.analysis import effects, plan, replicates, response_tables, scatter, shapes, simultaneous, sweep_families
 from normreg.analysis.judgement import Runs, decide
 from normreg.analysis.quantities import QUANTITIES, Quantity
 from normreg.analysis.simultaneous import Group, Simultaneous
@@ -46,7 +46,7 @@ class Facts:
     def reachable(self, quantity: Quantity) -> float | None:
         """The margin, or None if it is below one test image."""
         limit = self.margin[quantity.margin]
-        return None if quantity.percent and limit < 100 / self.test_images else limit
+        return limit if not quantity.percent or plan.meets(limit, self.test_images) else None
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def estimate(sweeps: Sequence[Sweep], facts: Facts) -> Tables:
     """Every response of every sweep, for accuracy and loss.
 
     Raises:
-        DataError: a run is there twice, or a value is infinite.
+        DataError: a run is there twice.
     """
     rows: tuple[list[dict[str, Any]], ...] = ([], [], [])
     for quantity in facts.quantities():
@@ -86,7 +86,7 @@ class _Quantity:
     def __init__(self, facts: Facts, quantity: Quantity) -> None:
         self.facts, self.quantity = facts, quantity
         accuracy = facts.quantities()[0].key
-        self.accuracies = replicates.values(facts.summary, accuracy)
+        self.accuracies = replicates.with_diverged(facts.summary, accuracy)
         self.values = replicates.values(facts.summary, quantity.key)
         self.margin = facts.reachable(quantity)
 
@@ -137,13 +137,14 @@ class _Quantity:
     def cells(self, spot: Spot, one: Simultaneous) -> dict[str, Any]:
         """The estimate, its band and its verdict. What cannot be known is left out."""
         test, p = one.both.deciding, one.p_adjusted
-        verdict = decide(test, float("nan") if p is None else p, self.margin, self.quantity.better_up)
+        verdict = decide(one.both, float("nan") if p is None else p, self.margin, self.quantity.better_up)
         row: dict[str, Any] = {"seeds": test.seeds, "difference": test.difference if test.seeds else None}
         row |= {"verdict": verdict, "method": one.both.method, "objection": one.both.objection}
-        row |= effects.collapses_of(spot.pairs, self.accuracies)
+        row |= effects.failures_of(spot.pairs, self.accuracies)
         if test.testable:
-            row |= {"low": one.low, "high": one.high, "p": test.p(), "p_adjusted": p}
-            row |= {"error": test.error, "freedom": test.freedom}
+            row |= {"low": one.low, "high": one.high, "error": test.error, "freedom": test.freedom}
+        if one.both.tested:
+            row |= {"p": test.p(), "p_adjusted": p}
             row |= {"p_equivalence": None if self.margin is None else test.p_equivalence(self.margin)}
         return row
 
@@ -162,7 +163,7 @@ class _Quantity:
     def _seeds(self, spot: Spot, values: Mapping[Any, float]) -> list[dict[str, Any]]:
         about = {name: spot.about[name] for name in ("sweep", "level", "curve", "value", "x", "y")}
         about["quantity"] = self.quantity.key
-        return [about | {"seed": seed, "number": value} for seed, value in values.items() if not np.isnan(value)]
+        return [about | {"seed": seed, "number": value} for seed, value in values.items()]
 
     def shape(self, part: Part, runs: Runs) -> dict[str, Any]:
         """The row of `response_shapes.csv`, see `shapes`."""

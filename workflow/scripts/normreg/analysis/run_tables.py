@@ -2,15 +2,15 @@
 
 from normreg.utils.tables import Table, columns_of
 
-_SHARES = ("share_below_0.0001", "share_below_0.001", "share_below_0.01")
-_TRAINING = ("learning_rate", "train_objective", "train_loss", "train_accuracy")
+SIZES = ("l1", "l2_squared", "share_below_0.0001", "share_below_0.001", "share_below_0.01")
+TRAINING = ("train_objective", "train_loss", "train_accuracy")
 VALIDATION = ("validation_loss", "validation_accuracy")
 METRICS = Table(
     "metrics",
     columns_of(int, "epoch")
-    | columns_of(float, *_TRAINING, *VALIDATION, "seconds")
+    | columns_of(float, "learning_rate", *TRAINING, *VALIDATION, "seconds")
     | columns_of(str, "data", "code", "run"),
-    may_be_empty=frozenset((*VALIDATION, "data", "code")),
+    may_be_empty=frozenset((*TRAINING, *VALIDATION, "data", "code")),
     digits=8,
 )
 WEIGHT = "weight"  # in the column `role`, see `training.penalties.roles`
@@ -18,7 +18,8 @@ WEIGHTS = Table(
     "sizes of weights",
     columns_of(str, "parameter", "layer_type", "role")
     | columns_of(int, "elements")
-    | columns_of(float, "l1", "l2_squared", *_SHARES)
+    | columns_of(float, *SIZES)
     | columns_of(str, "run"),
+    may_be_empty=frozenset(SIZES),
     digits=None,
 )

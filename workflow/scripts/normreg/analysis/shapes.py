@@ -14,6 +14,7 @@ import numpy as np
 
 from normreg.analysis import simultaneous
 from normreg.analysis.judgement import Runs
+from normreg.analysis.verdicts import Objection
 
 LEAST_LEVELS = 3  # with two conditions there is one difference and no shape
 
@@ -35,7 +36,8 @@ def contrasts_of(conditions: int) -> np.ndarray:
 def judge(names: Sequence[str], strengths: Mapping[str, float], runs: Runs, better_up: bool) -> dict[str, Any]:
     """The cells of a curve in `response_shapes.csv`: whether it depends on the strength, and where its mean is best.
 
-    A strength that is set apart from the pool, see `Runs`, leaves the test, not the search for the best mean.
+    A strength that is set apart from the pool, see `Runs`, leaves the test, not the search for the best mean: that only
+    strengths leave of which a run diverged.
 
     Args:
         names: the conditions of the columns of `runs`. The reference is the first.
@@ -48,7 +50,8 @@ def judge(names: Sequence[str], strengths: Mapping[str, float], runs: Runs, bett
     columns = np.array([names.index(name) for name in ordered])
     kept = runs.together(columns)
     row: dict[str, Any] = {"conditions": len(kept), "left_out": len(names) - len(kept), "seeds": 0}
-    row |= _best(ordered, strengths, runs.of(columns), better_up)
+    finished = [column for column in columns.tolist() if runs.apart.get(column) is not Objection.DIVERGED]
+    row |= _best([names[column] for column in finished], strengths, runs.of(np.array(finished, int)), better_up)
     if len(kept) < LEAST_LEVELS or kept[0] != 0:
         return row
     weights = np.zeros((len(kept) - 1, len(names)))
@@ -69,14 +72,16 @@ def judge(names: Sequence[str], strengths: Mapping[str, float], runs: Runs, bett
 def _best(
     ordered: Sequence[str], strengths: Mapping[str, float], values: np.ndarray, better_up: bool
 ) -> dict[str, Any]:
-    """The condition with the best mean over complete seeds, and by how much it differs from the reference."""
+    """The condition with the best mean over complete seeds, and its difference from the reference if that is there."""
     complete = values[~np.isnan(values).any(axis=1)]
-    if not len(complete):
+    if not complete.size:
         return {}
     means = complete.mean(axis=0)
     place = int(means.argmax() if better_up else means.argmin())  # of equal means the weakest
     name = ordered[place]
-    return {"best": name, "best_strength": strengths.get(name), "best_difference": float(means[place] - means[0])}
+    known = ordered[0] not in strengths
+    difference = float(means[place] - means[0]) if known else None
+    return {"best": name, "best_strength": strengths.get(name), "best_difference": difference}
 
 
 def _name(peak: int, conditions: int) -> str:

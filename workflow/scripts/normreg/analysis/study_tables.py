@@ -7,13 +7,20 @@ from normreg.utils.tables import Table, columns_of
 _WHO = columns_of(str, "condition", "penalty", "norm")
 _RUN_ACCURACIES = ("final_accuracy", "best_accuracy")
 _RUN_LOSSES = ("final_loss", "best_loss", "last5_loss", "train_accuracy", "generalization_gap")
+MAY_BE_UNKNOWN = ("last5_accuracy", "last5_loss", "first_epoch_at_99.4")
+# What a run that diverged does not have. Of other runs only those may be unknown.
+MEASURED = (
+    *(*_RUN_ACCURACIES, "best_epoch", "mistakes", "test_accuracy", "test_loss", "final_loss", "best_loss"),
+    *("train_accuracy", "generalization_gap", "seconds", "images_per_second", *MAY_BE_UNKNOWN),
+)
 _TEST = ("low", "high", "p", "p_adjusted", "p_equivalence")
+_FAILURES = ("runs", "collapses", "diverged", "diverged_without")
 _BOTH_WAYS = ("paired_low", "paired_high", "paired_p", "blocked_low", "blocked_high", "blocked_p")
 
 SUMMARY = Table(
     "a summary",
     _WHO
-    | columns_of(int, "seed", "parameters", "epochs")
+    | columns_of(int, "seed", "parameters", "epochs", "diverged_epoch")
     | columns_of(float, *_RUN_ACCURACIES)
     | columns_of(int, "best_epoch")
     | columns_of(float, "last5_accuracy")
@@ -25,7 +32,7 @@ SUMMARY = Table(
     | columns_of(str, "engine")
     | columns_of(float, "seconds", "images_per_second")
     | columns_of(str, "run"),
-    may_be_empty=frozenset({"first_epoch_at_99.4", "last5_accuracy", "last5_loss"}),
+    may_be_empty=frozenset({"diverged_epoch", *MEASURED}),
 )
 # Settings that every `runs` table has, by dotted key. `splits_used` are the ghost batches of a full and the last batch.
 RUN_SETTINGS = (
@@ -60,14 +67,14 @@ EFFECTS = Table(
     | columns_of(float, "error")
     | columns_of(int, "freedom")
     | columns_of(float, *_BOTH_WAYS)
-    | columns_of(int, "runs", "collapses")
+    | columns_of(int, *_FAILURES)
     | columns_of(float, "detectable")
     | columns_of(int, "seeds_for_margin", "seeds_for_equivalence")
     | columns_of(str, "run"),
     may_be_empty=frozenset(
         {"other", "without", "with", "difference", *_TEST, "verdict", "objection", "error", "freedom"}
     )
-    | {*_BOTH_WAYS, "runs", "collapses", "detectable", "seeds_for_margin", "seeds_for_equivalence"},
+    | {*_BOTH_WAYS, *_FAILURES, "detectable", "seeds_for_margin", "seeds_for_equivalence"},
 )
 PUBLISHED = Table(
     "published values",
@@ -78,7 +85,9 @@ PUBLISHED = Table(
     | columns_of(float, "measured", "measured_low", "measured_high")
     | columns_of(int, "seeds")
     | columns_of(float, "half_width", "difference")
-    | columns_of(str, "verdict", "no_verdict", "engines", "from", "note", "run"),
+    | columns_of(str, "verdict", "no_verdict", "engines")
+    | columns_of(int, "diverged")
+    | columns_of(str, "from", "note", "run"),
     may_be_empty=frozenset(
         {"published", "best_epochs", "measured", "measured_low", "measured_high", "half_width", "difference"}
         | {"verdict", "no_verdict", "from", "note"}
@@ -147,11 +156,11 @@ WEIGHT_SIZES = Table(
     | columns_of(int, "elements")
     | columns_of(str, "size")
     | columns_of(float, "mean", "low", "high")
-    | columns_of(int, "seeds")
+    | columns_of(int, "seeds", "diverged")
     | columns_of(str, "control")
     | columns_of(float, "ratio")
     | columns_of(str, "run"),
-    may_be_empty=frozenset({"control", "ratio"}),
+    may_be_empty=frozenset({"mean", "low", "high", "control", "ratio"}),
 )
 
 

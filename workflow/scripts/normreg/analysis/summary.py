@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from normreg.analysis import metrics, predictions, run_tables, study_tables
-from normreg.analysis.predictions import HOLDOUT, TEST
+from normreg.analysis import divergence, metrics, predictions, run_tables, study_tables
+from normreg.analysis.predictions import HOLDOUT, TEST, Diverged, Predictions
 from normreg.analysis.quantities import effect_quantities
 from normreg.config import identity
 from normreg.config.identity import RunFacts
@@ -36,28 +36,34 @@ def run_summary(
         Accuracies in percent, losses as mean cross-entropy. `final` is the last epoch, `best` the best epoch. `best` is
         optimistic, because it is chosen on the validation split. `test` is the saved model on the test images.
         `last5` is None unless each of the last five epochs has validation. `generalization_gap` is the final training
-        accuracy minus the final validation accuracy.
+        accuracy minus the final validation accuracy. Of a run that diverged, `diverged_epoch` says when, and all that
+        is measured (`study_tables.MEASURED`) is None.
 
     Raises:
         DataError: a file cannot be read, is of another run, or disagrees with the others.
     """
     table = metrics.read(files["metrics"], _COLUMNS, run["identity"], run["epochs"])
-    predicted = predictions.load(files["predictions"], labels, classes, run["identity"])
-    validated = predicted
-    if holdout is not None:
-        validated = predictions.load(files["predictions"], holdout, classes, run["identity"], HOLDOUT)
-    predictions.check_accuracy(files["predictions"], validated, table["validation_accuracy"][-1])
-    return {
-        **{key: run[key] for key in ("condition", "penalty", "norm", "seed")},
-        "parameters": count_parameters(files["weights"], run["identity"]),
-        **_of_epochs(table, run["train_images"]),
-        "mistakes": int(predicted.wrong.sum()),
-        "test_accuracy": predicted.accuracy,
-        "test_loss": predicted.loss,
+    path, owner = files["predictions"], run["identity"]
+    tested = predictions.load(path, labels, classes, owner)
+    row: dict[str, Any] = {
+        **{key: run[key] for key in ("condition", "penalty", "norm", "seed", "epochs")},
+        "parameters": count_parameters(files["weights"], owner),
+        "diverged_epoch": tested.epoch if isinstance(tested, Diverged) else None,
         "validation": TEST if holdout is None else HOLDOUT,
-        "engine": predicted.engine,
-        "run": run["identity"],
+        "engine": tested.engine,
+        "run": owner,
     }
+    # Of a run whose losses are finite, the saved model can give other logits: then it diverged in its last epoch.
+    early = metrics.diverged(table, run["epochs"])
+    if early != row["diverged_epoch"] and (early, row["diverged_epoch"]) != (None, run["epochs"]):
+        raise DataError(f"{path}: it and metrics.csv beside it diverged in different epochs. {predictions.NOT_OF_ONE}")
+    if isinstance(tested, Diverged):
+        return row | dict.fromkeys(study_tables.MEASURED)
+    validated = tested if holdout is None else predictions.load(path, holdout, classes, owner, HOLDOUT)
+    assert isinstance(validated, Predictions)  # as the file's other split is
+    predictions.check_accuracy(path, validated, table["validation_accuracy"][-1])
+    row |= {"mistakes": int(tested.wrong.sum()), "test_accuracy": tested.accuracy, "test_loss": tested.loss}
+    return row | _of_epochs(table, run["train_images"])
 
 
 def _of_epochs(table: Mapping[str, np.ndarray], train_images: int) -> dict[str, Any]:
@@ -66,7 +72,6 @@ def _of_epochs(table: Mapping[str, np.ndarray], train_images: int) -> dict[str, 
     last = slice(-LAST, None)
     reached = table["epoch"][accuracy >= TARGET_ACCURACY]
     return {
-        "epochs": len(accuracy),
         "final_accuracy": accuracy[-1],
         "best_accuracy": np.nanmax(accuracy),
         "best_epoch": int(table["epoch"][np.nanargmax(accuracy)]),
@@ -84,7 +89,8 @@ def _of_epochs(table: Mapping[str, np.ndarray], train_images: int) -> dict[str, 
 
 def effects_of(summary: pd.DataFrame) -> tuple[str, str]:
     """The accuracy and the loss whose effects are estimated, as keys of `quantities.QUANTITIES`."""
-    held_out = bool((summary["validation"] == HOLDOUT).any() or summary["last5_accuracy"].isna().any())
+    unknown = summary["last5_accuracy"].isna() & summary["diverged_epoch"].isna()
+    held_out = bool((summary["validation"] == HOLDOUT).any() or unknown.any())
     return effect_quantities(int(summary["epochs"].min()), held_out)
 
 
@@ -105,13 +111,17 @@ def count_parameters(path: str | Path, run: str) -> int:
 
 
 def by_condition(summary: pd.DataFrame) -> pd.DataFrame:
-    """Mean over seeds per condition, with the range of the final accuracy. Conditions keep their order."""
+    """Mean over seeds per condition, with the range of the final accuracy. Conditions keep their order.
+
+    Runs that diverged are counted beside the seeds and have no part in the means.
+    """
     groups = summary.groupby("condition", sort=False)
     shown = ("final_accuracy", "best_accuracy", "last5_accuracy", "test_accuracy", "final_loss", "train_accuracy")
     means = groups[[name for name in shown if name in summary]].mean()
     means.insert(1, "final_minimum", groups["final_accuracy"].min())
     means.insert(2, "final_maximum", groups["final_accuracy"].max())
-    means.insert(0, "seeds", groups["seed"].count())
+    means.insert(0, "seeds", groups["final_accuracy"].count())
+    means.insert(1, "diverged", groups["diverged_epoch"].count())
     return means.reset_index()
 
 
@@ -130,20 +140,30 @@ def summarise(
 ) -> pd.DataFrame:
     """`summary.csv`: `run_summary` of each run, in order."""
     rows = [run_summary(run, paths, labels, classes, holdout) for run, paths in zip(runs, files, strict=True)]
-    return pd.DataFrame(rows).astype({"first_epoch_at_99.4": "Int64"})
+    kinds = {name: study_tables.SUMMARY.columns[name] for name in ("diverged_epoch", *study_tables.MEASURED)}
+    return pd.DataFrame(rows).astype({name: "Int64" if kind is int else kind for name, kind in kinds.items()})
+
+
+def diverged(summary: pd.DataFrame) -> str:
+    """A sentence on the runs that diverged. Empty if none did."""
+    return divergence.sentence(zip(summary["condition"], summary["diverged_epoch"].notna(), strict=True))
 
 
 def read(path: str | Path, runs: Sequence[RunFacts]) -> pd.DataFrame:
     """Reads the table that `summarise` made of `runs`.
 
     Raises:
-        DataError: the file is unreadable, was changed, is of other runs, or has a run twice.
+        DataError: the file is unreadable, was changed, is of other runs, has a run twice, or lacks a number of a run
+            that did not diverge.
     """
     table = tables.read_frame(path, study_tables.SUMMARY)
     if len(table) != len(runs):
         raise DataError(f"{path}: holds {len(table)} runs, expected {len(runs)}. {AGAIN}")
     for found, run in zip(table["run"], runs, strict=True):
         identity.check(path, found, run["identity"])
+    measured = [name for name in study_tables.MEASURED if name not in study_tables.MAY_BE_UNKNOWN]
+    if (table[measured].notna().all(axis=1) == table["diverged_epoch"].notna()).any():
+        raise DataError(f"{path}: a run lacks numbers and did not diverge, or the other way round. {AGAIN}")
     twice = table[table.duplicated(["condition", "seed"])]
     if len(twice):
         condition, seed = twice.iloc[0][["condition", "seed"]]

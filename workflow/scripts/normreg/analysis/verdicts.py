@@ -31,6 +31,7 @@ class ResponseLevel(StrEnum):
 class EffectVerdict(StrEnum):
     """What the seeds say about a difference. The rules and their order are in `normreg.analysis.judgement`."""
 
+    DIVERGED = "runs diverged"
     TOO_FEW = "too few seeds"
     SAME = "same experiment"  # only on response curves: a value that trains as the reference does
     NO_SPREAD = "no spread"
@@ -62,6 +63,7 @@ class Objection(StrEnum):
     """Why an effect is estimated by the paired t-test alone."""
 
     FEW = "fewer than three conditions to pool"
+    DIVERGED = "a run diverged"
     COLLAPSED = "a run collapsed"
     SCATTERS = "its runs scatter far more than the others"
     INCOMPLETE = "seeds are incomplete, or of several engines"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from normreg.analysis import run_tables
+from normreg.analysis import divergence, run_tables
 from normreg.config import identity
 from normreg.config.condition import Condition
 from normreg.config.factors import lambda_factors
@@ -52,16 +52,18 @@ def summarise(
 
     Returns:
         Columns condition, penalty, norm, part (`ALL` parameters, `WEIGHTS` alone if there are any, or one layer),
-        layer_type (its class), role, elements, size (a key of `SIZES`), mean, low, high, seeds, control (see
-        `find_controls`; None if there is none) and ratio (mean divided by the control's mean).
+        layer_type (its class), role, elements, size (a key of `SIZES`), mean, low, high, seeds, diverged (runs that
+        diverged: they are none of the seeds), control (see `find_controls`; None if there is none) and ratio (mean
+        divided by the control's mean).
 
     Raises:
         DataError: a file is unreadable, was changed, or is of another run.
     """
     found = pd.DataFrame([row for run, file in zip(runs, files, strict=True) for row in _measure(run, file)])
     keys = ["condition", "penalty", "norm", "part", "layer_type", "role", "elements", "size"]
-    table = found.groupby(keys, sort=False)["value"].agg(mean="mean", low="min", high="max", seeds="count")
-    table = table.reset_index()
+    groups = found.groupby(keys, sort=False)["value"]
+    table = groups.agg(mean="mean", low="min", high="max", seeds="count", diverged="size").reset_index()
+    table["diverged"] -= table["seeds"]
     table["control"] = table["condition"].map(find_controls(conditions))
     place = ["part", "role", "size"]
     means = table.set_index(["condition", *place])["mean"].to_dict()
@@ -84,8 +86,9 @@ def _measure(run: RunFacts, file: str | Path) -> Iterator[dict[str, Any]]:
     head = {key: run[key] for key in ("condition", "penalty", "norm")}
     for part, kind, role, rows in parts:
         count = int(rows["elements"].sum())
-        values = {L1: rows["l1"].sum(), L2: np.sqrt(rows["l2_squared"].sum())}
-        values |= {share: 100 * (rows[share.key] * rows["elements"]).sum() / count for share in SHARES}
+        # A run that diverged has no sizes: then the sums are NaN.
+        values = {L1: rows["l1"].sum(skipna=False), L2: np.sqrt(rows["l2_squared"].sum(skipna=False))}
+        values |= {share: 100 * (rows[share.key] * rows["elements"]).sum(skipna=False) / count for share in SHARES}
         for size, value in values.items():
             row = {**head, "part": part, "layer_type": kind, "role": role, "elements": count}
             yield row | {"size": size.key, "value": float(value)}
@@ -119,7 +122,7 @@ def sentences(table: pd.DataFrame, conditions: Mapping[str, Condition]) -> list[
     shown = SHARES[len(SHARES) // 2]
     whole = table[table["role"] == ALL].set_index(["condition", "size"])
     for name, control in find_controls(conditions).items():
-        if control is not None:
+        if control is not None and not np.isnan(whole.loc[(name, L1.key), "ratio"]):
             norms = [f"{size.name} {change(whole.loc[(name, size.key), 'ratio'])}" for size in (L1, L2)]
             shares = [f"{whole.loc[(one, shown.key), 'mean']:.{shown.digits}f} %" for one in (name, control)]
             said.append(
@@ -127,6 +130,12 @@ def sentences(table: pd.DataFrame, conditions: Mapping[str, Condition]) -> list[
                 f"parameters are below {shown.threshold:g}, without the penalty {shares[1]}."
             )
     return said
+
+
+def diverged(table: pd.DataFrame) -> str:
+    """A sentence on the runs that diverged, from the table of `summarise`. Empty if none did."""
+    runs = table.drop_duplicates("condition").set_index("condition")
+    return divergence.count(runs["diverged"].to_dict(), (runs["seeds"] + runs["diverged"]).to_dict())
 
 
 def change(ratio: float) -> str:

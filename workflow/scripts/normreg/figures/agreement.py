@@ -50,13 +50,17 @@ def _choose(data: Dataset, table: pd.DataFrame, images: Sequence[int]) -> _Shown
 
 
 @matplotlib.rc_context(style.RC)
-def draw_hardest(table: pd.DataFrame, data: Dataset, title: str) -> Figure:
-    """Draws the first `MOST` images of the table of `agreement.tabulate`, five in a row."""
+def draw_hardest(table: pd.DataFrame, data: Dataset, title: str, diverged: str = "") -> Figure:
+    """Draws the first `MOST` images of the table of `agreement.tabulate`, five in a row.
+
+    `diverged` is a sentence on the runs that diverged.
+    """
     shown = _choose(data, table, [int(image) for image in table["image"].head(MOST)])
     layout, rows = shown.names.layout, -(-len(shown.known) // _COLUMNS) or 0.4
     width, height = _COLUMNS * layout.width + 0.3, rows * layout.height + _HEAD + 0.1
     figure = style.new_figure(width, height)
-    style.heading(figure, title, _caption(len(shown.known), len(table), len(data.test_labels)))
+    caption = _caption(len(shown.known), len(table), len(data.test_labels))
+    style.heading(figure, title, style.joined(caption, diverged))
     for place, (image, found) in enumerate(shown.known.iterrows()):
         row, column = divmod(place, _COLUMNS)
         often = "always" if found["times"] == found["missed"] else "most often"
@@ -95,11 +99,14 @@ class _Side:
 
 
 @matplotlib.rc_context(style.RC)
-def draw_changes(changes: Sequence[Flips], table: pd.DataFrame, data: Dataset, title: str) -> Figure:
+def draw_changes(
+    changes: Sequence[Flips], table: pd.DataFrame, data: Dataset, title: str, diverged: str = ""
+) -> Figure:
     """Draws two rows for each factor: the images that it fixes most consistently, and below those that it breaks.
 
     The `table` of `agreement.tabulate` has the most common wrong class of each image. Of more than `_MOST_FACTORS`
-    factors, those are shown whose numbers of fixed and broken images differ most.
+    factors, those are shown whose numbers of fixed and broken images differ most. `diverged` is a sentence on the runs
+    that diverged.
     """
     total, changes = len(changes), _strongest(changes)
     sides = [[_most(change, side) for side in _SIDES] for change in changes]
@@ -109,7 +116,7 @@ def draw_changes(changes: Sequence[Flips], table: pd.DataFrame, data: Dataset, t
     width, height = EACH * shown.names.layout.width + 0.3, max(len(changes) * tall, 0.5) + _HEAD
     figure = style.new_figure(width, height)
     among = _SOME.format(len(changes), total) if total > len(changes) else _SUBTITLE
-    style.heading(figure, title, among)
+    style.heading(figure, title, style.joined(among, diverged))
     for row, (change, pair) in enumerate(zip(changes, sides, strict=True)):
         top = height - _HEAD - row * tall
         figure.text(_EDGE / width, top / height, change.name, size=11, weight="bold", va="top")
@@ -117,6 +124,7 @@ def draw_changes(changes: Sequence[Flips], table: pd.DataFrame, data: Dataset, t
             _draw_side(figure, side, top - _NAME - place * side_tall, shown)
     if not changes:
         text = "This study has no two conditions with and without a factor that are otherwise equal."
+        text = "No two runs are left that can be compared." if diverged else text
         figure.text(0.5, 0.3, text, size=11, color=style.GREY, ha="center")
     return figure
 

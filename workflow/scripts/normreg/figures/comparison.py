@@ -26,17 +26,20 @@ _LEFT, _BETWEEN = 0.72, 0.58  # left of each panel, for its ticks
 
 
 @matplotlib.rc_context(style.RC)
-def draw(courses: Sequence[Course], title: str, metric: str, named: Mapping[str, Named] | None = None) -> Figure:
+def draw(
+    courses: Sequence[Course], title: str, metric: str, named: Mapping[str, Named] | None = None, diverged: str = ""
+) -> Figure:
     """Draws all `courses` in one panel, their last epochs again in a second one, and a legend below both.
 
     The labels of the axes are "all epochs", "last epochs", "final values" and "legend". Each line has its condition's
     name as label. With more than `MANY` conditions there are no "final values" beside the lines: the legend has them.
 
     Args:
-        courses: one per condition.
+        courses: one per condition, at least one.
         title: of the figure.
         metric: a key of `QUANTITIES`, a column of metrics.csv.
         named: what the conditions are called, see `looks`.
+        diverged: see `inputs.Courses`.
     """
     quantity, looks = QUANTITIES[metric], find_looks(courses, named)
     many = len(courses) > MANY
@@ -46,7 +49,7 @@ def draw(courses: Sequence[Course], title: str, metric: str, named: Mapping[str,
     width = max(_LEFT + _BETWEEN + _PANELS + gutter, legend.width + 0.4, _WIDTH)
     height = 5.2 + legend.height
     figure = style.new_figure(width, height)
-    style.heading(figure, title, _subtitle(courses))
+    style.heading(figure, title, style.joined(_subtitle(courses), diverged))
     bottom, top = legend.height + 0.6, height - 0.95
     panels = width - gutter - _LEFT - _BETWEEN
     everything = _place(figure, "all epochs", _LEFT, bottom, 0.6 * panels, top - bottom)
@@ -145,5 +148,8 @@ def make(job: Job) -> None:
     """The accuracy graph and the loss graph of all conditions."""
     for quantity in ("accuracy", "loss"):
         metric = f"validation_{quantity}"
-        figure = draw(job.courses(metric), job.heading(quantity), metric, job.named)
+        (courses, diverged), title = job.courses(metric), job.heading(quantity)
+        figure = style.only_words(title, diverged)
+        if courses:
+            figure = draw(courses, title, metric, job.named, diverged)
         style.save(figure, *job.paths(metric))

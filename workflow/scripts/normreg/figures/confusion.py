@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm, to_rgb
 from matplotlib.figure import Figure
 
+from normreg.analysis.predictions import Diverged
 from normreg.figures import confused_pairs, names, style
 from normreg.items.inputs import PredictedImages
 from normreg.items.job import Job
@@ -32,8 +33,10 @@ def count(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray
     return counts
 
 
-def draw(predictions: PredictedImages, title: str) -> Figure:
+def draw(predictions: PredictedImages | Diverged, title: str) -> Figure:
     """Draws the matrix, or with more than `MOST` classes the most confused pairs."""
+    if isinstance(predictions, Diverged):
+        return style.only_words(title, predictions.sentence)
     class_names = predictions.class_names
     counts = count(predictions.labels, predictions.predicted, len(class_names))
     return (_draw_matrix if len(counts) <= MOST else confused_pairs.draw)(class_names, counts, title)

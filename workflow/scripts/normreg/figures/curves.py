@@ -17,16 +17,21 @@ _VALIDATION = {"color": "#0066cc", "linestyle": "-", "marker": "o"}
 
 
 @matplotlib.rc_context(style.RC)
-def draw(table: dict[str, np.ndarray], title: str) -> Figure:
+def draw(table: dict[str, np.ndarray], title: str, diverged: int | None = None) -> Figure:
     """Draws accuracy, loss and learning rate below each other, over the same epochs.
 
     The labels of the axes are "accuracy", "loss" and "learning rate".
 
     Args:
         table: `epoch` and `COLUMNS`, each (E,).
+        title: of the figure.
+        diverged: the epoch after these in which the run diverged. None if it did not.
     """
+    if not len(table["epoch"]):
+        return style.only_words(title, f"This run diverged in epoch {diverged}.")
     figure = style.new_figure(9.6, 7.2)
-    style.heading(figure, title, _subtitle(table))
+    said = f"this run diverged in epoch {diverged}, after these epochs" if diverged else _subtitle(table)
+    style.heading(figure, title, said)
     grid = figure.add_gridspec(
         3, 1, height_ratios=(5, 5, 1.6), left=0.072, right=0.985, bottom=0.07, top=0.835, hspace=0.2
     )
@@ -98,4 +103,5 @@ def make(job: Job) -> None:
     """Training and validation of a condition's first seed."""
     picture = job.params.picture
     table = metrics.read(job.input.metrics, COLUMNS, picture["identity"], picture["epochs"])
-    style.save(draw(table, picture["title"]), *job.paths(f"{job.condition}/curves"))
+    figure = draw(table, picture["title"], metrics.diverged(table, picture["epochs"]))
+    style.save(figure, *job.paths(f"{job.condition}/curves"))

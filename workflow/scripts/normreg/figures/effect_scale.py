@@ -13,6 +13,7 @@ INK = "#333333"
 ZONE = "#dde8d7"  # differences that count as none
 # Verdicts of a difference that was found. Their points are filled.
 FOUND = set(EffectVerdict) - {
+    EffectVerdict.DIVERGED,
     EffectVerdict.TOO_FEW,
     EffectVerdict.NO_SPREAD,
     EffectVerdict.EQUIVALENT,

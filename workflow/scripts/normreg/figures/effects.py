@@ -78,7 +78,10 @@ def _color(row: pd.Series) -> str:
 
 
 def _subtitle(table: pd.DataFrame) -> str:
-    low, high = int(table["seeds"].min()), int(table["seeds"].max())
+    known = table.loc[table["seeds"] > 0, "seeds"]
+    if known.empty:
+        return "no seed has all the runs that an effect needs"
+    low, high = int(known.min()), int(known.max())
     seeds = f"{high} seed{'s' if high > 1 else ''}" if low == high else f"{low} to {high} seeds"
     if table["low"].isna().all():
         return f"{seeds}: no interval and no verdict; repeat with --config seeds=5"
@@ -128,9 +131,11 @@ def _draw_row(axes: Axes, place: float, row: pd.Series, label: str, plot: float)
 
 def _numbers(row: pd.Series) -> str:
     write = QUANTITIES[row["quantity"]].write_difference
-    text = write(row["difference"])
-    text += "" if np.isnan(row["low"]) else f"  ({write(row['low'])} to {write(row['high'])})"
-    text += f"  {answer.verdict(row)}" if row["level"] != Level.PAIR and row["verdict"] != EffectVerdict.TOO_FEW else ""
+    parts = [] if np.isnan(row["difference"]) else [write(row["difference"])]
+    parts += [] if np.isnan(row["low"]) else [f"({write(row['low'])} to {write(row['high'])})"]
+    said = answer.diverged(row) if row["level"] == Level.PAIR else answer.verdict(row)
+    parts += [said] if said and row["verdict"] != EffectVerdict.TOO_FEW else []
+    text = "  ".join(parts)
     return f"{text}; {answer.collapses(row)}" if row["collapses"] > 0 else text
 
 

@@ -6,6 +6,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
+from normreg.analysis.predictions import Diverged
 from normreg.figures import style, tiles
 from normreg.figures.tiles import Names, Tile
 from normreg.items.inputs import PredictedImages
@@ -59,15 +60,18 @@ def caption(total: int, images: int, most: int = MOST) -> str:
 
 
 @matplotlib.rc_context(style.RC)
-def draw(predictions: PredictedImages, title: str) -> Figure:
+def draw(predictions: PredictedImages | Diverged, title: str) -> Figure:
     """Draws up to `MOST` mistakes, five in a row. `title` says whose; the caption says how many there are."""
+    title = f"Most confident mistakes: {title}"
+    if isinstance(predictions, Diverged):
+        return style.only_words(title, predictions.sentence)
     mistakes = most_confident(predictions)
     classes = [c for mistake in mistakes for c in (mistake.actual, mistake.predicted)]
     names = tiles.name_classes(predictions.class_names, classes, bool(predictions.files))
     tile, rows, head = names.layout, -(-len(mistakes) // _COLUMNS) or 0.4, 0.72
     width, height = _COLUMNS * tile.width + 0.3, rows * tile.height + head + 0.1
     figure = style.new_figure(width, height)
-    style.heading(figure, f"Most confident mistakes: {title}", caption(predictions.mistakes, len(predictions.labels)))
+    style.heading(figure, title, caption(predictions.mistakes, len(predictions.labels)))
     for place, mistake in enumerate(mistakes):
         row, column = divmod(place, _COLUMNS)
         corner = 0.2 + column * tile.width, height - head - (row + 1) * tile.height + 0.1

@@ -37,11 +37,11 @@ _RULER: dict[str, Any] = {"linewidth": 1.2, "color": style.GREY, "marker": "|", 
 
 
 @matplotlib.rc_context(style.RC)
-def draw(pairs: Sequence[Pair], title: str, named: Mapping[str, Named] | None = None) -> Figure:
+def draw(pairs: Sequence[Pair], title: str, named: Mapping[str, Named] | None = None, diverged: str = "") -> Figure:
     """Draws one panel for each quantity in `pairs`, side by side. Panels of the same unit have the same scale.
 
     Each panel has its quantity as label. The label of a line is its condition, followed by "published", "measured",
-    "range" or "link". See `looks` for `named`.
+    "range" or "link". See `looks` for `named`. `diverged` is a sentence on the runs that diverged.
     """
     labels = {name: look.label for name, look in looks(pairs, named).items()}
     colors = {pair.condition: PENALTIES[pair.penalty].color for pair in pairs}
@@ -50,7 +50,7 @@ def draw(pairs: Sequence[Pair], title: str, named: Mapping[str, Named] | None = 
     step = _PLOT + 2 * _NUMBER + _GAP
     width, height = max(left + step * len(quantities), 7.6), _BOTTOM + _ROW * len(colors) + _HEAD + _TOP
     figure = style.new_figure(width, height)
-    style.heading(figure, title, _subtitle(pairs))
+    style.heading(figure, title, style.joined(_subtitle(pairs), diverged))
     for place, quantity in enumerate(quantities):
         box = (left + place * step) / width, _BOTTOM / height, _PLOT / width, _ROW * len(colors) / height
         axes = figure.add_axes(box, label=quantity)

@@ -135,7 +135,10 @@ def axis_of(quantity: Quantity) -> str:
 
 def subtitle(rows: pd.DataFrame) -> str:
     """What is shown, from the rows of one sweep."""
-    low, high = int(rows["seeds"].min()), int(rows["seeds"].max())
+    known = rows.loc[rows["seeds"] > 0, "seeds"]
+    if known.empty:
+        return "no seed has all the runs that a comparison needs"
+    low, high = int(known.min()), int(known.max())
     seeds = f"{high} seed{'s' if high > 1 else ''}" if low == high else f"{low} to {high} seeds"
     if (rows["level"] == ResponseLevel.MEAN).all():
         return f"means of {seeds}; no two conditions that differ in one factor alone, so nothing is compared"

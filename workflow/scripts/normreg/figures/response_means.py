@@ -17,12 +17,15 @@ def draw(axes: Axes, means: pd.DataFrame, key: str, inches: float) -> None:
 
     Args:
         axes: `inches` wide.
-        means: rows of the level "mean".
+        means: rows of the level "mean". That of a condition of which all runs diverged is unknown.
         key: the name of the axis of values.
         inches: see above.
     """
     quantity = next(QUANTITIES[name] for name in means["quantity"].unique() if QUANTITIES[name].percent)
     own = means[(means["quantity"] == quantity.key) & means["mean"].notna()]
+    if own.empty:
+        axes.set_axis_off()
+        return
     for curve, rows in own.groupby("curve", sort=False):
         at, _ = response_scale.places(rows)
         first = rows.iloc[0]

@@ -16,6 +16,7 @@ from normreg.figures.response_scale import ABSENT, Arranged, limits, short
 
 INK, ZONE, PLAIN = "#333333", "#dde8d7", "#666666"
 _SIZE = 8.0  # of text at points, points
+_EDGE = 0.05  # height of the mark of a value that is unknown, because all runs diverged
 _LINE = 0.17  # the least distance of turned labels, inches
 _V = EffectVerdict
 # matplotlib's marker, and whether it is filled. Words stand in the legend.
@@ -26,6 +27,7 @@ MARKS: Mapping[str, tuple[str, bool]] = {
     _V.SLIGHTLY_WORSE: ("v", False),
     _V.EQUIVALENT: ("s", True),
     _V.UNDECIDED: ("o", False),
+    _V.DIVERGED: ("X", False),
     _V.NO_SPREAD: ("x", True),
     _V.TOO_FEW: ("x", True),
     _V.SAME: ("|", True),
@@ -115,12 +117,17 @@ def _ticks(axes: Axes, arranged: Arranged, inches: float) -> None:
 
 
 def _point(axes: Axes, place: float, row: pd.Series, shade: str, quantity: Quantity) -> None:
-    """The mark of one value. One outside the axis is an arrow at its edge with its number."""
-    if np.isnan(row["difference"]):
-        return
+    """The mark of one value. One outside the axis is an arrow at its edge with its number.
+
+    Without a value there is a mark at the worse edge if all runs diverged, else none.
+    """
     marker, filled = MARKS.get(row["verdict"], ("o", False))
     look: dict[str, Any] = {"marker": marker, "markersize": 7, "linestyle": "", "color": INK, "zorder": 5}
     look |= {"markerfacecolor": shade if filled else "white", "markeredgecolor": INK if marker != "x" else shade}
+    if np.isnan(row["difference"]):
+        if row["verdict"] == _V.DIVERGED:
+            axes.plot([place], [_EDGE], label=str(row["value"]), transform=axes.get_xaxis_transform(), **look)
+        return
     low, high = sorted(axes.get_ylim())
     if low <= row["difference"] <= high:
         axes.plot([place], [row["difference"]], label=str(row["value"]), **look)

@@ -39,17 +39,20 @@ class _Panel:
 
 
 @matplotlib.rc_context(style.RC)
-def draw(courses: Sequence[Course], title: str, metric: str, named: Mapping[str, Named] | None = None) -> Figure:
+def draw(
+    courses: Sequence[Course], title: str, metric: str, named: Mapping[str, Named] | None = None, diverged: str = ""
+) -> Figure:
     """Draws a grid of panels in the order of `courses`. Above each panel are its final value and name.
 
     Panels and lines have the name of their condition as label. With more than `MANY` conditions, those of one penalty
     and norm share a panel, which has these two as label.
 
     Args:
-        courses: one per condition.
+        courses: one per condition, at least one.
         title: of the figure.
         metric: a key of `QUANTITIES`, a column of metrics.csv.
         named: what the conditions are called, see `looks`.
+        diverged: see `inputs.Courses`.
     """
     quantity, looks = QUANTITIES[metric], find_looks(courses, named)
     panels = _panels(courses, looks, quantity)
@@ -60,7 +63,7 @@ def draw(courses: Sequence[Course], title: str, metric: str, named: Mapping[str,
     width = _LEFT + columns * wide + (columns - 1) * _GAP + _RIGHT
     height = _BOTTOM + rows * (_HEIGHT + head) + _TOP
     figure = style.new_figure(width, height)
-    style.heading(figure, title, _subtitle(courses))
+    style.heading(figure, title, style.joined(_subtitle(courses), diverged))
     bottom, top = _BOTTOM / height, 1 - (_TOP + head) / height
     left, right = _LEFT / width, 1 - _RIGHT / width
     gaps = {"wspace": _GAP / wide, "hspace": head / _HEIGHT}
@@ -176,5 +179,8 @@ def make(job: Job) -> None:
     """Accuracy and loss, each in a panel per condition."""
     for quantity in ("accuracy", "loss"):
         metric = f"validation_{quantity}"
-        figure = draw(job.courses(metric), job.heading(quantity), metric, job.named)
+        (courses, diverged), title = job.courses(metric), job.heading(quantity)
+        figure = style.only_words(title, diverged)
+        if courses:
+            figure = draw(courses, title, metric, job.named, diverged)
         style.save(figure, *job.paths(f"small_multiples_{quantity}"))

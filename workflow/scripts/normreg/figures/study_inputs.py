@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from normreg.analysis import effects, study_tables
+from normreg.analysis import divergence, effects, study_tables
 from normreg.analysis.quantities import EFFECT_QUANTITIES
 from normreg.analysis.verdicts import EffectVerdict, Origin, PublishedVerdict
 from normreg.config import identity
@@ -16,7 +16,8 @@ from normreg.utils import tables
 
 PUBLISHED_QUANTITIES = ("final_accuracy", "last5_accuracy", "last5_loss")  # keys of `QUANTITIES` that have a panel
 _EFFECT_ROW = ["level", "factor", "strength", "other", "without", "with"]  # they identify a row
-_EFFECT_NUMBERS = ["strength", "pairs", "margin", "seeds", "difference", "low", "high", "runs", "collapses"]
+_FAILURES = ["runs", "collapses", "diverged", "diverged_without"]
+_EFFECT_NUMBERS = ["strength", "pairs", "margin", "seeds", "difference", "low", "high", *_FAILURES]
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,10 @@ class Pair:
     verdict: PublishedVerdict | None  # None if it is not compared, or if the seeds have no spread or are too few
 
 
-def read_published(path: str | Path, study: str) -> list[Pair]:
+def read_published(path: str | Path, study: str) -> tuple[list[Pair], str]:
     """Reads the table of `normreg.analysis.published.compare`. Keeps the rows of `PUBLISHED_QUANTITIES`, in order.
 
-    What was not measured is left out. `study` is the identity of its runs.
+    What was not measured is left out; a sentence says which runs diverged. `study` is the identity of its runs.
 
     Raises:
         DataError: the file is unreadable or changed, it belongs to another study, a penalty, an origin or a verdict is
@@ -54,9 +55,12 @@ def read_published(path: str | Path, study: str) -> list[Pair]:
         pairs = [_pair(row) for row in rows if row["quantity"] in PUBLISHED_QUANTITIES and row["measured"] is not None]
     except ValueError as error:
         raise DataError(f"{path}: cannot be read as published values: {error}. {AGAIN}") from error
-    if not pairs:
+    finals = {row["condition"]: row for row in rows if row["quantity"] == PUBLISHED_QUANTITIES[0]}
+    lost = {name: row["diverged"] for name, row in finals.items()}
+    diverged = divergence.count(lost, {name: lost[name] + row["seeds"] for name, row in finals.items()})
+    if not (pairs or diverged):
         raise DataError(f"{path}: no row with a quantity among {', '.join(PUBLISHED_QUANTITIES)}.")
-    return pairs
+    return pairs, diverged
 
 
 def _pair(row: dict[str, Any]) -> Pair:
@@ -89,8 +93,6 @@ def read_effects(path: str | Path, study: str) -> pd.DataFrame:
     if panels[0].empty or any(not own.equals(names[0]) for own in names):
         raise DataError(f"{path}: expected the same rows for each quantity. {AGAIN}")
     known = table["factor"].isin(list(FACTORS)) & (table["verdict"].isna() | table["verdict"].isin(list(EffectVerdict)))
-    if table["difference"].isna().any():
-        raise DataError(f"{path}: a difference is missing. {AGAIN}")
     if not known.all():
         raise DataError(f"{path}: holds an unknown factor or verdict. {AGAIN}")
     return table

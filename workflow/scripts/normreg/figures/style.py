@@ -51,7 +51,22 @@ def heading(figure: Figure, title: str, subtitle: str, left: float = 0.2) -> Non
     width, height = figure.get_size_inches()
     size = min(13.0, 13.0 * (width - 2 * left) / text_width(title, 13, bold=True))
     figure.text(left / width, 1 - 0.13 / height, title, size=size, weight="bold", va="top")
-    figure.text(left / width, 1 - 0.40 / height, subtitle, size=9.5, color=GREY, va="top")
+    small = min(9.5, 9.5 * (width - 2 * left) / (text_width(subtitle, 9.5) or 1))
+    figure.text(left / width, 1 - 0.40 / height, subtitle, size=small, color=GREY, va="top")
+
+
+def joined(subtitle: str, sentence: str) -> str:
+    """A subtitle, followed by a sentence if there is one."""
+    return f"{subtitle}. {sentence}" if sentence else subtitle
+
+
+def only_words(title: str, text: str) -> Figure:
+    """A figure of nothing but a title and a sentence, where there is nothing to draw."""
+    width = 0.4 + max(text_width(title, 13, bold=True), text_width(text, 9.5), 6.0)
+    figure = new_figure(width, 0.75)
+    with matplotlib.rc_context(RC):
+        heading(figure, title, text)
+    return figure
 
 
 @matplotlib.rc_context(RC)

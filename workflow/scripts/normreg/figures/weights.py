@@ -48,8 +48,10 @@ class Sizes:
     ratios: np.ndarray | None
 
 
-def read(path: str | Path, study: str) -> list[Sizes]:
+def read(path: str | Path, study: str) -> tuple[list[Sizes], str]:
     """Reads the table of `normreg.analysis.weights.summarise`. `study` is the identity of its runs.
+
+    A condition of which all runs diverged is left out; a sentence says which diverged.
 
     Raises:
         DataError: the file is unreadable or changed, belongs to another study, or lacks a row.
@@ -63,7 +65,8 @@ def read(path: str | Path, study: str) -> list[Sizes]:
         reason = "a row is there twice" if twice else f"{unknown['condition'].iloc[0]} has an unknown penalty or norm"
         raise DataError(f"{path}: cannot be read as sizes of weights: {reason}. {AGAIN}")
     try:
-        return [_sizes(str(name), rows) for name, rows in table.groupby("condition", sort=False)]
+        conditions = table[table["seeds"] > 0].groupby("condition", sort=False)
+        return [_sizes(str(name), rows) for name, rows in conditions], weights.diverged(table)
     except KeyError as error:
         raise DataError(f"{path}: cannot be read as sizes of weights: it has no row for {error}. {AGAIN}") from error
 
@@ -77,6 +80,7 @@ def _sizes(name: str, rows: pd.DataFrame) -> Sizes:
     layers = list(dict.fromkeys(rows.loc[shown, "part"]))
     sizes = rows[shown].set_index(["part", "size"])
     norms = [sizes.loc[(layer, weights.L1.key)] for layer in layers]
+    ratios = np.array([100 * row["ratio"] for row in norms], dtype=float)
     return Sizes(
         name,
         first["penalty"],
@@ -86,16 +90,17 @@ def _sizes(name: str, rows: pd.DataFrame) -> Sizes:
         np.array(shares, dtype=float),
         tuple(layers),
         np.array([row["mean"] / row["elements"] for row in norms], dtype=float),
-        None if first["control"] is None else np.array([100 * row["ratio"] for row in norms], dtype=float),
+        None if first["control"] is None or np.isnan(ratios).all() else ratios,
     )
 
 
 @matplotlib.rc_context(style.RC)
-def draw(sizes: Sequence[Sizes], title: str, named: Mapping[str, Named] | None = None) -> Figure:
+def draw(sizes: Sequence[Sizes], title: str, named: Mapping[str, Named] | None = None, diverged: str = "") -> Figure:
     """Draws two panels, "shares" and "norms", with a line per condition, and a "legend" below them.
 
     The second panel shows the L1 norms in percent of the control's, for conditions that have a control. If none has
-    one, it shows the L1 norm per weight of every condition. See `looks` for `named`.
+    one, it shows the L1 norm per weight of every condition. See `looks` for `named`. `diverged` is a sentence on the
+    runs that diverged.
     """
     looks = find_looks(sizes, named)
     layers = list(dict.fromkeys(layer for one in sizes for layer in one.layers))
@@ -109,7 +114,7 @@ def draw(sizes: Sequence[Sizes], title: str, named: Mapping[str, Named] | None =
     bottom = legend.height + 0.65 + turned * longest
     height = bottom + _TALL + _TOP
     figure = style.new_figure(width, height)
-    style.heading(figure, title, _subtitle(sizes))
+    style.heading(figure, title, style.joined(_subtitle(sizes), diverged))
 
     def place(name: str, left: float, up: float, wide: float, tall: float) -> Axes:
         return figure.add_axes((left / width, up / height, wide / width, tall / height), label=name)

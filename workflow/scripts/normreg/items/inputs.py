@@ -3,15 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from normreg.analysis import metrics, predictions
-from normreg.analysis.predictions import Predictions
+from normreg.analysis import divergence, metrics, predictions
+from normreg.analysis.predictions import Diverged, Predictions
 from normreg.config.identity import RunFacts
 from normreg.data import dataset as datasets
-from normreg.errors import DataError
 
 
 class Drawn(Protocol):
@@ -97,7 +96,17 @@ def band_name(courses: Sequence[Course]) -> str:
     return " or ".join("middle half" if half else "range" for half in many)
 
 
-def read_courses(paths: Sequence[str | Path], runs: Sequence[RunFacts], metric: str) -> list[Course]:
+class Courses(NamedTuple):
+    """The courses of the conditions of a study, and a sentence on the runs that diverged, which have no part in them.
+
+    A condition of which all runs diverged has no course.
+    """
+
+    found: list[Course]
+    diverged: str
+
+
+def read_courses(paths: Sequence[str | Path], runs: Sequence[RunFacts], metric: str) -> Courses:
     """Reads `metric` of all runs and gathers the seeds of each condition, conditions in the order of `runs`.
 
     Args:
@@ -106,29 +115,27 @@ def read_courses(paths: Sequence[str | Path], runs: Sequence[RunFacts], metric: 
         metric: a column of the tables.
 
     Raises:
-        DataError: a table cannot be read or is of another run, or the seeds of one condition differ in their epochs.
+        DataError: a table cannot be read or is of another run.
     """
     facts = zip(paths, runs, strict=True)
     tables = [metrics.read(path, [metric], run["identity"], run["epochs"]) for path, run in facts]
+    lost = [metrics.diverged(table, run["epochs"]) is not None for table, run in zip(tables, runs, strict=True)]
     courses = []
-    for condition in dict.fromkeys(run["condition"] for run in runs):
-        found = [(run, table) for run, table in zip(runs, tables, strict=True) if run["condition"] == condition]
-        epochs = found[0][1]["epoch"]
-        if any(not np.array_equal(table["epoch"], epochs) for _, table in found):
-            raise DataError(
-                f"{condition}: its seeds differ in their epochs. Delete its metrics.csv files and run again."
-            )
-        first = found[0][0]
+    for condition in dict.fromkeys(run["condition"] for run, out in zip(runs, lost, strict=True) if not out):
+        every = zip(runs, tables, lost, strict=True)
+        found = [(run, table) for run, table, out in every if run["condition"] == condition and not out]
+        first, epochs = found[0][0], found[0][1]["epoch"]
         seeds = tuple(int(run["seed"]) for run, _ in found)
         values = np.stack([table[metric] for _, table in found])
         measured = ~np.isnan(values).any(axis=0)
         course = Course(condition, first["penalty"], first["norm"], seeds, epochs[measured], values[:, measured])
         courses.append(course)
-    return courses
+    said = divergence.sentence((run["condition"], out) for run, out in zip(runs, lost, strict=True))
+    return Courses(courses, said)
 
 
-def read_predictions(path: str | Path, data: str | Path, known: str | None, run: str) -> PredictedImages:
-    """Reads the `predictions.npz` at `path` and the images in `data` it was made from.
+def read_predictions(path: str | Path, data: str | Path, known: str | None, run: str) -> PredictedImages | Diverged:
+    """Reads the `predictions.npz` at `path` and the images in `data` it was made from. A run that diverged has none.
 
     Args:
         path: the predictions.
@@ -141,6 +148,8 @@ def read_predictions(path: str | Path, data: str | Path, known: str | None, run:
     """
     dataset = datasets.load(data, known)
     found = predictions.load(path, dataset.test_labels, len(dataset.class_names), run)
+    if isinstance(found, Diverged):
+        return found
     names = tuple(str(name) for name in dataset.class_names)
     files = tuple(map(dataset.file_of, range(len(dataset.test_files))))
     arrays = found.logits, found.labels, found.indices, dataset.test_images

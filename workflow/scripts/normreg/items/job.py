@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 from normreg.analysis import agreement
 from normreg.analysis import summary as summaries
 from normreg.analysis.classes import Classes
+from normreg.analysis.predictions import Diverged
 from normreg.config import datasets, identity
 from normreg.config.identity import RunFacts
 from normreg.config.sweeps import Sweep, from_plain
 from normreg.data import dataset
-from normreg.items.inputs import Course, PredictedImages, read_courses, read_predictions
+from normreg.items.inputs import Courses, PredictedImages, read_courses, read_predictions
 from normreg.utils import tables
 
 if TYPE_CHECKING:
@@ -101,13 +102,13 @@ class Job:
         return agreement.collect(paths, self.runs, labels, count, self.conditions, self.spec.train_images)
 
     @functools.cached_property
-    def predictions(self) -> PredictedImages:
+    def predictions(self) -> PredictedImages | Diverged:
         """What the saved model of a condition's first seed says of the test images."""
         picture = self.params.picture
         return read_predictions(self.input.predictions, self.input.data, picture["data_digest"], picture["identity"])
 
     @functools.cache  # noqa: B019 - one object, as long as the process
-    def courses(self, metric: str) -> list[Course]:
+    def courses(self, metric: str) -> Courses:
         """A column of all metrics.csv, by conditions."""
         return read_courses(self.input.metrics, self.runs, metric)
 

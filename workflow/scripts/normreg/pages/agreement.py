@@ -22,9 +22,17 @@ def write(
 ) -> None:
     """Writes what `agreement` found: the `table` of images, the `changes` by factors. `names` are those of classes."""
     runs, images = classes.predicted.shape
+    said = [classes.diverged] if classes.diverged else []
+    if not runs:
+        html.write_page(path, title, said, {})
+        return
     everyone = table[table["missed"] == runs]
     parts = {"How many runs miss an image": _counts(table, runs)}
-    texts = [_summary(classes, table, images), *_chance(changes, agreement.flips_of_repeats(classes))]
+    texts = [
+        *said,
+        _summary(classes, table, images),
+        *_chance(changes, bool(said), agreement.flips_of_repeats(classes)),
+    ]
     if changes:
         parts["What a factor changes: images, mean of all comparisons"] = _changes(
             changes, agreement.flips_of_repeats(classes)
@@ -53,9 +61,10 @@ def _summary(classes: Classes, table: pd.DataFrame, images: int) -> str:
     return text
 
 
-def _chance(changes: Sequence[Flips], repeats: float | None) -> list[str]:
+def _chance(changes: Sequence[Flips], diverged: bool, repeats: float | None) -> list[str]:
     if not changes:
-        return ["This study has no two conditions with and without a factor that are otherwise equal."]
+        none = "This study has no two conditions with and without a factor that are otherwise equal."
+        return [] if diverged else [none]
     text = (
         "A comparison is a pair of runs with one seed that differ in the factor and in nothing else. The factor fixes "
         "an image if the run without it is wrong and the run with it is right. It breaks an image in the reverse case. "
@@ -133,7 +142,10 @@ def make(job: Job) -> None:
     job.write("agreement.csv", study_tables.agreement(agreement.columns(changes)), table)
     names = [str(name) for name in job.data.class_names]
     write(job.folder / "agreement.html", f"Agreement of runs: {job.title}", found, table, changes, names)
-    hardest = figures.draw_hardest(table, job.data, f"Hardest images: {job.title}")
+    titles = f"Hardest images: {job.title}", f"Fixed and broken: {job.title}"
+    hardest, changed = (style.only_words(title, found.diverged) for title in titles)
+    if len(found.predicted):
+        hardest = figures.draw_hardest(table, job.data, titles[0], found.diverged)
+        changed = figures.draw_changes(changes, table, job.data, titles[1], found.diverged)
     style.save(hardest, job.folder / "agreement.png")
-    changed = figures.draw_changes(changes, table, job.data, f"Fixed and broken: {job.title}")
     style.save(changed, job.folder / "fixed_and_broken.png")

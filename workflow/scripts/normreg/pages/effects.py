@@ -7,10 +7,11 @@ from typing import Any
 import pandas as pd
 
 from normreg.analysis import answer, contrasts, effects, plan, study_tables
+from normreg.analysis import summary as summaries
 from normreg.analysis.contrasts import ConfoundedPair
 from normreg.analysis.power import MOST_SEEDS, Spread
 from normreg.analysis.quantities import QUANTITIES, Quantity
-from normreg.analysis.verdicts import Confounding, Level, Method
+from normreg.analysis.verdicts import Confounding, EffectVerdict, Level, Method
 from normreg.items.job import Job
 from normreg.pages import html
 
@@ -86,15 +87,17 @@ def _reading(table: pd.DataFrame, notes: Sequence[str]) -> list[str]:
         "below are not small, the mean is not the effect in any single condition. An interaction is the effect of the "
         "first factor with the second factor, minus its effect without the second factor."
     )
-    if table["low"].isna().all():
+    if table["verdict"].dropna().eq(EffectVerdict.TOO_FEW).all():
         return [*text, "Fewer than three seeds: no intervals and no verdicts. Repeat with --config seeds=5 or more."]
     return [
         *text,
         "Better or worse: p is below 0.05 after Holm's adjustment for the number of effects. Equivalent: two one-sided "
         "tests show that the effect is smaller than the margin, which the study declares. Undecided: neither is shown. "
         "The interval says how large the effect may still be. Too few seeds: fewer than three. No spread: all seeds "
-        "give the same difference, so nothing can be tested. Accuracy is the main question. Loss is a second one with "
-        "its own adjustment. Intervals are 95 % intervals, each for its own row.",
+        "give the same difference, so nothing can be tested. Diverged: the objective, the validation loss or a weight "
+        "became infinite or NaN. Then the difference is that of the other runs, and nothing is tested. Accuracy is the "
+        "main question. Loss is a second one with its own adjustment. Intervals are 95 % intervals, each for its own "
+        "row.",
         "All runs are tested on the same images. So the intervals say what to expect when networks are trained again "
         "and tested on these images. On other images the same models would differ by other amounts.",
     ]
@@ -117,7 +120,7 @@ def _effects(rows: pd.DataFrame, quantity: Quantity) -> pd.DataFrame:
         if tested:
             cells |= {"from": _number(row["low"], write), "to": _number(row["high"], write)}
             cells |= {"p adjusted": "" if pair else _p(row["p_adjusted"])}
-        cells["verdict"] = "" if pair else answer.verdict(row)
+        cells["verdict"] = answer.diverged(row) if pair else answer.verdict(row)
         if rows["collapses"].fillna(0).any():
             cells["collapses"] = answer.collapses(row) if row["collapses"] else ""
         shown.append(cells)
@@ -129,7 +132,7 @@ def _power(rows: pd.DataFrame, quantity: Quantity) -> pd.DataFrame:
     """The smallest effect that the seeds find in 80 % of studies, and the seeds that given effects would need."""
     shown = []
     for row in rows.to_dict("records"):
-        if pd.isna(row["error"]):
+        if pd.isna(row["detectable"]):
             continue
         spread = Spread.of(row)
         family = int((rows["level"] == row["level"]).sum())
@@ -187,5 +190,7 @@ def make(job: Job) -> None:
     job.write("effects.csv", study_tables.EFFECTS, table)
     confounded = contrasts.find_confounded(conditions, data.train_images)
     fewer = contrasts.find_fewer_splits(conditions, data.train_images)
-    notes = plan.notes(rules["planned_seeds"], job.summary["seed"].nunique(), sorted(set(job.summary["engine"])))
-    write(job.folder / "effects.html", f"Effects: {job.title}", table, notes, confounded, fewer)
+    notes = [summaries.diverged(job.summary), plan.margin_note(rules["margin"], data.test_images)]
+    notes += plan.notes(rules["planned_seeds"], job.summary["seed"].nunique(), sorted(set(job.summary["engine"])))
+    said = list(filter(None, notes))
+    write(job.folder / "effects.html", f"Effects: {job.title}", table, said, confounded, fewer)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from normreg.analysis import answer, contrasts, response_answer
+from normreg.analysis import answer, contrasts, response_answer, summary
 from normreg.analysis.quantities import QUANTITIES, Quantity
 from normreg.analysis.verdicts import Level
 from normreg.config.factors import FACTORS
@@ -29,11 +29,12 @@ _TEXTS = "display:flex;flex-wrap:wrap;justify-content:space-between;column-gap:1
 def picture(table: pd.DataFrame) -> str:
     """One line of HTML, from the table of `effects.estimate`. It is empty if no effect of the accuracy was measured.
 
-    Each row has the name of the effect, its verdict, the difference, its 95 % interval and the zone of the margin.
+    Each row has the name of the effect, its verdict, the difference, its 95 % interval and the zone of the margin. If
+    runs diverged so that there is no difference, it has words alone.
     """
-    effects = table[(table["level"] == Level.EFFECT) & table["difference"].notna()]
+    effects = table[table["level"] == Level.EFFECT]
     rows = effects[[QUANTITIES[key].percent for key in effects["quantity"]]]
-    if rows.empty:
+    if rows["difference"].isna().all():
         return ""
     quantity = QUANTITIES[rows["quantity"].iloc[0]]
     low, high = effect_scale.limits(rows, quantity)
@@ -68,9 +69,14 @@ def _row(row: Mapping[Hashable, Any], low: float, high: float) -> str:
     if not pd.isna(row["low"]):
         ends = f'x1="{place(row["low"])}" x2="{place(row["high"])}"'
         parts.append(f'<line {ends} y1="{middle}" y2="{middle}" stroke="{color}" stroke-width="3"/>')
-    diamond = f'd="M0-6L6 0L0 6L-6 0Z" fill="{color if found else "#fff"}" stroke="{color}" stroke-width="2"'
-    parts.append(f'<svg x="{place(row["difference"])}" y="{middle}" overflow="visible"><path {diamond}/></svg>')
+    if not pd.isna(row["difference"]):
+        parts.append(_diamond(place(row["difference"]), middle, color, found))
     return f'<div><div style="{_TEXTS}">{words}</div>{_svg(_STRIP, parts)}</div>'
+
+
+def _diamond(place: str, middle: int, color: str, filled: bool) -> str:
+    shape = f'd="M0-6L6 0L0 6L-6 0Z" fill="{color if filled else "#fff"}" stroke="{color}" stroke-width="2"'
+    return f'<svg x="{place}" y="{middle}" overflow="visible"><path {shape}/></svg>'
 
 
 def _line(place: str, top: int, bottom: int) -> str:
@@ -113,15 +119,15 @@ def _caption(rows: pd.DataFrame, quantity: Quantity, narrow: str) -> str:
 
 def make(job: Job) -> None:
     """`landing.fragment`: the beginning of the report's first page, which includes it."""
-    sentences: list[str] = []
     parts = [f"<h1>{escape(job.title)}</h1>"]
     parts.append("<p><strong>Does L1, L2 or ghost batch normalisation (GBN) help, and by how much?</strong></p>")
+    sentences = list(filter(None, [summary.diverged(job.summary)]))
+    if job.sweeps:
+        sentences += response_answer.read(job.folder, job.identity)
     if contrasts.find_contrasts(job.declared, job.spec.train_images):
         table = answer.read(job.folder / "effects.csv", job.identity)
-        sentences = answer.sentences(table)
+        sentences += answer.sentences(table)
         parts.append(picture(table))
-    if job.sweeps:
-        sentences = response_answer.read(job.folder, job.identity) + sentences
     parts.append(f"<ul>{''.join(f'<li>{escape(sentence)}</li>' for sentence in sentences)}</ul>" if sentences else "")
     seeds = len({run["seed"] for run in job.runs})
     if seeds < 3:

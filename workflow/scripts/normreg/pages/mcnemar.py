@@ -5,18 +5,20 @@ from pathlib import Path
 import pandas as pd
 
 from normreg.analysis import contrasts, families, mcnemar, study_tables
+from normreg.analysis import summary as summaries
 from normreg.analysis.inference import LEVEL
 from normreg.items.job import Job
 from normreg.pages import html
 
 
-def write(path: str | Path, title: str, table: pd.DataFrame) -> None:
-    """Writes the table of `mcnemar.compare`."""
+def write(path: str | Path, title: str, table: pd.DataFrame, diverged: str = "") -> None:
+    """Writes the table of `mcnemar.compare`. `diverged` is a sentence on the runs of this seed that diverged."""
+    said = [diverged] if diverged else []
     if table.empty:
-        text = "This study has no two conditions with and without a factor that are otherwise equal."
-        html.write_page(path, title, [text], {})
+        none = "This study has no two conditions with and without a factor that are otherwise equal."
+        html.write_page(path, title, said or [none], {})
         return
-    html.write_page(path, title, _reading(table), {"": _format(table)})
+    html.write_page(path, title, [*said, *_reading(table)], {"": _format(table)})
 
 
 def _reading(table: pd.DataFrame) -> list[str]:
@@ -66,4 +68,5 @@ def make(job: Job) -> None:
     pairs = contrasts.find_contrasts(job.conditions, job.spec.train_images)
     table = mcnemar.compare(pairs, job.agreement[0], seed)
     job.write("mcnemar.csv", study_tables.MCNEMAR, table)
-    write(job.folder / "mcnemar.html", f"Two saved models, seed {seed}: {job.title}", table)
+    said = summaries.diverged(job.summary[job.summary["seed"] == seed])
+    write(job.folder / "mcnemar.html", f"Two saved models, seed {seed}: {job.title}", table, said)

@@ -28,10 +28,14 @@ _ROWS = {  # the column of noise.csv, and the beginning of its row on the page
 _PARTS = {"correlation", "test_set_share"}  # they have no unit
 
 
-def write(path: str | Path, title: str, table: pd.DataFrame) -> None:
-    """Writes the table of `noise.describe`: what it says in sentences, then all numbers."""
+def write(path: str | Path, title: str, table: pd.DataFrame, diverged: str = "") -> None:
+    """Writes the table of `noise.describe`: what it says in sentences, then all numbers.
+
+    `diverged` is a sentence on the runs that diverged.
+    """
     first = table.iloc[0]
-    texts = [*_repeats(first), *_seeds(first), *_sampling(table), _counts(first)]
+    texts = [f"{diverged} In numbers over seeds, no run of these conditions counts."] if diverged else []
+    texts += [*_repeats(first), *_seeds(first), *_sampling(table), _counts(first)]
     shown = _format(table)
     html.write_page(path, title, texts, {} if shown.empty else {"": shown})
 
@@ -40,8 +44,8 @@ def _repeats(row: pd.Series) -> list[str]:
     quantity = QUANTITIES[row["quantity"]]
     if not row["repeat_pairs"]:
         return [
-            "One complete seed: how much runs differ from seed to seed cannot be given. Repeat with --config seeds=5 "
-            "or more."
+            f"{'One' if row['seeds'] else 'No'} complete seed: how much runs differ from seed to seed cannot be given. "
+            "Repeat with --config seeds=5 or more."
         ]
     say = _in_unit(quantity)
     return [
@@ -96,7 +100,7 @@ def _sampling(table: pd.DataFrame) -> list[str]:
 
 
 def _counts(row: pd.Series) -> str:
-    plural = "s" if row["conditions"] > 1 else ""
+    plural = "" if row["conditions"] == 1 else "s"
     text = f"From {row['conditions']} distinct condition{plural} and {row['seeds']} complete seeds"
     if row["seeds"] == 1:
         text = text[:-1]
@@ -148,4 +152,4 @@ def make(job: Job) -> None:
     """`noise.csv` and its page."""
     table = noise.describe(job.summary, job.agreement[0])
     job.write("noise.csv", study_tables.NOISE, table)
-    write(job.folder / "noise.html", f"Noise floor: {job.title}", table)
+    write(job.folder / "noise.html", f"Noise floor: {job.title}", table, job.agreement[0].diverged)

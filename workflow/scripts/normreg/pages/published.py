@@ -15,7 +15,12 @@ from normreg.pages import html
 
 
 def write(
-    path: str | Path, title: str, source: str, comparison: pd.DataFrame, readme: Sequence[Mapping[str, Any]]
+    path: str | Path,
+    title: str,
+    source: str,
+    comparison: pd.DataFrame,
+    readme: Sequence[Mapping[str, Any]],
+    diverged: str = "",
 ) -> None:
     """Writes the page.
 
@@ -26,6 +31,7 @@ def write(
         comparison: the table of `published.compare`.
         readme: one entry for each difference between the study's README and its code, with the keys `key`, `readme`,
             `executed` and `note`.
+        diverged: a sentence on the runs that diverged.
     """
     parts = {"": _format(comparison)}
     without = _without_verdict(comparison)
@@ -38,7 +44,7 @@ def write(
         parts["Where the README and the executed code differ"] = pd.DataFrame(
             [{key: entry.get(key) for key in ("key", "readme", "executed", "note")} for entry in readme]
         ).map(lambda value: None if value is None else str(value))
-    said = [f"Published values: {source}.", *_reading(comparison), *_mixed(comparison)]
+    said = [f"Published values: {source}.", *filter(None, [diverged]), *_reading(comparison), *_mixed(comparison)]
     html.write_page(path, title, said, parts)
 
 
@@ -116,6 +122,7 @@ def make(job: Job) -> None:
     block, title = job.params.published, f"Published and measured: {job.title}"
     table = published.compare(block, job.summary)
     job.write("published.csv", study_tables.PUBLISHED, table)
-    write(job.folder / "published.html", title, block["source"], table, job.params.readme)
-    pairs = study_inputs.read_published(job.folder / "published.csv", job.identity)
-    style.save(figures.draw(pairs, title, job.named), *job.paths("published"))
+    pairs, diverged = study_inputs.read_published(job.folder / "published.csv", job.identity)
+    write(job.folder / "published.html", title, block["source"], table, job.params.readme, diverged)
+    figure = figures.draw(pairs, title, job.named, diverged) if pairs else style.only_words(title, diverged)
+    style.save(figure, *job.paths("published"))

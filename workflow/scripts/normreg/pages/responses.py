@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from normreg.analysis import plan, response_answer, response_tables, responses
+from normreg.analysis import summary as summaries
 from normreg.analysis.quantities import QUANTITIES, Quantity
 from normreg.analysis.responses import Tables
 from normreg.analysis.verdicts import ResponseLevel
@@ -29,8 +30,8 @@ _OWN = (
 )
 _SHAPE = (
     "Whether there is a dependence on the strength at all is one test over a straight line and an umbrella for each "
-    "strength; strengths that collapse or scatter far more are left out of it. The best of several means is lucky too: "
-    "its difference on the same runs is too good. Choose on the hold-out and measure on fresh seeds."
+    "strength; strengths that diverge, collapse or scatter far more are left out of it. The best of several means is "
+    "lucky too: its difference on the same runs is too good. Choose on the hold-out and measure on fresh seeds."
 )
 _STYLE = "td:last-child { white-space: normal; min-width: 10em; }"
 _CELLS = {"difference": "difference", "low": "band from", "high": "to"}
@@ -141,5 +142,6 @@ def make(job: Job) -> None:
     job.write("responses.csv", response_tables.RESPONSES, found.responses)
     job.write("response_seeds.csv", response_tables.RESPONSE_SEEDS, found.seeds)
     job.write("response_shapes.csv", response_tables.RESPONSE_SHAPES, found.shapes)
-    notes = plan.notes(rules["planned_seeds"], job.summary["seed"].nunique(), sorted(set(job.summary["engine"])))
-    write(job.folder / "responses.html", f"Response curves: {job.title}", found, notes)
+    notes = [summaries.diverged(job.summary), plan.margin_note(rules["margin"], data.test_images)]
+    notes += plan.notes(rules["planned_seeds"], job.summary["seed"].nunique(), sorted(set(job.summary["engine"])))
+    write(job.folder / "responses.html", f"Response curves: {job.title}", found, list(filter(None, notes)))

@@ -15,6 +15,8 @@ _COLUMNS = (  # in the order of the page
     "condition",
     "seed",
     "seeds",
+    "diverged",
+    "diverged_epoch",
     "final_accuracy",
     "final_minimum",
     "final_maximum",
@@ -57,7 +59,7 @@ def write(
         pages = {
             "Mean over seeds, with the range of the final accuracy": _format(summaries.by_condition(summary))
         } | pages
-    text = [_reading(summary, holdout_images or test_images, seeds)]
+    text = [*filter(None, [summaries.diverged(summary)]), _reading(summary, holdout_images or test_images, seeds)]
     if holdout_images:
         text.append(
             f"Validation uses a hold-out of {holdout_images:,} training images, as do final, best and last five. "
@@ -88,7 +90,7 @@ def _reading(summary: pd.DataFrame, images: int, seeds: int) -> str:
 def _format(summary: pd.DataFrame) -> pd.DataFrame:
     columns = {}
     for key in _COLUMNS:
-        if key in summary:
+        if key in summary and not (key.startswith("diverged") and not summary[key].fillna(0).any()):
             heading, write_value = _column(key)
             columns[heading] = [None if pd.isna(value) else write_value(value) for value in summary[key]]
     return pd.DataFrame(columns)

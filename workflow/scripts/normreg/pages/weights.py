@@ -25,7 +25,7 @@ _READING = (
 
 def write(path: str | Path, title: str, table: pd.DataFrame, conditions: Mapping[str, Condition]) -> None:
     """Writes the `table` of `weights.summarise`: sentences, then a table for each part of the model."""
-    said = weights.sentences(table, conditions)
+    said = list(filter(None, [weights.diverged(table), *weights.sentences(table, conditions)]))
     seeds = int(table["seeds"].max())
     if seeds > 1:
         said = [f"Numbers are means over {seeds} seeds, with the range in brackets.", *said]
@@ -53,7 +53,9 @@ def _format(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(shown).dropna(axis="columns", how="all")
 
 
-def _value(row: pd.Series, size: Size) -> str:
+def _value(row: pd.Series, size: Size) -> str | None:
+    if not row["seeds"]:
+        return None
     mean, low, high = (f"{row[key]:.{size.digits}f}" for key in ("mean", "low", "high"))
     return mean if row["seeds"] == 1 else f"{mean} ({low} to {high})"
 
@@ -68,5 +70,6 @@ def make(job: Job) -> None:
     table = weights.summarise(job.runs, job.input.weights, job.conditions)
     job.write("weight_sizes.csv", study_tables.WEIGHT_SIZES, table)
     write(job.folder / "weight_sizes.html", title, table, job.conditions)
-    sizes = figures.read(job.folder / "weight_sizes.csv", job.identity)
-    style.save(figures.draw(sizes, title, job.named), *job.paths("weight_sizes"))
+    sizes, diverged = figures.read(job.folder / "weight_sizes.csv", job.identity)
+    figure = figures.draw(sizes, title, job.named, diverged) if sizes else style.only_words(title, diverged)
+    style.save(figure, *job.paths("weight_sizes"))

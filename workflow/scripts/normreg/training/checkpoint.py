@@ -34,11 +34,13 @@ class Restored(NamedTuple):
         model: takes normalised images, and returns logits.
         normalise: mean and standard deviation of each channel with which it was trained.
         engine: the engine that trained it.
+        diverged: the epoch in which the run diverged; the model is that of before. None if it did not.
     """
 
     model: nn.Module
     normalise: Statistics
     engine: str
+    diverged: int | None
 
 
 def facts_of(data: Dataset, network: Mapping[str, Any]) -> dict[str, Any]:
@@ -158,7 +160,7 @@ def revive(path: str | Path, content: Mapping[str, Any], network: Network | Pyth
     except (RuntimeError, TypeError, AttributeError, LookupError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise DataError(f"{path}: its weights do not fit its network ({reason}). {AGAIN}") from error
-    return Restored(model.eval(), content["normalise"], content["engine"])
+    return Restored(model.eval(), content["normalise"], content["engine"], content.get("diverged"))
 
 
 def _build(content: Mapping[str, Any], network: Network | PythonNetwork) -> nn.Module:

@@ -40,9 +40,10 @@ def logits(model: nn.Module, images: np.ndarray, statistics: Statistics) -> np.n
     return predict(model, torch.as_tensor(images).to(device), Normaliser(statistics, device)).cpu().numpy()
 
 
-def write_weights(model: nn.Module, path: str | Path, run: str) -> None:
-    """Writes `weight_rows` of a model. `run` is the identity of its run."""
-    tables.write(path, run_tables.WEIGHTS, ({**row, "run": run} for row in weight_rows(model)))
+def write_weights(model: nn.Module, path: str | Path, run: str, diverged: bool = False) -> None:
+    """Writes `weight_rows` of a model. `run` is the identity of its run. One that diverged has no sizes."""
+    unknown = dict.fromkeys(run_tables.SIZES) if diverged else {}
+    tables.write(path, run_tables.WEIGHTS, ({**row, **unknown, "run": run} for row in weight_rows(model)))
 
 
 def weight_rows(model: nn.Module) -> list[dict[str, str | int | float]]:

@@ -14,17 +14,27 @@ class Epoch:
 
     Training figures are measured during the epoch, while the weights change. `train_objective` is the loss plus the L1
     and group-L2 terms, on which backward() is called. `learning_rate` is that of the epoch's first batch. `seconds` is
-    the time of training and validation together. Validation figures are None after an epoch without validation.
+    the time of training and validation together. Validation figures are None after an epoch without validation. In the
+    epoch in which a run diverged, its last one, all these figures are None.
     """
 
     epoch: int
     learning_rate: float
-    train_objective: float
-    train_loss: float
-    train_accuracy: float
+    train_objective: float | None
+    train_loss: float | None
+    train_accuracy: float | None
     validation_loss: float | None
     validation_accuracy: float | None
     seconds: float
+
+    @property
+    def diverged(self) -> bool:
+        """Whether the run diverged in this epoch."""
+        return self.train_objective is None
+
+    def without_numbers(self) -> "Epoch":
+        """The same epoch as one in which the run diverged."""
+        return Epoch(self.epoch, self.learning_rate, None, None, None, None, None, self.seconds)
 
 
 def write(epochs: Sequence[Epoch], path: str | Path, run: str, data: str = "", code: str = "") -> None:

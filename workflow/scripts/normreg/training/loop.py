@@ -1,11 +1,14 @@
 """Trains one run to its last epoch, whatever does the computing, and goes on where a killed one stopped."""
 
+import copy
 import logging
 import math
 from dataclasses import asdict
 
+import torch
+
 from normreg.config.condition import Condition
-from normreg.errors import AGAIN, DataError, DivergedError, OrphanedError
+from normreg.errors import AGAIN, DataError, OrphanedError
 from normreg.training.history import Epoch
 from normreg.training.state import StateFile
 from normreg.training.trainer import Trainer
@@ -17,6 +20,9 @@ log = logging.getLogger("normreg")
 def train(trainer: Trainer, label: str, state: StateFile, starter: Starter | None = None) -> list[Epoch]:
     """Trains to the last epoch of the trainer's condition, saves the state after each and logs a line.
 
+    A run diverges if its objective, its validation loss or a weight becomes infinite or NaN. Then it ends, the trainer
+    has the state of before that epoch, and a warning names the likely key.
+
     Args:
         trainer: a fresh one; if `state` holds the state of an earlier process, training goes on from there. After the
             last epoch of an earlier process nothing is left to train.
@@ -25,10 +31,10 @@ def train(trainer: Trainer, label: str, state: StateFile, starter: Starter | Non
         starter: who waits for the results; None, as in a library, if training goes on whoever ends.
 
     Returns:
-        A row an epoch, those of earlier processes included. The trained model is the trainer's.
+        A row an epoch, those of earlier processes included. Of a run that diverged, the last one is without numbers.
+        The trained model is the trainer's.
 
     Raises:
-        DivergedError: the objective or the validation loss became infinite or NaN; the state before it is kept.
         DataError: the state of an earlier process does not fit the trainer.
         OrphanedError: the starter is gone; the state is kept.
     """
@@ -36,9 +42,12 @@ def train(trainer: Trainer, label: str, state: StateFile, starter: Starter | Non
     history = _resume(trainer, label, state)
     _check_starter(starter, trainer, label, len(history))
     for epoch in range(len(history) + 1, epochs + 1):
+        before = copy.deepcopy(trainer.state())
         row = trainer.run_epoch(epoch)
-        if not all(math.isfinite(value) for value in (row.train_objective, row.validation_loss) if value is not None):
-            raise DivergedError(_divergence(trainer.condition, label, row))
+        if not _finite(trainer, row):
+            log.warning(_divergence(trainer.condition, label, row))
+            trainer.restore(before)
+            return [*history, row.without_numbers()]
         history.append(row)
         if trainer.resumable or epoch == epochs:
             state.save({"trainer": trainer.state(), "history": [asdict(past) for past in history]})
@@ -63,6 +72,12 @@ def _resume(trainer: Trainer, label: str, state: StateFile) -> list[Epoch]:
     else:
         log.info("%s: goes on after epoch %d of %d", label, len(history), epochs)
     return history
+
+
+def _finite(trainer: Trainer, row: Epoch) -> bool:
+    """Whether an epoch ended with finite numbers. The weights count too: the last step comes after the last loss."""
+    numbers = (value for value in (row.train_objective, row.validation_loss) if value is not None)
+    return all(map(math.isfinite, numbers)) and all(torch.isfinite(p).all() for p in trainer.model.parameters())
 
 
 def _check_starter(starter: Starter | None, trainer: Trainer, label: str, epoch: int) -> None:
@@ -103,8 +118,9 @@ def _divergence(condition: Condition, label: str, row: Epoch) -> str:
     lr_key = "schedule.onecycle.max_lr" if onecycle else "optimizer.lr"
     strongest = max((lambdas["l1"], "l1"), (lambdas["l2"], "l2"), (lambdas["group_l2"], "group_l2"))
     suspect = (lr_key, lr) if strongest[0] * lr < 0.1 else (f"lambdas.{strongest[1]}", strongest[0])
+    kept = f"the weights after epoch {row.epoch - 1}" if row.epoch > 1 else "the initial weights"
+    validation = "" if row.validation_loss is None else f", validation loss {row.validation_loss}"
     return (
-        f"{label}: the objective is no longer a finite number in epoch {row.epoch} (mean objective "
-        f"{row.train_objective}, validation loss {row.validation_loss}). The likely key is {suspect[0]}, "
-        f"which is {suspect[1]:g}; lower it in the study's file and run the same command again."
+        f"{label}: diverged in epoch {row.epoch} (mean objective {row.train_objective}{validation}). The run ends here "
+        f"and counts as diverged; its checkpoint has {kept}. The likely key is {suspect[0]}, which is {suspect[1]:g}."
     )

@@ -1,5 +1,6 @@
 """The studies that rules ask for: the configured one, and those that paths name."""
 
+import contextlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,8 @@ class Studies:
         conditions = chosen.to_confirm(self._placed(f"{source.folder}/chosen.csv"), source.identity)
         if not conditions:
             raise NothingChosenError(
-                f"{run.name}: nothing to confirm, because the hold-out chose to leave the factor out on every curve."
+                f"{run.name}: nothing to confirm, because the hold-out chose no strength on any curve, see "
+                f"chosen.csv of {run.confirms}."
             )
         first = max(self.config["seeds"]) + 1
         seeds = range(first, first + (run.planned_seeds or len(self.config["seeds"])))
@@ -98,15 +100,18 @@ class Studies:
 
 
 def answer(study: Study, folder: Path) -> list[str]:
-    """What came out: a sentence for each effect and each response curve, from the tables of a finished run.
+    """What came out, from the tables of a finished run: sentences on diverged runs, each response curve, each effect.
 
     Of tables that cannot be read there is nothing. The jobs that read them say what is wrong.
     """
     from normreg.analysis import answer as effects  # not above: pandas takes half a second, and most calls need none
-    from normreg.analysis import response_answer
+    from normreg.analysis import response_answer, summary
 
-    try:
-        found = effects.sentences(effects.read(folder / "effects.csv", study.identity))
-        return (response_answer.read(folder, study.identity) if study.run.sweeps else []) + found
-    except DataError:
-        return []
+    found: list[str] = []
+    with contextlib.suppress(DataError):
+        found += filter(None, [summary.diverged(summary.read(folder / "summary.csv", study.runs))])
+    with contextlib.suppress(DataError):
+        found += response_answer.read(folder, study.identity) if study.run.sweeps else []
+    with contextlib.suppress(DataError):
+        found += effects.sentences(effects.read(folder / "effects.csv", study.identity))
+    return found

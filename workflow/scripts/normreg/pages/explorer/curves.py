@@ -25,9 +25,10 @@ _GRAY = "#707070"  # of the weakest condition without a penalty
 _STRONGEST = 0.75  # the amount of white in the line of the strongest condition
 
 
-def read(paths: Sequence[str | Path], runs: Sequence[RunFacts]) -> dict[str, list[Course]]:
-    """The courses of each of `METRICS`, see `read_courses`."""
-    return {metric: read_courses(paths, runs, metric) for metric in METRICS}
+def read(paths: Sequence[str | Path], runs: Sequence[RunFacts]) -> tuple[dict[str, list[Course]], str]:
+    """The courses of each of `METRICS`, and a sentence on the runs that diverged, see `read_courses`."""
+    found = {metric: read_courses(paths, runs, metric) for metric in METRICS}
+    return {metric: courses.found for metric, courses in found.items()}, found[METRICS[0]].diverged
 
 
 def describe(

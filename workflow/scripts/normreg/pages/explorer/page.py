@@ -12,6 +12,7 @@ from normreg.analysis import contrasts, mistakes
 from normreg.analysis.quantities import EPOCH_QUANTITIES
 from normreg.items.inputs import Course
 from normreg.items.job import Job
+from normreg.pages import html
 from normreg.pages.explorer import assets, content, curves, responses
 from normreg.pages.explorer.curves import METRICS
 from normreg.pages.explorer.responses import Swept
@@ -24,6 +25,7 @@ def write(
     data: Mapping[str, Any],
     courses: Mapping[str, Sequence[Course]],
     swept: Sequence[Swept] = (),
+    diverged: str = "",
 ) -> None:
     """Writes the page. It needs no other file and no network.
 
@@ -34,10 +36,11 @@ def write(
             `responses.describe` as `responses` where the study has sweeps.
         courses: for the table of final values, which needs no script.
         swept: for the tables of the responses, which need none either. Without sweeps, that view is absent.
+        diverged: a sentence on the runs that diverged.
     """
     parts = {
         "title": escape(title),
-        "facts": escape(facts(data)),
+        "facts": escape(f"{facts(data)} {diverged}".rstrip()),
         "style": assets.read(assets.STYLE),
         "tab": assets.read(assets.TAB) if swept else "",
         "responses": responses.view(swept) if swept else "",
@@ -85,12 +88,16 @@ def _count(number: int, noun: str) -> str:
 
 def make(job: Job) -> None:
     """The explorer of all curves, mistakes and, where there are sweeps, responses."""
+    path, title = job.folder / "explorer.html", f"Explorer: {job.title}"
+    courses, diverged = curves.read(job.input.metrics, job.runs)
+    if not courses[METRICS[0]]:
+        html.write_page(path, title, [diverged], {})
+        return
     data, conditions, train_images = job.data, job.conditions, job.spec.train_images
     found, changes = job.agreement
     images, distinct = content.wrong_images(found), contrasts.find_distinct(conditions, train_images)
     paths, classes = job.input.predictions, len(data.class_names)
     confidence = mistakes.confidences(paths, job.runs, data.test_labels, classes, distinct, images)
-    courses = curves.read(job.input.metrics, job.runs)
     over = {sweep.name: sweep.over for sweep in job.sweeps}
     tables = job.folder / "responses.csv", job.folder / "response_seeds.csv"
     swept = responses.read(*tables, job.identity, over) if over else []
@@ -99,4 +106,4 @@ def make(job: Job) -> None:
     others = len(embedded(drawn)) + (len(responses.tables(swept)) if swept else 0)
     mistaken = content.describe_mistakes(data, found, images, confidence, changes, others)
     shown = {**drawn, **mistaken, "same": content.same_runs(distinct)}
-    write(job.folder / "explorer.html", f"Explorer: {job.title}", shown, courses, swept)
+    write(path, title, shown, courses, swept, diverged)

@@ -1,7 +1,7 @@
 // One panel of a response: axes, band, seeds, the mean, and a mark for each value.
 
 const FRAME = { left: 62, right: 10, top: 10, tall: 250 };
-const CUT = { mark: 0.13, arrow: 0.1, number: 0.19 }; // places of a value outside the axis: shares of the height
+const CUT = { mark: 0.13, arrow: 0.1, number: 0.19, none: 0.05 }; // places of a value outside the axis: shares of the height
 
 /** The texts below the axis and their places: that of the reference first. */
 function labelsOf(panel) {
@@ -117,12 +117,13 @@ function mark([code, filled], x, y, color, size = 1) {
   return make("path", { class: lines ? "mark lines" : "mark", d: data.responses.marks[code], ...look });
 }
 
-/** The mark of a value. One outside the axis stands at its edge, with an arrow and its number. */
+/** The mark of a value. One outside the axis stands at its edge, with an arrow and its number; an unknown one alone. */
 function spotOf(point, panel, scale) {
   const x = scale.x(point.x), color = isDark() ? point.dark : point.light;
   const spot = make("g", { class: "spot", role: "img", tabindex: "-1", "aria-label": `${panel.title}, ${point.said}` });
   if (!point.cut) {
-    spot.append(mark(point.mark, x, scale.y(point.difference), color));
+    const y = point.difference == null ? scale.bottom - CUT.none * FRAME.tall : scale.y(point.difference);
+    spot.append(mark(point.mark, x, y, color));
     return spot;
   }
   const below = scale.y(point.difference) > scale.bottom;

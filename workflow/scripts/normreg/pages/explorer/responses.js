@@ -8,7 +8,7 @@ function sweepShown() {
 
 /** A panel with its heading and the text of the value that is pointed at. */
 function figureOf(panel, { axis, up }, key, width) {
-  const scale = panelScale(panel, up, width), known = panel.points.filter(({ difference }) => difference != null);
+  const scale = panelScale(panel, up, width), known = panel.points.filter(({ said }) => said);
   const label = `${panel.title}, ${axis}: the arrow keys go from value to value. The table has all values.`;
   const svg = make("svg", { role: "group", "aria-label": label, width, height: scale.height });
   drawPanelAxes(svg, panel, key, scale);

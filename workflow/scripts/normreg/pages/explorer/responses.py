@@ -11,7 +11,7 @@ import pandas as pd
 
 from normreg.analysis import response_answer
 from normreg.analysis.quantities import QUANTITIES, Quantity
-from normreg.analysis.verdicts import ResponseLevel
+from normreg.analysis.verdicts import EffectVerdict, ResponseLevel
 from normreg.figures import response, response_panel, response_scale
 from normreg.pages import html
 from normreg.pages import responses as page
@@ -154,12 +154,15 @@ def _describe_point(
         **{name: rounded(row[name]) for name in ("difference", "low", "high")},
         "mark": [code, filled],
         "cut": response_scale.short(difference, quantity) if outside else None,
-        "said": "" if np.isnan(difference) else _say(row, quantity, seeds[seeds["value"] == row["value"]]),
+        "said": _say(row, quantity, seeds[(seeds["value"] == row["value"]) & seeds["number"].notna()]),
     }
 
 
 def _say(row: Mapping[Hashable, Any], quantity: Quantity, seeds: pd.DataFrame) -> str:
+    """What is told of a point. Nothing where nothing was compared, unless its runs diverged."""
     write, collapsed = quantity.write_difference, page.collapses(row)
+    if np.isnan(row["difference"]):
+        return f"{row['value']}: {response_answer.verdict(row)}." if row["verdict"] == EffectVerdict.DIVERGED else ""
     band = "" if np.isnan(row["low"]) else f" (band {write(row['low'])} to {write(row['high'])})"
     each = [f"{seed} {write(number)}" for seed, number in zip(seeds["seed"], seeds["number"], strict=True)]
     parts = [f"{row['value']}: {write(row['difference'])} {quantity.difference_unit}{band}"]
