@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 DIVERGING = {"penalty": "l1", "norm": "bn", "lambdas": {"l1": 1e30}}
-TARGETS = ("effects.svg", "validation_loss.svg", "l1-bn/gallery.png")
+TARGETS = ("effects.svg", "validation_loss.svg", "l1-bn/gallery.png", "landing.fragment")
 
 
 def rows(project, name):
