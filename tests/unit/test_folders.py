@@ -88,7 +88,7 @@ def test_a_project_in_its_own_folder_has_one_place(project, monkeypatch):
 
 def test_defaults_are_for_missing_keys_alone(project, monkeypatch):
     (project / "config/config.yaml").write_text("dataset: mnist\nseeds: 2\nepochs: 7\n")
-    given = {"dataset": "digits", "epochs": None, "resolved": {"title": "of an earlier import"}}
+    given = {"dataset": "digits", "epochs": None, "report": {"landing": "of an earlier import"}}
     assert defaults.fill(given) == {"dataset": "digits", "epochs": None, "seeds": 2}
     texts = {"dataset": "2", "seeds": "3", "epochs": "x"}  # as from a section on the command line
     assert defaults.fill(texts) == {"dataset": "2", "seeds": 3, "epochs": "x"}
