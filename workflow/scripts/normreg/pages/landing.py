@@ -132,8 +132,8 @@ def make(job: Job) -> None:
     seeds = len({run["seed"] for run in job.runs})
     if seeds < 3:
         parts.append(
-            "<p>With fewer than three seeds, no effect can be told from chance. Add seeds; finished ones are "
-            "kept: <code>snakemake --cores 4 --resources gpu=1 --config seeds=5</code>, with this run's other keys.</p>"
+            "<p>With fewer than three seeds no effect can be told from chance. Add seeds; finished ones are kept: "
+            "<code>snakemake --cores 4 --resources gpu=1 --config seeds=5</code>, with this run's other keys.</p>"
         )
     facts = job.params.landing
     if facts["comparison"]:
