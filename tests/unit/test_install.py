@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from waiting import HANG
 
+# `make test` hands these to its tests; with them, a make that a test starts says which folder it enters and leaves.
+_OF_MAKE = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES")
 _PACKAGING = distribution("packaging")
 # Unpacks wheels as uv would, and counts its calls. It waits while there is a file `wait`.
 _UV = f"""#!{sys.executable}
@@ -71,7 +73,8 @@ class Clone:
         (folder / "requirements-dev.lock").write_text("tool==1.0\n")
         local = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels)}
         path = os.pathsep.join([str(self.bin), "/usr/bin", "/bin"])  # no other uv than ours
-        self.environment = {**os.environ, **local, "PATH": path, "TORCH": "", "PYTHONPATH": ""}
+        ours = {name: value for name, value in os.environ.items() if name not in _OF_MAKE}
+        self.environment = {**ours, **local, "PATH": path, "TORCH": "", "PYTHONPATH": ""}
         self.command = ["make", f"PYTHON={sys.executable}"]
 
     def make(self, *words: str, code: int = 0) -> str:
