@@ -73,11 +73,11 @@ def test_the_configuration_names_every_built_in_data_set(root):
 
 
 def test_the_table_of_settings_names_penalties_norms_and_lambdas():
-    assert list(KINDS["penalty"].meanings) == list(PENALTIES)
-    assert list(KINDS["norm"].meanings) == list(NORMS)
+    assert list(KINDS["penalty"].schema["enum"]) == list(PENALTIES)
+    assert list(KINDS["norm"].schema["enum"]) == list(NORMS)
     assert [each.key for each in table.LAMBDAS] == list(LAMBDAS) == list(Lambdas.__annotations__)
     assert Condition.__annotations__.keys() <= KINDS.keys()
-    assert Optimizer.__annotations__.keys() == KINDS["optimizer"].schema()["properties"].keys()
+    assert Optimizer.__annotations__.keys() == KINDS["optimizer"].schema["properties"].keys()
 
 
 # --- READMEs and config.yaml

@@ -17,24 +17,24 @@ from normreg.engines.numba_cpu import contract as numba_cpu
 from normreg.engines.pytorch import TorchTrainer
 from normreg.errors import ConfigError
 from normreg.settings import kinds, table
-from normreg.settings.kinds import Choice, Group, Number, Setting
+from normreg.settings.kinds import Setting
 from normreg.utils.code import NUMBERS, Sources
 
 MNIST = DataFacts(60_000)
-NEW = Setting("new", Number(least=0, most=1), default=0.0, neutral=0.0)
+NEW = Setting("new", kinds.number(least=0, most=1), default=0.0, neutral=0.0)
 
 
 def grown(kind: Any, path: list[str], new: Any) -> Any:
     """A kind with a new nested setting, or a new name, at `path`."""
-    if isinstance(kind, Group):
-        return dataclasses.replace(kind, settings=grown_settings(kind.settings, path, new))
-    if isinstance(kind, Choice):
-        return Choice({**kind.meanings, new: ""})
+    if isinstance(kind, kinds.Group):
+        return kinds.group(*grown_settings(kind.settings, path, new), text=kind.text)
     if isinstance(kind, kinds.ListOf):
-        return dataclasses.replace(kind, kind=grown(kind.kind, path, new))
-    if not path:
-        return dataclasses.replace(kind, groups={**kind.groups, new: Group()})
-    return dataclasses.replace(kind, groups={**kind.groups, path[0]: grown(kind.groups[path[0]], path[1:], new)})
+        return kinds.list_of("a list", grown(kind.kind, path, new))
+    if not isinstance(kind, kinds.OneOf | kinds.Named):
+        return kinds.choice(dict.fromkeys([*kind.schema["enum"], new], ""))
+    make = kinds.one_of if isinstance(kind, kinds.OneOf) else kinds.named
+    change = {path[0]: grown(kind.groups[path[0]], path[1:], new)} if path else {new: kinds.group()}
+    return make({**kind.groups, **change})
 
 
 def grown_settings(settings: tuple[Setting, ...], path: list[str], new: Any) -> tuple[Setting, ...]:
@@ -218,23 +218,24 @@ def test_every_setting_changes_what_pytorch_trains(condition, blobs, part):
 
 
 def keys_of(found: Any) -> set[str]:
-    """All keys of the table, or of a condition, at every level."""
-    if isinstance(found, dict):
-        return {str(key) for key in found} | keys_of(list(found.values()))
-    if isinstance(found, list | tuple):
+    """All keys of a condition, at every level."""
+    if isinstance(found, list):
         return {key for each in found for key in keys_of(each)}
-    if isinstance(found, Setting):
-        return {found.key} | keys_of(found.kind)
-    return (
-        keys_of([getattr(found, name, ()) for name in ("settings", "groups", "kind")])
-        if hasattr(found, "merged")
-        else set()
-    )
+    if not isinstance(found, dict):
+        return set()
+    return {str(key) for key in found} | keys_of(list(found.values()))
+
+
+def keys_allowed(schema: Any) -> set[str]:
+    """All keys that a JSON Schema allows, at every level."""
+    own = schema.get("properties", {})
+    inside = [*own.values(), *([schema["items"]] if "items" in schema else [])]
+    return {*own, *(key for each in inside for key in keys_allowed(each))}
 
 
 def test_the_recipes_have_every_key_of_the_table(condition):
     tried = keys_of([condition(**recipe) for recipe in RECIPES.values()])
-    assert keys_of(table.SETTINGS) - {"sgd", "adamw"} <= tried
+    assert {key for each in table.SETTINGS for key in (each.key, *keys_allowed(each.kind.schema))} <= tried
 
 
 def test_who_reads_no_study_does_not_depend_on_the_table(root):

@@ -32,7 +32,7 @@ def resolve(study: Mapping[str, Any], own: Mapping[str, Any], overrides: Mapping
         given["holdout_images"] = 0
     try:
         given["lambdas"] = _used_lambdas(given["penalty"], given["lambdas"])
-        resolved: Condition = settle(SETTINGS, given)
+        resolved: Condition = settle(SETTINGS, given)  # type: ignore[assignment]
         for check in (_check_splits, _check_cosine, _check_nesterov, _check_cycle):
             check(resolved)
     except ConfigError as error:

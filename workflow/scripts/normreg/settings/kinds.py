@@ -1,48 +1,50 @@
 """Settings, and the kinds of values that they have.
 
-A kind says what a study file may write: as a JSON Schema, whose descriptions tell in messages and tables what is
-expected. It also says what a resolved condition has for it.
+A kind has a JSON Schema for what a study file may write. Its description says in messages and tables what is expected.
 """
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from normreg.errors import ConfigError
 
+Schema = dict[str, Any]
+# Makes other values of settings, from the settings, their values, and the beginning of their dotted keys.
+Change = Callable[[Sequence["Setting"], Mapping[str, Any], str], dict[str, Any]]
 _Known = TypeVar("_Known")
 
 
-class Kind(ABC):
-    """A kind of values. The methods with a body are for values without keys.
+@dataclass(frozen=True)
+class Kind:
+    """A kind of values. This class is for values without keys.
 
     Attributes:
+        schema: what a file may have.
         merged: whether a condition replaces the study's value key by key, and not as a whole.
     """
 
-    merged = False
+    schema: Schema
+    merged: bool = False
 
     @property
-    @abstractmethod
     def expected(self) -> str:
         """What messages and tables say of the values."""
-
-    @abstractmethod
-    def schema(self) -> dict[str, Any]:
-        """The JSON Schema of a value in a file."""
+        return str(self.schema.get("else", self.schema)["description"])
 
     def merge(self, above: Any, own: Any) -> Any:
         """The value of a condition that has its `own`, where the study has the value `above`."""
-        return own
+        return {**above, **own} if self.merged else own
 
-    def settle(self, value: Any, key: str, left_out: str) -> Any:
-        """The value of the dotted `key` as a resolved condition has it, see the function `settle`."""
-        return value
+    def map(self, value: Any, key: str, change: Change) -> Any:
+        """The value of the dotted `key` with another text if it is a number, and with changed settings inside.
 
-    def essential(self, value: Any, key: str) -> Any:
-        """What of the resolved value of the dotted `key` is not neutral, see the function `essential`."""
-        return value
+        Raises:
+            ConfigError: a name is none of those that the value can have, or has a key that it cannot have.
+        """
+        if "enum" in self.schema:
+            _find(value, dict.fromkeys(self.schema["enum"]), f"{key}.")
+        return float(value) if self.schema.get("type") == "number" else value
 
 
 @dataclass(frozen=True)
@@ -68,148 +70,106 @@ class Setting:
     place: str = "either"
 
 
-def settle(settings: Sequence[Setting], given: Mapping[str, Any], above: str = "", left_out: str = "default") -> Any:
+def settle(settings: Sequence[Setting], given: Mapping[str, Any], above: str = "") -> dict[str, Any]:
     """Resolved values of all `settings`, in their order. Equal values have equal texts, however a file writes them.
 
-    Args:
-        settings: all that can be given.
-        given: a value for each of them, or for some.
-        above: the beginning of the dotted keys in messages.
-        left_out: whether those that are not given have their "default" or their "neutral" value.
+    Those that are not given have their defaults.
 
     Raises:
-        ConfigError: a value that must be given is missing, or a key is there that its value cannot have.
+        ConfigError: a value that has no default is missing. See also `Kind.map`.
     """
-    found = {}
-    for each in settings:
-        value = given.get(each.key, getattr(each, left_out))
-        if value is None:
-            raise ConfigError(f"key '{above}{each.key}' is missing; set it here or in the study's {above[:-1]}.")
-        found[each.key] = each.kind.settle(value, f"{above}{each.key}", left_out)
-    return found
+    filled = {each.key: given.get(each.key, each.default) for each in settings}
+    missing = [key for key, value in filled.items() if value is None]
+    if missing:
+        raise ConfigError(f"key '{above}{missing[0]}' is missing; set it here or in the study's {above[:-1]}.")
+    return {each.key: each.kind.map(filled[each.key], f"{above}{each.key}", settle) for each in settings}
 
 
 def essential(settings: Sequence[Setting], resolved: Mapping[str, Any], above: str = "") -> dict[str, Any]:
-    """The resolved values that are not neutral. `settle` with neutral values gives back the others.
+    """The resolved values that are not neutral. `whole` gives back the others.
 
     Raises:
-        ConfigError: a key or a name is none of the settings.
+        ConfigError: a key is none of the settings. See also `Kind.map`.
     """
     known = {each.key: each for each in settings}
-    found = {}
-    for key, value in resolved.items():
-        setting = _named(key, known, above)
-        if setting.neutral is None or value != setting.neutral:
-            found[key] = setting.kind.essential(value, f"{above}{key}.")
-    return found
+    found = {key: value for key, value in resolved.items() if _find(key, known, above).neutral != value}
+    return {key: known[key].kind.map(value, f"{above}{key}", essential) for key, value in found.items()}
 
 
-def _named(name: Any, known: Mapping[Any, _Known], above: str) -> _Known:
+def whole(settings: Sequence[Setting], essentials: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """The resolved values of which these are the `essential` ones."""
+    filled = {each.key: essentials.get(each.key, each.neutral) for each in settings}
+    return {each.key: each.kind.map(filled[each.key], f"{above}{each.key}", whole) for each in settings}
+
+
+def _find(name: Any, known: Mapping[Any, _Known], above: str) -> _Known:
     if name not in known:
         place = f"key '{above[:-1]}': " if above else ""
         raise ConfigError(f"{place}found {name!r}; known are {', '.join(map(str, known))}.")
     return known[name]
 
 
-@dataclass(frozen=True)
-class Number(Kind):
-    """A number between two bounds, or one `other` value.
+def number(
+    noun: str = "a number",
+    least: float | None = None,
+    most: float | None = None,
+    *,
+    above: float | None = None,
+    below: float | None = None,
+    note: str = "",
+) -> Kind:
+    """A number between two bounds: `least`, or `above` if that is not allowed itself, and `most` or `below`.
 
-    Attributes:
-        noun: what it is, such as "a probability".
-        least, above: one of both: the lower bound that is allowed itself, or that is not.
-        most, below: one of both: the upper bound that is allowed itself, or that is not.
-        whole: whether it must be a whole number.
-        note: what the schema cannot say.
+    `noun` says what it is, and `note` what the schema cannot say.
     """
-
-    noun: str = "a number"
-    least: float | None = None
-    above: float | None = None
-    most: float | None = None
-    below: float | None = None
-    whole: bool = False
-    note: str = ""
-    other: str | None = None
-
-    @property
-    def expected(self) -> str:
-        most = f"{self.most:g}".replace("e+", "e") if isinstance(self.most, float) else self.most
-        if self.above is None:
-            bounds = f"from {self.least} to {f'below {self.below}' if most is None else most}"
-        else:
-            bounds = f"above {self.above} and {f'below {self.below}' if most is None else f'at most {most}'}"
-        return f"{self.noun} {bounds}{self.note}{'' if self.other is None else f', or {self.other}'}"
-
-    def schema(self) -> dict[str, Any]:
-        lower = {"minimum": self.least, "exclusiveMinimum": self.above}
-        bounds = {**lower, "maximum": self.most, "exclusiveMaximum": self.below}
-        given = {name: bound for name, bound in bounds.items() if bound is not None}
-        number = {"description": self.expected, "type": "integer" if self.whole else "number", **given}
-        return number if self.other is None else {"if": {"const": self.other}, "then": True, "else": number}
-
-    def settle(self, value: Any, key: str, left_out: str) -> Any:
-        return value if self.whole or value == self.other else float(value)
+    lower = f"from {least}" if above is None else f"above {above}"
+    highest = f"{most:g}".replace("e+", "e") if isinstance(most, float) else most
+    upper = f"below {below}" if most is None else f"at most {highest}" if above is not None else highest
+    described = f"{noun} {lower} {'to' if above is None else 'and'} {upper}{note}"
+    bounds = {"minimum": least, "exclusiveMinimum": above, "maximum": most, "exclusiveMaximum": below}
+    given = {name: bound for name, bound in bounds.items() if bound is not None}
+    return Kind({"description": described, "type": "number", **given})
 
 
-@dataclass(frozen=True)
-class Choice(Kind):
-    """One of some words, or true or false. Each has a meaning, which may be empty."""
-
-    meanings: Mapping[Any, str]
-
-    @property
-    def expected(self) -> str:
-        words = [str(value).lower() + (f" ({meaning})" if meaning else "") for value, meaning in self.meanings.items()]
-        return (
-            f"{', '.join(words[:-1])} or {words[-1]}" if any(self.meanings.values()) else f"one of {', '.join(words)}"
-        )
-
-    def schema(self) -> dict[str, Any]:
-        return {"description": self.expected, "enum": list(self.meanings)}
-
-    def essential(self, value: Any, key: str) -> Any:
-        _named(value, self.meanings, key)
-        return value
+def count(noun: str, least: int, most: int, note: str = "", other: str | None = None) -> Kind:
+    """A whole number, or one `other` value."""
+    schema = number(f"a whole number of {noun}", least, most, note=note).schema | {"type": "integer"}
+    if other is None:
+        return Kind(schema)
+    described = {"description": f"{schema['description']}, or {other}"}
+    return Kind({"if": {"const": other}, "then": True, "else": schema | described})
 
 
-@dataclass(frozen=True)
-class Name(Kind):
+def choice(meanings: Mapping[Any, str]) -> Kind:
+    """One of some words, or of true and false. Each has a meaning, which may be empty."""
+    words = [str(value).lower() + (f" ({meaning})" if meaning else "") for value, meaning in meanings.items()]
+    described = f"{', '.join(words[:-1])} or {words[-1]}" if any(meanings.values()) else f"one of {', '.join(words)}"
+    return Kind({"description": described, "enum": list(meanings)})
+
+
+def name(noun: str, longest: int) -> Kind:
     """A name of lower-case letters, digits and single hyphens. `noun` says of what."""
-
-    noun: str
-    longest: int
-
-    @property
-    def expected(self) -> str:
-        return f"{self.noun} (lower-case letters, digits, hyphens)"
-
-    def schema(self) -> dict[str, Any]:
-        pattern = r"^[a-z0-9]+(-[a-z0-9]+)*\Z"  # $ would allow a line end after the name
-        return {"description": self.expected, "type": "string", "maxLength": self.longest, "pattern": pattern}
+    pattern = r"^[a-z0-9]+(-[a-z0-9]+)*\Z"  # $ would allow a line end after the name
+    described = f"{noun} (lower-case letters, digits, hyphens)"
+    return Kind({"description": described, "type": "string", "maxLength": longest, "pattern": pattern})
 
 
 @dataclass(frozen=True)
 class ListOf(Kind):
-    """A list of values of one kind, with a fixed `length` or any."""
+    """A list of values of one kind. In messages they are numbered from 1."""
 
-    noun: str
-    kind: Kind
-    length: int | None = None
+    kind: Kind = Kind({})
 
-    @property
-    def expected(self) -> str:
-        return f"{self.noun}, each {self.kind.expected}"
+    def map(self, value: Any, key: str, change: Change) -> Any:
+        """See `Kind.map`."""
+        return [self.kind.map(item, f"{key}.{place}", change) for place, item in enumerate(value, 1)]
 
-    def schema(self) -> dict[str, Any]:
-        length = {} if self.length is None else {"minItems": self.length, "maxItems": self.length}
-        return {"description": self.expected, "type": "array", **length, "items": self.kind.schema()}
 
-    def settle(self, value: Any, key: str, left_out: str) -> Any:
-        return [self.kind.settle(item, f"{key}.{place}", left_out) for place, item in enumerate(value, 1)]
-
-    def essential(self, value: Any, key: str) -> Any:
-        return [self.kind.essential(item, f"{key}{place}.") for place, item in enumerate(value, 1)]
+def list_of(noun: str, kind: Kind, length: int | None = None) -> ListOf:
+    """A list with a fixed length, or with any."""
+    bounds = {} if length is None else {"minItems": length, "maxItems": length}
+    described = f"{noun}, each {kind.expected}"
+    return ListOf({"description": described, "type": "array", **bounds, "items": kind.schema}, kind=kind)
 
 
 @dataclass(frozen=True)
@@ -218,82 +178,73 @@ class Group(Kind):
 
     settings: tuple[Setting, ...] = ()
     text: str = ""
-    merged = True
 
     @property
-    def expected(self) -> str:
-        return ", ".join(each.key for each in self.settings) or "nothing inside: {}"
+    def keys(self) -> str:
+        """The keys as a list in a sentence."""
+        return ", ".join(each.key for each in self.settings)
 
-    def schema(self) -> dict[str, Any]:
-        required = [each.key for each in self.settings if each.default is None]
-        keys = {"required": required, "properties": {each.key: each.kind.schema() for each in self.settings}}
-        return {"description": self.expected, "type": "object", "additionalProperties": False, **keys}
+    def map(self, value: Any, key: str, change: Change) -> Any:
+        """See `Kind.map`."""
+        return change(self.settings, value, f"{key}.")
 
-    def merge(self, above: Any, own: Any) -> Any:
-        return {**above, **own}
 
-    def settle(self, value: Any, key: str, left_out: str) -> Any:
-        return settle(self.settings, value, f"{key}.", left_out)
-
-    def essential(self, value: Any, key: str) -> Any:
-        return essential(self.settings, value, key)
+def group(*settings: Setting, text: str = "") -> Group:
+    """A mapping with these keys. Those with a default may be left out."""
+    described = f"a map with {', '.join(each.key for each in settings)}" if settings else "nothing inside: {}"
+    required = [each.key for each in settings if each.default is None]
+    keys = {"required": required, "properties": {each.key: each.kind.schema for each in settings}}
+    schema = {"description": described, "type": "object", "additionalProperties": False, **keys}
+    return Group(schema, True, settings, text)
 
 
 @dataclass(frozen=True)
 class OneOf(Kind):
     """A mapping with one key, which is a name, and the settings of what it names: `step: {step_size: 6, ...}`."""
 
-    groups: Mapping[str, Group]
+    groups: Mapping[str, Group] = field(default_factory=dict)
 
-    @property
-    def expected(self) -> str:
-        forms = (f"`{name}: {'{...}' if group.settings else '{}'}`" for name, group in self.groups.items())
-        return f"exactly one of {', '.join(forms)}"
+    def map(self, value: Any, key: str, change: Change) -> Any:
+        """See `Kind.map`."""
+        groups = {name: _find(name, self.groups, f"{key}.") for name in value}
+        return {name: groups[name].map(own, f"{key}.{name}", change) for name, own in value.items()}
 
-    def schema(self) -> dict[str, Any]:
-        one = {"additionalProperties": False, "minProperties": 1, "maxProperties": 1}
-        properties = {name: group.schema() for name, group in self.groups.items()}
-        return {"description": self.expected, "type": "object", **one, "properties": properties}
 
-    def settle(self, value: Any, key: str, left_out: str) -> Any:
-        return {name: self.groups[name].settle(own, f"{key}.{name}", left_out) for name, own in value.items()}
-
-    def essential(self, value: Any, key: str) -> Any:
-        groups = {name: _named(name, self.groups, key) for name in value}
-        return {name: groups[name].essential(own, f"{key}{name}.") for name, own in value.items()}
+def one_of(groups: Mapping[str, Group]) -> OneOf:
+    """A mapping with one of these keys."""
+    forms = (f"`{name}: {'{...}' if each.settings else '{}'}`" for name, each in groups.items())
+    keys = {"minProperties": 1, "maxProperties": 1, "properties": {name: each.schema for name, each in groups.items()}}
+    described = f"exactly one of {', '.join(forms)}"
+    return OneOf({"description": described, "type": "object", "additionalProperties": False, **keys}, groups=groups)
 
 
 @dataclass(frozen=True)
 class Named(Kind):
     """A mapping with a `name` and the settings of what it names. If a file has no name, it means the first."""
 
-    groups: Mapping[str, Group]
-    merged = True
-
-    @property
-    def expected(self) -> str:
-        forms = (f"{name} with {group.expected}" for name, group in self.groups.items())
-        return f"a name and its keys: {'; or '.join(forms)}"
-
-    def schema(self) -> dict[str, Any]:
-        own = {each.key: each.kind.schema() for group in self.groups.values() for each in group.settings}
-        keys = {"name": Choice(dict.fromkeys(self.groups, "")).schema(), **own}
-        return {"description": self.expected, "type": "object", "additionalProperties": False, "properties": keys}
+    groups: Mapping[str, Group] = field(default_factory=dict)
 
     def merge(self, above: Any, own: Any) -> Any:
+        """See `Kind.merge`. Another name replaces all."""
         return {**above, **own} if "name" not in own or own["name"] == self._name(above) else own
 
-    def settle(self, value: Any, key: str, left_out: str) -> Any:
-        name = self._name(value)
-        group = self.groups[name]
-        strange = [each for each in value if each not in ("name", *(known.key for known in group.settings))]
+    def map(self, value: Any, key: str, change: Change) -> Any:
+        """See `Kind.map`."""
+        name, own = self._name(value), {each: value[each] for each in value if each != "name"}
+        group = _find(name, self.groups, f"{key}.")
+        strange = [each for each in own if each not in group.schema["properties"]]
         if strange:
-            raise ConfigError(f"found {key}.{strange[0]}, which {name} does not have; its keys are {group.expected}.")
-        return {"name": name, **group.settle(value, key, left_out)}
-
-    def essential(self, value: Any, key: str) -> Any:
-        own = {each: value[each] for each in value if each != "name"}
-        return {"name": value["name"], **_named(value["name"], self.groups, key).essential(own, key)}
+            raise ConfigError(f"found {key}.{strange[0]}, which {name} does not have; its keys are {group.keys}.")
+        return {"name": name, **group.map(own, key, change)}
 
     def _name(self, value: Mapping[str, Any]) -> Any:
         return value.get("name", next(iter(self.groups)))
+
+
+def named(groups: Mapping[str, Group]) -> Named:
+    """A mapping with one of these names. A file may have the keys of all: which fit the name is known once merged."""
+    own = {each.key: each.kind.schema for group in groups.values() for each in group.settings}
+    keys = {"name": choice(dict.fromkeys(groups, "")).schema, **own}
+    described = "a name and its keys: " + "; or ".join(f"{name} with {each.keys}" for name, each in groups.items())
+    schema = {"description": described, "type": "object", "additionalProperties": False, "properties": keys}
+    return Named(schema, True, groups)
