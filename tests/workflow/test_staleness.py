@@ -112,6 +112,15 @@ def test_where_a_run_is_computed_reruns_nothing(copy, device, engine):
     assert copy.stale(*arguments, config=(f"device={device}", f"engine={engine}", *same)) == Counter()
 
 
+def test_a_setting_that_is_new_in_the_library_trains_nothing_and_prepares_nothing(copy):
+    """Its value is neutral in every study. What reads the table of settings runs again, because its code changed."""
+    row = '    Setting("label_smoothing", number("a share", 0, below=1), default=0.0, neutral=0.0),\n'
+    copy.edit(f"{CODE}/settings/table.py", '    Setting("optimizer", ', f'{row}    Setting("optimizer", ')
+    rules = {job.split()[0] for job in copy.stale()}
+    assert "evaluate" in rules
+    assert not {"train", "prepare_data"} & rules
+
+
 def test_a_margin_or_a_plan_reruns_the_verdicts_and_no_training(copy):
     copy.edit(STUDY, "galleries: [none-bn]", "margin: {accuracy: 0.5}\ngalleries: [none-bn]")
     verdicts = Counter(["estimate_effects", "explore"])  # the second has the landing page
