@@ -11,13 +11,14 @@ from normreg.data.specs import DATASETS
 from normreg.errors import DataError
 from normreg.models.build import build
 from normreg.training import checkpoint
+from normreg.utils import tables
 
 RUN = "digits/x/l1-bn/seed0 0123456789abcdef"
 
 
 def test_an_identity_says_where_a_run_belongs_and_what_it_is(condition):
     found = identity.identify("digits", "x", "l1-bn", condition(), 0)
-    assert identity.place_of(found) == "digits/x/l1-bn/seed0"
+    assert tables.place_of(found) == "digits/x/l1-bn/seed0"
     assert len(found.split()[1]) == 16
     others = [
         identity.identify("mnist", "x", "l1-bn", condition(), 0),
@@ -45,7 +46,7 @@ def test_the_identity_of_a_table_is_of_all_its_runs():
 @pytest.mark.parametrize("found", [None, 3, "", "somewhere", "\x1b[31m else"])
 def test_a_file_without_an_identity_is_one_printable_message(found):
     with pytest.raises(DataError) as caught:
-        identity.check("m.csv", found, RUN)
+        tables.check_run("m.csv", found, RUN)
     assert str(caught.value).startswith("m.csv: ")
     assert str(caught.value).isprintable()
     assert str(caught.value).endswith("Delete it and run the same command again.")

@@ -9,7 +9,6 @@ import pandas as pd
 from normreg.analysis import families, study_tables
 from normreg.analysis.quantities import QUANTITIES
 from normreg.analysis.verdicts import EffectVerdict, Level
-from normreg.config import identity
 from normreg.utils import tables
 
 
@@ -19,10 +18,7 @@ def read(path: str | Path, study: str) -> pd.DataFrame:
     Raises:
         DataError: the file is unreadable or changed, or belongs to another study.
     """
-    table = tables.read_frame(path, study_tables.EFFECTS)
-    for found in table["run"].unique():
-        identity.check(path, found, study)
-    return table
+    return tables.read_frame(path, study_tables.EFFECTS, study)
 
 
 def sentences(table: pd.DataFrame) -> list[str]:

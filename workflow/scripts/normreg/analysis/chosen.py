@@ -14,7 +14,6 @@ import pandas as pd
 from normreg.analysis import replicates, response_tables, sweep_families
 from normreg.analysis.sweep_families import Part
 from normreg.analysis.verdicts import ResponseLevel
-from normreg.config import identity
 from normreg.config.condition import Condition
 from normreg.config.sweeps import Sweep
 from normreg.utils import tables
@@ -81,8 +80,6 @@ def to_confirm(path: str | Path, study: str) -> list[str]:
     Raises:
         DataError: the file is unreadable or changed, or belongs to other runs.
     """
-    table = tables.read(path, response_tables.CHOSEN)
-    for found in dict.fromkeys(table["run"]):
-        identity.check(path, found, study)
+    table = tables.read(path, response_tables.CHOSEN, study)
     rows = zip(table["reference"], table["condition"], table["strength"], strict=True)
     return list(dict.fromkeys(name for *pair, strength in rows if strength is not None for name in pair))

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 
 from normreg.analysis import run_tables
-from normreg.config import identity
 from normreg.errors import AGAIN, DataError
 from normreg.utils import tables
 
@@ -27,9 +26,7 @@ def read(path: str | Path, columns: Sequence[str], run: str, epochs: int) -> dic
         DataError: the file is unreadable, was changed, or is of another run; or its epochs are not 1, 2, 3, ... to the
             run's last, or to the one without numbers in which it diverged; or the last epoch has no validation.
     """
-    table = tables.read(path, run_tables.METRICS)
-    for found in dict.fromkeys(table["run"]):
-        identity.check(path, found, run)
+    table = tables.read(path, run_tables.METRICS, run)
     trained = [None not in row for row in zip(*(table[name] for name in run_tables.TRAINING), strict=True)]
     rows = len(trained)
     finished = rows if trained[-1] else rows - 1

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from normreg.config import identity
 from normreg.data.dataset import join_names
 from normreg.errors import AGAIN, DataError
+from normreg.utils import tables
 from normreg.utils.atomic import replacing
 
 # Engines and devices differ in float32 rounding, by about 1e-5 of a logit. This is less than NEAR_TIE. So only an image
@@ -148,7 +148,7 @@ def load(path: str | Path, labels: np.ndarray, classes: int, run: str, split: st
                 found = Predictions(logits, known, indices, engine=engine)
     except Exception as error:  # zip, zlib, numpy and OS errors all mean: the file cannot be read
         raise DataError(f"{path}: cannot be read as predictions ({_line(error)}). {AGAIN}") from error
-    identity.check(path, owner, run)
+    tables.check_run(path, owner, run)
     if diverged is not None:
         return Diverged(diverged, engine)
     count = len(found.labels) if found.labels.ndim else 0

@@ -9,7 +9,6 @@ import pandas as pd
 from normreg.analysis import answer, response_tables
 from normreg.analysis.quantities import QUANTITIES
 from normreg.analysis.verdicts import EffectVerdict, Objection, ResponseLevel
-from normreg.config import identity
 from normreg.config.factors import DECOUPLED, condition_labels
 from normreg.config.values import write
 from normreg.utils import tables
@@ -30,12 +29,7 @@ def read(folder: Path, study: str) -> list[str]:
         DataError: a file is unreadable or changed, or belongs to another study.
     """
     kinds = {"responses.csv": response_tables.RESPONSES, "response_shapes.csv": response_tables.RESPONSE_SHAPES}
-    found = []
-    for name, kind in kinds.items():
-        found.append(tables.read_frame(folder / name, kind))
-        for owner in found[-1]["run"].unique():
-            identity.check(folder / name, owner, study)
-    return sentences(*found)
+    return sentences(*(tables.read_frame(folder / name, kind, study) for name, kind in kinds.items()))
 
 
 def sentences(responses: pd.DataFrame, shapes: pd.DataFrame) -> list[str]:

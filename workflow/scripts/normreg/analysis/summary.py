@@ -10,7 +10,6 @@ import pandas as pd
 from normreg.analysis import divergence, metrics, predictions, run_tables, study_tables
 from normreg.analysis.predictions import HOLDOUT, TEST, Diverged, Predictions
 from normreg.analysis.quantities import effect_quantities
-from normreg.config import identity
 from normreg.config.identity import RunFacts
 from normreg.errors import AGAIN, DataError
 from normreg.utils import tables
@@ -104,10 +103,7 @@ def count_parameters(path: str | Path, run: str) -> int:
     Raises:
         DataError: the file is unreadable, was changed, or is of another run.
     """
-    table = tables.read(path, run_tables.WEIGHTS)
-    for found in dict.fromkeys(table["run"]):
-        identity.check(path, found, run)
-    return sum(table["elements"])
+    return sum(tables.read(path, run_tables.WEIGHTS, run)["elements"])
 
 
 def by_condition(summary: pd.DataFrame) -> pd.DataFrame:
@@ -160,7 +156,7 @@ def read(path: str | Path, runs: Sequence[RunFacts]) -> pd.DataFrame:
     if len(table) != len(runs):
         raise DataError(f"{path}: holds {len(table)} runs, expected {len(runs)}. {AGAIN}")
     for found, run in zip(table["run"], runs, strict=True):
-        identity.check(path, found, run["identity"])
+        tables.check_run(path, found, run["identity"])
     measured = [name for name in study_tables.MEASURED if name not in study_tables.MAY_BE_UNKNOWN]
     if (table[measured].notna().all(axis=1) == table["diverged_epoch"].notna()).any():
         raise DataError(f"{path}: a run lacks numbers and did not diverge, or the other way round. {AGAIN}")

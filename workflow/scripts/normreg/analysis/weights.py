@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from normreg.analysis import divergence, run_tables
-from normreg.config import identity
 from normreg.config.condition import Condition
 from normreg.config.factors import lambda_factors
 from normreg.config.identity import RunFacts
@@ -74,9 +73,7 @@ def summarise(
 
 def _measure(run: RunFacts, file: str | Path) -> Iterator[dict[str, Any]]:
     """The sizes of each part of one model."""
-    table = tables.read_frame(file, run_tables.WEIGHTS)
-    for owner in table["run"].unique():
-        identity.check(file, owner, run["identity"])
+    table = tables.read_frame(file, run_tables.WEIGHTS, run["identity"])
     layers = table["parameter"].str.rpartition(".")[0].replace("", ROOT)
     weights = table[table["role"] == run_tables.WEIGHT]
     parts = [(part, part, part, rows) for part, rows in ((ALL, table), (WEIGHTS, weights)) if len(rows)]

@@ -16,11 +16,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
-from normreg.errors import AGAIN, DataError
 from normreg.settings.table import essential
 from normreg.utils.code import NUMBERS as ENGINES
+from normreg.utils.tables import check_run, place_of
 
-_DIGITS, _SHOWN = 16, 100
+_DIGITS = 16
 
 
 class RunFacts(TypedDict):
@@ -90,27 +90,6 @@ def identify_all(identities: Sequence[str]) -> str:
     return f"{dataset}/{run} {digest(list(identities))}"
 
 
-def check(path: str | Path, found: object, expected: str) -> None:
-    """Compares the identity in a file with the expected one.
-
-    Raises:
-        DataError: they differ. The message says which run the file belongs to.
-    """
-    if found == expected:
-        return
-    if not isinstance(found, str) or " " not in found:
-        raise DataError(f"{path}: does not say which run it belongs to, expected {expected}. {AGAIN}")
-    place, wanted = place_of(found), place_of(expected)
-    if place == wanted:
-        raise DataError(f"{path}: holds the run {wanted} under other settings than those of now. {AGAIN}")
-    raise DataError(f"{path}: holds the run {ascii(place)[1:-1]}, expected {wanted}. {AGAIN}")
-
-
-def place_of(identity: str) -> str:
-    """The part of an identity for people: data set, run, condition and seed."""
-    return identity.partition(" ")[0][:_SHOWN]
-
-
 def made_by(path: str | Path) -> tuple[str, str, str] | None:
     """The identity, the digest of the data and the code (`Sources.training`) in the first row of a `metrics.csv`.
 
@@ -142,7 +121,7 @@ def check_place(path: str | Path, expected: str) -> None:
     """
     found = made_by(path)
     if found is not None and place_of(found[0]) != place_of(expected):
-        check(path, found[0], expected)
+        check_run(path, found[0], expected)
 
 
 def is_stale(path: str | Path, expected: str, data: str | None, code: Callable[[str], str]) -> bool:

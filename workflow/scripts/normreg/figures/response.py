@@ -15,7 +15,6 @@ from matplotlib.patches import Patch
 from normreg.analysis import response_answer, response_tables
 from normreg.analysis.quantities import QUANTITIES, Quantity
 from normreg.analysis.verdicts import EffectVerdict, ResponseLevel
-from normreg.config import identity
 from normreg.errors import AGAIN, DataError
 from normreg.figures import response_grid, response_means, response_panel, response_scale, style
 from normreg.items.job import Job
@@ -37,9 +36,7 @@ def read(path: str | Path, seeds: str | Path, study: str, sweep: str) -> tuple[p
     """
     found = []
     for name, kind in ((path, response_tables.RESPONSES), (seeds, response_tables.RESPONSE_SEEDS)):
-        whole = tables.read_frame(name, kind)
-        for owner in whole["run"].unique():
-            identity.check(name, owner, study)
+        whole = tables.read_frame(name, kind, study)
         found.append(whole[whole["sweep"] == sweep])
         if found[-1].empty:
             raise DataError(f"{name}: has no row of the sweep {sweep}. {AGAIN}")

@@ -9,7 +9,6 @@ import pandas as pd
 from normreg.analysis import divergence, effects, study_tables
 from normreg.analysis.quantities import EFFECT_QUANTITIES
 from normreg.analysis.verdicts import EffectVerdict, Origin, PublishedVerdict
-from normreg.config import identity
 from normreg.config.factors import FACTORS, NORMS, PENALTIES
 from normreg.errors import AGAIN, DataError
 from normreg.utils import tables
@@ -47,9 +46,7 @@ def read_published(path: str | Path, study: str) -> tuple[list[Pair], str]:
         DataError: the file is unreadable or changed, it belongs to another study, a penalty, an origin or a verdict is
             unknown, or there is no row to draw.
     """
-    columns = tables.read(path, study_tables.PUBLISHED)
-    for found in dict.fromkeys(columns["run"]):
-        identity.check(path, found, study)
+    columns = tables.read(path, study_tables.PUBLISHED, study)
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     try:
         pairs = [_pair(row) for row in rows if row["quantity"] in PUBLISHED_QUANTITIES and row["measured"] is not None]
@@ -82,9 +79,7 @@ def read_effects(path: str | Path, study: str) -> pd.DataFrame:
         DataError: the file is unreadable or changed, it belongs to another study, a column or number is missing or
             wrong, the quantities have different rows, or there is no row to draw.
     """
-    whole = tables.read_frame(path, study_tables.EFFECTS)
-    for found in whole["run"].unique():
-        identity.check(path, found, study)
+    whole = tables.read_frame(path, study_tables.EFFECTS, study)
     table = whole[effects.COLUMNS].astype(dict.fromkeys(_EFFECT_NUMBERS, float))
     panels = list(effect_panels(table).values())
     if not any(set(table["quantity"]) == set(pair) for pair in EFFECT_QUANTITIES):

@@ -13,7 +13,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from normreg.analysis import run_tables, study_tables, weights
-from normreg.config import identity
 from normreg.config.factors import NORMS, PENALTIES
 from normreg.config.labels import Named
 from normreg.errors import AGAIN, DataError
@@ -56,9 +55,7 @@ def read(path: str | Path, study: str) -> tuple[list[Sizes], str]:
     Raises:
         DataError: the file is unreadable or changed, belongs to another study, or lacks a row.
     """
-    table = tables.read_frame(path, study_tables.WEIGHT_SIZES)
-    for found in table["run"].unique():
-        identity.check(path, found, study)
+    table = tables.read_frame(path, study_tables.WEIGHT_SIZES, study)
     unknown = table[~table["penalty"].isin(list(PENALTIES)) | ~table["norm"].isin(list(NORMS))]
     twice = table.duplicated(["condition", "part", "role", "size"]).any()
     if twice or len(unknown):

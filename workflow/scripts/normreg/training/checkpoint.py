@@ -12,7 +12,7 @@ import numpy
 import torch
 from torch import Tensor, nn
 
-from normreg.config import identity, networks
+from normreg.config import networks
 from normreg.config.condition import Condition
 from normreg.config.schema import validate
 from normreg.data.dataset import Dataset
@@ -20,6 +20,7 @@ from normreg.data.normalise import Statistics
 from normreg.errors import ConfigError, DataError
 from normreg.models.build import build
 from normreg.models.description import DataShape, Network, PythonNetwork, as_data, from_data
+from normreg.utils import tables
 from normreg.utils.atomic import replacing
 from normreg.utils.files import regular_file
 
@@ -116,7 +117,7 @@ def restore(path: str | Path, run: str, data_digest: str) -> Restored:
         ConfigError: the network is a Python file that is missing or fails.
     """
     content = load(path)
-    identity.check(path, content["run"], run)
+    tables.check_run(path, content["run"], run)
     if content["data_digest"] != data_digest:
         found = content["data_digest"]
         raise DataError(

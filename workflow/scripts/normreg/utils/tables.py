@@ -21,7 +21,8 @@ from normreg.utils.atomic import replacing
 if TYPE_CHECKING:
     import pandas as pd
 
-_DIGEST, _DIGITS, _SHOWN = "digest", 16, 40
+_DIGEST, _DIGITS = "digest", 16
+_SHOWN, _PLACE = 40, 100  # the most characters of a cell and of a place in a message
 
 
 @dataclass(frozen=True)
@@ -80,12 +81,17 @@ def write_frame(path: str | Path, table: Table, frame: "pd.DataFrame", run: str 
     write(path, table, (dict(zip(columns, row, strict=True)) for row in rows))
 
 
-def read(path: str | Path, table: Table) -> dict[str, list[Any]]:
+def read(path: str | Path, table: Table, run: str | None = None) -> dict[str, list[Any]]:
     """The columns of a file that `write` has written. Empty cells are None.
 
+    Args:
+        path: the file.
+        table: what it holds.
+        run: the identity that its column `run` must have in every row. None: any.
+
     Raises:
-        DataError: the file is unreadable, has other columns or no row, has a cell of a wrong type, or was changed after
-            it was written.
+        DataError: the file is unreadable, has other columns or no row, has a cell of a wrong type, was changed after it
+            was written, or is of another run.
     """
     try:
         with open(path, newline="", encoding="utf-8") as file:
@@ -106,19 +112,43 @@ def read(path: str | Path, table: Table) -> dict[str, list[Any]]:
     values = {name: [_read_cell(path, table, name, cell) for cell in columns[name]] for name in table.columns}
     if table.sealed and set(columns[_DIGEST]) != {_seal([row[:-1] for row in rows])}:
         raise _refusal(path, table, "its content was changed after it was written")
+    if run is not None:
+        for owner in dict.fromkeys(values["run"]):
+            check_run(path, owner, run)
     return values
 
 
-def read_frame(path: str | Path, table: Table) -> "pd.DataFrame":
+def read_frame(path: str | Path, table: Table, run: str | None = None) -> "pd.DataFrame":
     """Reads a data frame, see `read`. Texts are objects, whole numbers int64, or Int64 if cells may be empty."""
     import pandas as pd
 
     columns = {}
-    for name, values in read(path, table).items():
+    for name, values in read(path, table, run).items():
         optional = name in table.may_be_empty
         kinds = {str: "object", int: "Int64" if optional else "int64", float: "float64"}
         columns[name] = pd.Series(values, dtype=kinds[table.columns[name]])
     return pd.DataFrame(columns)
+
+
+def check_run(path: str | Path, found: object, expected: str) -> None:
+    """Compares the identity of a run in a file with the expected one, see `normreg.config.identity`.
+
+    Raises:
+        DataError: they differ. The message says which run the file belongs to.
+    """
+    if found == expected:
+        return
+    if not isinstance(found, str) or " " not in found:
+        raise DataError(f"{path}: does not say which run it belongs to, expected {expected}. {AGAIN}")
+    place, wanted = place_of(found), place_of(expected)
+    if place == wanted:
+        raise DataError(f"{path}: holds the run {wanted} under other settings than those of now. {AGAIN}")
+    raise DataError(f"{path}: holds the run {ascii(place)[1:-1]}, expected {wanted}. {AGAIN}")
+
+
+def place_of(identity: str) -> str:
+    """The part of an identity for people: data set, run, condition and seed."""
+    return identity.partition(" ")[0][:_PLACE]
 
 
 def _write_cell(table: Table, name: str, value: Any) -> str:
