@@ -14,9 +14,9 @@ from normreg.analysis.contrasts import Contrast
 from normreg.data.dataset import Dataset
 from normreg.data.specs import DATASETS
 from normreg.errors import DataError
-from normreg.figures import agreement as figures
-from normreg.pages import agreement as page
-from normreg.pages import mcnemar as mcnemar_page
+from normreg.report import agreement as page
+from normreg.report import agreement_figure as figures
+from normreg.report import mcnemar as mcnemar_page
 from normreg.utils import tables
 
 STUDY = "digits/x 0123456789abcdef"

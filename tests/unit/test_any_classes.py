@@ -16,11 +16,11 @@ from normreg.analysis.classes import Classes
 from normreg.analysis.contrasts import Contrast
 from normreg.data.dataset import Dataset
 from normreg.errors import DataError
-from normreg.figures import agreement as figures
-from normreg.figures import confused_pairs, confusion, gallery, names, style
-from normreg.items.inputs import PredictedImages
-from normreg.pages import agreement as page
-from normreg.pages.explorer import content, sprites
+from normreg.report import agreement as page
+from normreg.report import agreement_figure as figures
+from normreg.report import confused_pairs, confusion, gallery, names, style
+from normreg.report.explorer import content, sprites
+from normreg.report.inputs import PredictedImages
 
 # 60 characters each; the first two differ only in their middle, the third is one word, the last is in no Latin letters.
 LONG = (

@@ -13,10 +13,10 @@ from torch.nn.utils import parametrizations
 from normreg.analysis import study_tables, weights
 from normreg.config.condition import Condition
 from normreg.errors import ConfigError
-from normreg.figures import weights as figure
 from normreg.models.description import DataShape
-from normreg.pages import layers
-from normreg.pages import weights as page
+from normreg.report import layers
+from normreg.report import weights as page
+from normreg.report import weights_figure as figure
 from normreg.training import evaluation, penalties
 from normreg.utils import tables
 

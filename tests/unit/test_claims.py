@@ -22,7 +22,7 @@ from normreg.errors import ConfigError
 from normreg.models.build import build
 from normreg.models.networks import PUBLISHED, built_in
 from normreg.models.sizes import count_parameters
-from normreg.pages import claims as page
+from normreg.report import claims as page
 from normreg.utils import tables
 
 T_975 = 4.302653  # quantile of Student's t with two degrees of freedom, from a printed table

@@ -13,7 +13,7 @@ import torch
 from rewriting import rewrite
 
 from normreg.errors import NormregError
-from normreg.items import registry
+from normreg.report import registry
 from normreg.training import state
 from normreg.utils import code
 from normreg.utils.code import Sources, canonical
@@ -324,7 +324,7 @@ def test_an_edit_changes_the_digests_of_the_scripts_that_reach_it(package, file,
         ("normreg/config/study_files.py", set()),
         ("normreg/utils/jobs.py", set()),
         ("normreg/engines/select.py", set()),
-        ("normreg/pages/html.py", set()),
+        ("normreg/report/html.py", set()),
     ],
 )
 def test_a_statement_more_retrains_what_it_decides(scripts, tmp_path, name, retrained):

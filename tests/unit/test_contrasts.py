@@ -11,7 +11,7 @@ from normreg.config import factors, splits, studies
 from normreg.data.specs import DATASETS
 from normreg.models.batches import batch_bounds, usable_splits
 from normreg.models.layers import GhostBatchNorm2d
-from normreg.pages import effects as effects_page
+from normreg.report import effects as effects_page
 
 MNIST, DIGITS = (DATASETS[name].train_images for name in ("mnist", "digits"))
 

@@ -37,26 +37,33 @@ from normreg.data.dataset import Dataset
 from normreg.data.dataset import save as save_dataset
 from normreg.data.specs import DATASETS
 from normreg.errors import DataError
-from normreg.figures import agreement as agreement_figure
-from normreg.figures import comparison, curves, gallery, small_multiples, study_inputs
-from normreg.figures import confusion as confusion_figure
-from normreg.figures import effects as effects_figure
-from normreg.figures import published as published_figure
-from normreg.figures import response as response_figure
-from normreg.figures import weights as weights_figure
-from normreg.items import inputs
 from normreg.models.build import build
-from normreg.pages import agreement as agreement_page
-from normreg.pages import effects as effects_page
-from normreg.pages import landing, last_five
-from normreg.pages import noise as noise_page
-from normreg.pages import responses as responses_page
-from normreg.pages import summary as summary_page
-from normreg.pages import weights as weights_page
-from normreg.pages.explorer import content
-from normreg.pages.explorer import curves as explorer_curves
-from normreg.pages.explorer import page as explorer_page
-from normreg.pages.explorer import responses as explorer_responses
+from normreg.report import agreement as agreement_page
+from normreg.report import (
+    agreement_figure,
+    comparison,
+    curves,
+    effects_figure,
+    gallery,
+    inputs,
+    landing,
+    last_five,
+    published_figure,
+    response_figure,
+    small_multiples,
+    study_inputs,
+    weights_figure,
+)
+from normreg.report import confusion as confusion_figure
+from normreg.report import effects as effects_page
+from normreg.report import noise as noise_page
+from normreg.report import responses as responses_page
+from normreg.report import summary as summary_page
+from normreg.report import weights as weights_page
+from normreg.report.explorer import content
+from normreg.report.explorer import curves as explorer_curves
+from normreg.report.explorer import page as explorer_page
+from normreg.report.explorer import responses as explorer_responses
 from normreg.training import evaluation, history
 from normreg.training.history import Epoch
 from normreg.utils import tables

@@ -12,9 +12,9 @@ from normreg.analysis import answer, effects, families, study_tables
 from normreg.analysis.contrasts import ConfoundedPair, Contrast
 from normreg.analysis.verdicts import EffectVerdict
 from normreg.errors import DataError
-from normreg.figures import effects as figure
-from normreg.figures import study_inputs
-from normreg.pages import effects as effects_page
+from normreg.report import effects as effects_page
+from normreg.report import effects_figure as figure
+from normreg.report import study_inputs
 from normreg.utils import tables
 
 STUDY = "digits/x 0123456789abcdef"

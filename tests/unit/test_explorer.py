@@ -13,8 +13,8 @@ from normreg.analysis import agreement, mistakes, predictions
 from normreg.analysis.classes import Classes
 from normreg.analysis.contrasts import Contrast
 from normreg.data.dataset import Dataset
-from normreg.items.inputs import Course
-from normreg.pages.explorer import assets, content, curves, page, sprites
+from normreg.report.explorer import assets, content, curves, page, sprites
+from normreg.report.inputs import Course
 
 NASTY = '</script><script>alert("x")</script><!-- & {{script}} \\'
 

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from normreg.analysis import response_tables
-from normreg.pages.explorer import assets, curves, page, responses
-from normreg.pages.explorer.responses import Swept
+from normreg.report.explorer import assets, curves, page, responses
+from normreg.report.explorer.responses import Swept
 
 NASTY = '"><script>x</script>'
 

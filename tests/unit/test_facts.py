@@ -17,13 +17,11 @@ from normreg.analysis.verdicts import Origin
 from normreg.config.condition import Condition, Lambdas, Optimizer
 from normreg.config.factors import BASELINE, FACTORS, LAMBDAS, NORMS, PENALTIES, norm_factor
 from normreg.data.specs import DATASETS
-from normreg.figures import curves
-from normreg.figures.study_inputs import PUBLISHED_QUANTITIES
-from normreg.items import registry
 from normreg.models.build import build
 from normreg.models.description import MNIST_LIKE
 from normreg.models.networks import BUILT_IN
-from normreg.pages import last_five
+from normreg.report import curves, last_five, registry
+from normreg.report.study_inputs import PUBLISHED_QUANTITIES
 from normreg.settings import table
 from normreg.settings.table import KINDS
 from normreg.training.history import Epoch

@@ -167,10 +167,10 @@ import numpy as np
 from normreg.analysis import predictions
 from normreg.data import dataset
 from normreg.models.build import build
-from normreg.pages import html
+from normreg.report import html
 from normreg.training import checkpoint, history
 from normreg.utils import jobs
-from normreg.figures import style
+from normreg.report import style
 from matplotlib.figure import Figure
 import pandas as pd
 folder = Path(sys.argv[1])

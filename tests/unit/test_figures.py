@@ -18,11 +18,10 @@ from normreg.config.identity import RunFacts
 from normreg.data import dataset
 from normreg.data.specs import DATASETS
 from normreg.errors import ConfigError, DataError
-from normreg.figures import axes as scales
-from normreg.figures import comparison, confusion, curves, gallery, names, style
-from normreg.figures.looks import looks
-from normreg.items import inputs
-from normreg.items.inputs import Course, PredictedImages
+from normreg.report import axes as scales
+from normreg.report import comparison, confusion, curves, gallery, inputs, names, style
+from normreg.report.inputs import Course, PredictedImages
+from normreg.report.looks import looks
 from normreg.training import history
 
 EIGHT = [(f"{p}-{n}", p, n) for p in ("none", "l1", "l2", "l1l2") for n in ("bn", "gbn")]

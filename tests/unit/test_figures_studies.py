@@ -26,8 +26,8 @@ from thinned import thinned
 
 from normreg.analysis import study_tables
 from normreg.errors import DataError
-from normreg.figures import published, small_multiples, study_inputs, style
-from normreg.items import inputs
+from normreg.report import inputs, small_multiples, study_inputs, style
+from normreg.report import published_figure as published
 from normreg.utils import tables
 
 STUDY = "digits/x 0123456789abcdef"

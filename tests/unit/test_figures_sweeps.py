@@ -13,11 +13,13 @@ from normreg.analysis.agreement import Flips
 from normreg.config import studies
 from normreg.config.factors import LAMBDAS
 from normreg.config.labels import Named, name_conditions
-from normreg.figures import agreement, comparison, small_multiples, weights
-from normreg.figures.looks import MANY
-from normreg.figures.timeline import Time
-from normreg.items.inputs import Course
-from normreg.pages.explorer import curves
+from normreg.report import agreement_figure as agreement
+from normreg.report import comparison, small_multiples
+from normreg.report import weights_figure as weights
+from normreg.report.explorer import curves
+from normreg.report.inputs import Course
+from normreg.report.looks import MANY
+from normreg.report.timeline import Time
 from normreg.training.trainer import validates
 
 Made = tuple[list[Course], dict[str, Named]]

@@ -11,11 +11,10 @@ from normreg.analysis import agreement, predictions, study_tables
 from normreg.analysis.classes import Classes
 from normreg.data import dataset
 from normreg.data.dataset import Dataset
-from normreg.figures import agreement as pictures
-from normreg.figures import gallery
-from normreg.items import inputs
-from normreg.pages import agreement as page
-from normreg.pages.explorer import content
+from normreg.report import agreement as page
+from normreg.report import agreement_figure as pictures
+from normreg.report import gallery, inputs
+from normreg.report.explorer import content
 from normreg.training import subsets
 from normreg.utils import tables
 
@@ -171,7 +170,7 @@ def assert_readable(figure):
 def test_galleries_name_the_files_in_the_space_there_is(data, wrong, classes, tmp_path):
     from dataclasses import replace
 
-    from normreg.figures import style
+    from normreg.report import style
 
     named = replace(data, class_names=np.array(classes))
     dataset.save(named, tmp_path / "d.npz")

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from normreg.config.factors import FACTORS
-from normreg.pages import landing
+from normreg.report import landing
 
 MARGIN = 0.05
 NONE = float("nan")

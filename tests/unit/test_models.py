@@ -12,7 +12,7 @@ from normreg.errors import ConfigError
 from normreg.models.build import build
 from normreg.models.description import MNIST_LIKE, Conv, Network
 from normreg.models.layers import Dropout, GhostBatchNorm2d
-from normreg.pages.layers import layer_table
+from normreg.report.layers import layer_table
 
 # conv IN OUT KERNEL PADDING, what follows (R ReLU, N norm, D dropout), output shape, parameters of conv and norm
 TABLES = {

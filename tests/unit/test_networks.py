@@ -17,7 +17,7 @@ from normreg.models.description import BASELINE, DataShape, Network, PythonNetwo
 from normreg.models.layers import Dropout, GhostBatchNorm1d, GhostBatchNorm2d, GhostBatchNorm3d
 from normreg.models.networks import BUILT_IN, built_in
 from normreg.models.sizes import count_parameters
-from normreg.pages.layers import layer_table
+from normreg.report.layers import layer_table
 from normreg.training import draws
 from normreg.workflow import trials
 

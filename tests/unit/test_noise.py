@@ -7,7 +7,7 @@ import pytest
 from normreg.analysis import noise, study_tables
 from normreg.analysis.classes import Classes
 from normreg.analysis.quantities import effect_quantities
-from normreg.pages import noise as page
+from normreg.report import noise as page
 from normreg.utils import tables
 
 # Shrout and Fleiss (1979), table 2: ratings of six targets by four judges. Here targets are seeds, judges conditions.

@@ -19,7 +19,7 @@ from test_jobs import run
 
 from normreg.config import schema
 from normreg.errors import ConfigError, DataError, NormregError, printable
-from normreg.pages import landing
+from normreg.report import landing
 from normreg.utils import npz, pictures
 from normreg.utils.files import regular_file
 
@@ -212,9 +212,9 @@ _DRAWING = """
 from normreg.utils import jobs
 with jobs.job("log"):
     import numpy as np
-    from normreg.figures import confusion, curves, gallery, style
-    from normreg.items import inputs
-    from normreg.pages.explorer.curves import marker_path
+    from normreg.report import confusion, curves, gallery, style
+    from normreg.report import inputs
+    from normreg.report.explorer.curves import marker_path
     random = np.random.default_rng(0)
     names, labels = ("5 $ or $ 6", "ba", "ca"), np.arange(60) % 3
     logits = random.normal(size=(60, 3)).astype(np.float32)

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from test_figures import EIGHT, TWELVE, lines, made_up, named
 
 from normreg.config.factors import FACTORS, NORMS, PENALTIES, condition_labels
-from normreg.figures import comparison, small_multiples, style
-from normreg.figures.looks import looks
+from normreg.report import comparison, small_multiples, style
+from normreg.report.looks import looks
 
 # How colours look to readers without one kind of cone, on linear RGB. Machado, Oliveira and Fernandes, "A
 # physiologically-based model for simulation of color vision deficiency", 2009, severity 1. Grey print keeps luminance.

@@ -6,10 +6,9 @@ import pytest
 
 from normreg.analysis import published, study_tables
 from normreg.config import comparability, studies, study_files
-from normreg.figures import study_inputs
-from normreg.pages import last_five
-from normreg.pages import published as published_page
-from normreg.pages import summary as summary_page
+from normreg.report import last_five, study_inputs
+from normreg.report import published as published_page
+from normreg.report import summary as summary_page
 from normreg.training import history
 from normreg.utils import tables
 

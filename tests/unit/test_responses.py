@@ -19,9 +19,9 @@ from normreg.config import sweeps as config_sweeps
 from normreg.config import values
 from normreg.config.sweeps import Curve, Point, Sweep
 from normreg.errors import DataError
-from normreg.figures import response as figure
-from normreg.figures import response_scale
-from normreg.pages import responses as page
+from normreg.report import response_figure as figure
+from normreg.report import response_scale
+from normreg.report import responses as page
 from normreg.utils import tables
 
 STUDY = "digits/x 0123456789abcdef"

@@ -8,7 +8,7 @@ from normreg.analysis import predictions, run_tables, study_tables
 from normreg.analysis import summary as summaries
 from normreg.analysis.quantities import EPOCH_QUANTITIES, QUANTITIES
 from normreg.errors import DataError
-from normreg.pages import summary as summary_page
+from normreg.report import summary as summary_page
 from normreg.utils import tables
 
 IDENTITY = "digits/x/l1-gbn/seed3 0123456789abcdef"

@@ -12,11 +12,11 @@ from test_figures import EIGHT, assert_readable, lines, named
 from normreg.analysis import run_tables, study_tables, weights
 from normreg.config import studies
 from normreg.errors import DataError
-from normreg.figures import style
-from normreg.figures import weights as figure
 from normreg.models.build import build
 from normreg.models.networks import PUBLISHED
-from normreg.pages import weights as page
+from normreg.report import style
+from normreg.report import weights as page
+from normreg.report import weights_figure as figure
 from normreg.training import evaluation
 from normreg.training.penalties import scoped_parameters
 from normreg.utils import tables

@@ -144,15 +144,15 @@ def test_a_network_retrains_what_uses_it(copy):
 
 
 def test_code_of_single_figures_and_pages_reruns_their_rules_and_no_training(copy):
-    for file in ("figures/comparison", "pages/noise"):
+    for file in ("report/comparison", "report/noise"):
         add_statement(copy.folder / CODE / f"{file}.py")
-    with open(copy.folder / CODE / "pages/explorer/curves.js", "a") as script:
+    with open(copy.folder / CODE / "report/explorer/curves.js", "a") as script:
         script.write("// edited\n")
     assert copy.stale() == Counter(["draw_study", "tabulate", "explore"])
 
 
 def test_code_of_all_figures_and_of_the_summary_reruns_those_and_no_training(copy):
-    add_statement(copy.folder / CODE / "figures/style.py")
+    add_statement(copy.folder / CODE / "report/style.py")
     add_statement(copy.folder / CODE / "analysis/summary.py")
     assert copy.stale() == Counter(AGGREGATES) + LAYERS + Counter(f"draw_condition {name}" for name in CONDITIONS)
 
@@ -248,6 +248,6 @@ def test_a_clone_with_copied_results_needs_one_touch(finished, new_project):
     clone.snakemake("--touch", "--forceall", cores=1)
     touch_everything(clone.folder)
     clone.edit(STUDY, "l1: 1.0e-5", "l1: 2.0e-5")
-    add_statement(clone.folder / CODE / "figures/confusion.py")
+    add_statement(clone.folder / CODE / "report/confusion.py")
     others = Counter(f"draw_condition {name}" for name in CONDITIONS if name != "l1-bn")
     assert clone.stale() == following("l1-bn") + others  # and nothing of what nobody edited

@@ -1,7 +1,7 @@
 # Binds the library to wildcards. No rules here.
 from normreg.analysis import plan
 from normreg.config import defaults, made_of, studies
-from normreg.items import registry
+from normreg.report import registry
 from normreg.utils import starter
 from normreg.utils.code import Sources
 from normreg.utils.devices import wants_gpu

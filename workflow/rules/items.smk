@@ -1,7 +1,7 @@
-# The tables, pages and figures about a study. `normreg.items.registry` says which rule makes which files; each rule makes
-# all of its items in one process.
+# The tables, pages and figures about a study. `normreg.report.registry` says which rule makes which files; each rule
+# makes all of its items in one process.
 
-from normreg.pages.explorer import assets
+from normreg.report.explorer import assets
 
 SUMMARY = f"{bound.FOLDER}/summary.csv"
 

@@ -1,4 +1,4 @@
-"""Makes the tables, pages or figures of one rule: see `normreg.items.registry`."""
+"""Makes the tables, pages or figures of one rule: see `normreg.report.registry`."""
 
 import sys
 
@@ -8,7 +8,7 @@ from normreg.utils import jobs
 
 with jobs.job(snakemake.log[0]):
     jobs.pin_threads(snakemake.threads)
-    from normreg.items import registry
-    from normreg.items.job import Job
+    from normreg.report import registry
+    from normreg.report.job import Job
 
     registry.make(snakemake.params.made, Job(snakemake))

@@ -78,7 +78,7 @@ class Sources:
     def digest(self, script: str, *modules: str) -> str:
         """The name of `script` and 16 hex digits: SHA-256 over the syntax trees of `closure` without plumbing.
 
-        `modules` of the package are those that the script imports by name, such as "pages.noise".
+        `modules` of the package are those that the script imports by name, such as "report.noise".
 
         The digest is the same under every supported Python. It contains the script's name because Snakemake compares
         only the values of params, not their keys.

@@ -21,7 +21,7 @@ from normreg.config.identity import RunFacts
 from normreg.config.studies import Run
 from normreg.data.specs import DatasetSpec
 from normreg.errors import ConfigError
-from normreg.items import registry
+from normreg.report import registry
 from normreg.settings import table
 
 FOLDER = "results/{dataset}/{study}"

@@ -1,0 +1,136 @@
+"""What a published study says of its experiments, beside what these runs say, as a page of the report."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from normreg.analysis import claims, metrics, study_tables
+from normreg.analysis.inference import LEAST_SEEDS
+from normreg.analysis.quantities import QUANTITIES
+from normreg.report import html
+from normreg.report.job import Job
+
+# Texts wrap, and claims are one below another, so that the page can be read on a narrow screen. The tables of single
+# claims have no line of headings.
+_STYLE = """
+td { white-space: normal; text-align: left; vertical-align: top; overflow-wrap: break-word; }
+th { text-align: left; }
+h2 ~ table { width: 100%; max-width: 60em; }
+h2 ~ table thead { display: none; }
+h2 ~ table td:first-child { width: 9em; font-weight: 600; }
+h2 ~ table td:last-child { overflow-wrap: anywhere; }
+@media (max-width: 40em) { td, th { padding: 0.3em; } h2 ~ table td:first-child { width: 5.5em; } }
+"""
+_READINGS = {
+    "executed": "as executed",
+    "readme": "as the README says",
+    "recipes": "as recipes, with all that differs",
+}
+_COMPARED = {"higher": "higher than", "lower": "lower than", "none": "the same as", "near": "near"}
+
+
+def write(path: str | Path, title: str, source: str | None, table: pd.DataFrame) -> None:
+    """Writes the table of `claims.judge`. `source` says where the claims were published."""
+    claims = {str(name): rows for name, rows in table.groupby("claim", sort=False)}
+    overview = pd.DataFrame(
+        [{"claim": name, "said": rows["text"].iloc[0], "verdict": _verdicts(rows)} for name, rows in claims.items()]
+    )
+    parts = {"": overview}
+    parts |= {f"{name} ({rows['kind'].iloc[0]})": _claim(rows) for name, rows in claims.items()}
+    text = [f"Published in: {source}."] if source else []
+    html.write_page(path, title, [*text, *_reading(table)], parts, style=_STYLE)
+
+
+def _verdicts(rows: pd.DataFrame) -> str:
+    """The verdicts of a claim: "supported", or by reading: "as executed: not testable; as the README says: ..."."""
+    readings = {str(name): tests["verdict"] for name, tests in rows.groupby("reading", sort=False, dropna=False)}
+    if len(readings) == 1:
+        return _count(rows["verdict"])
+    return "; ".join(f"{_READINGS[name]}: {_count(verdicts)}" for name, verdicts in readings.items())
+
+
+def _count(verdicts: pd.Series) -> str:
+    """Each verdict once, with how often if there are several."""
+    counted = Counter(verdicts)
+    if len(counted) == 1:
+        return str(verdicts.iloc[0])
+    return ", ".join(f"{count} {verdict}" for verdict, count in counted.items())
+
+
+def _reading(table: pd.DataFrame) -> list[str]:
+    texts = [
+        "Each claim is in our words. Claims about settings are judged by the settings that the notebook executed. "
+        "Claims about effects and curves are judged by these runs, paired by seed. A claim with several tests has a "
+        "verdict for each. Not testable says only that no run of this study can decide. It does not say that the claim "
+        "is wrong.",
+        "Supported and contradicted need a p-value below 0.05 after Holm's adjustment for all tests on this page, or "
+        "two one-sided tests that show a difference smaller than the margin. Not distinguishable: these seeds do not "
+        "tell. Intervals are 95 % intervals of the mean; for one more run they are prediction intervals.",
+    ]
+    seeds = table["seeds"].dropna()
+    if len(seeds) and seeds.max() < LEAST_SEEDS:
+        texts.append(f"Effects and curves have a verdict from {LEAST_SEEDS} seeds on: repeat with --config seeds=5.")
+    return texts
+
+
+def _claim(rows: pd.DataFrame) -> pd.DataFrame:
+    """A claim as two columns: what a line is about, and its text."""
+    first = rows.iloc[0]
+    lines = [("said", first["text"]), ("published", first["evidence"])]
+    for _, row in rows.iterrows():
+        if pd.notna(row["with"]):
+            lines.append(("test", _test(row)))
+        if pd.notna(row["measured"]):
+            lines.append(("measured", _measured(row)))
+        lines.append((row["verdict"], row["why"]))
+    return pd.DataFrame(lines, columns=["about", "text"])
+
+
+def _test(row: pd.Series) -> str:
+    """Says what a test compares."""
+    quantity = QUANTITIES[row["quantity"]].label
+    against = row["without"] if pd.isna(row["value"]) else f"{row['value']:g}"
+    if pd.notna(row["statistic"]):
+        quantity += f", {row['statistic']}"
+    return f"{quantity}: {row['with']} {_COMPARED[row['direction']]} {against} ({_READINGS[row['reading']]})"
+
+
+def _measured(row: pd.Series) -> str:
+    """The difference or the mean, its interval, seeds, margin and p."""
+    alone = pd.notna(row["value"])
+    parts = [f"{'mean' if alone else 'difference'} {_number(row, 'measured', alone)}"]
+    if pd.notna(row["low"]):
+        kind = "one more run" if row["direction"] == "near" else "interval"
+        parts.append(f"{kind} {_number(row, 'low', alone)} to {_number(row, 'high', alone)}")
+    parts.append(f"{row['seeds']} seed{'s' if row['seeds'] != 1 else ''}")
+    if row["direction"] == "near" or pd.notna(row["p_equivalence"]):
+        parts.append(f"margin {row['margin']:g}")
+    for key, name in (("p_adjusted", "adjusted p"), ("p_equivalence", "p of equivalence")):
+        if pd.notna(row[key]):
+            parts.append(f"{name} {'below 0.001' if row[key] < 0.001 else format(row[key], '.3f')}")
+    return "; ".join(parts)
+
+
+def _number(row: Any, key: str, alone: bool) -> str:
+    """With one digit more than a single run has, because it is a mean or a difference. A difference has a sign."""
+    digits = QUANTITIES[row["quantity"]].digits + 1
+    return f"{row[key]:{'' if alone else '+'}.{digits}f}".replace("-", "−")
+
+
+def make(job: Job) -> None:
+    """`claims.csv` and its page."""
+    measured = claims.Measured(
+        dataset=job.spec,
+        conditions=job.conditions,
+        margin=job.params.rules["margin"],
+        summary=job.summary,
+        courses={
+            (run["condition"], run["seed"]): metrics.read(file, claims.COURSES, run["identity"], run["epochs"])
+            for run, file in zip(job.runs, job.input.metrics, strict=True)
+        },
+    )
+    table = claims.judge(job.params.claimed["claims"], measured)
+    job.write("claims.csv", study_tables.CLAIMS, table)
+    write(job.folder / "claims.html", f"Claims: {job.title}", job.params.claimed["source"], table)

@@ -1,0 +1,196 @@
+"""The effects of a study's factors as a page of the report, and the comparisons the study does not allow."""
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from normreg.analysis import answer, contrasts, effects, plan, study_tables
+from normreg.analysis import summary as summaries
+from normreg.analysis.contrasts import ConfoundedPair
+from normreg.analysis.power import MOST_SEEDS, Spread
+from normreg.analysis.quantities import QUANTITIES, Quantity
+from normreg.analysis.verdicts import Confounding, EffectVerdict, Level, Method
+from normreg.report import html
+from normreg.report.job import Job
+
+_Row = Mapping[Hashable, Any]
+_SIZES = {"accuracy": (0.02, 0.05, 0.1), "loss": (0.0005, 0.001, 0.002)}  # effects for which seeds are counted
+
+
+def write(
+    path: str | Path,
+    title: str,
+    table: pd.DataFrame,
+    notes: Sequence[str],
+    confounded: Sequence[ConfoundedPair],
+    fewer_splits: Mapping[str, str],
+) -> None:
+    """Writes the page.
+
+    Args:
+        path: the HTML file.
+        title: heading of the page.
+        table: see `effects.estimate`.
+        notes: see `plan.notes`.
+        confounded: see `contrasts.find_confounded`.
+        fewer_splits: see `contrasts.find_fewer_splits`.
+    """
+    parts = {}
+    for key in table["quantity"].unique():
+        quantity, own = QUANTITIES[key], table[table["quantity"] == key]
+        parts[f"Effects on the {_heading(quantity)}"] = _effects(own[own["level"] != Level.INTERACTION], quantity)
+        parts |= _tested_parts(own, quantity)
+    if confounded:
+        parts["What this study cannot compare"] = pd.DataFrame(
+            [{"one": pair.one, "other": pair.other, "why": _why(pair)} for pair in confounded]
+        )
+    if fewer_splits:
+        parts["Fewer ghost batches than asked for"] = pd.DataFrame(
+            [{"condition": name, "ghost batches": said} for name, said in fewer_splits.items()]
+        )
+    html.write_page(path, title, _reading(table, notes), parts)
+
+
+def _tested_parts(own: pd.DataFrame, quantity: Quantity) -> dict[str, pd.DataFrame]:
+    """Interactions, what the seeds can show, and both ways of estimating: where there is something to say."""
+    name = "accuracy" if quantity.percent else "loss"
+    crossed, tested = own[own["level"] == Level.INTERACTION], own[own["level"] != Level.PAIR]
+    parts = {}
+    if len(crossed):
+        parts[f"Interactions, {name}"] = _effects(crossed, quantity)
+    if tested["low"].notna().any():
+        parts[f"What these seeds can show, {name}"] = _power(tested, quantity)
+        parts[f"Both ways to estimate, {name}"] = _both_ways(tested, quantity)
+    return parts
+
+
+def _heading(quantity: Quantity) -> str:
+    """Names the quantity, its unit, and the sign of a difference that is better."""
+    sign = "positive" if quantity.better_up else "negative"
+    return f"{quantity.heading} ({quantity.difference_unit}; {sign} is better)"
+
+
+def _why(pair: ConfoundedPair) -> str:
+    return pair.kind if pair.kind is Confounding.SAME else f"{pair.kind} {pair.also}"
+
+
+def _reading(table: pd.DataFrame, notes: Sequence[str]) -> list[str]:
+    if table.empty:
+        return ["This study has no two conditions with and without a factor that are otherwise equal."]
+    text = [*answer.sentences(table), *notes]
+    text.append(
+        "Each difference compares two conditions that differ in one factor and in nothing else: the value with the "
+        "factor minus the value without it, for the same seed. Both share initial weights, order of the images and "
+        "random draws. A row of several pairs is their mean. The pairs differ in other factors. If the interactions "
+        "below are not small, the mean is not the effect in any single condition. An interaction is the effect of the "
+        "first factor with the second factor, minus its effect without the second factor."
+    )
+    if table["verdict"].dropna().eq(EffectVerdict.TOO_FEW).all():
+        return [*text, "Fewer than three seeds: no intervals and no verdicts. Repeat with --config seeds=5 or more."]
+    return [
+        *text,
+        "Better or worse: p is below 0.05 after Holm's adjustment for the number of effects. Equivalent: two one-sided "
+        "tests show that the effect is smaller than the margin, which the study declares. Undecided: neither is shown. "
+        "The interval says how large the effect may still be. Too few seeds: fewer than three. No spread: all seeds "
+        "give the same difference, so nothing can be tested. Diverged: the objective, the validation loss or a weight "
+        "became infinite or NaN. Then the difference is that of the other runs, and nothing is tested. Accuracy is the "
+        "main question. Loss is a second one with its own adjustment. Intervals are 95 % intervals, each for its own "
+        "row.",
+        "All runs are tested on the same images. So the intervals say what to expect when networks are trained again "
+        "and tested on these images. On other images the same models would differ by other amounts.",
+    ]
+
+
+def _effects(rows: pd.DataFrame, quantity: Quantity) -> pd.DataFrame:
+    """Effects with their pairs, or interactions. Pairs have empty cells where only effects have a value."""
+    write, tested = quantity.write_difference, rows["low"].notna().any()
+    shown = []
+    for row in rows.to_dict("records"):
+        pair, single = row["level"] == Level.PAIR, row["pairs"] == 1
+        mean = "" if single or row["level"] == Level.INTERACTION else f"mean of {row['pairs']} pairs"
+        cells: dict[str, str | None] = {
+            "effect": "" if pair else answer.name_of(row),
+            "with": _text(row["with"]) or mean,
+            "without": _text(row["without"]),
+            "seeds": str(row["seeds"]),
+            "difference": _number(row["difference"], write),
+        }
+        if tested:
+            cells |= {"from": _number(row["low"], write), "to": _number(row["high"], write)}
+            cells |= {"p adjusted": "" if pair else _p(row["p_adjusted"])}
+        cells["verdict"] = answer.diverged(row) if pair else answer.verdict(row)
+        if rows["collapses"].fillna(0).any():
+            cells["collapses"] = answer.collapses(row) if row["collapses"] else ""
+        shown.append(cells)
+    columns = pd.DataFrame(shown)
+    return columns.loc[:, (columns != "").any()]
+
+
+def _power(rows: pd.DataFrame, quantity: Quantity) -> pd.DataFrame:
+    """The smallest effect that the seeds find in 80 % of studies, and the seeds that given effects would need."""
+    shown = []
+    for row in rows.to_dict("records"):
+        if pd.isna(row["detectable"]):
+            continue
+        spread = Spread.of(row)
+        family = int((rows["level"] == row["level"]).sum())
+        cells = {
+            "effect": answer.name_of(row),
+            "seeds": str(row["seeds"]),
+            "found in 80 %": quantity.write_difference(row["detectable"]).lstrip("+"),
+        }
+        sizes = dict.fromkeys((row["margin"], *_SIZES[quantity.margin]))
+        cells |= {f"seeds to find {size:g}": _count(spread.seeds_to_find(size, family)) for size in sorted(sizes)}
+        if not pd.isna(row["p_equivalence"]):
+            cells[f"seeds to show equivalence within {row['margin']:g}"] = _count(row["seeds_for_equivalence"])
+        shown.append(cells)
+    return pd.DataFrame(shown)
+
+
+def _count(seeds: float | None) -> str:
+    return f"more than {MOST_SEEDS:,}" if seeds is None or pd.isna(seeds) else f"{seeds:,.0f}"
+
+
+def _both_ways(rows: pd.DataFrame, quantity: Quantity) -> pd.DataFrame:
+    """The interval of each method, which one decides, and why."""
+    shown = []
+    for row in rows.to_dict("records"):
+        cells: dict[str, str | None] = {"effect": answer.name_of(row)}
+        for method in Method:
+            low, high = (_number(row[f"{method}_{end}"], quantity.write_difference) for end in ("low", "high"))
+            cells[f"{method}: interval"] = f"{low} to {high}" if low and high else None
+            cells[f"{method}: p"] = _p(row[f"{method}_p"])
+        shown.append(
+            {**cells, "decides": row["method"], "because": _text(row["objection"]) or "the check has no objection"}
+        )
+    return pd.DataFrame(shown)
+
+
+def _text(value: Any) -> str:
+    return "" if pd.isna(value) else str(value)
+
+
+def _number(value: float, write: Callable[[float], str]) -> str | None:
+    return None if pd.isna(value) else write(value)
+
+
+def _p(value: float) -> str | None:
+    if pd.isna(value):
+        return None
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def make(job: Job) -> None:
+    """`effects.csv` and its page."""
+    conditions, rules, data = job.declared, job.params.rules, job.spec
+    pairs = contrasts.find_contrasts(conditions, data.train_images)
+    table = effects.estimate(pairs, job.summary, rules["margin"], data.test_images)
+    job.write("effects.csv", study_tables.EFFECTS, table)
+    confounded = contrasts.find_confounded(conditions, data.train_images)
+    fewer = contrasts.find_fewer_splits(conditions, data.train_images)
+    notes = [summaries.diverged(job.summary), plan.margin_note(rules["margin"], data.test_images)]
+    notes += plan.notes(rules["planned_seeds"], job.summary["seed"].nunique(), sorted(set(job.summary["engine"])))
+    said = list(filter(None, notes))
+    write(job.folder / "effects.html", f"Effects: {job.title}", table, said, confounded, fewer)

@@ -1,0 +1,98 @@
+"""The misclassified images of one trained network, most confident first."""
+
+from dataclasses import dataclass
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
+from normreg.analysis.predictions import Diverged
+from normreg.report import style, tiles
+from normreg.report.inputs import PredictedImages
+from normreg.report.job import Job
+from normreg.report.tiles import Names, Tile
+
+MOST = 25
+_COLUMNS = 5
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One misclassified image."""
+
+    row: int  # in the predictions
+    index: int  # in the test split
+    actual: int
+    predicted: int
+    confidence: float  # softmax of the predicted class, 0 to 1
+
+
+def most_confident(predictions: PredictedImages, most: int = MOST) -> list[Mistake]:
+    """The `most` most confident mistakes (all, if there are fewer), most confident first, ties by index."""
+    logits, predicted = predictions.logits.astype(np.float64), predictions.predicted
+    # The sum of the softmax without its largest term. It still orders confidences that are rounded to 1.
+    rest = np.exp(logits - logits.max(axis=1, keepdims=True))
+    rest[np.arange(len(rest)), predicted] = 0
+    doubt = rest.sum(axis=1)
+    wrong = np.flatnonzero(predictions.wrong)
+    order = wrong[np.lexsort((predictions.indices[wrong], doubt[wrong]))][:most]
+    return [
+        Mistake(
+            row=int(row),
+            index=int(predictions.indices[row]),
+            actual=int(predictions.labels[row]),
+            predicted=int(predicted[row]),
+            confidence=float(1 / (1 + doubt[row])),
+        )
+        for row in order
+    ]
+
+
+def caption(total: int, images: int, most: int = MOST) -> str:
+    """Says which mistakes are shown, and how many there are."""
+    among = f"among {images:,} images"
+    if total == 0:
+        return f"no mistakes {among}"
+    if total > most:
+        return f"{most} most confident of {total:,} mistakes {among}"
+    noun = "the only mistake" if total == 1 else f"all {total} mistakes"
+    return f"{noun} {among}" + (", most confident first" if total > 1 else "")
+
+
+@matplotlib.rc_context(style.RC)
+def draw(predictions: PredictedImages | Diverged, title: str) -> Figure:
+    """Draws up to `MOST` mistakes, five in a row. `title` says whose; the caption says how many there are."""
+    title = f"Most confident mistakes: {title}"
+    if isinstance(predictions, Diverged):
+        return style.only_words(title, predictions.sentence)
+    mistakes = most_confident(predictions)
+    classes = [c for mistake in mistakes for c in (mistake.actual, mistake.predicted)]
+    names = tiles.name_classes(predictions.class_names, classes, bool(predictions.files))
+    tile, rows, head = names.layout, -(-len(mistakes) // _COLUMNS) or 0.4, 0.72
+    width, height = _COLUMNS * tile.width + 0.3, rows * tile.height + head + 0.1
+    figure = style.new_figure(width, height)
+    style.heading(figure, title, caption(predictions.mistakes, len(predictions.labels)))
+    for place, mistake in enumerate(mistakes):
+        row, column = divmod(place, _COLUMNS)
+        corner = 0.2 + column * tile.width, height - head - (row + 1) * tile.height + 0.1
+        tiles.draw(figure, _tile(predictions, mistake, names), tile, corner, f"mistake {place}")
+    if not mistakes:
+        text = "No mistakes: every image is classified correctly."
+        figure.text(0.5, 0.3, text, size=13, color=style.GREY, ha="center")
+    return figure
+
+
+def _tile(predictions: PredictedImages, mistake: Mistake, names: Names) -> Tile:
+    text = f"actual\n{names.of[mistake.actual]}\n→ predicted\n{names.of[mistake.predicted]}"
+    file = tiles.file_line(predictions.files[mistake.row], names.layout) if predictions.files else ""
+    return Tile(predictions.images[mistake.row], text, f"{_percent(mistake.confidence)}\nimage {mistake.index}{file}")
+
+
+def _percent(confidence: float) -> str:
+    """A confidence as text, with one decimal. A confidence above 0.9995 is never shown as 100 %."""
+    return "> 99.9 % sure" if confidence > 0.9995 else f"{100 * confidence:.1f} % sure"
+
+
+def make(job: Job) -> None:
+    """The mistakes of the saved model of a condition's first seed."""
+    style.save(draw(job.predictions, job.params.picture["title"]), job.folder / job.condition / "gallery.png")

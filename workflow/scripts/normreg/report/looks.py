@@ -1,0 +1,142 @@
+"""How lines of conditions look: colour and marker show the penalty, line and filling the norm, shades the strength."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from matplotlib.colors import to_hex, to_rgb
+
+from normreg.config.factors import NORMS, PENALTIES
+from normreg.config.labels import Named, by_pair
+from normreg.errors import ConfigError
+from normreg.report.inputs import Drawn
+
+AnyDrawn = TypeVar("AnyDrawn", bound=Drawn)
+MANY = 12  # of more conditions, lines are thin and have no bands; there are no labels at their ends
+# Amounts for `shaded`, towards white or black, of conditions that nothing orders. Five, because then no pair of shade
+# and marker repeats among 15.
+_SHADES = (0.0, -0.45, 0.2, -0.25, 0.35)
+_WEAKEST, _STRONGEST = 0.38, -0.55  # amounts for `shaded` of conditions that their strength orders
+_WEAKEST_GREY = 0.56
+_SIZES = {
+    "D": 4.4,
+    "^": 5.6,
+    "v": 5.6,
+    "<": 5.6,
+    ">": 5.6,
+    "P": 5.8,
+    "X": 5.8,
+    "d": 5.8,
+    "*": 7.0,
+}  # look alike in size
+
+
+@dataclass(frozen=True)
+class Look:
+    """How the line of one condition is drawn, and what it is called."""
+
+    label: str
+    name: str  # written in the legend; empty if penalty and norm identify the condition
+    color: str
+    text_color: str
+    linestyle: Any
+    marker: str
+    marker_face: str
+    marker_size: float  # points
+    width: float  # points
+    shade: float | None  # see `Named`
+    penalty: str  # the label of the penalty
+
+    def line(self) -> dict[str, Any]:
+        """Keyword arguments for `Axes.plot`."""
+        return {
+            "color": self.color,
+            "linestyle": self.linestyle,
+            "linewidth": self.width,
+            "marker": self.marker,
+            "markersize": self.marker_size,
+            "markerfacecolor": self.marker_face,
+            "markeredgecolor": self.color,
+            "markeredgewidth": min(1.1, self.width),
+        }
+
+
+def looks(courses: Sequence[Drawn], named: Mapping[str, Named] | None = None) -> dict[str, Look]:
+    """A look for every condition. No two are equal, up to 15 with the same penalty and norm.
+
+    Conditions with the same penalty and norm differ in marker and shade, and the legend names them. If their strengths
+    order them, so are the shades: the weakest is light, the strongest dark.
+
+    Args:
+        courses: the conditions.
+        named: what they are called. Without it, penalty and norm alone tell.
+
+    Raises:
+        ConfigError: a penalty or norm is unknown.
+    """
+    for course in courses:
+        if course.penalty not in PENALTIES or course.norm not in NORMS:
+            raise ConfigError(
+                f"{course.condition}: no colour for penalty {course.penalty!r} with norm {course.norm!r}. "
+                f"Penalties are {', '.join(PENALTIES)}; norms are {', '.join(NORMS)}."
+            )
+    if named is None:
+        named = by_pair({course.condition: (course.penalty, course.norm) for course in courses})
+    seen: Counter[tuple[str, str, bool]] = Counter()
+    result = {}
+    for course in weakest_first(courses, {name: one["shade"] for name, one in named.items()}):
+        name = named[course.condition]
+        key = (course.penalty, course.norm, name["shade"] is None)
+        result[course.condition] = _look(course, seen[key], name, many=len(courses) > MANY)
+        seen[key] += 1
+    return {course.condition: result[course.condition] for course in courses}
+
+
+def weakest_first(courses: Sequence[AnyDrawn], shades: Mapping[str, float | None]) -> list[AnyDrawn]:
+    """The conditions in the order of their shades, and after them those that nothing orders."""
+    return sorted(courses, key=lambda course: (shades[course.condition] is None, shades[course.condition] or 0.0))
+
+
+def _look(course: Drawn, variant: int, named: Named, many: bool) -> Look:
+    penalty, norm = PENALTIES[course.penalty], NORMS[course.norm]
+    marker = penalty.markers[variant % len(penalty.markers)]
+    ordered = named["shade"] is not None
+    usual = shaded(penalty.color, _SHADES[variant % len(_SHADES)])
+    color = usual if named["shade"] is None else ramp(penalty.color, named["shade"])
+    thin = 0.9 if penalty.lambdas or ordered else 1.8  # the baseline stands out
+    return Look(
+        label=named["label"],
+        name=named["level"],
+        color=color,
+        text_color=penalty.color,  # a lightened colour is too pale to read
+        linestyle=norm.line,
+        marker=marker,
+        marker_face=color if norm.filled else "white",
+        marker_size=_SIZES.get(marker, 5.0) * (0.7 if many else 1),
+        width=thin if many else (1.5 if penalty.lambdas else 2.1),
+        shade=named["shade"],
+        penalty=named.get("penalty", penalty.label),
+    )
+
+
+def penalty_of(looks: Sequence[Look], penalty: str) -> str:
+    """What conditions of one penalty call it, if all of them call it the same. Else the usual label."""
+    found = {look.penalty for look in looks}
+    return found.pop() if len(found) == 1 else PENALTIES[penalty].label
+
+
+def ramp(color: str, shade: float) -> str:
+    """A colour between a light (shade 0) and a dark one (shade 1) of the same hue."""
+    if color == PENALTIES["none"].color:
+        return shaded(color, _WEAKEST_GREY * (1 - shade))
+    return shaded(color, _WEAKEST + (_STRONGEST - _WEAKEST) * shade)
+
+
+def shaded(color: str, amount: float) -> str:
+    """`color` moved towards white (amount > 0) or black (amount < 0)."""
+    if color == PENALTIES["none"].color and amount < 0:
+        amount = -amount  # the colour is almost black and has no darker shade
+    target = 1.0 if amount > 0 else 0.0
+    red, green, blue = (c + (target - c) * abs(amount) for c in to_rgb(color))
+    return to_hex((red, green, blue))

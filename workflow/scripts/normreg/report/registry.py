@@ -1,0 +1,163 @@
+"""All files about a study: which rule makes them, where the report shows them, and which studies have them.
+
+A line here and a module with a function `make(job)` are all that an item needs. The lines of a
+category stand in the order of the menu.
+"""
+
+import contextlib
+import importlib
+import os
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from normreg.errors import DataError, NormregError
+from normreg.report.job import Job
+from normreg.utils.jobs import explain, log
+
+ANSWER, COMPARISON, EFFECTS = "1 Answer", "2 Comparison", "3 Effects"
+MISTAKES, PUBLISHED, WEIGHTS = "4 Mistakes", "5 Published and claims", "6 Weights and network"
+TABLES, CURVES, ABOUT = "7 Tables", "8 Curves", "9 About this run"
+
+
+class Shown(NamedTuple):
+    """Where the report shows a file, and by which words. Its caption is `report/CAPTION.rst`."""
+
+    category: str
+    label: str
+    caption: str
+    subcategory: str = ""
+
+
+class Item(NamedTuple):
+    """What one module makes.
+
+    Attributes:
+        rule: the rule, which makes all its items in one process.
+        module: the module of the library that makes it.
+        files: below the folder of the study, with their places in the report. {condition} and {sweep} are wildcards.
+        kind: which studies have it, see `Study.kinds`. Empty: all.
+    """
+
+    rule: str
+    module: str
+    files: dict[str, Shown | None]
+    kind: str = ""
+
+
+def _page(name: str, category: str, label: str, subcategory: str = "") -> dict[str, Shown | None]:
+    """A table: as CSV, and as a page of the report."""
+    return {f"{name}.csv": None, f"{name}.html": Shown(category, label, name, subcategory)}
+
+
+def _graph(name: str, category: str, label: str, caption: str = "") -> dict[str, Shown | None]:
+    """A figure: as SVG in the report, and as PNG."""
+    return {f"{name}.svg": Shown(category, label, caption or name), f"{name}.png": None}
+
+
+_AGREEMENT = "Agreement of runs"
+_GALLERY = Shown(MISTAKES, "{condition}", "gallery", "Galleries")
+_CONFUSION = Shown(MISTAKES, "{condition}", "confusion", "Confusion matrices")
+_HARDEST = Shown(MISTAKES, "the hardest images", "agreement", _AGREEMENT)
+_FIXED = Shown(MISTAKES, "images that factors fix or break", "fixed_and_broken", _AGREEMENT)
+_EXPLORER = Shown(ANSWER, "explore curves and mistakes", "explorer")
+_SUMMARY = Shown(TABLES, "summary of all conditions", "summary")
+_ABOUT = Shown(ABOUT, "how the runs were made", "about")
+_ALL = _graph("validation_accuracy", COMPARISON, "accuracy of all conditions", "comparison") | _graph(
+    "validation_loss", COMPARISON, "loss of all conditions", "comparison"
+)
+_PANELS = _graph("small_multiples_accuracy", COMPARISON, "accuracy, a panel per condition", "small_multiples") | _graph(
+    "small_multiples_loss", COMPARISON, "loss, a panel per condition", "small_multiples"
+)
+_RESPONSES = _page("responses", EFFECTS, "response curves") | {"response_seeds.csv": None, "response_shapes.csv": None}
+_RESPONSE = _graph("response_{sweep}", ANSWER, "response, {sweep}", "response")
+_MCNEMAR = _page("mcnemar", EFFECTS, "two saved models (McNemar)")
+_WRONG = _page("agreement", MISTAKES, "images that runs get wrong", _AGREEMENT)
+_WEIGHTS = _page("weight_sizes", WEIGHTS, "sizes of the weights") | _graph(
+    "weight_sizes", WEIGHTS, "sizes of the weights"
+)
+_COMPARED = _page("published", PUBLISHED, "published and measured") | _graph(
+    "published", PUBLISHED, "published and measured"
+)
+ITEMS = (
+    Item("summarise", "report.runs", {"summary.csv": None, "runs.csv": None}),
+    # Effects come first: the landing page of `explore` reads their table.
+    Item("estimate_effects", "report.effects", _page("effects", EFFECTS, "effect of each factor")),
+    Item("estimate_effects", "report.effects_figure", _graph("effects", ANSWER, "effect of each factor")),
+    Item("compare_responses", "report.responses", _RESPONSES, "sweeps"),
+    Item("draw_response", "report.response_figure", _RESPONSE, "sweeps"),
+    Item("choose_strengths", "report.chosen", {"chosen.csv": None}, "chooses"),
+    Item("explore", "report.landing", {"landing.fragment": None}),
+    Item("explore", "report.explorer.page", {"explorer.html": _EXPLORER}),
+    Item("draw_study", "report.comparison", _ALL),
+    Item("draw_study", "report.small_multiples", _PANELS),
+    Item("tabulate", "report.noise", _page("noise", EFFECTS, "noise floor")),
+    Item("tabulate", "report.mcnemar", _MCNEMAR),
+    Item("tabulate", "report.agreement", _WRONG | {"agreement.png": _HARDEST, "fixed_and_broken.png": _FIXED}),
+    Item("draw_condition", "report.gallery", {"{condition}/gallery.png": _GALLERY}),
+    Item("draw_condition", "report.confusion", {"{condition}/confusion.png": _CONFUSION}),
+    Item("draw_condition", "report.curves", _graph("{condition}/curves", CURVES, "{condition}", "curves")),
+    Item("compare_published", "report.published", _COMPARED, "published"),
+    Item("judge_claims", "report.claims", _page("claims", PUBLISHED, "claims of the study"), "claims"),
+    Item("tabulate", "report.weights", _WEIGHTS),
+    Item("list_layers", "report.layers", _page("layers", WEIGHTS, "layers and parameters")),
+    Item("tabulate", "report.summary", {"summary.html": _SUMMARY}),
+    Item("tabulate", "report.last_five", _page("last_five", TABLES, "last five epochs")),
+    Item("describe", "report.about", {"about.html": _ABOUT}),
+)
+
+
+def files(rule: str) -> dict[str, Shown | None]:
+    """The outputs of a rule below the folder of a study."""
+    return {name: shown for item in ITEMS if item.rule == rule for name, shown in item.files.items()}
+
+
+def key(name: str) -> str:
+    """A file as the name of an output in a rule."""
+    return re.sub("[^a-z0-9]+", "_", name.lower()).strip("_")
+
+
+def modules(rule: str) -> list[str]:
+    """The modules that a rule runs, each once."""
+    return list(dict.fromkeys(item.module for item in ITEMS if item.rule == rule))
+
+
+def targets(kinds: set[str], conditions: list[str], sweeps: list[str], figures: bool, tables: bool) -> Iterator[str]:
+    """The files of a study below its folder.
+
+    Args:
+        kinds: see `Study.kinds`.
+        conditions: those with pictures of their own.
+        sweeps: the names of its sweeps.
+        figures: whether to name pictures.
+        tables: whether to name tables and pages.
+    """
+    for item in ITEMS:
+        for name in item.files if not item.kind or item.kind in kinds else ():
+            if figures if name.endswith((".png", ".svg")) else tables:
+                wildcard = {"{condition}": conditions, "{sweep}": sweeps}
+                found = next((key for key in wildcard if key in name), None)
+                yield from (name.replace(found, value) for value in wildcard[found]) if found else (name,)
+
+
+def make(rule: str, job: Job) -> None:
+    """Makes all items of a rule. One that fails is said, and the others are made.
+
+    Raises:
+        DataError: some item could not be made.
+    """
+    failed = []
+    for name in modules(rule):
+        try:
+            with contextlib.chdir(os.sep):  # a matplotlibrc here can keep matplotlib from being imported
+                module = importlib.import_module(f"normreg.{name}")
+            module.make(job)
+        except Exception as error:
+            failed.append(name)
+            reason = str(error) if isinstance(error, NormregError) else explain(error)
+            log.error("%s of %s: %s", name, job.title, reason or "unexpected error", exc_info=not reason)
+    if failed:
+        raise DataError(
+            f"{len(failed)} of {len(modules(rule))} items of {job.title} could not be made: {', '.join(failed)}. The "
+            "others are there. When the cause is mended, run the same command again."
+        )
