@@ -150,14 +150,30 @@ def test_a_strength_is_not_compared_with_another(condition):
     assert find_contrasts({f"l1-{i}": condition(penalty="l1", lambdas={"l1": i / 1e4}) for i in (1, 2)}) == []
 
 
-@pytest.mark.parametrize(
-    "changes", [{"penalty_scope": "weights"}, {"batch_size": 8}, {"network": "ashxjain"}, {"dropout": 0.0}]
-)
+@pytest.mark.parametrize("changes", [{"penalty_scope": "weights"}, {"batch_size": 8}, {"network": "ashxjain"}])
 def test_pairs_of_another_context_measure_something_else(condition, changes):
     conditions = {"a": condition(), "b": condition(**L1), "c": condition(**changes), "d": condition(**L1, **changes)}
     found = find_contrasts(conditions)
     assert {c.with_factor for c in found} == {"b", "d"}
     assert len({c.context for c in found}) == 2
+
+
+def test_dropout_and_augmentation_are_factors_like_penalties(condition):
+    names = {"a": condition(dropout=0.0, augmentation=[]), "b": condition(dropout=0.1, augmentation=[])}
+    names |= {"c": condition(dropout=0.0, augmentation=[], **L1), "d": condition(dropout=0.1, augmentation=[], **L1)}
+    found = [(c.factor, c.strength, c.without, c.with_factor) for c in find_contrasts(names)]
+    assert found == [
+        ("L1", 1e-3, "a", "c"),
+        ("L1", 1e-3, "b", "d"),
+        ("dropout", 0.1, "a", "b"),
+        ("dropout", 0.1, "c", "d"),
+    ]
+    assert len({(c.factor, c.context) for c in find_contrasts(names)}) == 2  # each effect is a mean of two pairs
+    flip = condition(dropout=0.0, augmentation=[{"flip": {"probability": 0.5}}])
+    (pair,) = find_contrasts({"a": names["a"], "e": flip})
+    assert (pair.factor, pair.without, pair.with_factor) == ("augmentation: flip", "a", "e")
+    assert factors.name_of(pair.factor, pair.strength) == "augmentation: flip"
+    assert factors.name_of("dropout", 0.1) == "dropout 0.1"
 
 
 def test_other_factors_are_no_other_context(condition):
@@ -212,7 +228,7 @@ def test_coupled_and_decoupled_l2_are_never_a_pair_nor_averaged(condition):
 
 def test_the_page_says_that_the_optimizers_differ(condition):
     pair = {"a": condition(), "b": condition(**L2, **ADAMW)}
-    said = "optimizer.lr 0.05 and 0.001; optimizer.name sgd and adamw"
+    said = "optimizer.name sgd and adamw; optimizer.lr 0.05 and 0.001"
     assert find_confounded(pair) == [ConfoundedPair("a", "b", said)]
     rates = {"a": condition(**ADAMW), "b": condition(**L2, optimizer={**ADAMW["optimizer"], "beta1": 0.5})}
     assert find_confounded(rates) == [ConfoundedPair("a", "b", "optimizer.beta1 0.9 and 0.5")]
@@ -238,34 +254,26 @@ def test_ghost_batch_norm_under_two_optimizers_is_measured_twice(condition):
 # --- norms: a third one, which the project does not have
 
 
-@pytest.mark.parametrize("splits", [1, 4])
-def test_a_norm_that_nobody_described_is_a_factor_of_its_own(condition, splits):
-    instance = {"norm": "instance", "num_splits": splits}
+@pytest.fixture
+def instance(monkeypatch):
+    """The settings of a norm without ghost batches. A study has set its `num_splits` to 1."""
+    monkeypatch.setattr(factors, "NORMS", {**factors.NORMS, "instance": factors.Norm("IN", "instance norm (IN)")})
+    return {"norm": "instance", "num_splits": 1}
+
+
+def test_a_third_norm_is_a_factor_of_its_own(condition, instance):
     conditions = {"a": condition(), "b": condition(**instance), "c": condition(norm="gbn", num_splits=2)}
     found = find_contrasts(conditions)
-    assert [(c.factor, c.without, c.with_factor) for c in found] == [("instance", "a", "b"), ("GBN", "a", "c")]
+    assert [(c.factor, c.without, c.with_factor) for c in found] == [("IN", "a", "b"), ("GBN", "a", "c")]
     assert find_confounded(conditions) == []
+    assert factors.norm_factor("instance").name(found[0].strength) == "IN"
+    assert factors.norm_factor("gbn").name(2) == "GBN, 2 splits"
 
 
-def test_a_norm_that_nobody_described_keeps_its_splits(condition):
-    two, four = (condition(norm="instance", num_splits=splits) for splits in (2, 4))
-    assert {c.strength for c in find_contrasts({"a": condition(), "b": two, "c": four})} == {2, 4}
-
-
-def test_a_third_norm_has_effects_of_penalties_of_its_own_and_is_confounded_like_any_other(condition):
-    instance = {"norm": "instance"}
+def test_a_third_norm_has_effects_of_penalties_of_its_own_and_is_confounded_like_any_other(condition, instance):
     conditions = {"a": condition(**instance), "b": condition(**L1, **instance), "c": condition(batch_size=8)}
     assert [(c.factor, c.without + c.with_factor) for c in find_contrasts(conditions)] == [("L1", "ab")]
     assert find_confounded(conditions) == [ConfoundedPair("a", "c", "batch_size 16 and 8")]
-
-
-def test_a_described_norm_without_splits_goes_by_its_label_and_does_not_fall_to_the_baseline(condition, monkeypatch):
-    norm = factors.Norm("IN", "instance norm (IN)", ":", filled=True)
-    monkeypatch.setattr(factors, "NORMS", {**factors.NORMS, "instance": norm})
-    (found,) = find_contrasts({"a": condition(), "b": condition(norm="instance", num_splits=1)})
-    assert (found.factor, found.without, found.with_factor) == ("IN", "a", "b")
-    assert factors.norm_factor("instance").name(found.strength) == "IN"
-    assert factors.norm_factor("gbn").name(2) == "GBN, 2 splits"
 
 
 # --- fewer ghost batches than asked for

@@ -388,8 +388,6 @@ def test_figure_refuses_what_is_no_table_of_effects(tmp_path, spoil):
     "spoil",
     [
         lambda table: table.assign(quantity="first_" + table["quantity"]),
-        lambda table: table.assign(factor="L7"),
-        lambda table: table.assign(verdict="perhaps"),
         lambda table: table.iloc[:-1],  # a row less in the second panel
     ],
 )

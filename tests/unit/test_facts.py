@@ -21,6 +21,7 @@ from normreg.models.build import build
 from normreg.models.description import MNIST_LIKE
 from normreg.models.networks import BUILT_IN
 from normreg.report import curves, last_five, registry
+from normreg.report.palette import NORM_STYLES, PENALTY_STYLES
 from normreg.report.study_inputs import PUBLISHED_QUANTITIES
 from normreg.settings import table
 from normreg.settings.table import KINDS
@@ -141,8 +142,10 @@ def test_every_norm_of_the_table_is_a_layer_of_its_own(norm):
 
 
 def test_lines_and_factors_are_told_apart():
-    assert len({(str(norm.line), norm.filled) for norm in NORMS.values()}) == len(NORMS)
-    assert all(set(a.markers).isdisjoint(b.markers) for a, b in combinations(PENALTIES.values(), 2))
+    assert list(NORM_STYLES) == list(NORMS)
+    assert list(PENALTY_STYLES) == list(PENALTIES)
+    assert len({(str(norm.line), norm.filled) for norm in NORM_STYLES.values()}) == len(NORMS)
+    assert all(set(a.markers).isdisjoint(b.markers) for a, b in combinations(PENALTY_STYLES.values(), 2))
     assert len({penalty.label for penalty in PENALTIES.values()}) == len(PENALTIES)
     norms = [norm_factor(norm).label for norm in NORMS if norm != BASELINE]
     assert list(FACTORS) == [*(factor.label for factor in LAMBDAS.values()), "L2 (decoupled)", *norms]

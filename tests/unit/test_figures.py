@@ -17,7 +17,7 @@ from normreg.analysis.quantities import QUANTITIES
 from normreg.config.identity import RunFacts
 from normreg.data import dataset
 from normreg.data.specs import DATASETS
-from normreg.errors import ConfigError, DataError
+from normreg.errors import DataError
 from normreg.report import axes as scales
 from normreg.report import comparison, confusion, curves, gallery, inputs, names, style
 from normreg.report.inputs import Course, PredictedImages
@@ -316,11 +316,6 @@ def test_perfect_scores_stay_on_the_scale() -> None:
     assert panel.get_ylim()[1] > 100
     assert np.isfinite(panel.transData.transform((3, 100))).all()
     assert "100" in {label.get_text() for label in panel.get_yticklabels()}
-
-
-def test_an_unknown_penalty_is_named() -> None:
-    with pytest.raises(ConfigError, match="elastic"):
-        comparison.draw([course("x", "elastic", "bn", [1.0])], "title", "validation_accuracy")
 
 
 # --- arithmetic of axes ----------------------------------------------------------------------------------------------

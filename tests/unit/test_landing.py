@@ -5,8 +5,8 @@ import xml.etree.ElementTree as ElementTree
 import pandas as pd
 import pytest
 
-from normreg.config.factors import FACTORS
 from normreg.report import landing
+from normreg.report.palette import factor_color
 
 MARGIN = 0.05
 NONE = float("nan")
@@ -59,10 +59,10 @@ def test_every_effect_of_the_accuracy_has_a_row_with_its_name_verdict_and_colour
     first, second = (list(row.find("div")) for row in root.findall("div"))
     assert [each.text for each in first] == ["L1 1e-5", "equivalent within 0.05 points"]
     assert [each.text for each in second] == ["GBN, 2 splits", "worse"]
-    colors = [f"color:{FACTORS[label].color}" for label in ("L1", "GBN")]
+    colors = [f"color:{factor_color(label)}" for label in ("L1", "GBN")]
     assert [first[0].get("style"), second[0].get("style")] == colors
     faces = [drawing.find("svg/path").get("fill") for drawing in drawings(root)]
-    assert faces == ["#fff", FACTORS["GBN"].color]  # filled: a difference was found
+    assert faces == ["#fff", factor_color("GBN")]  # filled: a difference was found
     assert [each.tag for each in (first[1], second[1])] == ["span", "b"]
 
 

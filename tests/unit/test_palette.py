@@ -13,6 +13,7 @@ from test_figures import EIGHT, TWELVE, lines, made_up, named
 from normreg.config.factors import FACTORS, NORMS, PENALTIES, condition_labels
 from normreg.report import comparison, small_multiples, style
 from normreg.report.looks import looks
+from normreg.report.palette import PENALTY_STYLES, factor_color
 
 # How colours look to readers without one kind of cone, on linear RGB. Machado, Oliveira and Fernandes, "A
 # physiologically-based model for simulation of color vision deficiency", 2009, severity 1. Grey print keeps luminance.
@@ -80,16 +81,16 @@ def test_simulations_keep_grey_and_confuse_what_they_should() -> None:
 
 @pytest.mark.parametrize("kind", SEEN)
 def test_two_penalties_differ_in_colour_or_in_shape(kind: str) -> None:
-    for one, other in itertools.combinations(PENALTIES.values(), 2):
+    for (name, one), (rival, other) in itertools.combinations(PENALTY_STYLES.items(), 2):
         shapes = [differ(a, b) for a, b in itertools.product(one.markers, other.markers)]
-        assert distance(one.color, other.color, SEEN[kind]) > APART or min(shapes) > 0.05, (one.label, other.label)
+        assert distance(one.color, other.color, SEEN[kind]) > APART or min(shapes) > 0.05, (name, rival)
         assert kind == "grey print" or distance(one.color, other.color, SEEN[kind]) > APART
 
 
 def test_first_markers_of_penalties_have_plainly_other_shapes() -> None:
-    first = [penalty.markers[0] for penalty in PENALTIES.values()]
+    first = [penalty.markers[0] for penalty in PENALTY_STYLES.values()]
     assert min(differ(a, b) for a, b in itertools.combinations(first, 2)) > 0.15
-    assert all(set(a.markers).isdisjoint(b.markers) for a, b in itertools.combinations(PENALTIES.values(), 2))
+    assert all(set(a.markers).isdisjoint(b.markers) for a, b in itertools.combinations(PENALTY_STYLES.values(), 2))
 
 
 @pytest.mark.parametrize("conditions", [EIGHT, TWELVE])
@@ -112,14 +113,14 @@ def test_lines_that_differ_only_in_penalty_have_other_markers(conditions: list[t
 @pytest.mark.parametrize("kind", ["all cones", "protanopia", "deuteranopia", "tritanopia"])
 def test_factors_of_the_effects_have_colours_of_their_own(kind: str) -> None:
     """Group L2 takes the place of L2, so both have its colour. Black is for "none" and interactions."""
-    colors = [FACTORS[label].color for label in ("L1", "L2", "GBN")] + [PENALTIES["none"].color]
-    assert FACTORS["group L2"].color == FACTORS["L2"].color
+    colors = [factor_color(label) for label in ("L1", "L2", "GBN")] + [PENALTY_STYLES["none"].color]
+    assert factor_color("group L2") == factor_color("L2") == factor_color("L2 (decoupled)")
     assert min(distance(a, b, SEEN[kind]) for a, b in itertools.combinations(colors, 2)) > APART
-    assert FACTORS["GBN"].color not in {penalty.color for penalty in PENALTIES.values()}
+    assert factor_color("GBN") not in {penalty.color for penalty in PENALTY_STYLES.values()}
 
 
 def test_text_has_the_contrast_of_wcag() -> None:
-    inks = {penalty.color for penalty in PENALTIES.values()} | {factor.color for factor in FACTORS.values()}
+    inks = {penalty.color for penalty in PENALTY_STYLES.values()} | {factor_color(factor) for factor in FACTORS}
     assert min(contrast_on_white(color) for color in inks | {style.GREY}) >= 4.5
 
 

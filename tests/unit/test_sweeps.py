@@ -5,7 +5,7 @@ import textwrap
 
 import pytest
 
-from normreg.config import sizes, studies, study_files, sweeps
+from normreg.config import factors, sizes, studies, study_files, sweeps
 from normreg.config.splits import splits_used
 from normreg.data.specs import DATASETS
 from normreg.errors import ConfigError
@@ -197,17 +197,17 @@ def test_two_keys_move_together_and_a_grid_crosses_them(load):
 
 def test_the_reference_of_a_strength_lacks_the_factor_and_is_equal_otherwise(load):
     run = swept(load, "{over: lambdas.l1, values: [1e-4], conditions: [l1-bn, l1-gbn]}")
-    found = sweeps.references(["l1-bn-l1-1e-4", "l1-gbn-l1-1e-4"], ["lambdas.l1"], run.conditions)
+    found = factors.references(["l1-bn-l1-1e-4", "l1-gbn-l1-1e-4"], ["lambdas.l1"], run.conditions)
     assert found == {"l1-bn-l1-1e-4": "none-bn", "l1-gbn-l1-1e-4": "none-gbn"}
     run = swept(load, "{over: num_splits, values: [2, 4], conditions: [none-gbn, l1-gbn]}")
-    found = sweeps.references(["none-gbn", "l1-gbn-num-splits-4"], ["num_splits"], run.conditions)
+    found = factors.references(["none-gbn", "l1-gbn-num-splits-4"], ["num_splits"], run.conditions)
     assert found == {"none-gbn": "none-bn", "l1-gbn-num-splits-4": "l1-bn"}
 
 
 def test_where_another_key_varies_too_the_reference_is_made(load):
     run = swept(load, "{grid: {lambdas.l1: [1e-4, 1e-3], dropout: [0.1]}, conditions: [l1-bn]}")
     copies = points(run)[0]
-    assert sweeps.references(copies, ["lambdas.l1"], run.conditions) == dict.fromkeys(copies, "none-bn-dropout-0p1")
+    assert factors.references(copies, ["lambdas.l1"], run.conditions) == dict.fromkeys(copies, "none-bn-dropout-0p1")
 
 
 def test_a_sweep_survives_the_way_to_a_job(load):

@@ -228,7 +228,6 @@ def test_the_figure_is_the_same_bytes_again(tmp_path):
 @pytest.mark.parametrize(
     "spoil",
     [
-        lambda table: table.assign(penalty="elastic"),
         lambda table: pd.concat([table, table]),
         lambda table: table[table["part"] != "weights"],
         lambda table: table[table["size"] != "l1_norm"],

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from normreg.analysis import families
 from normreg.analysis.classes import Classes, read
 from normreg.analysis.contrasts import Contrast, find_contrasts, find_distinct
+from normreg.config import factors
 from normreg.config.condition import Condition
 from normreg.config.identity import RunFacts
 from normreg.data.dataset import Dataset
@@ -74,7 +74,7 @@ def flips(contrasts: Sequence[Contrast], classes: Classes) -> list[Flips]:
     """
     groups: dict[str, list[tuple[int, int]]] = {}
     for contrast in contrasts:
-        pairs = groups.setdefault(families.name_of(contrast.factor, contrast.strength), [])
+        pairs = groups.setdefault(factors.name_of(contrast.factor, contrast.strength), [])
         for seed in dict.fromkeys(classes.seeds):
             pair = classes.pair(contrast.without, contrast.with_factor, seed)
             if pair and classes.engines[pair[0]] == classes.engines[pair[1]]:

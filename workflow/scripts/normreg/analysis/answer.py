@@ -6,9 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from normreg.analysis import families, study_tables
+from normreg.analysis import study_tables
 from normreg.analysis.quantities import QUANTITIES
 from normreg.analysis.verdicts import EffectVerdict, Level
+from normreg.config import factors
 from normreg.utils import tables
 
 
@@ -69,5 +70,5 @@ def collapses(row: Mapping[Hashable, Any]) -> str:
 
 def name_of(row: Mapping[Hashable, Any]) -> str:
     """The name of an effect or an interaction: "L1 1e-5", "L1 1e-5 × GBN, 2 splits"."""
-    name = families.name_of(row["factor"], row["strength"])
+    name = factors.name_of(row["factor"], row["strength"])
     return f"{name} × {row['other']}" if row["level"] == Level.INTERACTION else name

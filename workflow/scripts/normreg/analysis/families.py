@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from normreg.analysis.contrasts import Contrast
 from normreg.analysis.verdicts import Level
-from normreg.config.factors import FACTORS
+from normreg.config.factors import name_of
 
 _Grouped = TypeVar("_Grouped")
 
@@ -54,11 +54,6 @@ def interactions(contrasts: Sequence[Contrast]) -> list[Row]:
         cells = {"level": Level.INTERACTION, **about, "pairs": len(group)}
         rows.append(Row(cells, _mean([four.weights for four in group])))
     return rows
-
-
-def name_of(factor: str, strength: float) -> str:
-    """A factor with its lambda or number of splits. A factor that the table lacks is shown by its label."""
-    return FACTORS[factor].name(strength) if factor in FACTORS else f"{factor} {strength:g}"
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ EFFECTS = Table(
     | columns_of(int, "seeds_for_margin", "seeds_for_equivalence")
     | columns_of(str, "run"),
     may_be_empty=frozenset(
-        {"other", "without", "with", "difference", *_TEST, "verdict", "objection", "error", "freedom"}
+        {"strength", "other", "without", "with", "difference", *_TEST, "verdict", "objection", "error", "freedom"}
     )
     | {*_BOTH_WAYS, *_FAILURES, "detectable", "seeds_for_margin", "seeds_for_equivalence"},
 )

@@ -5,22 +5,18 @@ otherwise. Over any other key the conditions with equal values are a small study
 found by resolved settings, never by names. Conditions with equal settings count once.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 from normreg.analysis import families
 from normreg.analysis.contrasts import Contrast, find_contrasts, find_distinct
 from normreg.analysis.verdicts import Level, ResponseLevel
 from normreg.config import values as values_
-from normreg.config.condition import Condition, Lambdas
-from normreg.config.factors import BASELINE, LAMBDAS, Factor, lambda_factors, norm_factor
+from normreg.config.condition import Condition
+from normreg.config.factors import lambda_factors, name_of, norm_factor, references
 from normreg.config.sweeps import Curve, Point, Sweep
-
-SPLITS = "num_splits"
-_BY_KEY: Mapping[str, str] = {factor.key: name for name, factor in LAMBDAS.items()}
-STRENGTHS = frozenset({*_BY_KEY, SPLITS})  # keys of a condition that are the strength of a factor
-_WITHOUT = "without "  # no condition's name has a space
 
 
 @dataclass(frozen=True)
@@ -59,14 +55,14 @@ def find(sweep: Sweep, conditions: Mapping[str, Condition], train_images: int) -
         conditions: all conditions of the study.
         train_images: how many training images there are.
     """
-    if STRENGTHS & set(sweep.over):
-        return _strengths(sweep, conditions, train_images)
+    if sweep.strengths:
+        return [_curve(sweep, curve, conditions, train_images) for curve in sweep.curves]
     return _factors(sweep, conditions, train_images)
 
 
 def means(sweep: Sweep, conditions: Mapping[str, Condition], train_images: int) -> list[Spot]:
     """The conditions of a sweep over something else than a strength, one by one."""
-    if STRENGTHS & set(sweep.over):
+    if sweep.strengths:
         return []
     return [
         Spot(
@@ -80,23 +76,15 @@ def means(sweep: Sweep, conditions: Mapping[str, Condition], train_images: int) 
     ]
 
 
-def _strengths(sweep: Sweep, conditions: Mapping[str, Condition], train_images: int) -> list[list[Part]]:
-    points = [point for curve in sweep.curves for point in curve.points]
-    bare = {_WITHOUT + point.condition: _without(conditions[point.condition], sweep.over) for point in points}
-    distinct = find_distinct({**conditions, **bare}, train_images)
-    return [_curve(sweep, curve, conditions, distinct, train_images) for curve in sweep.curves]
-
-
-def _curve(
-    sweep: Sweep, curve: Curve, conditions: Mapping[str, Condition], distinct: Mapping[str, str], train_images: int
-) -> list[Part]:
+def _curve(sweep: Sweep, curve: Curve, conditions: Mapping[str, Condition], train_images: int) -> list[Part]:
     """The parts of one curve: one for each reference. A strength alone has the same reference everywhere."""
+    distinct = find_distinct(conditions, train_images)
+    compared = references([point.condition for point in curve.points], sweep.strengths, conditions, train_images)
     level = ResponseLevel.CELL if len(sweep.over) > 1 else ResponseLevel.STRENGTH
     spots: dict[str | None, list[Spot]] = {}
     seen: set[str] = set()
     for point in curve.points:
-        found, own = distinct[_WITHOUT + point.condition], distinct[point.condition]
-        reference = found if found in conditions else None
+        reference, own = compared[point.condition], distinct[point.condition]
         factor, strength = _factor(sweep, point, conditions[point.condition])
         about = _at(sweep, point.values, train_images - conditions[point.condition]["holdout_images"]) | _who(
             level, curve, conditions[point.condition]
@@ -106,32 +94,19 @@ def _curve(
         if reference is None or own == reference or own in seen:
             spot = Spot(about)
         else:
-            pair = Contrast(factor, 0.0 if strength is None else strength, reference, own)
+            pair = Contrast(factor, math.nan if strength is None else strength, reference, own)
             spot = Spot(about, {reference: -1.0, own: 1.0}, [pair])
         seen.add(own)
         spots.setdefault(reference, []).append(spot)
     return [Part([pair for spot in each for pair in spot.pairs], each) for each in spots.values()]
 
 
-def _without(condition: Condition, over: Sequence[str]) -> Condition:
-    """The condition with the swept strengths absent. Settings decide, so its penalty keeps its name."""
-    made = condition.copy()
-    for key in over:
-        if key in _BY_KEY:
-            made["lambdas"] = cast(Lambdas, {**made["lambdas"], _BY_KEY[key]: 0.0})
-        elif key == SPLITS:
-            made["norm"] = BASELINE
-    return made
-
-
 def _factor(sweep: Sweep, point: Point, condition: Condition) -> tuple[str, float | None]:
     """The label of the swept factor and its strength. Two swept factors have no single strength."""
-    found: list[tuple[Factor, float]] = [
-        (norm_factor(condition["norm"]) if key == SPLITS else lambda_factors(condition)[_BY_KEY[key]], float(value))
-        for key, value in zip(sweep.over, point.values, strict=True)
-        if key in STRENGTHS
-    ]
-    return " + ".join(factor.label for factor, _ in found), found[0][1] if len(found) == 1 else None
+    labels = {factor.key: factor.label for factor in lambda_factors(condition).values()}
+    labels["num_splits"] = norm_factor(condition["norm"]).label
+    found = [(labels[key], float(value)) for key, value in zip(sweep.over, point.values, strict=True) if key in labels]
+    return " + ".join(label for label, _ in found), found[0][1] if len(found) == 1 else None
 
 
 def _factors(sweep: Sweep, conditions: Mapping[str, Condition], train_images: int) -> list[list[Part]]:
@@ -167,7 +142,7 @@ def _small_studies(sweep: Sweep) -> Iterator[tuple[tuple[Any, ...], dict[str, st
 
 def _name(row: families.Row, key: tuple[str, Any], called: Mapping[Any, str]) -> str:
     """The factor with its strength; also its first pair of bases if another curve has this name."""
-    name = families.name_of(row.about["factor"], row.about["strength"])
+    name = name_of(row.about["factor"], row.about["strength"])
     without, with_factor = key[1][0]
     return f"{name} ({with_factor} − {without})" if name in called.values() else name
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from normreg.analysis import divergence, run_tables
 from normreg.config.condition import Condition
-from normreg.config.factors import lambda_factors
+from normreg.config.factors import LAMBDAS, lambda_factors, references
 from normreg.config.identity import RunFacts
 from normreg.models.description import ROOT
 from normreg.utils import tables
@@ -96,15 +96,8 @@ def find_controls(conditions: Mapping[str, Condition]) -> dict[str, str | None]:
 
     None if there is no such condition, and for a condition without a penalty.
     """
-
-    def rest(condition: Condition) -> dict[str, Any]:
-        return {key: value for key, value in condition.items() if key not in ("penalty", "penalty_scope", "lambdas")}
-
-    plain = {name: rest(condition) for name, condition in conditions.items() if not any(condition["lambdas"].values())}
-    return {
-        name: None if name in plain else next((one for one in plain if plain[one] == rest(condition)), None)
-        for name, condition in conditions.items()
-    }
+    found = references(conditions, [factor.key for factor in LAMBDAS.values()], conditions)
+    return {name: found[name] if any(conditions[name]["lambdas"].values()) else None for name in conditions}
 
 
 def strengths(condition: Condition) -> str:

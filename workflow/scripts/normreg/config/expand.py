@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from normreg.config.condition import Condition
+from normreg.config.factors import STRENGTHS, references, signature, trained
 from normreg.config.resolve import resolve
 from normreg.config.study_files import check
-from normreg.config.sweeps import STRENGTHS, Curve, Point, Sweep, references, signature
+from normreg.config.sweeps import Curve, Point, Sweep
 from normreg.config.values import write_name
 from normreg.errors import ConfigError
 from normreg.settings.table import KINDS, SET_BY_ONECYCLE
@@ -43,7 +44,7 @@ class Expanded:
         }
         self._places: dict[str, str] = {}
         for name, condition in self._settled.items():
-            self._places.setdefault(signature(condition), name)
+            self._places.setdefault(signature(trained(condition)), name)
         blocks = content.get("sweeps", {})
         self.sweeps = tuple(self._sweep(name, block, f"{path}: sweeps.{name}") for name, block in blocks.items())
         if len(self.own) > MOST:
@@ -67,14 +68,14 @@ class Expanded:
         name, where = _name(base, over, values), f"{where}: condition {base} with {_say(over, values)}"
         entry = self._vary(base, over, values, where)
         found = self._settle(entry, over, values, where)
-        place = self._places.setdefault(signature(found), name)
-        if place in self.own and signature(self._settled[place]) == signature(found):
-            return place
+        trains = signature(trained(found))
+        if trains in self._places:
+            return self._places[trains]
         if name in self.own:
             raise ConfigError(f"{where}: it would be called {name}, but that is another condition; rename that one.")
         if len(name) > _LONGEST:
             raise ConfigError(f"{where}: its name would be {name}, {len(name)} letters; expected {_LONGEST} at most.")
-        self.own[name], self._settled[name] = entry, found
+        self.own[name], self._settled[name], self._places[trains] = entry, found, name
         return name
 
     def _vary(self, base: str, over: tuple[str, ...], values: tuple[Any, ...], where: str) -> dict[str, Any]:

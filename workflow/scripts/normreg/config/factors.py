@@ -1,18 +1,24 @@
-"""The one table of penalties and norms, and of the factors whose effects a study measures.
+"""What conditions may differ in: the table of penalties and norms, and the factors whose effects a study measures.
 
-A condition has one penalty and one norm. Each lambda is a factor, and so is each norm except batch norm. A condition
-either lacks a factor or has it with some strength.
+A factor is a setting, with the settings that depend on it: a norm with its ghost batches, an optimizer with its rates.
+Each lambda is a factor too. `trained` has one key for each factor, so all that compares conditions compares these keys.
 """
 
+import json
+import math
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from normreg.config.condition import Condition
+from normreg.config.sizes import trained_images
+from normreg.config.splits import splits_used
 from normreg.config.values import write
 from normreg.models import description
+from normreg.settings.table import OPTIMIZERS, SET_BY_ONECYCLE, SETTINGS
 
-_BLACK, _VERMILION, _BLUE, _PURPLE, _PLUM = "#1a1a1a", "#c24a00", "#0066cc", "#b04c90", "#5d0066"
+Trained = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -21,17 +27,13 @@ class Factor:
 
     Attributes:
         label: its name in tables, figures and the column `factor`.
-        key: the dotted key of the setting that holds it.
-        absent: the value of that key in a condition without the factor.
-        color: color of its rows in the figure of effects. It is the color of a penalty only if the factor is one.
-        strength: the text for its strength, with {} for the number. Empty if it has no strength.
+        key: its key in `trained`.
+        strength: the text for its strength, with {} for the number.
     """
 
     label: str
     key: str
-    absent: float | str
-    color: str
-    strength: str
+    strength: str = " {}"
 
     def name(self, strength: float) -> str:
         """The factor with its strength: "L1 1e-5", "GBN, 2 splits"."""
@@ -44,16 +46,10 @@ class Penalty:
 
     Attributes:
         label: its name in tables and figures.
-        color: color of its lines. The hues are Okabe and Ito's, a little darker: text in these colors has a contrast
-            of 4.5:1 on white. Any two stay 30 apart (CIE 1976) for readers with protanopia, deuteranopia or tritanopia.
-        markers: matplotlib's markers. No two penalties share one, so they differ in grey print too. Conditions with the
-            same penalty and norm take them in this order.
         lambdas: groups of keys of `LAMBDAS`. A condition sets one lambda of each group. All other lambdas are 0.
     """
 
     label: str
-    color: str
-    markers: str
     lambdas: tuple[tuple[str, ...], ...] = ()
 
 
@@ -64,43 +60,98 @@ class Norm:
     Attributes:
         label: its short name.
         name: its name in legends.
-        line: matplotlib's line style.
-        filled: whether markers are filled, or open.
         splits: whether it has ghost batches. With a single ghost batch it is the same as the baseline.
     """
 
     label: str
     name: str
-    line: str | tuple[int, tuple[float, float]]
-    filled: bool
     splits: bool = False
 
 
 LAMBDAS: Mapping[str, Factor] = {
-    "l1": Factor("L1", "lambdas.l1", 0, _VERMILION, " {}"),
-    "l2": Factor("L2", "lambdas.l2", 0, _BLUE, " {}"),
-    "group_l2": Factor("group L2", "lambdas.group_l2", 0, _BLUE, " {}"),
+    "l1": Factor("L1", "lambdas.l1"),
+    "l2": Factor("L2", "lambdas.l2"),
+    "group_l2": Factor("group L2", "lambdas.group_l2"),
 }
-DECOUPLED = Factor("L2 (decoupled)", LAMBDAS["l2"].key, 0, _BLUE, " {}")  # what l2 is under AdamW
+DECOUPLED = Factor("L2 (decoupled)", LAMBDAS["l2"].key)  # what l2 is under an optimizer like AdamW
 _L1, _L2 = ("l1",), ("l2", "group_l2")  # group_l2 replaces l2 if a condition sets it
 PENALTIES: Mapping[str, Penalty] = {
-    "none": Penalty("none", _BLACK, "o8hH"),  # round
-    "l1": Penalty("L1", _VERMILION, "^v<>", (_L1,)),  # triangles
-    "l2": Penalty("L2", _BLUE, "spP", (_L2,)),
-    "l1l2": Penalty("L1+L2", _PURPLE, "DXd*", (_L1, _L2)),
+    "none": Penalty("none"),
+    "l1": Penalty("L1", (_L1,)),
+    "l2": Penalty("L2", (_L2,)),
+    "l1l2": Penalty("L1+L2", (_L1, _L2)),
 }
 BASELINE = description.BASELINE  # a norm's effect is measured against conditions with this norm
 NORMS: Mapping[str, Norm] = {
-    BASELINE: Norm("BN", "batch norm (BN)", "-", filled=True),
-    "gbn": Norm("GBN", "ghost batch norm (GBN)", (0, (4, 1.5)), filled=False, splits=True),
+    BASELINE: Norm("BN", "batch norm (BN)"),
+    "gbn": Norm("GBN", "ghost batch norm (GBN)", splits=True),
+}
+_NORM, _SCOPE = "norm", "penalty_scope"
+# Settings that are no keys of `trained`: the name of a penalty trains nothing, and the others are parts of a factor.
+_PARTS = ("penalty", "lambdas", "num_splits")
+STRENGTHS = {factor.key: factor.key for factor in LAMBDAS.values()} | {"num_splits": _NORM}  # and whose they are
+# The value of each factor that a condition can lack, in the order of tables.
+ABSENT: Mapping[str, Any] = {factor.key: 0.0 for factor in LAMBDAS.values()} | {
+    each.key: each.neutral for each in SETTINGS if each.regularises
 }
 
 
+def trained(condition: Condition, train_images: int | None = None) -> Trained:
+    """What a condition trains, by factor: without what has no effect. Equal results are equal trainings, bit for bit.
+
+    A scope without a penalty is left out, and so are the rates that onecycle sets. A norm with ghost batches is a text
+    that has their number. With `train_images`, the images of the training split, it is the number that a batch really
+    has. That of the last batch follows from it.
+    """
+    found: Trained = {each.key: condition[each.key] for each in SETTINGS if each.key not in _PARTS}  # type: ignore
+    found |= {f"lambdas.{key}": value for key, value in condition["lambdas"].items()}
+    splits = condition["num_splits"]
+    if train_images is not None:
+        splits = splits_used(condition, train_images)["full"]
+        found["train_images"] = trained_images(condition, train_images)
+    if NORMS[condition["norm"]].splits:
+        found[_NORM] = f"{condition['norm']}, {splits} splits" if splits > 1 else BASELINE
+    ((schedule, arguments),) = condition["schedule"].items()
+    found["schedule"] = {"kind": schedule, **arguments}
+    if schedule == "onecycle":
+        rates = condition["optimizer"].items()
+        found["optimizer"] = {key: value for key, value in rates if f"optimizer.{key}" not in SET_BY_ONECYCLE}
+    return _scoped(found)
+
+
+def without(settings: Trained, keys: Iterable[str]) -> Trained:
+    """What an equal condition without the factors of these keys trains."""
+    return _scoped({**settings, **{key: ABSENT[key] for key in keys}})
+
+
+def signature(settings: Trained) -> str:
+    """A text. Settings of `trained` with equal texts are equal."""
+    return json.dumps(settings, sort_keys=True)
+
+
+def references(
+    names: Iterable[str], keys: Collection[str], conditions: Mapping[str, Condition], train_images: int | None = None
+) -> dict[str, str | None]:
+    """For each condition the first one that is equal, but lacks the factors of `keys`, which are some of `STRENGTHS`.
+
+    It is None if there is no such condition, and the condition itself if it lacks them.
+    """
+    settings = {name: trained(condition, train_images) for name, condition in conditions.items()}
+    places = {signature(each): name for name, each in reversed(settings.items())}
+    absent = [STRENGTHS[key] for key in keys]
+    return {name: places.get(signature(without(settings[name], absent))) for name in names}
+
+
+def _scoped(settings: Trained) -> Trained:
+    """The settings, without a scope that no penalty has."""
+    if not any(value for key, value in settings.items() if key.startswith("lambdas.")):
+        settings.pop(_SCOPE, None)
+    return settings
+
+
 def norm_factor(norm: str) -> Factor:
-    """The factor of a norm other than the baseline. If the table lacks the norm, its key is the label."""
-    known = NORMS.get(norm)
-    splits = known is None or known.splits
-    return Factor(known.label if known else norm, "norm", BASELINE, _PLUM, ", {} splits" if splits else "")
+    """The factor of a norm other than the baseline."""
+    return Factor(NORMS[norm].label, _NORM, ", {} splits" if NORMS[norm].splits else "")
 
 
 # Keys are labels, in the order that tables use.
@@ -110,22 +161,30 @@ FACTORS: Mapping[str, Factor] = {
 }
 
 
+def name_of(factor: str, strength: float) -> str:
+    """A factor, which may be none of `FACTORS`, with its strength if it has one."""
+    return factor if math.isnan(strength) else FACTORS.get(factor, Factor(factor, "")).name(strength)
+
+
+def setting_factor(key: str, value: Any) -> tuple[str, float]:
+    """What any other setting is called as a factor, and its strength: NaN if the value is no number."""
+    words = key.replace("_", " ")
+    return (words, value) if isinstance(value, int | float) else (f"{words}: {text_of(value)}", math.nan)
+
+
+def text_of(value: Any) -> str:
+    """A value that is no number, in words: the names of the steps of an augmentation."""
+    return ", ".join(kind for step in value for kind in step) or "none" if isinstance(value, list) else str(value)
+
+
 def lambda_factors(condition: Condition) -> Mapping[str, Factor]:
     """The factor of each lambda in a condition. Coupled and decoupled L2 are two factors: see `training.optimizer`."""
-    return {**LAMBDAS, "l2": DECOUPLED} if condition["optimizer"]["name"] == "adamw" else LAMBDAS
+    return {**LAMBDAS, "l2": DECOUPLED} if OPTIMIZERS[condition["optimizer"]["name"]].decoupled else LAMBDAS
 
 
 def is_decoupled(condition: Condition) -> bool:
     """Whether the L2 of a condition is decoupled. Group L2 never is: it is a term of the objective."""
     return lambda_factors(condition)["l2"] is DECOUPLED and not condition["lambdas"]["group_l2"]
-
-
-def norm_setting(norm: str, num_splits: int) -> str:
-    """The settings of a norm as a text. Equal texts train alike. The text of an unknown norm is its name and splits."""
-    known = NORMS.get(norm)
-    if known and known.splits and num_splits == 1:
-        return BASELINE
-    return norm if known and not known.splits else f"{norm}, {num_splits} splits"
 
 
 def condition_labels(conditions: Mapping[str, tuple[str, str]], decoupled: Collection[str] = ()) -> dict[str, str]:

@@ -1,17 +1,13 @@
 """What a sweep is: copies of conditions with other values of one or more settings, and what each is compared with."""
 
 import itertools
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from normreg.config.condition import Condition
-from normreg.config.factors import BASELINE, LAMBDAS, NORMS
+from normreg.config.factors import STRENGTHS
 from normreg.errors import ConfigError
-
-_SPLITS = "num_splits"
-STRENGTHS = (*(factor.key for factor in LAMBDAS.values()), _SPLITS)  # keys of the strength of a factor
 
 
 @dataclass(frozen=True)
@@ -48,7 +44,7 @@ class Sweep:
 
     @property
     def strengths(self) -> tuple[str, ...]:
-        """The keys that are the strength of a factor."""
+        """The keys that are the strength of a factor, see `factors.STRENGTHS`."""
         return tuple(key for key in self.over if key in STRENGTHS)
 
 
@@ -59,17 +55,6 @@ def from_plain(sweep: Mapping[str, Any]) -> Sweep:
         for curve in sweep["curves"]
     )
     return Sweep(sweep["name"], tuple(sweep["over"]), sweep["grid"], tuple(curves))
-
-
-def references(names: Iterable[str], keys: Sequence[str], conditions: Mapping[str, Condition]) -> dict[str, str | None]:
-    """For each condition the one that is equal, but lacks the factors of `keys`, which are some of `STRENGTHS`.
-
-    It is None if there is no such condition, and the condition itself if it lacks them.
-    """
-    places: dict[str, str] = {}
-    for name, condition in conditions.items():
-        places.setdefault(signature(condition), name)
-    return {name: places.get(signature(_without(conditions[name], keys))) for name in names}
 
 
 def check_distinct(sweeps: Iterable[Sweep], conditions: Mapping[str, Condition]) -> None:
@@ -88,23 +73,3 @@ def check_distinct(sweeps: Iterable[Sweep], conditions: Mapping[str, Condition])
                         f"conditions {one} and {other} are the same. Leave epochs and network out, or take another "
                         "study."
                     )
-
-
-def signature(condition: Mapping[str, Any]) -> str:
-    """What a condition trains. The name of its penalty is left out, and so is a scope that has no effect."""
-    found = {key: value for key, value in condition.items() if key != "penalty"}
-    if not any(condition["lambdas"].values()):
-        del found["penalty_scope"]
-    if NORMS[condition["norm"]].splits and condition["num_splits"] == 1:
-        found["norm"] = BASELINE
-    return json.dumps(found, sort_keys=True)
-
-
-def _without(condition: Condition, keys: Sequence[str]) -> dict[str, Any]:
-    found: dict[str, Any] = {**condition, "lambdas": {**condition["lambdas"]}}
-    for key in keys:
-        if key == _SPLITS:
-            found |= {"norm": BASELINE, "num_splits": 1}
-        else:
-            found["lambdas"][key.partition(".")[2]] = 0.0
-    return found

@@ -16,9 +16,9 @@ from matplotlib.ticker import MaxNLocator
 from normreg.analysis import answer, contrasts
 from normreg.analysis.quantities import QUANTITIES, Quantity
 from normreg.analysis.verdicts import EffectVerdict, Level
-from normreg.config.factors import FACTORS
 from normreg.report import effect_scale, study_inputs, style
 from normreg.report.job import Job
+from normreg.report.palette import factor_color
 from normreg.report.study_inputs import effect_panels
 
 _WIDTH, _PLOT = 9.6, 2.3  # the width, if a plot of this least width fits in; inches
@@ -74,7 +74,7 @@ def name_of(row: pd.Series, names: Mapping[str, str]) -> str:
 
 
 def _color(row: pd.Series) -> str:
-    return effect_scale.INK if row["level"] == Level.INTERACTION else FACTORS[row["factor"]].color
+    return effect_scale.INK if row["level"] == Level.INTERACTION else factor_color(row["factor"])
 
 
 def _subtitle(table: pd.DataFrame) -> str:

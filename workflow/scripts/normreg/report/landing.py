@@ -14,9 +14,9 @@ import pandas as pd
 from normreg.analysis import answer, contrasts, response_answer, summary
 from normreg.analysis.quantities import QUANTITIES, Quantity
 from normreg.analysis.verdicts import Level
-from normreg.config.factors import FACTORS
 from normreg.report import effect_scale
 from normreg.report.job import Job
+from normreg.report.palette import factor_color
 from normreg.utils.atomic import replacing
 
 _STRIP, _AXIS = 22, 24  # heights of the strip of a row and of the axis, pixels
@@ -57,7 +57,7 @@ def _row(row: Mapping[Hashable, Any], low: float, high: float) -> str:
     def place(value: float) -> str:
         return f"{100 * (value - low) / (high - low):.2f}%"
 
-    color, found, margin = FACTORS[row["factor"]].color, row["verdict"] in effect_scale.FOUND, row["margin"]
+    color, found, margin = factor_color(row["factor"]), row["verdict"] in effect_scale.FOUND, row["margin"]
     name, verdict = escape(answer.name_of(row)), escape(answer.verdict(row))
     words = f'<b style="color:{color}">{name}</b>{f"<b>{verdict}</b>" if found else f"<span>{verdict}</span>"}'
     zone = f"{200 * margin / (high - low):.2f}%"

@@ -14,6 +14,7 @@ from normreg.report import style
 from normreg.report.axes import in_inches
 from normreg.report.inputs import Drawn
 from normreg.report.looks import MANY, Look, penalty_of, weakest_first
+from normreg.report.palette import PENALTY_STYLES
 
 _ROW = 0.24  # height of a row; inches, like all lengths here
 _SIZE = 9.0  # of names, points
@@ -110,7 +111,7 @@ class Legend:
 
     def _draw_penalties(self, axes: Axes, left: float, y: float) -> None:
         for key, x in self._lefts(left).items():
-            axes.text(x, y, self._labels[key], color=PENALTIES[key].color, weight="bold", va="center")
+            axes.text(x, y, self._labels[key], color=PENALTY_STYLES[key].color, weight="bold", va="center")
 
     def _draw_cells(self, axes: Axes, norm: str, left: float, top: float) -> None:
         for penalty, x in self._lefts(left).items():

@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 
 from matplotlib.colors import to_hex, to_rgb
 
-from normreg.config.factors import NORMS, PENALTIES
+from normreg.config.factors import PENALTIES
 from normreg.config.labels import Named, by_pair
-from normreg.errors import ConfigError
 from normreg.report.inputs import Drawn
+from normreg.report.palette import NORM_STYLES, PENALTY_STYLES
 
 AnyDrawn = TypeVar("AnyDrawn", bound=Drawn)
 MANY = 12  # of more conditions, lines are thin and have no bands; there are no labels at their ends
@@ -71,16 +71,7 @@ def looks(courses: Sequence[Drawn], named: Mapping[str, Named] | None = None) ->
     Args:
         courses: the conditions.
         named: what they are called. Without it, penalty and norm alone tell.
-
-    Raises:
-        ConfigError: a penalty or norm is unknown.
     """
-    for course in courses:
-        if course.penalty not in PENALTIES or course.norm not in NORMS:
-            raise ConfigError(
-                f"{course.condition}: no colour for penalty {course.penalty!r} with norm {course.norm!r}. "
-                f"Penalties are {', '.join(PENALTIES)}; norms are {', '.join(NORMS)}."
-            )
     if named is None:
         named = by_pair({course.condition: (course.penalty, course.norm) for course in courses})
     seen: Counter[tuple[str, str, bool]] = Counter()
@@ -99,12 +90,13 @@ def weakest_first(courses: Sequence[AnyDrawn], shades: Mapping[str, float | None
 
 
 def _look(course: Drawn, variant: int, named: Named, many: bool) -> Look:
-    penalty, norm = PENALTIES[course.penalty], NORMS[course.norm]
+    penalty, norm = PENALTY_STYLES[course.penalty], NORM_STYLES[course.norm]
     marker = penalty.markers[variant % len(penalty.markers)]
     ordered = named["shade"] is not None
     usual = shaded(penalty.color, _SHADES[variant % len(_SHADES)])
     color = usual if named["shade"] is None else ramp(penalty.color, named["shade"])
-    thin = 0.9 if penalty.lambdas or ordered else 1.8  # the baseline stands out
+    baseline = course.penalty == "none"
+    thin = 1.8 if baseline and not ordered else 0.9  # the baseline stands out
     return Look(
         label=named["label"],
         name=named["level"],
@@ -114,9 +106,9 @@ def _look(course: Drawn, variant: int, named: Named, many: bool) -> Look:
         marker=marker,
         marker_face=color if norm.filled else "white",
         marker_size=_SIZES.get(marker, 5.0) * (0.7 if many else 1),
-        width=thin if many else (1.5 if penalty.lambdas else 2.1),
+        width=thin if many else (2.1 if baseline else 1.5),
         shade=named["shade"],
-        penalty=named.get("penalty", penalty.label),
+        penalty=named.get("penalty", PENALTIES[course.penalty].label),
     )
 
 
@@ -128,14 +120,14 @@ def penalty_of(looks: Sequence[Look], penalty: str) -> str:
 
 def ramp(color: str, shade: float) -> str:
     """A colour between a light (shade 0) and a dark one (shade 1) of the same hue."""
-    if color == PENALTIES["none"].color:
+    if color == PENALTY_STYLES["none"].color:
         return shaded(color, _WEAKEST_GREY * (1 - shade))
     return shaded(color, _WEAKEST + (_STRONGEST - _WEAKEST) * shade)
 
 
 def shaded(color: str, amount: float) -> str:
     """`color` moved towards white (amount > 0) or black (amount < 0)."""
-    if color == PENALTIES["none"].color and amount < 0:
+    if color == PENALTY_STYLES["none"].color and amount < 0:
         amount = -amount  # the colour is almost black and has no darker shade
     target = 1.0 if amount > 0 else 0.0
     red, green, blue = (c + (target - c) * abs(amount) for c in to_rgb(color))

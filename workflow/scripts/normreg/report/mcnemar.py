@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from normreg.analysis import contrasts, families, mcnemar, study_tables
+from normreg.analysis import contrasts, mcnemar, study_tables
 from normreg.analysis import summary as summaries
 from normreg.analysis.inference import LEVEL
+from normreg.config import factors
 from normreg.report import html
 from normreg.report.job import Job
 
@@ -49,7 +50,7 @@ def _format(table: pd.DataFrame) -> pd.DataFrame:
 
     return pd.DataFrame(
         {
-            "factor": [families.name_of(f, s) for f, s in zip(table["factor"], table["strength"], strict=True)],
+            "factor": [factors.name_of(f, s) for f, s in zip(table["factor"], table["strength"], strict=True)],
             "with": table["with"],
             "without": table["without"],
             "both right": table["both_right"],

@@ -17,6 +17,7 @@ from normreg.config.factors import PENALTIES
 from normreg.config.labels import Named
 from normreg.report import style
 from normreg.report.looks import looks
+from normreg.report.palette import PENALTY_STYLES
 from normreg.report.study_inputs import PUBLISHED_QUANTITIES, Pair
 
 SIGNS = {
@@ -44,7 +45,7 @@ def draw(pairs: Sequence[Pair], title: str, named: Mapping[str, Named] | None = 
     "range" or "link". See `looks` for `named`. `diverged` is a sentence on the runs that diverged.
     """
     labels = {name: look.label for name, look in looks(pairs, named).items()}
-    colors = {pair.condition: PENALTIES[pair.penalty].color for pair in pairs}
+    colors = {pair.condition: PENALTY_STYLES[pair.penalty].color for pair in pairs}
     quantities = [quantity for quantity in PUBLISHED_QUANTITIES if any(pair.quantity == quantity for pair in pairs)]
     left = 0.4 + max(style.text_width(label, 9) for label in labels.values())
     step = _PLOT + 2 * _NUMBER + _GAP
@@ -114,7 +115,7 @@ def _write(axes: Axes, right: float, up: float, text: str, **look: Any) -> None:
 
 def _draw_pair(axes: Axes, row: int, pair: Pair) -> None:
     """Draws both values, a line between them, and the range over the seeds. Writes the numbers at the right."""
-    color, course = PENALTIES[pair.penalty].color, QUANTITIES[QUANTITIES[pair.quantity].course]
+    color, course = PENALTY_STYLES[pair.penalty].color, QUANTITIES[QUANTITIES[pair.quantity].course]
     if pair.seeds > 1:
         axes.plot([pair.low, pair.high], [row, row], label=f"{pair.condition} range", color=color, **_BAR)
     if pair.published is not None:
@@ -153,10 +154,10 @@ def _draw_legend(figure: Figure, pairs: Sequence[Pair]) -> None:
         marks["range over seeds"] = _BAR
     if any(line.get_marker() in ("<", ">") for axes in figure.axes for line in axes.lines):
         marks["beyond the axis"] = _FULL | {"marker": "<", "markersize": 6}
-    used = [penalty for key, penalty in PENALTIES.items() if key in {pair.penalty for pair in pairs}]
+    used = [key for key in PENALTIES if key in {pair.penalty for pair in pairs}]
     width, height = figure.get_size_inches()
     top = [Line2D([], [], color=_INK, label=label, **look) for label, look in marks.items()]
-    low = [Line2D([], [], color=penalty.color, linewidth=4.5, label=penalty.label) for penalty in used]
+    low = [Line2D([], [], color=PENALTY_STYLES[key].color, linewidth=4.5, label=PENALTIES[key].label) for key in used]
     for handles, left, up in ((top, 0.2, 0.60), (low, 0.85, 0.34)):
         figure.legend(handles=handles, bbox_to_anchor=(left / width, up / height), **_LEGEND)
     figure.text(0.2 / width, 0.365 / height, "penalty", color=style.GREY)

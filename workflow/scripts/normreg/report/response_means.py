@@ -7,9 +7,9 @@ from matplotlib.axes import Axes
 
 from normreg.analysis import response_answer
 from normreg.analysis.quantities import QUANTITIES
-from normreg.config.factors import NORMS, PENALTIES
 from normreg.report import axes as scales
 from normreg.report import response_scale, style
+from normreg.report.palette import NORM_STYLES, PENALTY_STYLES
 
 
 def draw(axes: Axes, means: pd.DataFrame, key: str, inches: float) -> None:
@@ -29,7 +29,7 @@ def draw(axes: Axes, means: pd.DataFrame, key: str, inches: float) -> None:
     for curve, rows in own.groupby("curve", sort=False):
         at, _ = response_scale.places(rows)
         first = rows.iloc[0]
-        penalty, norm = PENALTIES[first["penalty"]], NORMS[first["norm"]]
+        penalty, norm = PENALTY_STYLES[first["penalty"]], NORM_STYLES[first["norm"]]
         look: dict[str, Any] = {
             "color": penalty.color,
             "linestyle": norm.line,

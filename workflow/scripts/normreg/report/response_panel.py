@@ -10,8 +10,8 @@ from matplotlib.colors import to_hex, to_rgb
 
 from normreg.analysis.quantities import Quantity
 from normreg.analysis.verdicts import EffectVerdict
-from normreg.config.factors import FACTORS
 from normreg.report import style
+from normreg.report.palette import factor_color
 from normreg.report.response_scale import ABSENT, Arranged, limits, short
 
 INK, ZONE, PLAIN = "#333333", "#dde8d7", "#666666"
@@ -38,8 +38,7 @@ FAR, SEED, WITHIN = "far worse: outside the axis, with its number", "a seed", "w
 
 def color_of(rows: pd.DataFrame) -> str:
     """The color of the factor."""
-    factor = str(rows["factor"].iloc[0])
-    return FACTORS[factor].color if factor in FACTORS else INK
+    return factor_color(str(rows["factor"].iloc[0]))
 
 
 def shades(color: str, count: int) -> list[str]:

@@ -8,8 +8,8 @@ import pandas as pd
 
 from normreg.analysis import divergence, effects, study_tables
 from normreg.analysis.quantities import EFFECT_QUANTITIES
-from normreg.analysis.verdicts import EffectVerdict, Origin, PublishedVerdict
-from normreg.config.factors import FACTORS, NORMS, PENALTIES
+from normreg.analysis.verdicts import Origin, PublishedVerdict
+from normreg.config.factors import NORMS, PENALTIES
 from normreg.errors import AGAIN, DataError
 from normreg.utils import tables
 
@@ -87,9 +87,6 @@ def read_effects(path: str | Path, study: str) -> pd.DataFrame:
     names = [own[_EFFECT_ROW].reset_index(drop=True) for own in panels]
     if panels[0].empty or any(not own.equals(names[0]) for own in names):
         raise DataError(f"{path}: expected the same rows for each quantity. {AGAIN}")
-    known = table["factor"].isin(list(FACTORS)) & (table["verdict"].isna() | table["verdict"].isin(list(EffectVerdict)))
-    if not known.all():
-        raise DataError(f"{path}: holds an unknown factor or verdict. {AGAIN}")
     return table
 
 

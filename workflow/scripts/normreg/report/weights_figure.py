@@ -13,7 +13,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from normreg.analysis import run_tables, study_tables, weights
-from normreg.config.factors import NORMS, PENALTIES
 from normreg.config.labels import Named
 from normreg.errors import AGAIN, DataError
 from normreg.report import names, style
@@ -56,11 +55,8 @@ def read(path: str | Path, study: str) -> tuple[list[Sizes], str]:
         DataError: the file is unreadable or changed, belongs to another study, or lacks a row.
     """
     table = tables.read_frame(path, study_tables.WEIGHT_SIZES, study)
-    unknown = table[~table["penalty"].isin(list(PENALTIES)) | ~table["norm"].isin(list(NORMS))]
-    twice = table.duplicated(["condition", "part", "role", "size"]).any()
-    if twice or len(unknown):
-        reason = "a row is there twice" if twice else f"{unknown['condition'].iloc[0]} has an unknown penalty or norm"
-        raise DataError(f"{path}: cannot be read as sizes of weights: {reason}. {AGAIN}")
+    if table.duplicated(["condition", "part", "role", "size"]).any():
+        raise DataError(f"{path}: cannot be read as sizes of weights: a row is there twice. {AGAIN}")
     try:
         conditions = table[table["seeds"] > 0].groupby("condition", sort=False)
         return [_sizes(str(name), rows) for name, rows in conditions], weights.diverged(table)

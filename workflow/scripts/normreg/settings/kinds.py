@@ -57,6 +57,8 @@ class Setting:
         text: what it means, in Markdown.
         default: its value if a file leaves it out. None: a file must have it.
         neutral: the value that changes nothing. None: there is none.
+        regularises: whether a condition has it or lacks it, in the question what helps. What it does is then measured,
+            and the effects of others are means over conditions with it and without it.
         label: what an axis calls it, if not by its key.
         place: where it is set: by a "study" for all its conditions, by each "condition", or by "either".
     """
@@ -66,6 +68,7 @@ class Setting:
     text: str = ""
     default: Any = None
     neutral: Any = None
+    regularises: bool = False
     label: str = ""
     place: str = "either"
 
@@ -196,6 +199,22 @@ def group(*settings: Setting, text: str = "") -> Group:
     keys = {"required": required, "properties": {each.key: each.kind.schema for each in settings}}
     schema = {"description": described, "type": "object", "additionalProperties": False, **keys}
     return Group(schema, True, settings, text)
+
+
+@dataclass(frozen=True)
+class Optimizer(Group):
+    """The settings of an optimizer. Those with `decoupled` take the weight decay off the weights in a step of its own.
+
+    In all others it is a part of the gradient.
+    """
+
+    decoupled: bool = False
+
+
+def optimizer(*settings: Setting, decoupled: bool, text: str) -> Optimizer:
+    """An optimizer with these keys."""
+    known = group(*settings, text=text)
+    return Optimizer(known.schema, known.merged, known.settings, known.text, decoupled)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from normreg.settings import kinds
-from normreg.settings.kinds import Setting, choice, count, group, list_of, name, named, number, one_of
+from normreg.settings.kinds import Setting, choice, count, group, list_of, name, named, number, one_of, optimizer
 
 _HUGE = 1e30  # larger numbers can overflow a 32-bit float, and PyTorch would raise its own error
 LARGEST_BETA = 0.9999  # AdamW divides by 1 - beta, and PyTorch raises its own error where that overflows
@@ -26,16 +26,18 @@ _SCALE = list_of("two numbers such as [0.9, 1.1]", number("a factor", 0.01, 100)
 # The defaults of AdamW and OneCycleLR are PyTorch's. A test compares them.
 _LR = Setting("lr", _RATE, label="learning rate")
 OPTIMIZERS = {
-    "sgd": group(
+    "sgd": optimizer(
         _LR,
         Setting("momentum", _MOMENTUM),
         Setting("nesterov", choice({True: "", False: ""}), neutral=False),
+        decoupled=False,
         text="PyTorch's SGD; `nesterov` needs a momentum above 0, with `onecycle` too",
     ),
-    "adamw": group(
+    "adamw": optimizer(
         _LR,
         Setting("beta1", _BETA, default=0.9),
         Setting("beta2", _BETA, default=0.999),
+        decoupled=True,
         text="PyTorch's AdamW; eps is 1e-8",
     ),
 }
@@ -120,7 +122,14 @@ SETTINGS = (
         neutral="none",
         place="condition",
     ),
-    Setting("norm", choice({"bn": "", "gbn": ""}), "batch norm or ghost batch norm", neutral="bn", place="condition"),
+    Setting(
+        "norm",
+        choice({"bn": "", "gbn": ""}),
+        "batch norm or ghost batch norm",
+        neutral="bn",
+        regularises=True,
+        place="condition",
+    ),
     Setting(
         "num_splits",
         count("ghost batches", 1, 30000, note=", a divisor of batch_size"),
@@ -142,6 +151,7 @@ SETTINGS = (
         number("a probability", 0, below=1),
         "that an element is dropped, to the nearest 1/65536",
         neutral=0.0,
+        regularises=True,
     ),
     Setting("optimizer", named(OPTIMIZERS), "see below"),
     Setting("schedule", one_of(SCHEDULES), "of the learning rate; see below", neutral={"constant": {}}),
@@ -150,6 +160,7 @@ SETTINGS = (
         list_of("a list of steps, [] for none", one_of(STEPS)),
         "what is done to 8-bit training images, in this order; see below",
         neutral=[],
+        regularises=True,
     ),
     Setting(
         "penalty_scope",

@@ -16,6 +16,7 @@ from normreg.config.labels import Named
 from normreg.report.inputs import Course, read_courses
 from normreg.report.looks import Look, shaded
 from normreg.report.looks import looks as find_looks
+from normreg.report.palette import PENALTY_STYLES
 from normreg.report.timeline import Time
 
 METRICS = ("validation_accuracy", "validation_loss", "train_accuracy", "train_loss")
@@ -107,7 +108,7 @@ def groups(courses: Sequence[Course], conditions: Mapping[str, Condition]) -> li
 def _penalised(condition: Condition) -> set[str]:
     """The labels of the lambdas that a condition has."""
     lambdas: Mapping[str, float] = condition["lambdas"]  # type: ignore[assignment]
-    return {factor.label for key, factor in lambda_factors(condition).items() if lambdas[key] != factor.absent}
+    return {factor.label for key, factor in lambda_factors(condition).items() if lambdas[key]}
 
 
 def _levels(courses: Sequence[Course], looks: Mapping[str, Look]) -> list[dict[str, Any]]:
@@ -129,7 +130,7 @@ def _line_for_dark(look: Look) -> str:
     """The color of a line on the dark page. There the weakest of ordered conditions is dark, the strongest light."""
     if look.shade is None:
         return for_dark(look.color)
-    hue = for_dark(_GRAY if look.text_color == PENALTIES["none"].color else look.text_color)
+    hue = for_dark(_GRAY if look.text_color == PENALTY_STYLES["none"].color else look.text_color)
     return shaded(hue, _STRONGEST * look.shade)
 
 
