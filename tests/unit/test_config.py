@@ -91,6 +91,7 @@ def test_null_on_the_command_line(settings, text):
     [
         ({"epoch": 3}, ["unknown key 'epoch'", "Did you mean 'epochs'?"]),
         ({"zzz": 3}, ["unknown key 'zzz'", "Allowed here: dataset, study"]),
+        ({"lr": 0.1}, ["unknown key 'lr'", "A study sets it as optimizer.lr."]),
         ({"dataset": "MNIST"}, ["key 'dataset'", "found 'MNIST'", "mnist, fashion-mnist, kmnist, digits, cifar10"]),
         ({"epochs": 0}, ["key 'epochs'", "found 0", "from 1"]),
         ({"epochs": "5.5"}, ["key 'epochs'", "found '5.5'"]),
@@ -154,6 +155,12 @@ def test_unknown_study_lists_those_at_hand(settings, root, monkeypatch):
     ("path", "value", "fragments"),
     [
         ("batchsize", 3, ["unknown key 'batchsize'", "Did you mean 'batch_size'?"]),
+        ("seeds", 3, ["unknown key 'seeds'", "key of config/config.yaml and of --config"]),
+        ("optimizer.weight_decay", 0.1, ["unknown key 'optimizer.weight_decay'", "sets it as lambdas.l2."]),
+        ("conditions.l2-bn.l2", 0.1, ["unknown key 'conditions.l2-bn.l2'", "sets it as lambdas.l2."]),
+        ("lr", 0.1, ["unknown key 'lr'", "sets it as optimizer.lr."]),
+        ("step", {"step_size": 3}, ["unknown key 'step'", "sets it as schedule.step."]),
+        ("lambdas.norm", "gbn", ["unknown key 'lambdas.norm'", "sets it as conditions.NAME.norm."]),
         ("batch_size", 127, ["conditions.none-gbn", "batch_size 127 is not divisible by num_splits 2"]),
         ("num_splits", 128, ["batch_size 128 over num_splits 128", "ghost batches of 1 image"]),
         ("num_splits", 0, ["key 'num_splits'", "found 0"]),

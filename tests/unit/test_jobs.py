@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import textwrap
 from types import SimpleNamespace
 
 import psutil
@@ -96,6 +97,7 @@ threading.Event().wait()
 """
 JOB = """
 import sys
+import textwrap
 sys.stdin.readline()  # as long as a slow start of Python
 from normreg.utils import jobs
 with jobs.job(sys.argv[1]) as starter:
@@ -221,3 +223,20 @@ def test_processes_hidden_from_other_users_make_nobody_an_orphan(family_tree, mo
     assert not watched.gone()
     monkeypatch.setattr(os, "getppid", lambda: 1)
     assert watched.gone() == (len(seen) == 1)
+
+
+def test_memory_that_ends_while_pytorch_is_loaded_is_one_message(root, tmp_path):
+    """PyTorch's libraries take far more address space than the 50 MB that are left."""
+    code = f"""
+        import resource, sys
+        sys.path.insert(0, {str(root / "workflow/scripts")!r})
+        from normreg.utils import jobs
+        with jobs.job({str(tmp_path / "log")!r}):
+            used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+            resource.setrlimit(resource.RLIMIT_AS, (used + 50 * 2**20,) * 2)
+            import torch
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "not enough memory" in done.stderr
+    assert "Traceback" not in done.stderr

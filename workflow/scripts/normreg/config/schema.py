@@ -11,6 +11,7 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError, validators
 
 from normreg.errors import ConfigError, did_you_mean, unfit
+from normreg.settings.table import place_of
 from normreg.utils.files import regular_file
 
 # Limits for the levels of a file, its values and the size of a number. Even a short file can need the first two: with
@@ -157,7 +158,12 @@ def _explain(error: ValidationError, content: Any) -> str:
 def _explain_unknown(error: ValidationError, path: str) -> str:
     allowed = list(error.schema.get("properties", {}))
     unknown = _dotted([next(key for key in error.instance if key not in allowed)])
-    guess = did_you_mean(unknown, allowed)
+    if place := place_of(unknown):
+        guess = f" A study sets it as {place}."
+    elif unknown in _validator("config.schema.yaml", None).schema["properties"]:
+        guess = " It is a key of config/config.yaml and of --config."
+    else:
+        guess = did_you_mean(unknown, allowed)
     return f"unknown key '{path + '.' if path else ''}{unknown}'.{guess} Allowed here: {', '.join(allowed)}."
 
 

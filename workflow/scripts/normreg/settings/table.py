@@ -216,6 +216,23 @@ def label(key: str) -> str:
     return labels.get(key) or key.replace("_", " ")
 
 
+def place_of(name: str) -> str | None:
+    """The dotted key by which a study has a setting that somebody calls so elsewhere. None: no setting is called so."""
+    found = {"weight_decay": "lambdas.l2", "learning_rate": "optimizer.lr", "betas": "optimizer.beta1"}
+    for each in SETTINGS:
+        key = f"conditions.NAME.{each.key}" if each.place == "condition" else each.key
+        for inside, place in _keys(each.kind.schema, key):
+            found.setdefault(inside, place)
+    return found.get(name)
+
+
+def _keys(schema: Mapping[str, Any], place: str) -> Iterator[tuple[str, str]]:
+    """All keys in what a schema describes, itself included, each with its place."""
+    yield place.rpartition(".")[2], place
+    for key, inside in schema.get("items", schema).get("properties", {}).items():
+        yield from _keys(inside, f"{place}.{key}")
+
+
 def complete(schema: dict[str, Any]) -> dict[str, Any]:
     """The JSON Schema of study files, from a schema of all keys that are no settings."""
     either = [each for each in SETTINGS if each.place == "either"]
