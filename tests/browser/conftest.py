@@ -132,6 +132,8 @@ def visit(browser):
         page = context.new_page()
         listen(page)
         page.goto(address)
+        if more.get("java_script_enabled", True):
+            page.wait_for_function("!document.querySelector('[aria-busy=true]')")
         return page
 
     yield open_page

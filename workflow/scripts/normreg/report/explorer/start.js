@@ -35,6 +35,7 @@ function tell(text) {
 }
 
 async function start() {
+  form.ariaBusy = "true"; // images are decoded meanwhile, which can end long after the page is loaded
   startCurves();
   await startMistakes();
   startDetail();
@@ -52,6 +53,7 @@ async function start() {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw());
   readAddress();
   draw();
+  form.ariaBusy = "false";
 }
 
 start();
