@@ -24,10 +24,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow/scripts")
 import numpy as np
 import pandas as pd
 
-from normreg.analysis import claim_rules, judgement, published
+from normreg.analysis import claim_rules, inference, published
 from normreg.analysis.effects import COLLAPSE
-from normreg.analysis.inference import LEVEL, paired
-from normreg.analysis.judgement import Runs
+from normreg.analysis.inference import LEVEL, Runs, paired
 from normreg.analysis.power import Spread
 from normreg.analysis.verdicts import ClaimVerdict, Method, Objection, PublishedVerdict
 
@@ -109,7 +108,7 @@ def simulate(law: Callable, seeds: int, studies: int, random: np.random.Generato
     )
     for _ in range(studies):
         noise = 99.5 + random.normal(0, SEED_SD, (seeds, 1)) + SD * law(random, (seeds, 8))
-        found = judgement.estimate(runs_of(noise), EFFECTS)
+        found = inference.estimate(runs_of(noise), EFFECTS)
         for one in found:
             counts["cover"] += covers(one.deciding) / 3
             counts["cover blocked"] += covers(one.blocked or one.deciding) / 3
@@ -117,24 +116,24 @@ def simulate(law: Callable, seeds: int, studies: int, random: np.random.Generato
             counts["paired decides"] += (one.method is Method.PAIRED) / 3
         counts["cover L1"] += covers(found[0].deciding)
         counts["false"] += any_found(found)
-        counts["false crossed"] += any_found(judgement.estimate(runs_of(noise), CROSSED))
-        (at_margin,) = judgement.estimate(runs_of(noise + MARGIN * DESIGN[:, 0]), EFFECTS[:1])
+        counts["false crossed"] += any_found(inference.estimate(runs_of(noise), CROSSED))
+        (at_margin,) = inference.estimate(runs_of(noise + MARGIN * DESIGN[:, 0]), EFFECTS[:1])
         counts["equivalent"] += at_margin.deciding.testable and at_margin.deciding.p_equivalence(MARGIN) < LEVEL
-        shifted = judgement.estimate(runs_of(noise + detectable * DESIGN[:, 0]), EFFECTS)
-        p = judgement.judge(shifted, MARGIN, True)[0].p_adjusted
+        shifted = inference.estimate(runs_of(noise + detectable * DESIGN[:, 0]), EFFECTS)
+        p = inference.judge(shifted, MARGIN, True)[0].p_adjusted
         counts["found"] += p is not None and p < LEVEL
     return {key: value / studies for key, value in counts.items()}
 
 
-def covers(estimate: judgement.Estimate) -> bool:
+def covers(estimate: inference.Estimate) -> bool:
     """Whether the interval has the true value, 0."""
     low, high = estimate.interval() if estimate.testable else (-np.inf, np.inf)
     return bool(low <= 0 <= high)
 
 
-def any_found(estimates: list[judgement.Estimates]) -> bool:
+def any_found(estimates: list[inference.Estimates]) -> bool:
     """Whether a family without any effect has a verdict of a difference."""
-    adjusted = [one.p_adjusted for one in judgement.judge(estimates, MARGIN, True)]
+    adjusted = [one.p_adjusted for one in inference.judge(estimates, MARGIN, True)]
     return any(p is not None and p < LEVEL for p in adjusted)
 
 

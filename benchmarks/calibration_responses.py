@@ -19,12 +19,11 @@ import numpy as np
 import pandas as pd
 from calibration import LAWS, SD, SEED_SD, SEEDS, normal
 
-from normreg.analysis import scatter
+from normreg.analysis import strengths
 from normreg.analysis.effects import COLLAPSE
-from normreg.analysis.inference import LEVEL, paired
-from normreg.analysis.judgement import Runs, holm
-from normreg.analysis.shapes import LEAST_LEVELS, contrasts_of
+from normreg.analysis.inference import LEVEL, Runs, holm, paired
 from normreg.analysis.simultaneous import Group, Simultaneous, judge
+from normreg.analysis.strengths import LEAST_LEVELS, contrasts_of
 from normreg.analysis.verdicts import Method, Objection
 
 STRENGTHS = 7
@@ -49,7 +48,7 @@ def runs_of(values: np.ndarray) -> Runs:
     lost[0] = (under < -COLLAPSE).any()
     apart = dict.fromkeys(np.flatnonzero(lost).tolist(), Objection.COLLAPSED)
     pools = [np.arange(values.shape[1])]
-    return scatter.set_apart(Runs(values, np.full(values.shape, "torch"), pools, apart))
+    return strengths.set_apart(Runs(values, np.full(values.shape, "torch"), pools, apart))
 
 
 def judge_curve(values: np.ndarray) -> tuple[list[Simultaneous], list[Simultaneous]]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from normreg.analysis import metrics, predictions, summary
+from normreg.analysis import predictions, run_tables, summary
 from normreg.config import networks
 from normreg.config.condition import Condition
 from normreg.config.identity import RunFacts, run_facts
@@ -61,9 +61,9 @@ class Finished:
             kind: str(self.folder / name)
             for kind, name in zip(("metrics", "predictions", "weights"), NAMES[1:4], strict=True)
         }
-        row = summary.run_summary(self.facts, paths, data.test_labels, len(data.class_names), None)
-        found = predictions.load(paths["predictions"], data.test_labels, len(data.class_names), owner)
-        table = metrics.read(paths["metrics"], history_columns(), owner, self.facts["epochs"])
+        row = summary.run_summary(self.facts, paths, data.test_labels)
+        found = predictions.load(paths["predictions"], data.test_labels, owner)
+        table = run_tables.read_metrics(paths["metrics"], history_columns(), owner, self.facts["epochs"])
         arrays = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
         arrays |= table | {"logits": found.logits, "digest": np.array(data.digest())}
         return {"row": row, "arrays": {name: (a.shape, a.tobytes()) for name, a in arrays.items()}}

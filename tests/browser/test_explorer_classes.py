@@ -5,7 +5,7 @@ import pytest
 from looking import VIEWS, overflow, serious
 from test_explorer import shown
 
-from normreg.analysis.classes import Classes
+from normreg.analysis.agreement import Classes
 from normreg.data.dataset import Dataset
 from normreg.report.explorer import content, curves, page
 from normreg.report.inputs import Course

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from matplotlib.text import Text
 
-from normreg.analysis import agreement, classes, mcnemar, predictions, study_tables
-from normreg.analysis.classes import Classes
+from normreg.analysis import agreement, predictions, study_tables
+from normreg.analysis.agreement import Classes
 from normreg.analysis.contrasts import Contrast
 from normreg.data.dataset import Dataset
 from normreg.data.specs import DATASETS
@@ -55,14 +55,14 @@ def test_classes_of_equal_conditions_are_read_once(tmp_path):
         paths.append(tmp_path / f"{name}.npz")
         predictions.save(paths[-1], np.eye(10)[predicted], labels, name, "numba")
         runs.append({"condition": name, "seed": 3, "identity": name})
-    found = classes.read(paths, runs, labels, 10, {"a": "a", "b": "a", "c": "c"})
+    found = agreement.read(paths, runs, labels, {"a": "a", "b": "a", "c": "c"})
     assert (found.conditions, found.seeds, found.engines) == (("a", "c"), (3, 3), ("numba", "numba"))
     assert found.predicted.tolist() == [[0, 1, 1], [2, 2, 2]]
     assert found.predicted.dtype == np.uint8
     assert found.wrong.tolist() == [[False, False, True], [True, True, False]]
     runs[2]["identity"] = "digits/x/c/seed4 0"
     with pytest.raises(DataError, match=r"c\.npz"):
-        classes.read(paths, runs, labels, 10, {"a": "a", "b": "a", "c": "c"})
+        agreement.read(paths, runs, labels, {"a": "a", "b": "a", "c": "c"})
 
 
 # --- two models
@@ -73,22 +73,22 @@ def test_mcnemar_as_published():
 
     R's exact2x2 gives p = 3.716e-05.
     """
-    assert mcnemar.exact(150, 86) == mcnemar.exact(86, 150) == pytest.approx(3.716e-05, rel=1e-4)
+    assert agreement.mcnemar(150, 86) == agreement.mcnemar(86, 150) == pytest.approx(3.716e-05, rel=1e-4)
 
 
 @pytest.mark.parametrize(("one", "other"), [(10, 2), (1, 9), (13, 14), (5, 5), (0, 6), (2, 0), (0, 1)])
 def test_mcnemar_is_twice_the_binomial_tail(one, other):
     n = one + other
     tail = sum(math.comb(n, k) for k in range(min(one, other) + 1)) / 2**n
-    assert mcnemar.exact(one, other) == pytest.approx(min(1.0, 2 * tail))
+    assert agreement.mcnemar(one, other) == pytest.approx(min(1.0, 2 * tail))
 
 
 def test_models_that_never_differ_have_p_1():
-    assert mcnemar.exact(0, 0) == 1.0
+    assert agreement.mcnemar(0, 0) == 1.0
 
 
 def test_the_four_counts_by_hand(four):
-    first, second, _ = mcnemar.compare([*L1, GBN], four, 7).to_dict("records")
+    first, second, _ = agreement.compare_models([*L1, GBN], four, 7).to_dict("records")
     counts = ("both_right", "only_with", "only_without", "both_wrong")
     assert [first[name] for name in counts] == [3, 1, 1, 1]
     assert [second[name] for name in counts] == [2, 2, 1, 1]
@@ -102,13 +102,13 @@ def test_p_is_adjusted_over_the_pairs():
     twelve[:12], six[:6] = 1, 1
     runs = ("none-bn", "l1-bn", "none-gbn", "l1-gbn")
     found = Classes(right, np.array([twelve, right, six, right]), runs, (0,) * 4, ("torch",) * 4)
-    table = mcnemar.compare(L1, found, 0)
+    table = agreement.compare_models(L1, found, 0)
     assert table["p"].tolist() == pytest.approx([2 / 4096, 2 / 64])
     assert table["p_adjusted"].tolist() == pytest.approx([4 / 4096, 2 / 64])
 
 
 def test_the_models_are_those_of_the_seed_that_is_asked_for(four):
-    assert mcnemar.compare(L1, four, 8).empty
+    assert agreement.compare_models(L1, four, 8).empty
 
 
 def test_mcnemars_page_says_what_it_is_about(tmp_path, four, html_tables):
@@ -116,7 +116,7 @@ def test_mcnemars_page_says_what_it_is_about(tmp_path, four, html_tables):
         dict(zip(zip(four.conditions, four.seeds, strict=True), four.predicted, strict=True)),
         ("torch", "numba", "torch", "torch"),
     )
-    table = mcnemar.compare(L1, mixed, 7)
+    table = agreement.compare_models(L1, mixed, 7)
     tables.write_frame(tmp_path / "m.csv", study_tables.MCNEMAR, table, STUDY)
     assert tables.read_frame(tmp_path / "m.csv", study_tables.MCNEMAR)["engine"].tolist() == [
         "torch and numba",
@@ -133,7 +133,7 @@ def test_mcnemars_page_says_what_it_is_about(tmp_path, four, html_tables):
 
 
 def test_mcnemars_page_of_a_study_without_pairs_says_why(tmp_path, four):
-    table = mcnemar.compare([], four, 7)
+    table = agreement.compare_models([], four, 7)
     tables.write_frame(tmp_path / "m.csv", study_tables.MCNEMAR, table, STUDY)
     mcnemar_page.write(tmp_path / "m.html", "t", table)
     assert "no two conditions with and without a factor" in (tmp_path / "m.html").read_text(encoding="utf-8")

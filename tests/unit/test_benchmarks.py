@@ -244,7 +244,7 @@ def test_made_up_runs_pass_the_checks_of_real_ones(root, tmp_path, monkeypatch):
             facts = identity.run_facts("digits", "controlled", name, condition, seed, spec.train_images, network)
             folder = Path("results/digits/controlled") / name / f"seed{seed}"
             files = {kind: str(folder / file) for kind, file in FILES.items()}
-            row = summary.run_summary(facts, files, data.test_labels, 10, None)
+            row = summary.run_summary(facts, files, data.test_labels)
             assert 80 < row["final_accuracy"] < 100
             checkpoint.restore(folder / "checkpoint.pt", facts["identity"], data.digest())
 

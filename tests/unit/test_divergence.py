@@ -11,21 +11,16 @@ from scipy import stats
 from normreg.analysis import (
     agreement,
     answer,
-    chosen,
     claims,
-    classes,
-    divergence,
     effects,
-    mcnemar,
-    metrics,
-    mistakes,
     noise,
     predictions,
     published,
     response_answer,
     response_tables,
     responses,
-    runs,
+    run_tables,
+    strengths,
     study_tables,
     summary,
     weights,
@@ -124,14 +119,14 @@ class Study:
     @cached_property
     def summary(self):
         """Written and read back."""
-        made = summary.summarise(self.runs, self.files, self.labels, 10)
+        made = summary.summarise(self.runs, self.files, self.labels)
         tables.write_frame(self.folder / "summary.csv", study_tables.SUMMARY, made)
         return summary.read(self.folder / "summary.csv", self.runs)
 
     @cached_property
     def classes(self):
         distinct = find_distinct(self.conditions, 906)
-        return classes.read(self.paths("predictions"), self.runs, self.labels, 10, distinct)
+        return agreement.read(self.paths("predictions"), self.runs, self.labels, distinct)
 
     def effects(self):
         """Written, and read back as pages and figures get them."""
@@ -174,11 +169,12 @@ def words(figure):
 
 
 def test_the_sentence_counts_and_names():
-    assert divergence.sentence([("a", False), ("b", False)]) == ""
-    assert divergence.sentence([("a", True), ("b", False)]) == "1 of 2 runs diverged and are left out: a 1 of 1."
-    assert divergence.sentence([("a", True), ("a", True)]) == "All 2 runs diverged."
-    many = [(name, lost) for name in "abcdef" for lost in (True, False)]
-    assert divergence.sentence(many).endswith("left out: a 1 of 2, b 1 of 2, c 1 of 2, d 1 of 2, 2 more conditions.")
+    said = run_tables.diverged_sentence
+    assert said("", "ab") == said({"a": 0}, {"a": 2}) == ""
+    assert said("a", "ab") == "1 of 2 runs diverged and are left out: a 1 of 1."
+    assert said({"a": 0, "b": 1}, {"a": 1, "b": 2}) == "1 of 3 runs diverged and are left out: b 1 of 2."
+    assert said("aa", "aa") == "All 2 runs diverged."
+    assert said("abcdef", "abcdef" * 2).endswith("left out: a 1 of 2, b 1 of 2, c 1 of 2, d 1 of 2, 2 more conditions.")
 
 
 def test_the_summary_says_which_epoch_and_gives_no_numbers(study, tmp_path, html_tables):
@@ -194,20 +190,9 @@ def test_the_summary_says_which_epoch_and_gives_no_numbers(study, tmp_path, html
     means = {row[0]: row[1:3] for row in html_tables(text)[0]}
     assert SAID in text
     assert (means["l1-bn-2"], means["l1-bn-1"]) == (["2", "3"], ["5", "0"])
-    table = runs.tabulate(made.summary, made.conditions, "digits", "x", "x")
-    tables.write_frame(tmp_path / "runs.csv", study_tables.runs(runs.varying(made.conditions)), table)
+    table = summary.tabulate(made.summary, made.conditions, "digits", "x", "x")
+    tables.write_frame(tmp_path / "runs.csv", study_tables.runs(summary.varying(made.conditions)), table)
     assert pd.read_csv(tmp_path / "runs.csv")["diverged_epoch"].count() == 3
-
-
-@pytest.mark.parametrize("spoil", [{"final_accuracy": np.nan}, {"diverged_epoch": 2}])
-def test_a_summary_that_lacks_numbers_of_a_run_that_did_not_diverge_is_refused(study, tmp_path, spoil):
-    made = study()
-    table = made.summary.copy()
-    for name, value in spoil.items():
-        table.loc[3, name] = value
-    tables.write_frame(tmp_path / "summary.csv", study_tables.SUMMARY, table)
-    with pytest.raises(DataError, match="a run lacks numbers and did not diverge"):
-        summary.read(tmp_path / "summary.csv", made.runs)
 
 
 def test_files_that_diverged_in_different_epochs_are_not_of_one_training(study, tmp_path):
@@ -216,7 +201,7 @@ def test_files_that_diverged_in_different_epochs_are_not_of_one_training(study, 
     run, files = made.runs[place], made.files[place] | {"predictions": str(tmp_path / "p.npz")}
     predictions.save_diverged(files["predictions"], run["identity"], predictions.Diverged(2, "torch"))
     with pytest.raises(DataError, match="not of one training"):
-        summary.run_summary(run, files, made.labels, 10, None)
+        summary.run_summary(run, files, made.labels)
 
 
 def test_an_effect_whose_runs_diverge_says_so_and_others_are_as_without_it(study, tmp_path, html_tables):
@@ -283,14 +268,14 @@ def test_models_of_runs_that_diverged_are_compared_with_nothing(study, tmp_path)
     pairs = list(zip(made.classes.conditions, made.classes.seeds, strict=True))
     assert len(pairs) == 22
     assert not set(pairs) & set(STRONG)
-    models = mcnemar.compare(made.contrasts, made.classes, 0)
+    models = agreement.compare_models(made.contrasts, made.classes, 0)
     assert list(models["with"]) == [pair.with_factor for pair in made.contrasts if pair.with_factor != "l1-bn-2"]
     changes = {one.name: one.comparisons for one in agreement.flips(made.contrasts, made.classes)}
     assert changes["L1 1e-3"] == 2
     assert changes["L1 1e-5"] == 5
     images = np.arange(4)
     distinct = find_distinct(made.conditions, 906)
-    sure = mistakes.confidences(made.paths("predictions"), made.runs, made.labels, 10, distinct, images)
+    sure = agreement.confidences(made.paths("predictions"), made.runs, made.labels, distinct, images)
     assert sure.shape == (22, 4)
     table = agreement.tabulate(made.classes, agreement.flips(made.contrasts, made.classes))
     agreement_page.write(tmp_path / "a.html", "T", made.classes, table, [], list(made.data.class_names))
@@ -314,8 +299,8 @@ def test_pictures_of_a_single_run_say_that_it_diverged(study, tmp_path, epoch):
     made = study()
     rows = [Epoch(e, 1e30, 3e38, 3e38 / e, 10.0, None, None, 1.0) for e in range(1, epoch)]
     history.write([*rows, Epoch(epoch, 1e30, None, None, None, None, None, 1.0)], tmp_path / "m.csv", "me")
-    table = metrics.read(tmp_path / "m.csv", curves.COLUMNS, "me", 9)
-    assert f"diverged in epoch {epoch}" in words(curves.draw(table, "T", metrics.diverged(table, 9)))
+    table = run_tables.read_metrics(tmp_path / "m.csv", curves.COLUMNS, "me", 9)
+    assert f"diverged in epoch {epoch}" in words(curves.draw(table, "T", run_tables.diverged_epoch(table, 9)))
     predictions.save_diverged(tmp_path / "p.npz", "me", predictions.Diverged(epoch, "torch"))
     found = inputs.read_predictions(tmp_path / "p.npz", made.folder / "data.npz", made.data.digest(), "me")
     for draw in (gallery.draw, confusion_figure.draw):
@@ -350,7 +335,7 @@ def test_published_values_and_claims_are_judged_by_the_other_runs(study, tmp_pat
     assert said == "6 of 25 runs diverged and are left out: l1-bn-2 1 of 5, none-gbn 5 of 5."
     assert said in words(published_figure.draw(pairs, "T", None, said))
     courses = {
-        (run["condition"], run["seed"]): metrics.read(path, claims.COURSES, run["identity"], EPOCHS)
+        (run["condition"], run["seed"]): run_tables.read_metrics(path, claims.COURSES, run["identity"], EPOCHS)
         for run, path in zip(made.runs, made.paths("metrics"), strict=True)
     }
     measured = claims.Measured(DATASETS["mnist"], made.conditions, MARGIN, made.summary, courses)
@@ -406,7 +391,7 @@ def test_the_hold_out_chooses_among_the_strengths_that_did_not_diverge(study, tm
     made = study(lost)
     gains = {"none-bn": 0.0, "l1-bn-0": 1.0, "l1-bn-1": 2.0, "l1-bn-2": 3.0, "none-gbn": 0.0}
     known = made.summary["condition"].map(gains).where(made.summary["diverged_epoch"].isna())
-    table = chosen.choose(
+    table = strengths.choose(
         [made.sweep], made.conditions, made.summary.assign(final_accuracy=known), "final_accuracy", 906
     )
     tables.write_frame(tmp_path / "c.csv", response_tables.CHOSEN, table, IDENTITY)
@@ -414,7 +399,7 @@ def test_the_hold_out_chooses_among_the_strengths_that_did_not_diverge(study, tm
     assert row["condition"] == best
     assert (difference is None and pd.isna(row["holdout_difference"])) or row["holdout_difference"] == difference
     names = [] if best in (None, "none-bn") else ["none-bn", best]
-    assert chosen.to_confirm(tmp_path / "c.csv", IDENTITY) == names
+    assert strengths.to_confirm(tmp_path / "c.csv", IDENTITY) == names
 
 
 def explorer(made, folder):
@@ -423,7 +408,7 @@ def explorer(made, folder):
     distinct = find_distinct(made.conditions, 906)
     images = content.wrong_images(made.classes)
     paths = made.paths("predictions")
-    sure = mistakes.confidences(paths, made.runs, made.labels, 10, distinct, images)
+    sure = agreement.confidences(paths, made.runs, made.labels, distinct, images)
     changes = agreement.flips(made.contrasts, made.classes)
     shown = explorer_curves.describe(courses, made.conditions)
     shown |= content.describe_mistakes(made.data, made.classes, images, sure, changes)
@@ -461,7 +446,7 @@ def test_if_all_runs_diverged_there_is_nothing_but_that(study, tmp_path):
     assert "diverged in 5 of 5 runs" in words(drawn)
     effects_page.write(tmp_path / "e.html", "T", table, [said], [], {})
     noise_page.write(tmp_path / "n.html", "T", noise.describe(made.summary, made.classes), said)
-    assert mcnemar.compare(made.contrasts, made.classes, 0).empty
+    assert agreement.compare_models(made.contrasts, made.classes, 0).empty
     agreement_page.write(tmp_path / "a.html", "T", made.classes, agreement.tabulate(made.classes, []), [], ["a"])
     courses, found = explorer_curves.read(made.paths("metrics"), made.runs)
     assert (courses["train_loss"], found) == ([], said)

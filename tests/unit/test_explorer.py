@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from normreg.analysis import agreement, mistakes, predictions
-from normreg.analysis.classes import Classes
+from normreg.analysis import agreement, predictions
+from normreg.analysis.agreement import Classes
 from normreg.analysis.contrasts import Contrast
 from normreg.data.dataset import Dataset
 from normreg.report.explorer import assets, content, curves, page, sprites
@@ -74,7 +74,7 @@ def test_confidence_is_the_softmax_of_the_predicted_class(tmp_path):
     labels = np.array([1, 4], np.uint8)
     predictions.save(tmp_path / "p.npz", logits, labels, "me", "torch")
     runs = [{"condition": name, "identity": "me"} for name in "ab"]
-    found = mistakes.confidences([tmp_path / "p.npz"] * 2, runs, labels, 10, {"a": "a", "b": "a"}, np.array([1, 0]))
+    found = agreement.confidences([tmp_path / "p.npz"] * 2, runs, labels, {"a": "a", "b": "a"}, np.array([1, 0]))
     assert found == pytest.approx(np.array([[0.5, 0.75]]))
 
 

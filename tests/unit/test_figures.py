@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from thinned import thinned
 
-from normreg.analysis import metrics, predictions
+from normreg.analysis import predictions, run_tables
 from normreg.analysis.quantities import QUANTITIES
 from normreg.config.identity import RunFacts
 from normreg.data import dataset
@@ -350,7 +350,7 @@ def test_epoch_ticks_hold_the_ends() -> None:
 
 @pytest.mark.parametrize("accuracy", [[91.0], [90.0, 97.0, 96.0], list(np.linspace(80, 99.5, 25)), [100.0, 100.0]])
 def test_curves_are_the_table(tmp_path: Path, accuracy: list[float]) -> None:
-    table = metrics.read(write_metrics(tmp_path / "m.csv", accuracy), curves.COLUMNS, "m", len(accuracy))
+    table = run_tables.read_metrics(write_metrics(tmp_path / "m.csv", accuracy), curves.COLUMNS, "m", len(accuracy))
     figure = curves.draw(table, "l1-gbn, seed 0")
     for name in ("accuracy", "loss"):
         train, validation = named(figure, name).lines

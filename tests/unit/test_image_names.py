@@ -8,7 +8,7 @@ from matplotlib.text import Text
 from own_data import describe, images, picture, prepare
 
 from normreg.analysis import agreement, predictions, study_tables
-from normreg.analysis.classes import Classes
+from normreg.analysis.agreement import Classes
 from normreg.data import dataset
 from normreg.data.dataset import Dataset
 from normreg.report import agreement as page
@@ -116,7 +116,7 @@ def test_predictions_name_the_files(data, tmp_path):
         names = found["files"].tobytes().decode("utf-8", "surrogateescape").split("\0")
         assert tuple(names) == FILES
         assert found["holdout_files"].tobytes() == b"train/cat/0.png\0train/dog/1.png"
-    assert predictions.load(tmp_path / "p.npz", data.test_labels, 2, "r").accuracy == 100
+    assert predictions.load(tmp_path / "p.npz", data.test_labels, "r").accuracy == 100
     predictions.save(tmp_path / "p.npz", logits, data.test_labels, "r", "torch", None, {predictions.TEST: ()})
     with np.load(tmp_path / "p.npz") as found:
         assert "files" not in found

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from normreg.analysis import judgement, plan
-from normreg.analysis.inference import Estimate
-from normreg.analysis.judgement import Estimates, Runs, decide
+from normreg.analysis import inference, plan
+from normreg.analysis.inference import Estimate, Estimates, Runs, decide
+from normreg.analysis.summary import by_seed, by_seed_with_diverged
 from normreg.analysis.verdicts import EffectVerdict, Method, Objection
 
 EIGHT = [np.arange(8)]
@@ -55,17 +55,17 @@ def test_no_verdict_comes_from_runs_that_did_not_diverge():
 
 
 def test_holm_as_in_the_textbook():
-    adjusted = judgement.holm([0.01, 0.04, float("nan"), 0.03, 0.005])
+    adjusted = inference.holm([0.01, 0.04, float("nan"), 0.03, 0.005])
     assert adjusted.tolist() == pytest.approx([0.03, 0.06, np.nan, 0.06, 0.02], nan_ok=True)
-    assert judgement.holm([0.9, 0.8]).tolist() == [1.0, 1.0]
-    assert judgement.holm([]).tolist() == []
+    assert inference.holm([0.9, 0.8]).tolist() == [1.0, 1.0]
+    assert inference.holm([]).tolist() == []
 
 
 def test_the_blocked_estimate_decides_unless_the_check_objects():
-    (found,) = judgement.estimate(runs(noise(6)), FACTOR)
+    (found,) = inference.estimate(runs(noise(6)), FACTOR)
     assert (found.method, found.objection, found.deciding) == (Method.BLOCKED, None, found.blocked)
     varying = noise(6) + np.random.default_rng(1).normal(0, 1, (6, 1)) * np.sign(FACTOR)
-    (found,) = judgement.estimate(runs(varying), FACTOR)
+    (found,) = inference.estimate(runs(varying), FACTOR)
     assert (found.method, found.objection, found.deciding) == (Method.PAIRED, Objection.VARIES, found.paired)
 
 
@@ -73,7 +73,7 @@ def test_a_collapsed_condition_leaves_the_pool_of_the_others():
     values = noise(6)
     values[:, 7] = [10, 99, 11, 98, 9, 10]
     weights = np.vstack([FACTOR, [-1, 1, 0, 0, 0, 0, 0, 0]])
-    with_it, without_it = judgement.estimate(runs(values, apart={7: Objection.COLLAPSED}), weights)
+    with_it, without_it = inference.estimate(runs(values, apart={7: Objection.COLLAPSED}), weights)
     assert with_it.objection is Objection.COLLAPSED
     assert without_it.blocked.freedom == 5 * 6  # seven conditions
     assert without_it.blocked.error < 0.1
@@ -84,9 +84,9 @@ def test_conditions_that_nothing_compares_are_not_pooled():
     weights = np.array([[-1.0, 1, 0, 0, 0, 0, 0, 0]])
     values = noise(6)
     values[:, 4:] *= 3
-    (found,) = judgement.estimate(runs(values, pools), weights)
+    (found,) = inference.estimate(runs(values, pools), weights)
     assert found.blocked.freedom == 5 * 3
-    (crossing,) = judgement.estimate(runs(values, pools), FACTOR)
+    (crossing,) = inference.estimate(runs(values, pools), FACTOR)
     assert (crossing.blocked, crossing.objection) == (None, Objection.FEW)
 
 
@@ -94,17 +94,17 @@ def test_a_seed_of_two_engines_counts_only_where_one_engine_is_enough():
     engines = np.full((6, 8), "torch", dtype=object)
     engines[0, :4] = "numba"
     weights = np.vstack([FACTOR, [-1, 1, 0, 0, 0, 0, 0, 0]])
-    all_of_them, one_pair = judgement.estimate(runs(noise(6), engines=engines), weights)
+    all_of_them, one_pair = inference.estimate(runs(noise(6), engines=engines), weights)
     assert (all_of_them.paired.seeds, one_pair.paired.seeds) == (5, 6)
     assert one_pair.objection is Objection.INCOMPLETE  # the pool has five seeds, the pair six
     engines[0] = "numba"  # another engine for the whole seed
-    assert judgement.estimate(runs(noise(6), engines=engines), FACTOR)[0].deciding.seeds == 6
+    assert inference.estimate(runs(noise(6), engines=engines), FACTOR)[0].deciding.seeds == 6
 
 
 def test_a_run_that_is_missing_costs_one_seed_and_no_interval():
     values = noise(6)
     values[3, 2] = np.nan
-    (found,) = judgement.estimate(runs(values), FACTOR)
+    (found,) = inference.estimate(runs(values), FACTOR)
     assert (found.paired.seeds, found.blocked.seeds) == (5, 5)
     assert found.deciding.testable
 
@@ -112,9 +112,9 @@ def test_a_run_that_is_missing_costs_one_seed_and_no_interval():
 def test_the_adjustment_is_over_the_family():
     weights = np.vstack([FACTOR, np.array([[-1.0, -1, 1, 1] * 2]) / 4])
     values = noise(5) + 0.03 * (FACTOR[0] > 0)
-    found = judgement.estimate(runs(values), weights)
+    found = inference.estimate(runs(values), weights)
     p = [one.deciding.p() for one in found]
-    judged = judgement.judge(found, 0.05, True)
+    judged = inference.judge(found, 0.05, True)
     assert [one.p_adjusted for one in judged] == pytest.approx([2 * p[0], max(2 * p[0], p[1])])
     assert judged[0].verdict in (EffectVerdict.BETTER, EffectVerdict.SLIGHTLY_BETTER)
 
@@ -127,10 +127,10 @@ def test_few_false_findings_and_few_false_equivalences():
     studies, false, equivalent, covered = 400, 0, 0, 0
     for _ in range(studies):
         values = random.normal(0, 0.03, (5, 1)) + random.normal(0, 0.032, (5, 8))
-        found = judgement.estimate(runs(values), weights)
-        false += any(one.p_adjusted < 0.05 for one in judgement.judge(found, 0.05, True))
+        found = inference.estimate(runs(values), weights)
+        false += any(one.p_adjusted < 0.05 for one in inference.judge(found, 0.05, True))
         covered += sum(low <= 0 <= high for low, high in (one.deciding.interval() for one in found))
-        (at_margin,) = judgement.estimate(runs(values + 0.05 * design[:, 0]), weights[:1])
+        (at_margin,) = inference.estimate(runs(values + 0.05 * design[:, 0]), weights[:1])
         equivalent += at_margin.deciding.p_equivalence(0.05) < 0.05
     assert false / studies < 0.05 + 3 * (0.05 * 0.95 / studies) ** 0.5
     assert equivalent / studies < 0.05 + 3 * (0.05 * 0.95 / studies) ** 0.5
@@ -157,13 +157,12 @@ def test_several_engines_are_said():
     assert "several engines (numba, torch)" in plan.notes(3, 3, ["numba", "torch"])[1]
 
 
-def test_values_refuse_what_no_statistics_can_use():
-    from normreg.analysis import replicates
-    from normreg.errors import DataError
-
-    rows = pd.DataFrame({"condition": ["a", "a", "b"], "seed": [0, 1, 0], "x": [1.0, 2.0, 3.0]})
-    table = replicates.values(rows, "x")
-    assert table.loc[0].tolist() == [1.0, 3.0]
-    assert np.isnan(table.loc[1, "b"])
-    with pytest.raises(DataError, match="condition a with seed 1 is there twice"):
-        replicates.values(pd.concat([rows, rows.iloc[[1]]]), "x")
+def test_values_stand_by_seed_and_condition():
+    rows = pd.DataFrame(
+        {"condition": ["b", "a", "b"], "seed": [1, 0, 0], "x": [1, 2, 3], "diverged_epoch": [3, None, None]}
+    )
+    table = by_seed(rows, "x")
+    assert (list(table), list(table.index)) == (["b", "a"], [1, 0])
+    assert table.loc[0].tolist() == [3.0, 2.0]
+    assert np.isnan(table.loc[1, "a"])
+    assert by_seed_with_diverged(rows, "x").loc[1, "b"] == -np.inf

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from normreg.analysis import metrics
+from normreg.analysis import run_tables
 from normreg.errors import DataError
 from normreg.training import history
 
@@ -15,7 +15,7 @@ RUN = "digits/x/l1-bn/seed0 0123456789abcdef"
 def test_reads_what_training_writes(tmp_path):
     rows = [history.Epoch(e, 0.1, 0.7, 0.6, 91.25, 0.5 / e, 90.0 + e / 3, 1.5) for e in (1, 2, 3)]
     history.write(rows, tmp_path / "metrics.csv", RUN)
-    table = metrics.read(tmp_path / "metrics.csv", ["validation_accuracy", "train_accuracy"], RUN, 3)
+    table = run_tables.read_metrics(tmp_path / "metrics.csv", ["validation_accuracy", "train_accuracy"], RUN, 3)
     assert sorted(table) == ["epoch", "train_accuracy", "validation_accuracy"]
     assert table["epoch"].tolist() == [1, 2, 3]
     assert table["epoch"].dtype == np.int64
@@ -58,19 +58,19 @@ def test_a_file_edited_by_hand_is_one_message(written, edit, found):
     assert edit(text) != text
     written.write_bytes(edit(text).encode())
     with pytest.raises(DataError, match=rf"metrics\.csv: .*{re.escape(found)}.*Delete it and run the same command"):
-        metrics.read(written, ["validation_loss"], RUN, 3)
+        run_tables.read_metrics(written, ["validation_loss"], RUN, 3)
 
 
 def test_line_ends_and_quotes_are_not_content(written):
     text = written.read_text().replace(",0.125,", ',"0.125",')
     written.write_bytes(text.replace("\r\n", "\n").encode())
-    assert metrics.read(written, ["learning_rate"], RUN, 3)["learning_rate"].tolist() == [0.125] * 3
+    assert run_tables.read_metrics(written, ["learning_rate"], RUN, 3)["learning_rate"].tolist() == [0.125] * 3
 
 
 @pytest.mark.parametrize("epochs", [2, 4])
 def test_another_number_of_epochs_is_refused(written, epochs):
     with pytest.raises(DataError, match=rf"its epochs are not 1, 2, 3, \.\.\. to {epochs}, each once"):
-        metrics.read(written, ["validation_loss"], RUN, epochs)
+        run_tables.read_metrics(written, ["validation_loss"], RUN, epochs)
 
 
 @pytest.mark.parametrize(
@@ -82,4 +82,4 @@ def test_another_number_of_epochs_is_refused(written, epochs):
 )
 def test_metrics_of_another_run_say_whose_they_are(written, other, said):
     with pytest.raises(DataError, match=rf"metrics\.csv: {said}.*Delete it and run the same command again"):
-        metrics.read(written, ["validation_loss"], other, 3)
+        run_tables.read_metrics(written, ["validation_loss"], other, 3)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from normreg.analysis import noise, study_tables
-from normreg.analysis.classes import Classes
+from normreg.analysis.agreement import Classes
 from normreg.analysis.quantities import effect_quantities
 from normreg.report import noise as page
 from normreg.utils import tables

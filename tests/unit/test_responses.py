@@ -7,14 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from normreg.analysis import (
-    chosen,
-    response_answer,
-    response_tables,
-    responses,
-    simultaneous,
-    sweep_families,
-)
+from normreg.analysis import response_answer, response_tables, responses, simultaneous, strengths, sweep_families
 from normreg.config import sweeps as config_sweeps
 from normreg.config import values
 from normreg.config.sweeps import Curve, Point, Sweep
@@ -223,7 +216,7 @@ def test_the_hold_out_chooses_and_the_reference_is_a_candidate(l1):
     summary = make_summary(conditions).assign(holdout=97.0)
     summary.loc[summary["condition"] == "l1-bn-1", "holdout"] = 98.0
     summary.loc[summary["condition"] == "l1-bn-2", "holdout"] = 98.0  # as good, and stronger
-    table = chosen.choose([sweep], conditions, summary, "holdout", 906)
+    table = strengths.choose([sweep], conditions, summary, "holdout", 906)
     assert table["base"].tolist() == ["l1-bn", "l1-gbn"]
     assert table["condition"].tolist() == ["l1-bn-1", "none-gbn"]
     assert table["strength"].iloc[0] == 1e-4
@@ -231,7 +224,7 @@ def test_the_hold_out_chooses_and_the_reference_is_a_candidate(l1):
     assert table["holdout_difference"].tolist() == [1.0, 0.0]
     assert table["seeds"].tolist() == [6, 6]
     summary.loc[summary["seed"] == 3, "holdout"] = np.nan
-    assert chosen.choose([sweep], conditions, summary, "holdout", 906)["seeds"].tolist() == [5, 5]
+    assert strengths.choose([sweep], conditions, summary, "holdout", 906)["seeds"].tolist() == [5, 5]
 
 
 def test_sweeps_become_plain_data_and_back(l1):

@@ -7,7 +7,8 @@ import re
 import pandas as pd
 import pytest
 
-from normreg.analysis import runs, study_tables
+from normreg.analysis import study_tables
+from normreg.analysis import summary as summaries
 from normreg.config import studies
 from normreg.utils import tables
 
@@ -34,7 +35,7 @@ def summary_of(run, seeds=(0, 1)):
 
 
 def table_of(run, dataset="mnist", seeds=(0, 1)):
-    return runs.tabulate(summary_of(run, seeds), run.conditions, dataset, run.study, run.name)
+    return summaries.tabulate(summary_of(run, seeds), run.conditions, dataset, run.study, run.name)
 
 
 def test_a_row_has_its_place_settings_and_quantities(run_of):
@@ -74,17 +75,17 @@ def test_a_batch_with_all_images_may_use_fewer_splits_than_asked_for(condition):
         "run": "x",
         **WHOLE,
     }
-    row = runs.tabulate(pd.DataFrame([{**who, **NUMBERS, **COUNTS}]), conditions, "digits", "s", "s").iloc[0]
+    row = summaries.tabulate(pd.DataFrame([{**who, **NUMBERS, **COUNTS}]), conditions, "digits", "s", "s").iloc[0]
     assert row[["num_splits", "splits_used.full", "splits_used.last"]].tolist() == [4, 3, 3]
 
 
 def test_settings_that_vary_in_a_study_are_columns(run_of):
     run = run_of("noopuragr")
-    assert runs.varying(run.conditions) == {"optimizer.momentum": float, "schedule.step.step_size": int}
+    assert summaries.varying(run.conditions) == {"optimizer.momentum": float, "schedule.step.step_size": int}
     table = table_of(run, seeds=(0,)).set_index("condition")
     assert table["schedule.step.step_size"].to_dict() == {"none-bn": 3, "l1-bn": 40, "l2-bn": 3, "l1l2-bn": 3}
     assert table["optimizer.momentum"].tolist() == [0.9, 0.9, 0, 0]
-    assert runs.varying(run_of("controlled").conditions) == {}
+    assert summaries.varying(run_of("controlled").conditions) == {}
 
 
 def test_kinds_of_settings_and_cells_of_settings_that_a_condition_lacks(condition, tmp_path):
@@ -96,11 +97,11 @@ def test_kinds_of_settings_and_cells_of_settings_that_a_condition_lacks(conditio
     }
     expected = {"optimizer.nesterov": str, "schedule.step.step_size": int, "schedule.step.gamma": float}
     expected |= {"augmentation.0.rotation.degrees": int, "augmentation.0.rotation.fill": int, "penalty_scope": str}
-    found = runs.varying(conditions)
+    found = summaries.varying(conditions)
     assert found == expected
     who = {"penalty": "none", "norm": "bn", "epochs": 2, "seed": 0, "run": "x", **WHOLE}
     summary = pd.DataFrame([{"condition": name, **who, **NUMBERS, **COUNTS} for name in "ab"])
-    table = runs.tabulate(summary, conditions, "digits", "s", "s-e2")
+    table = summaries.tabulate(summary, conditions, "digits", "s", "s-e2")
     tables.write_frame(tmp_path / "runs.csv", study_tables.runs(found), table)
     read = pd.read_csv(tmp_path / "runs.csv")
     assert read["schedule"].tolist() == ["step", "constant"]
@@ -115,8 +116,8 @@ def test_columns_keep_their_order_whatever_varies(run_of, tmp_path):
     for name in ("controlled", "noopuragr", "ashxjain"):
         run = run_of(name)
         path = tmp_path / f"{name}.csv"
-        tables.write_frame(path, study_tables.runs(runs.varying(run.conditions)), table_of(run))
-        own = runs.varying(run.conditions)
+        tables.write_frame(path, study_tables.runs(summaries.varying(run.conditions)), table_of(run))
+        own = summaries.varying(run.conditions)
         headings.append([column for column in path.read_text().splitlines()[0].split(",") if column not in own])
     assert headings[0] == headings[1] == headings[2]
     assert headings[0][:7] == ["dataset", "study", "name", "condition", "seed", "penalty", "norm"]

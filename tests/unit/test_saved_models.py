@@ -106,13 +106,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_temporary(saved, monkeypatch)
     assert [p.name for p in path.parent.iterdir()] == ["c.pt"]
 
 
-def test_predictions_that_are_not_finite_are_refused(tmp_path):
-    with pytest.raises(DataError, match="not finite"):
-        predictions.save(tmp_path / "p.npz", np.full((2, 10), np.nan), np.zeros(2), "r", "torch")
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_damaged_predictions_are_one_message(tmp_path):
     (tmp_path / "p.npz").write_bytes(b"x")
     with pytest.raises(DataError, match=r"p\.npz: cannot be read as predictions"):
-        predictions.load(tmp_path / "p.npz", np.zeros(2), 10, "r")
+        predictions.load(tmp_path / "p.npz", np.zeros(2), "r")

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from normreg.analysis import max_t, shapes, simultaneous
-from normreg.analysis.inference import paired
-from normreg.analysis.judgement import Runs
+from normreg.analysis import simultaneous
+from normreg.analysis.inference import Runs, paired
 from normreg.analysis.simultaneous import Group
+from normreg.analysis.strengths import contrasts_of, judge_shape
 from normreg.analysis.verdicts import Method, Objection
 
 
@@ -48,19 +48,20 @@ def by_integration(value, count, freedom):
     ],
 )
 def test_the_quantile_is_dunnetts(count, freedom, published):
-    assert max_t.quantile(0.05, equal(count), freedom) == pytest.approx(published, abs=0.0075)  # the table's rounding
+    assert simultaneous.quantile(0.05, equal(count), freedom) == pytest.approx(published, abs=0.0075)
 
 
 @pytest.mark.parametrize(("value", "count", "freedom"), [(1.5, 3, 8), (2.7, 7, 28), (3.5, 12, 8), (5.0, 4, 20)])
 def test_the_tail_is_that_of_the_double_integral(value, count, freedom):
-    assert max_t.tail(value, equal(count), freedom) == pytest.approx(by_integration(value, count, freedom), rel=0.02)
+    expected = by_integration(value, count, freedom)
+    assert simultaneous.tail(value, equal(count), freedom) == pytest.approx(expected, rel=0.02)
 
 
 def test_independent_and_identical_statistics_are_the_two_limits():
     one = 2 * stats.norm.sf(2.0)
-    assert max_t.tail(2.0, np.eye(3), 10**7) == pytest.approx(1 - (1 - one) ** 3, rel=0.01)
-    assert max_t.tail(2.0, np.ones((3, 3)), 10**7) == pytest.approx(one, rel=1e-4)
-    assert max_t.correlation(against(3)) == pytest.approx(equal(3))
+    assert simultaneous.tail(2.0, np.eye(3), 10**7) == pytest.approx(1 - (1 - one) ** 3, rel=0.01)
+    assert simultaneous.tail(2.0, np.ones((3, 3)), 10**7) == pytest.approx(one, rel=1e-4)
+    assert simultaneous.correlation(against(3)) == pytest.approx(equal(3))
 
 
 def test_sidak_both_ways():
@@ -80,7 +81,7 @@ def test_a_curve_is_dunnetts_test_without_the_parts_of_the_seeds():
         difference = values[:, column].mean() - values[:, 0].mean()
         assert one.both.method is Method.BLOCKED
         assert one.both.deciding.freedom == 15
-        assert (one.high - one.low) / 2 == pytest.approx(max_t.quantile(0.05, equal(3), 15) * error)
+        assert (one.high - one.low) / 2 == pytest.approx(simultaneous.quantile(0.05, equal(3), 15) * error)
         assert (one.high + one.low) / 2 == pytest.approx(difference)
         assert one.p_adjusted == pytest.approx(by_integration(abs(difference) / error, 3, 15), rel=0.02)
 
@@ -128,7 +129,7 @@ def test_too_few_seeds_give_no_band():
 
 
 def test_shapes_by_hand():
-    found = shapes.contrasts_of(4) * 12
+    found = contrasts_of(4) * 12
     assert found == pytest.approx(np.array([[-4.5, 7.5, 1.5, -4.5], [-4.5, 1.5, 7.5, -4.5], [-6, -2, 2, 6]]))
     assert found.sum(axis=1) == pytest.approx(0)
 
@@ -139,20 +140,20 @@ def test_a_shape_says_whether_it_depends_on_the_strength_and_where_it_is_best():
     names, strengths = ["none", "c", "a", "b", "d", "gone"], {"a": 1e-6, "b": 1e-5, "c": 1e-4, "d": 1e-3, "gone": 0.1}
     values[:, 3] += 0.05  # b, the second of the strengths
     values[:, 5] -= 80
-    row = shapes.judge(names, strengths, runs(values, {5: Objection.COLLAPSED}), better_up=True)
+    row = judge_shape(names, strengths, runs(values, {5: Objection.COLLAPSED}), better_up=True)
     assert (row["conditions"], row["left_out"], row["seeds"]) == (5, 1, 6)
     assert row["p"] < 0.01
     assert (row["shape"], row["peak"], row["rises"]) == ("umbrella", 1e-5, 1)
     assert (row["best"], row["best_strength"]) == ("b", 1e-5)
     assert row["best_difference"] == pytest.approx(values[:, 3].mean() - values[:, 0].mean())
-    alone = shapes.judge(["none", "a"], {"a": 1}, runs(values[:, :2]), better_up=True)
+    alone = judge_shape(["none", "a"], {"a": 1}, runs(values[:, :2]), better_up=True)
     assert "p" not in alone
 
 
 def test_a_small_calibration():
     """Six strengths, five seeds, no effect: each share may exceed 5 % by three standard errors. Then an effect."""
     random = np.random.default_rng(0)
-    weights, forms = against(6), shapes.contrasts_of(7)
+    weights, forms = against(6), contrasts_of(7)
     studies, covered, false, found, alone = 250, 0, 0, 0, 0
     for _ in range(studies):
         values = random.normal(0, 0.03, (5, 1)) + random.normal(0, 0.032, (5, 7))

@@ -55,7 +55,7 @@ def set_accuracy(path, values):
 
 
 def test_run_summary_by_hand(files):
-    row = summaries.run_summary(RUN, files, LABELS, 10, None)
+    row = summaries.run_summary(RUN, files, LABELS)
     expected = {
         **WHO,
         "parameters": 42,
@@ -85,21 +85,20 @@ def test_run_summary_by_hand(files):
 
 def test_every_number_of_the_summary_is_in_the_table_of_quantities_and_the_other_way_round(files):
     described = {*WHO, "parameters", "epochs", "validation", "engine", "run"}  # what the run is, not what was measured
-    measured = set(summaries.run_summary(RUN, files, LABELS, 10, None)) - described
+    measured = set(summaries.run_summary(RUN, files, LABELS)) - described
     assert measured - set(QUANTITIES) == set()
     assert set(QUANTITIES) - measured - set(EPOCH_QUANTITIES) == set()
 
 
 def test_a_run_that_never_reaches_the_target(files, tmp_path):
     set_accuracy(files["metrics"], [*[99.3] * 6, 99.2])
-    summary = summaries.summarise([RUN], [files], LABELS, 10)
+    summary = summaries.summarise([RUN], [files], LABELS)
     assert summary["first_epoch_at_99.4"].isna().all()
 
 
 def test_means_over_seeds_keep_the_order_of_conditions(files):
     rows = [
-        summaries.run_summary(RUN | {"condition": name, "seed": seed}, files, LABELS, 10, None)
-        | {"final_accuracy": accuracy}
+        summaries.run_summary(RUN | {"condition": name, "seed": seed}, files, LABELS) | {"final_accuracy": accuracy}
         for name, seed, accuracy in [("z", 0, 99.0), ("z", 1, 99.4), ("a", 0, 98.0), ("a", 1, 98.0)]
     ]
     table = summaries.by_condition(pd.DataFrame(rows))
@@ -117,11 +116,11 @@ def test_standard_error_of_99_5_percent_on_10000_images_is_7_images():
 
 
 def test_page_shows_best_and_final_and_says_what_one_seed_can_show(files, tmp_path):
-    summary_page.write(tmp_path / "one.html", "T", summaries.summarise([RUN], [files], LABELS, 10), 0, 10_000)
+    summary_page.write(tmp_path / "one.html", "T", summaries.summarise([RUN], [files], LABELS), 0, 10_000)
     page = (tmp_path / "one.html").read_text()
     for text in ("final accuracy %", "99.20", "best accuracy %", "99.60", "does not tell an effect from noise"):
         assert text in page
-    two = summaries.summarise([RUN, RUN | {"seed": 4}], [files, files], LABELS, 10)
+    two = summaries.summarise([RUN, RUN | {"seed": 4}], [files, files], LABELS)
     summary_page.write(tmp_path / "two.html", "T", two, 0, 10_000)
     page = (tmp_path / "two.html").read_text()
     assert "Mean over seeds" in page
@@ -130,7 +129,7 @@ def test_page_shows_best_and_final_and_says_what_one_seed_can_show(files, tmp_pa
 
 def test_a_value_that_is_missing_in_every_row_is_a_dash(files, tmp_path, html_tables):
     set_accuracy(files["metrics"], [*[99.3] * 6, 99.2])
-    summary_page.write(tmp_path / "s.html", "T", summaries.summarise([RUN], [files], LABELS, 10), 0, 10_000)
+    summary_page.write(tmp_path / "s.html", "T", summaries.summarise([RUN], [files], LABELS), 0, 10_000)
     (shown,) = html_tables((tmp_path / "s.html").read_text())
     assert dict(zip(*shown, strict=True))["99.4 % at epoch"] == "–"
 
@@ -145,7 +144,7 @@ def test_files_of_another_run_are_refused_by_name(files, kind):
         tables.write_frame(files[kind], table, tables.read_frame(files[kind], table).assign(run=other))
     said = rf"{kind}\.\w+: holds the run digits/x/l1-bn/seed3, expected digits/x/l1-gbn/seed3\. Delete it"
     with pytest.raises(DataError, match=said):
-        summaries.run_summary(RUN, files, LABELS, 10, None)
+        summaries.run_summary(RUN, files, LABELS)
 
 
 def test_mistakes_must_agree_with_the_final_accuracy_but_for_near_ties(files):
@@ -154,14 +153,14 @@ def test_mistakes_must_agree_with_the_final_accuracy_but_for_near_ties(files):
     with pytest.raises(
         DataError, match=r"predictions\.npz: 2 of its 250 images are wrong, but 3 were at the end of me"
     ):
-        summaries.run_summary(RUN, files, LABELS, 10, None)
+        summaries.run_summary(RUN, files, LABELS)
     logits = 5 * np.eye(10)[[2] * 250]
     logits[7, 3] = 4.995
     predictions.save(files["predictions"], logits, LABELS, IDENTITY, "numba")
-    assert summaries.run_summary(RUN, files, LABELS, 10, None)["mistakes"] == 2
+    assert summaries.run_summary(RUN, files, LABELS)["mistakes"] == 2
     set_accuracy(files["metrics"], [98.4] * 7)
     with pytest.raises(DataError, match="but 4 were"):
-        summaries.run_summary(RUN, files, LABELS, 10, None)
+        summaries.run_summary(RUN, files, LABELS)
 
 
 def test_with_a_hold_out_the_last_accuracy_is_its_and_the_mistakes_are_those_of_the_test_images(files):
@@ -171,18 +170,18 @@ def test_with_a_hold_out_the_last_accuracy_is_its_and_the_mistakes_are_those_of_
     held = np.eye(10)[[2, 2, 2, 3, 4]]
     predictions.save(files["predictions"], logits, LABELS, IDENTITY, "torch", (held, holdout))
     set_accuracy(files["metrics"], [60.0] * 7)
-    row = summaries.run_summary(RUN, files, LABELS, 10, holdout)
+    row = summaries.run_summary(RUN, files, LABELS, holdout)
     assert (row["validation"], row["final_accuracy"], row["mistakes"]) == ("hold-out", 60.0, 2)
-    found = predictions.load(files["predictions"], holdout, 10, IDENTITY, predictions.HOLDOUT)
+    found = predictions.load(files["predictions"], holdout, IDENTITY, predictions.HOLDOUT)
     np.testing.assert_array_equal(found.logits, held)
     set_accuracy(files["metrics"], [99.2] * 7)  # right for the test images alone
     with pytest.raises(DataError, match=r"predictions\.npz: 2 of its 5 images are wrong, but 0 were at the end"):
-        summaries.run_summary(RUN, files, LABELS, 10, holdout)
+        summaries.run_summary(RUN, files, LABELS, holdout)
 
 
 def test_predictions_without_the_hold_out_are_refused(files):
     with pytest.raises(DataError, match=r"predictions\.npz: cannot be read as predictions \(.*holdout_.*Delete it"):
-        summaries.run_summary(RUN, files, LABELS, 10, np.full(5, 2))
+        summaries.run_summary(RUN, files, LABELS, np.full(5, 2))
 
 
 @pytest.mark.parametrize("keep", [0, 1, 2])
@@ -192,11 +191,11 @@ def test_weights_that_are_empty_or_cut_are_one_message(files, tmp_path, keep):
     with pytest.raises(
         DataError, match=r"weights\.csv: cannot be read as sizes of weights: .*Delete it and run the same"
     ):
-        summaries.run_summary(RUN, files, LABELS, 10, None)
+        summaries.run_summary(RUN, files, LABELS)
 
 
 def test_values_that_are_unknown_are_dashes(files, tmp_path, html_tables):
-    table = summaries.summarise([RUN, RUN | {"seed": 4}], [files, files], LABELS, 10)
+    table = summaries.summarise([RUN, RUN | {"seed": 4}], [files, files], LABELS)
     table.loc[:, ["final_accuracy", "last5_accuracy", "final_loss"]] = np.nan
     summary_page.write(tmp_path / "s.html", "T", table, 0, 10_000)
     means, shown = html_tables((tmp_path / "s.html").read_text())
@@ -207,15 +206,8 @@ def test_values_that_are_unknown_are_dashes(files, tmp_path, html_tables):
     assert "nan" not in (tmp_path / "s.html").read_text()
 
 
-def test_a_run_that_is_there_twice_is_one_message(files, tmp_path):
-    table = summaries.summarise([RUN, RUN], [files, files], LABELS, 10)
-    tables.write_frame(tmp_path / "summary.csv", study_tables.SUMMARY, table)
-    with pytest.raises(DataError, match=r"summary\.csv: condition l1-gbn with seed 3 is there twice, expected once\."):
-        summaries.read(tmp_path / "summary.csv", [RUN, RUN])
-
-
 def test_a_summary_of_other_runs_is_refused(files, tmp_path):
-    table = summaries.summarise([RUN], [files], LABELS, 10)
+    table = summaries.summarise([RUN], [files], LABELS)
     tables.write_frame(tmp_path / "summary.csv", study_tables.SUMMARY, table)
     assert summaries.read(tmp_path / "summary.csv", [RUN])["final_accuracy"].tolist() == [99.2]
     with pytest.raises(DataError, match="holds 1 runs, expected 2"):

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from normreg.analysis import metrics
+from normreg.analysis import run_tables
 from normreg.engines import pytorch
 from normreg.models.build import build
 from normreg.training import loop, streams
@@ -227,9 +227,9 @@ def test_a_diverged_run_is_that_of_the_epochs_before(condition, blobs, tmp_path,
     assert without_seconds(loop.train(again, "x", state)) == without_seconds(history)
     assert torch.equal(weights(again.model), weights(trainer.model))
     write_history(history, tmp_path / "metrics.csv", "r")
-    table = metrics.read(tmp_path / "metrics.csv", ["train_loss"], "r", 4)
+    table = run_tables.read_metrics(tmp_path / "metrics.csv", ["train_loss"], "r", 4)
     assert table["epoch"].tolist() == list(range(1, epoch))
-    assert metrics.diverged(table, 4) == epoch
+    assert run_tables.diverged_epoch(table, 4) == epoch
 
 
 def test_progress_line_tells_accuracy_and_time_left(condition, blobs, caplog, run_training):
@@ -262,7 +262,7 @@ def test_validation_now_and_then_changes_no_weight_and_comes_after_the_last_epoc
         empty = {} if row.epoch in epochs else {"validation_loss": None, "validation_accuracy": None}
         assert row == dataclasses.replace(full, **empty)
     write_history(history, tmp_path / "metrics.csv", "r")
-    table = metrics.read(tmp_path / "metrics.csv", ["validation_accuracy"], "r", 5)
+    table = run_tables.read_metrics(tmp_path / "metrics.csv", ["validation_accuracy"], "r", 5)
     assert set(table["epoch"][~np.isnan(table["validation_accuracy"])].tolist()) == epochs
 
 

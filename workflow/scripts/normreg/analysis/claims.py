@@ -9,14 +9,13 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from normreg.analysis import inference, replicates
+from normreg.analysis import inference
 from normreg.analysis.claim_rules import decide
 from normreg.analysis.contrasts import find_confounded, find_distinct
 from normreg.analysis.epoch_statistics import STATISTICS
-from normreg.analysis.inference import LEAST_SEEDS, LEVEL
-from normreg.analysis.judgement import holm
+from normreg.analysis.inference import LEAST_SEEDS, LEVEL, holm
 from normreg.analysis.quantities import QUANTITIES
-from normreg.analysis.summary import diverged
+from normreg.analysis.summary import by_seed, diverged, engines_by_seed
 from normreg.analysis.verdicts import ClaimKind, ClaimVerdict
 from normreg.config.claims import DATASET, Claim, Comparison, executed
 from normreg.config.condition import Condition
@@ -141,7 +140,7 @@ def _barrier(test: Mapping[str, Any], runs: Measured) -> str | None:
 
 def _values(test: Mapping[str, Any], runs: Measured) -> pd.DataFrame:
     """One row a seed, one column a condition: what is compared. Missing where another engine trained the pair."""
-    values = replicates.values(runs.summary, "final_accuracy" if "statistic" in test else test["quantity"])
+    values = by_seed(runs.summary, "final_accuracy" if "statistic" in test else test["quantity"])
     if "statistic" in test:
         statistic = STATISTICS[test["statistic"]].of
         for name in {test["with"], test.get("without", test["with"])}:
@@ -150,7 +149,7 @@ def _values(test: Mapping[str, Any], runs: Measured) -> pd.DataFrame:
                 for seed, final in values[name].items()
             ]
     if "value" not in test:
-        engines = replicates.engines(runs.summary)
+        engines = engines_by_seed(runs.summary)
         values = values.where(engines[test["with"]] == engines[test["without"]])
     return values
 

@@ -1,6 +1,6 @@
 """Estimates how large the effects of factors are, and their interactions. Reads tables and imports no PyTorch.
 
-`families` says what is estimated, `judgement` which verdict it gets.
+`families` says what is estimated, `inference` which verdict it gets.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from normreg.analysis import families, judgement, plan, replicates
+from normreg.analysis import families, inference, plan
 from normreg.analysis.contrasts import Contrast
-from normreg.analysis.judgement import Estimates, Judged, Runs
+from normreg.analysis.inference import Estimates, Judged, Runs
 from normreg.analysis.power import Spread
 from normreg.analysis.quantities import QUANTITIES
-from normreg.analysis.summary import effects_of
+from normreg.analysis.summary import by_seed, by_seed_with_diverged, effects_of, engines_by_seed
 from normreg.analysis.verdicts import Level, Objection
 
 COLLAPSE = 5.0  # points of accuracy under the other condition of a pair
@@ -54,7 +54,7 @@ def estimate(
     if not names:
         return pd.DataFrame(rows, columns=COLUMNS)
     accuracy, loss = effects_of(summary)
-    accuracies = replicates.with_diverged(summary, accuracy).reindex(columns=names)
+    accuracies = by_seed_with_diverged(summary, accuracy).reindex(columns=names)
     for quantity in (QUANTITIES[accuracy], QUANTITIES[loss]):
         limit = margin[quantity.margin]
         reachable = limit if not quantity.percent or plan.meets(limit, images) else None
@@ -77,9 +77,9 @@ def _judge_family(
     family: Sequence[families.Row], runs: Runs, names: Sequence[str], margin: float | None, better_up: bool | None
 ) -> list[dict[str, Any]]:
     weights = np.array([[row.weights.get(name, 0.0) for name in names] for row in family]).reshape(-1, len(names))
-    estimates = judgement.estimate(runs, weights)
+    estimates = inference.estimate(runs, weights)
     tested = [both for row, both in zip(family, estimates, strict=True) if row.about["level"] != Level.PAIR]
-    verdicts = iter(judgement.judge(tested, margin, better_up))
+    verdicts = iter(inference.judge(tested, margin, better_up))
     rows = []
     for row, both in zip(family, estimates, strict=True):
         cells = _numbers(both)
@@ -127,7 +127,8 @@ def _power(both: Estimates, numbers: Mapping[str, Any], margin: float | None, fa
 def failures_of(pairs: Sequence[Contrast], accuracies: pd.DataFrame) -> dict[str, int]:
     """How many runs with the factor there are, and how many of them collapsed or diverged; how many controls diverged.
 
-    A run that lies far under its control in accuracy has collapsed. For `accuracies` see `replicates.with_diverged`.
+    A run that lies far under its control in accuracy has collapsed. For `accuracies` see
+    `summary.by_seed_with_diverged`.
     """
     if not pairs:
         return {}
@@ -145,7 +146,7 @@ def failures_of(pairs: Sequence[Contrast], accuracies: pd.DataFrame) -> dict[str
 def runs_of(contrasts: Sequence[Contrast], summary: pd.DataFrame, quantity: str, accuracies: pd.DataFrame) -> Runs:
     """The values of a quantity. In a pair, a run far below the other in accuracy has collapsed.
 
-    For `accuracies` see `replicates.with_diverged`.
+    For `accuracies` see `summary.by_seed_with_diverged`.
     """
     names = list(accuracies)
     apart: dict[int, Objection] = {}
@@ -154,8 +155,8 @@ def runs_of(contrasts: Sequence[Contrast], summary: pd.DataFrame, quantity: str,
             if (accuracies[name] < accuracies[other] - COLLAPSE).any():
                 apart[names.index(name)] = Objection.COLLAPSED
     apart |= {names.index(name): Objection.DIVERGED for name in names if np.isinf(accuracies[name]).any()}
-    values = replicates.values(summary, quantity).reindex(columns=names).to_numpy()
-    engines = replicates.engines(summary).reindex(columns=names).to_numpy()
+    values = by_seed(summary, quantity).reindex(columns=names).to_numpy()
+    engines = engines_by_seed(summary).reindex(columns=names).to_numpy()
     return Runs(values, engines, _pools(contrasts, names), apart)
 
 

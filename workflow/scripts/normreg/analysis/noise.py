@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from normreg.analysis import replicates
-from normreg.analysis.classes import Classes
+from normreg.analysis.agreement import Classes
 from normreg.analysis.inference import LEAST_SEEDS, LEVEL, Pool, rounding
-from normreg.analysis.summary import effects_of
+from normreg.analysis.summary import by_seed, effects_of, engines_by_seed
 
 SAMPLING_QUANTITY = "test_accuracy"  # that of predictions.npz
 
@@ -68,8 +67,8 @@ def describe(summary: pd.DataFrame, classes: Classes) -> pd.DataFrame:
     own = summary[summary["condition"].isin(conditions)]
     rows = []
     for quantity in dict.fromkeys([*effects_of(summary), SAMPLING_QUANTITY]):
-        values = replicates.values(own, quantity)[conditions]
-        one_engine = replicates.engines(own)[conditions].nunique(axis=1) == 1
+        values = by_seed(own, quantity)[conditions]
+        one_engine = engines_by_seed(own)[conditions].nunique(axis=1) == 1
         kept = values[values.notna().all(axis=1) & one_engine]
         engines = own.loc[own["seed"].isin(kept.index), "engine"]
         heads: dict[str, Any] = {"quantity": quantity, "conditions": len(conditions), "seeds": len(kept)}

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from normreg.analysis import effects, plan, replicates, response_tables, scatter, shapes, simultaneous, sweep_families
-from normreg.analysis.judgement import Runs, decide
+from normreg.analysis import effects, plan, response_tables, simultaneous, strengths, sweep_families
+from normreg.analysis.inference import Runs, decide
 from normreg.analysis.quantities import QUANTITIES, Quantity
 from normreg.analysis.simultaneous import Group, Simultaneous
-from normreg.analysis.summary import effects_of
+from normreg.analysis.summary import by_seed, by_seed_with_diverged, effects_of
 from normreg.analysis.sweep_families import Part, Spot
 from normreg.analysis.verdicts import EffectVerdict, ResponseLevel
 from normreg.config.condition import Condition
@@ -86,8 +86,8 @@ class _Quantity:
     def __init__(self, facts: Facts, quantity: Quantity) -> None:
         self.facts, self.quantity = facts, quantity
         accuracy = facts.quantities()[0].key
-        self.accuracies = replicates.with_diverged(facts.summary, accuracy)
-        self.values = replicates.values(facts.summary, quantity.key)
+        self.accuracies = by_seed_with_diverged(facts.summary, accuracy)
+        self.values = by_seed(facts.summary, quantity.key)
         self.margin = facts.reachable(quantity)
 
     def family(
@@ -124,7 +124,7 @@ class _Quantity:
         runs = effects.runs_of(part.pool, self.facts.summary, self.quantity.key, accuracies)
         # The effect of a factor uses all conditions of its pool, and so it would always include the one set apart.
         factor = part.spots[0].about["level"] is ResponseLevel.FACTOR
-        return runs if factor else scatter.set_apart(runs)
+        return runs if factor else strengths.set_apart(runs)
 
     def about(self, spot: Spot) -> dict[str, Any]:
         """The cells that need no test."""
@@ -166,12 +166,12 @@ class _Quantity:
         return [about | {"seed": seed, "number": value} for seed, value in values.items()]
 
     def shape(self, part: Part, runs: Runs) -> dict[str, Any]:
-        """The row of `response_shapes.csv`, see `shapes`."""
+        """The row of `response_shapes.csv`, see `strengths.judge_shape`."""
         about = part.spots[0].about
         row = {name: about[name] for name in ("sweep", "curve", "penalty", "norm", "factor", "reference")}
-        strengths = {pair.with_factor: pair.strength for pair in part.pool}
+        found = {pair.with_factor: pair.strength for pair in part.pool}
         row |= {"quantity": self.quantity.key}
-        return row | shapes.judge(part.names, strengths, runs, self.quantity.better_up)
+        return row | strengths.judge_shape(part.names, found, runs, self.quantity.better_up)
 
 
 def _weights(part: Part) -> np.ndarray:

@@ -1,26 +1,31 @@
-"""Summarises runs as tables of numbers. Reads their files, never models, and imports no PyTorch."""
+"""The tables of all runs of a study: `summary.csv`, `runs.csv`, and one quantity by seeds and conditions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from normreg.analysis import divergence, metrics, predictions, run_tables, study_tables
+from normreg.analysis import predictions, run_tables, study_tables
 from normreg.analysis.predictions import HOLDOUT, TEST, Diverged, Predictions
 from normreg.analysis.quantities import effect_quantities
+from normreg.config import datasets
+from normreg.config.condition import Condition
 from normreg.config.identity import RunFacts
+from normreg.config.sizes import trained_images
+from normreg.config.splits import splits_used
 from normreg.errors import AGAIN, DataError
 from normreg.utils import tables
 
 TARGET_ACCURACY = 99.4  # percent; the aim of the published studies
 LAST = 5  # epochs in the "last five" means
 _COLUMNS = ("train_accuracy", "validation_accuracy", "validation_loss", "seconds")
+_LISTED = {*study_tables.RUN_SETTINGS, "penalty", "norm"}  # settings that are columns of every `runs.csv`
 
 
 def run_summary(
-    run: RunFacts, files: Mapping[str, str], labels: np.ndarray, classes: int, holdout: np.ndarray | None
+    run: RunFacts, files: Mapping[str, str], labels: np.ndarray, holdout: np.ndarray | None = None
 ) -> dict[str, Any]:
     """One row of `summary.csv`: a condition with a seed.
 
@@ -28,37 +33,36 @@ def run_summary(
         run: the run whose files they are.
         files: paths of `metrics`, `predictions` and `weights`.
         labels: the labels of the test images, (N,).
-        classes: how many classes the data set has.
         holdout: the labels of the images of the hold-out, (H,). None: the test images are for validation.
 
     Returns:
         Accuracies in percent, losses as mean cross-entropy. `final` is the last epoch, `best` the best epoch. `best` is
         optimistic, because it is chosen on the validation split. `test` is the saved model on the test images.
-        `last5` is None unless each of the last five epochs has validation. `generalization_gap` is the final training
+        `last5` is NaN unless each of the last five epochs has validation. `generalization_gap` is the final training
         accuracy minus the final validation accuracy. Of a run that diverged, `diverged_epoch` says when, and all that
         is measured (`study_tables.MEASURED`) is None.
 
     Raises:
         DataError: a file cannot be read, is of another run, or disagrees with the others.
     """
-    table = metrics.read(files["metrics"], _COLUMNS, run["identity"], run["epochs"])
+    table = run_tables.read_metrics(files["metrics"], _COLUMNS, run["identity"], run["epochs"])
     path, owner = files["predictions"], run["identity"]
-    tested = predictions.load(path, labels, classes, owner)
+    tested = predictions.load(path, labels, owner)
     row: dict[str, Any] = {
         **{key: run[key] for key in ("condition", "penalty", "norm", "seed", "epochs")},
-        "parameters": count_parameters(files["weights"], owner),
+        "parameters": sum(tables.read(files["weights"], run_tables.WEIGHTS, owner)["elements"]),
         "diverged_epoch": tested.epoch if isinstance(tested, Diverged) else None,
         "validation": TEST if holdout is None else HOLDOUT,
         "engine": tested.engine,
         "run": owner,
     }
     # Of a run whose losses are finite, the saved model can give other logits: then it diverged in its last epoch.
-    early = metrics.diverged(table, run["epochs"])
+    early = run_tables.diverged_epoch(table, run["epochs"])
     if early != row["diverged_epoch"] and (early, row["diverged_epoch"]) != (None, run["epochs"]):
         raise DataError(f"{path}: it and metrics.csv beside it diverged in different epochs. {predictions.NOT_OF_ONE}")
     if isinstance(tested, Diverged):
         return row | dict.fromkeys(study_tables.MEASURED)
-    validated = tested if holdout is None else predictions.load(path, holdout, classes, owner, HOLDOUT)
+    validated = tested if holdout is None else predictions.load(path, holdout, owner, HOLDOUT)
     assert isinstance(validated, Predictions)  # as the file's other split is
     predictions.check_accuracy(path, validated, table["validation_accuracy"][-1])
     row |= {"mistakes": int(tested.wrong.sum()), "test_accuracy": tested.accuracy, "test_loss": tested.loss}
@@ -74,10 +78,10 @@ def _of_epochs(table: Mapping[str, np.ndarray], train_images: int) -> dict[str, 
         "final_accuracy": accuracy[-1],
         "best_accuracy": np.nanmax(accuracy),
         "best_epoch": int(table["epoch"][np.nanargmax(accuracy)]),
-        "last5_accuracy": _known(accuracy[last].mean()),
+        "last5_accuracy": accuracy[last].mean(),
         "final_loss": loss[-1],
         "best_loss": np.nanmin(loss),
-        "last5_loss": _known(loss[last].mean()),
+        "last5_loss": loss[last].mean(),
         "train_accuracy": table["train_accuracy"][-1],
         "generalization_gap": table["train_accuracy"][-1] - accuracy[-1],
         "first_epoch_at_99.4": int(reached[0]) if len(reached) else None,
@@ -91,19 +95,6 @@ def effects_of(summary: pd.DataFrame) -> tuple[str, str]:
     unknown = summary["last5_accuracy"].isna() & summary["diverged_epoch"].isna()
     held_out = bool((summary["validation"] == HOLDOUT).any() or unknown.any())
     return effect_quantities(int(summary["epochs"].min()), held_out)
-
-
-def _known(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)
-
-
-def count_parameters(path: str | Path, run: str) -> int:
-    """The number of a model's parameters, from the `weights.csv` of the run with the identity `run`.
-
-    Raises:
-        DataError: the file is unreadable, was changed, or is of another run.
-    """
-    return sum(tables.read(path, run_tables.WEIGHTS, run)["elements"])
 
 
 def by_condition(summary: pd.DataFrame) -> pd.DataFrame:
@@ -128,40 +119,104 @@ def standard_error(accuracy: float, images: int) -> float:
 
 
 def summarise(
-    runs: Sequence[RunFacts],
-    files: Sequence[Mapping[str, str]],
-    labels: np.ndarray,
-    classes: int,
-    holdout: np.ndarray | None = None,
+    runs: Sequence[RunFacts], files: Sequence[Mapping[str, str]], labels: np.ndarray, holdout: np.ndarray | None = None
 ) -> pd.DataFrame:
     """`summary.csv`: `run_summary` of each run, in order."""
-    rows = [run_summary(run, paths, labels, classes, holdout) for run, paths in zip(runs, files, strict=True)]
+    rows = [run_summary(run, paths, labels, holdout) for run, paths in zip(runs, files, strict=True)]
     kinds = {name: study_tables.SUMMARY.columns[name] for name in ("diverged_epoch", *study_tables.MEASURED)}
     return pd.DataFrame(rows).astype({name: "Int64" if kind is int else kind for name, kind in kinds.items()})
-
-
-def diverged(summary: pd.DataFrame) -> str:
-    """A sentence on the runs that diverged. Empty if none did."""
-    return divergence.sentence(zip(summary["condition"], summary["diverged_epoch"].notna(), strict=True))
 
 
 def read(path: str | Path, runs: Sequence[RunFacts]) -> pd.DataFrame:
     """Reads the table that `summarise` made of `runs`.
 
     Raises:
-        DataError: the file is unreadable, was changed, is of other runs, has a run twice, or lacks a number of a run
-            that did not diverge.
+        DataError: the file is unreadable, was changed, or is of other runs.
     """
     table = tables.read_frame(path, study_tables.SUMMARY)
     if len(table) != len(runs):
         raise DataError(f"{path}: holds {len(table)} runs, expected {len(runs)}. {AGAIN}")
     for found, run in zip(table["run"], runs, strict=True):
         tables.check_run(path, found, run["identity"])
-    measured = [name for name in study_tables.MEASURED if name not in study_tables.MAY_BE_UNKNOWN]
-    if (table[measured].notna().all(axis=1) == table["diverged_epoch"].notna()).any():
-        raise DataError(f"{path}: a run lacks numbers and did not diverge, or the other way round. {AGAIN}")
-    twice = table[table.duplicated(["condition", "seed"])]
-    if len(twice):
-        condition, seed = twice.iloc[0][["condition", "seed"]]
-        raise DataError(f"{path}: condition {condition} with seed {seed} is there twice, expected once. {AGAIN}")
     return table
+
+
+def diverged(summary: pd.DataFrame) -> str:
+    """A sentence on the runs that diverged. Empty if none did."""
+    lost = summary.loc[summary["diverged_epoch"].notna(), "condition"]
+    return run_tables.diverged_sentence(lost, summary["condition"])
+
+
+def by_seed(summary: pd.DataFrame, quantity: str) -> pd.DataFrame:
+    """One row a seed and one column a condition, both in the order of `summary`. An absent or diverged run is NaN.
+
+    `quantity` is a column of numbers.
+    """
+    return _pivot(summary, quantity).astype(float)
+
+
+def by_seed_with_diverged(summary: pd.DataFrame, accuracy: str) -> pd.DataFrame:
+    """As `by_seed` for an accuracy, with -inf for a run that diverged: it lies under all others."""
+    known = summary[accuracy].mask(summary["diverged_epoch"].notna(), -np.inf)
+    return by_seed(summary.assign(**{accuracy: known}), accuracy)
+
+
+def engines_by_seed(summary: pd.DataFrame) -> pd.DataFrame:
+    """The engine that trained each run, in the same form as `by_seed`."""
+    return _pivot(summary, "engine")
+
+
+def _pivot(summary: pd.DataFrame, column: str) -> pd.DataFrame:
+    table = summary.pivot(index="seed", columns="condition", values=column)
+    return table.reindex(index=summary["seed"].unique(), columns=summary["condition"].unique())
+
+
+def tabulate(
+    summary: pd.DataFrame, conditions: Mapping[str, Condition], dataset: str, study: str, name: str
+) -> pd.DataFrame:
+    """`runs.csv`: one row per run, in the order of `summary`: its place, its settings, and all that `summary` has.
+
+    Args:
+        summary: see `summarise`.
+        conditions: the resolved conditions of the study.
+        dataset: key of the data set.
+        study: name of the study's file.
+        name: the run's name, the folder below `results/{dataset}/`.
+
+    Returns:
+        The columns of `study_tables.runs(varying(conditions))`.
+    """
+    images = datasets.find(dataset).train_images
+    listed = (*study_tables.RUN_SETTINGS, *varying(conditions))
+    settings = {}
+    for key, condition in conditions.items():
+        used = {f"splits_used.{batch}": count for batch, count in splits_used(condition, images).items()}
+        flat = {**dict(_flatten(condition)), "train_images": trained_images(condition, images), **used}
+        settings[key] = {column: flat.get(column) for column in listed}
+    place = {"dataset": dataset, "study": study, "name": name}
+    return pd.DataFrame([{**place, **settings[row["condition"]], **row} for row in summary.to_dict("records")])
+
+
+def varying(conditions: Mapping[str, Condition]) -> dict[str, type]:
+    """Dotted keys of the other settings that differ between conditions, in the order of the settings, with their type.
+
+    A condition that lacks such a setting (a schedule's argument, for example) has an empty cell.
+    """
+    flat = [dict(_flatten(condition)) for condition in conditions.values()]
+    found = {}
+    for key in dict.fromkeys(key for one in flat for key in one if key not in _LISTED):
+        if len({one.get(key) for one in flat}) > 1:
+            kinds = {type(one[key]) for one in flat if key in one}
+            found[key] = kinds.pop() if len(kinds) == 1 else float if kinds == {int, float} else str
+    return found
+
+
+def _flatten(settings: Any, above: str = "") -> Iterator[tuple[str, str | int | float]]:
+    """All settings by dotted key. Items of a list are numbered from 0. The key `schedule` has the schedule's kind."""
+    for key, value in settings.items() if isinstance(settings, Mapping) else enumerate(settings):
+        if key == "schedule":
+            yield "schedule", next(iter(value))
+        if isinstance(value, Mapping | list):
+            yield from _flatten(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", str(value) if isinstance(value, bool) else value

@@ -29,7 +29,7 @@ class ResponseLevel(StrEnum):
 
 
 class EffectVerdict(StrEnum):
-    """What the seeds say about a difference. The rules and their order are in `normreg.analysis.judgement`."""
+    """What the seeds say about a difference. The rules and their order are in `normreg.analysis.inference`."""
 
     DIVERGED = "runs diverged"
     TOO_FEW = "too few seeds"

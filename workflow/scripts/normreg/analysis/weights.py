@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from normreg.analysis import divergence, run_tables
+from normreg.analysis import run_tables
 from normreg.config.condition import Condition
 from normreg.config.factors import LAMBDAS, lambda_factors, references
 from normreg.config.identity import RunFacts
@@ -31,11 +31,7 @@ class Size:
 
 
 L1, L2 = Size("l1_norm", "L1 norm", 1), Size("l2_norm", "L2 norm", 2)
-SHARES = tuple(
-    Size(name, f"% below {name.removeprefix('share_below_')}", 2, float(name.removeprefix("share_below_")))
-    for name in run_tables.WEIGHTS.columns
-    if name.startswith("share_below_")
-)
+SHARES = tuple(Size(name, f"% below {below:g}", 2, below) for name, below in run_tables.SHARES.items())
 SIZES = (L1, L2, *SHARES)
 
 
@@ -125,7 +121,7 @@ def sentences(table: pd.DataFrame, conditions: Mapping[str, Condition]) -> list[
 def diverged(table: pd.DataFrame) -> str:
     """A sentence on the runs that diverged, from the table of `summarise`. Empty if none did."""
     runs = table.drop_duplicates("condition").set_index("condition")
-    return divergence.count(runs["diverged"].to_dict(), (runs["seeds"] + runs["diverged"]).to_dict())
+    return run_tables.diverged_sentence(runs["diverged"].to_dict(), (runs["seeds"] + runs["diverged"]).to_dict())
 
 
 def change(ratio: float) -> str:

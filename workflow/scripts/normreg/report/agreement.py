@@ -6,8 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from normreg.analysis import agreement, study_tables
-from normreg.analysis.agreement import Flips
-from normreg.analysis.classes import Classes
+from normreg.analysis.agreement import Classes, Flips
 from normreg.report import agreement_figure as figures
 from normreg.report import html, style
 from normreg.report.job import Job

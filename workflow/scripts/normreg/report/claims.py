@@ -6,9 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from normreg.analysis import claims, metrics, study_tables
+from normreg.analysis import claims, study_tables
 from normreg.analysis.inference import LEAST_SEEDS
 from normreg.analysis.quantities import QUANTITIES
+from normreg.analysis.run_tables import read_metrics
 from normreg.report import html
 from normreg.report.job import Job
 
@@ -127,7 +128,7 @@ def make(job: Job) -> None:
         margin=job.params.rules["margin"],
         summary=job.summary,
         courses={
-            (run["condition"], run["seed"]): metrics.read(file, claims.COURSES, run["identity"], run["epochs"])
+            (run["condition"], run["seed"]): read_metrics(file, claims.COURSES, run["identity"], run["epochs"])
             for run, file in zip(job.runs, job.input.metrics, strict=True)
         },
     )

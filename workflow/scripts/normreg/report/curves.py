@@ -5,7 +5,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from normreg.analysis import metrics
+from normreg.analysis import run_tables
 from normreg.analysis.quantities import QUANTITIES, Quantity
 from normreg.report import style
 from normreg.report.axes import epoch_ticks, scale_name, use_error_scale
@@ -102,6 +102,6 @@ def _epochs(axes: Axes, epochs: np.ndarray) -> None:
 def make(job: Job) -> None:
     """Training and validation of a condition's first seed."""
     picture = job.params.picture
-    table = metrics.read(job.input.metrics, COLUMNS, picture["identity"], picture["epochs"])
-    figure = draw(table, picture["title"], metrics.diverged(table, picture["epochs"]))
+    table = run_tables.read_metrics(job.input.metrics, COLUMNS, picture["identity"], picture["epochs"])
+    figure = draw(table, picture["title"], run_tables.diverged_epoch(table, picture["epochs"]))
     style.save(figure, *job.paths(f"{job.condition}/curves"))

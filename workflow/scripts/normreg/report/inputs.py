@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from normreg.analysis import divergence, metrics, predictions
+from normreg.analysis import predictions, run_tables
 from normreg.analysis.predictions import Diverged, Predictions
 from normreg.config.identity import RunFacts
 from normreg.data import dataset as datasets
@@ -118,8 +118,9 @@ def read_courses(paths: Sequence[str | Path], runs: Sequence[RunFacts], metric: 
         DataError: a table cannot be read or is of another run.
     """
     facts = zip(paths, runs, strict=True)
-    tables = [metrics.read(path, [metric], run["identity"], run["epochs"]) for path, run in facts]
-    lost = [metrics.diverged(table, run["epochs"]) is not None for table, run in zip(tables, runs, strict=True)]
+    tables = [run_tables.read_metrics(path, [metric], run["identity"], run["epochs"]) for path, run in facts]
+    ended = [run_tables.diverged_epoch(table, run["epochs"]) for table, run in zip(tables, runs, strict=True)]
+    lost = [epoch is not None for epoch in ended]
     courses = []
     for condition in dict.fromkeys(run["condition"] for run, out in zip(runs, lost, strict=True) if not out):
         every = zip(runs, tables, lost, strict=True)
@@ -130,8 +131,8 @@ def read_courses(paths: Sequence[str | Path], runs: Sequence[RunFacts], metric: 
         measured = ~np.isnan(values).any(axis=0)
         course = Course(condition, first["penalty"], first["norm"], seeds, epochs[measured], values[:, measured])
         courses.append(course)
-    said = divergence.sentence((run["condition"], out) for run, out in zip(runs, lost, strict=True))
-    return Courses(courses, said)
+    diverged = [run["condition"] for run, out in zip(runs, lost, strict=True) if out]
+    return Courses(courses, run_tables.diverged_sentence(diverged, [run["condition"] for run in runs]))
 
 
 def read_predictions(path: str | Path, data: str | Path, known: str | None, run: str) -> PredictedImages | Diverged:
@@ -147,7 +148,7 @@ def read_predictions(path: str | Path, data: str | Path, known: str | None, run:
         DataError: a file cannot be read, or the predictions are of another run or not of this data.
     """
     dataset = datasets.load(data, known)
-    found = predictions.load(path, dataset.test_labels, len(dataset.class_names), run)
+    found = predictions.load(path, dataset.test_labels, run)
     if isinstance(found, Diverged):
         return found
     names = tuple(str(name) for name in dataset.class_names)

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from normreg.analysis import agreement
+from normreg.analysis import agreement, contrasts
 from normreg.analysis import summary as summaries
-from normreg.analysis.classes import Classes
 from normreg.analysis.predictions import Diverged
 from normreg.config import datasets, identity
 from normreg.config.identity import RunFacts
@@ -95,11 +94,12 @@ class Job:
         return summaries.read(self.folder / "summary.csv", self.runs)
 
     @functools.cached_property
-    def agreement(self) -> tuple[Classes, list[agreement.Flips]]:
+    def agreement(self) -> tuple[agreement.Classes, list[agreement.Flips]]:
         """The images that runs get wrong, and what each factor changes."""
-        labels, count = self.data.test_labels, len(self.data.class_names)
-        paths = self.input.predictions
-        return agreement.collect(paths, self.runs, labels, count, self.conditions, self.spec.train_images)
+        facts = self.conditions, self.spec.train_images
+        distinct = contrasts.find_distinct(*facts)
+        found = agreement.read(self.input.predictions, self.runs, self.data.test_labels, distinct)
+        return found, agreement.flips(contrasts.find_contrasts(*facts), found)
 
     @functools.cached_property
     def predictions(self) -> PredictedImages | Diverged:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from normreg.analysis import divergence, metrics, study_tables
+from normreg.analysis import run_tables, study_tables
 from normreg.analysis.quantities import QUANTITIES
 from normreg.analysis.summary import LAST
 from normreg.config.identity import RunFacts
@@ -23,13 +23,14 @@ def collect(runs: Sequence[RunFacts], files: Sequence[str | Path]) -> tuple[pd.D
     """
     frames, lost = [], []
     for run, file in zip(runs, files, strict=True):
-        table = metrics.read(file, COLUMNS, run["identity"], run["epochs"])
-        lost.append((run["condition"], metrics.diverged(table, run["epochs"]) is not None))
-        frame = pd.DataFrame(table).tail(0 if lost[-1][1] else LAST)
+        table = run_tables.read_metrics(file, COLUMNS, run["identity"], run["epochs"])
+        diverged = run_tables.diverged_epoch(table, run["epochs"]) is not None
+        lost += [run["condition"]] if diverged else []
+        frame = pd.DataFrame(table).tail(0 if diverged else LAST)
         frame.insert(0, "condition", run["condition"])
         frame.insert(1, "seed", run["seed"])
         frames.append(frame)
-    return pd.concat(frames, ignore_index=True), divergence.sentence(lost)
+    return pd.concat(frames, ignore_index=True), run_tables.diverged_sentence(lost, [run["condition"] for run in runs])
 
 
 def write(table: pd.DataFrame, title: str, page: str | Path, csv: str | Path, diverged: str = "") -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from normreg.analysis import contrasts, mcnemar, study_tables
+from normreg.analysis import agreement, contrasts, study_tables
 from normreg.analysis import summary as summaries
 from normreg.analysis.inference import LEVEL
 from normreg.config import factors
@@ -13,7 +13,7 @@ from normreg.report.job import Job
 
 
 def write(path: str | Path, title: str, table: pd.DataFrame, diverged: str = "") -> None:
-    """Writes the table of `mcnemar.compare`. `diverged` is a sentence on the runs of this seed that diverged."""
+    """Writes the table of `agreement.compare_models`. `diverged` says which runs of this seed diverged."""
     said = [diverged] if diverged else []
     if table.empty:
         none = "This study has no two conditions with and without a factor that are otherwise equal."
@@ -67,7 +67,7 @@ def make(job: Job) -> None:
     """`mcnemar.csv` and its page, of the models of the first seed."""
     seed = job.runs[0]["seed"]
     pairs = contrasts.find_contrasts(job.conditions, job.spec.train_images)
-    table = mcnemar.compare(pairs, job.agreement[0], seed)
+    table = agreement.compare_models(pairs, job.agreement[0], seed)
     job.write("mcnemar.csv", study_tables.MCNEMAR, table)
     said = summaries.diverged(job.summary[job.summary["seed"] == seed])
     write(job.folder / "mcnemar.html", f"Two saved models, seed {seed}: {job.title}", table, said)

@@ -1,6 +1,6 @@
 """The tables of all runs: `summary.csv` and `runs.csv`."""
 
-from normreg.analysis import runs, study_tables
+from normreg.analysis import study_tables
 from normreg.analysis import summary as summaries
 from normreg.report.job import Job
 
@@ -15,7 +15,7 @@ def make(job: Job) -> None:
         from normreg.training import subsets  # PyTorch takes seconds, and most studies have no hold-out
 
         _, holdout, _ = subsets.holdout(job.data, held_out)
-    table = summaries.summarise(job.runs, files, job.data.test_labels, len(job.data.class_names), holdout)
+    table = summaries.summarise(job.runs, files, job.data.test_labels, holdout)
     job.write("summary.csv", study_tables.SUMMARY, table, sealed=False)
-    rows = runs.tabulate(table, job.conditions, *job.place.values())
-    job.write("runs.csv", study_tables.runs(runs.varying(job.conditions)), rows, sealed=False)
+    rows = summaries.tabulate(table, job.conditions, *job.place.values())
+    job.write("runs.csv", study_tables.runs(summaries.varying(job.conditions)), rows, sealed=False)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from normreg.analysis import divergence, effects, study_tables
+from normreg.analysis import effects, run_tables, study_tables
 from normreg.analysis.quantities import EFFECT_QUANTITIES
 from normreg.analysis.verdicts import Origin, PublishedVerdict
 from normreg.config.factors import NORMS, PENALTIES
@@ -54,7 +54,7 @@ def read_published(path: str | Path, study: str) -> tuple[list[Pair], str]:
         raise DataError(f"{path}: cannot be read as published values: {error}. {AGAIN}") from error
     finals = {row["condition"]: row for row in rows if row["quantity"] == PUBLISHED_QUANTITIES[0]}
     lost = {name: row["diverged"] for name, row in finals.items()}
-    diverged = divergence.count(lost, {name: lost[name] + row["seeds"] for name, row in finals.items()})
+    diverged = run_tables.diverged_sentence(lost, {name: lost[name] + row["seeds"] for name, row in finals.items()})
     if not (pairs or diverged):
         raise DataError(f"{path}: no row with a quantity among {', '.join(PUBLISHED_QUANTITIES)}.")
     return pairs, diverged

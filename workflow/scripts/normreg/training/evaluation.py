@@ -13,7 +13,6 @@ from normreg.utils import tables
 
 BATCH = 250  # measured: larger batches do not fit in the processor's cache
 _SEED = 0
-THRESHOLDS = (1e-4, 1e-3, 1e-2)
 
 
 def predict(model: nn.Module, images: Tensor, normalise: Normaliser) -> Tensor:
@@ -49,7 +48,8 @@ def write_weights(model: nn.Module, path: str | Path, run: str, diverged: bool =
 def weight_rows(model: nn.Module) -> list[dict[str, str | int | float]]:
     """Per parameter tensor: type of its layer, its role, elements, L1 norm, squared L2 norm, shares of small elements.
 
-    L1 by subgradient descent rarely gives exact zeros. So sparsity is given as shares with |w| below `THRESHOLDS`.
+    L1 by subgradient descent rarely gives exact zeros. So sparsity is given as shares with |w| below the
+    thresholds of `run_tables.SHARES`.
     Tensors without elements have no row.
     """
     rows: list[dict[str, str | int | float]] = []
@@ -61,6 +61,6 @@ def weight_rows(model: nn.Module) -> list[dict[str, str | int | float]]:
         layer = type(model.get_submodule(name.rpartition(".")[0])).__name__
         row: dict[str, str | int | float] = {"parameter": name, "layer_type": layer, "role": role[name]}
         row |= {"elements": size.numel(), "l1": size.sum().item(), "l2_squared": size.square().sum().item()}
-        row |= {f"share_below_{t:g}": (size < t).double().mean().item() for t in THRESHOLDS}
+        row |= {name: (size < below).double().mean().item() for name, below in run_tables.SHARES.items()}
         rows.append(row)
     return rows

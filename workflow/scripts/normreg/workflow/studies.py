@@ -56,11 +56,11 @@ class Studies:
 
     def _confirmation(self, plain: Study) -> Study:
         """The seeds of a confirmation are new: none of them had a part in the choice."""
-        from normreg.analysis import chosen  # not above: most calls need no pandas
+        from normreg.analysis import strengths  # not above: most calls need no pandas
 
         run = plain.run
         source = self.named(run.confirms)
-        conditions = chosen.to_confirm(self._placed(f"{source.folder}/chosen.csv"), source.identity)
+        conditions = strengths.to_confirm(self._placed(f"{source.folder}/chosen.csv"), source.identity)
         if not conditions:
             raise NothingChosenError(
                 f"{run.name}: nothing to confirm, because the hold-out chose no strength on any curve, see "

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from normreg.analysis.agreement import Flips
-from normreg.analysis.classes import Classes
+from normreg.analysis.agreement import Classes, Flips
 from normreg.data.dataset import Dataset
 from normreg.report.explorer import sprites
 
@@ -41,7 +40,7 @@ def describe_mistakes(
         data: the data set, for the images and the names of the classes.
         classes: what each of R runs predicts.
         images: see `wrong_images`, (M,).
-        confidence: of each prediction, 0 to 1, (R, M), see `mistakes.confidences`.
+        confidence: of each prediction, 0 to 1, (R, M), see `agreement.confidences`.
         changes: what each factor fixes and breaks, see `agreement.flips`.
         others: bytes of the other data of the page. Beyond `OTHERS` they leave less room for the mistakes.
 

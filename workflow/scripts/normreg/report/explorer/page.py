@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from normreg.analysis import contrasts, mistakes
+from normreg.analysis import agreement, contrasts
 from normreg.analysis.quantities import EPOCH_QUANTITIES
 from normreg.report import html
 from normreg.report.explorer import assets, content, curves, responses
@@ -96,8 +96,7 @@ def make(job: Job) -> None:
     data, conditions, train_images = job.data, job.conditions, job.spec.train_images
     found, changes = job.agreement
     images, distinct = content.wrong_images(found), contrasts.find_distinct(conditions, train_images)
-    paths, classes = job.input.predictions, len(data.class_names)
-    confidence = mistakes.confidences(paths, job.runs, data.test_labels, classes, distinct, images)
+    confidence = agreement.confidences(job.input.predictions, job.runs, data.test_labels, distinct, images)
     over = {sweep.name: sweep.over for sweep in job.sweeps}
     tables = job.folder / "responses.csv", job.folder / "response_seeds.csv"
     swept = responses.read(*tables, job.identity, over) if over else []
