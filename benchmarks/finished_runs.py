@@ -15,28 +15,22 @@ from normreg.data import dataset
 from normreg.data.dataset import Dataset
 from normreg.data.specs import DATASETS
 from normreg.engines.pytorch import TorchTrainer
+from normreg.settings import table
 from normreg.training import checkpoint, evaluation, history
 
 NETWORK = networks.described(["gilf641"])["gilf641"]
 NAMES = ("checkpoint.pt", "metrics.csv", "predictions.npz", "weights.csv", "data.npz")
 SEEDS, STUDIES = (0, 1), ("mine", "yours")
-BASE: Condition = {
-    "network": "gilf641",
-    "penalty": "none",
-    "norm": "bn",
-    "num_splits": 1,
-    "batch_size": 64,
-    "epochs": 2,
-    "dropout": 0.0,
-    "optimizer": {"name": "sgd", "lr": 0.05, "momentum": 0.9, "nesterov": False},
-    "schedule": {"constant": {}},
-    "augmentation": [],
-    "penalty_scope": "all",
-    "lambdas": {"l1": 0.0, "l2": 0.0, "group_l2": 0.0},
-    "train_images": "all",
-    "holdout_images": 0,
-    "validate_every": 1,
-}
+# Settings that are not here have their neutral value.
+BASE: Condition = table.whole(
+    {
+        "network": "gilf641",
+        "batch_size": 64,
+        "epochs": 2,
+        "optimizer": {"name": "sgd", "lr": 0.05, "momentum": 0.9},
+        "lambdas": {},
+    }
+)
 CONDITIONS: dict[str, Condition] = {
     "none-bn": BASE,
     "l2-bn": {**BASE, "penalty": "l2", "lambdas": {"l1": 0.0, "l2": 1e-4, "group_l2": 0.0}},

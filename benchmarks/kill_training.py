@@ -21,6 +21,8 @@ from typing import Any, NamedTuple
 
 from killable import Job, Workflow, prepare
 
+from normreg.settings import table
+
 BASE = {
     "network": "gilf641",
     "penalty": "l1l2",
@@ -31,11 +33,7 @@ BASE = {
     "dropout": 0.08,
     "optimizer": {"name": "sgd", "lr": 0.02, "momentum": 0.9, "nesterov": False},
     "augmentation": [{"rotation": {"degrees": 7, "fill": 1}}, {"jitter": {"brightness": 0.1, "contrast": 0.1}}],
-    "penalty_scope": "all",
-    "lambdas": {"l1": 1e-4, "l2": 1e-4, "group_l2": 0.0},
-    "train_images": "all",
-    "holdout_images": 0,
-    "validate_every": 1,
+    "lambdas": {"l1": 1e-4, "l2": 1e-4},
 }
 ONECYCLE = {  # complete, as a study's condition is after its defaults are filled in
     "max_lr": 0.05,
@@ -46,8 +44,8 @@ ONECYCLE = {  # complete, as a study's condition is after its defaults are fille
     "max_momentum": 0.95,
 }
 RUNS = {
-    "l1l2-gbn, onecycle": BASE | {"schedule": {"onecycle": ONECYCLE}},
-    "l1l2-gbn, step": BASE | {"schedule": {"step": {"step_size": 2, "gamma": 0.5}}, "dropout": 0.0},
+    "l1l2-gbn, onecycle": table.whole(BASE | {"schedule": {"onecycle": ONECYCLE}}),
+    "l1l2-gbn, step": table.whole(BASE | {"schedule": {"step": {"step_size": 2, "gamma": 0.5}}, "dropout": 0.0}),
 }
 
 

@@ -7,6 +7,7 @@ three have their published batch size and dropout, and a rotation: the only augm
 from typing import Any
 
 from normreg.config.condition import Condition
+from normreg.settings import table
 
 CONDITIONS: dict[str, tuple[str, str]] = {  # penalty and norm
     "none-bn": ("none", "bn"),
@@ -82,17 +83,13 @@ def make_condition(network: str, name: str, epochs: int, batch_size: int | None 
     recipe["batch_size"] = batch_size or recipe["batch_size"]
     if norm == "bn":
         recipe["num_splits"] = 1
-    settings: Condition = Condition(  # type: ignore[typeddict-item]
-        network=network,
-        penalty=penalty,
-        norm=norm,
-        epochs=epochs,
-        optimizer={"name": "sgd", "lr": 0.01, "momentum": 0.9, "nesterov": False},
-        penalty_scope="all",
-        lambdas={"l1": strength * ("l1" in penalty), "l2": 1e-5 * ("l2" in penalty), "group_l2": 0.0},
-        train_images="all",
-        holdout_images=0,
-        validate_every=1,
-        **recipe,
-    )
+    own = {
+        "network": network,
+        "penalty": penalty,
+        "norm": norm,
+        "epochs": epochs,
+        "optimizer": {"name": "sgd", "lr": 0.01, "momentum": 0.9},
+        "lambdas": {"l1": strength * ("l1" in penalty), "l2": 1e-5 * ("l2" in penalty)},
+    }
+    settings: Condition = table.whole(own | recipe)
     return settings

@@ -126,11 +126,13 @@ STEPS = st.one_of(
 )
 OPTIMIZER = {"lr": RATE, "momentum": st.floats(0.01, 1, exclude_max=True), "nesterov": st.booleans()}
 BETAS = {"beta1": st.floats(0, 0.9999), "beta2": st.floats(0, 0.9999)}
-ADAMW = st.fixed_dictionaries({"name": st.just("adamw"), "lr": RATE}, optional=BETAS)
+ADAMW = st.fixed_dictionaries({"name": st.sampled_from(["adam", "adamw"]), "lr": RATE}, optional=BETAS)
 SETTINGS = {
     "network": st.sampled_from(NETWORKS),
     "epochs": st.integers(1, 10000),
     "dropout": SHARE,
+    "label_smoothing": SHARE,
+    "class_weights": st.sampled_from(["none", "balanced"]),
     "schedule": SCHEDULES,
     "augmentation": st.lists(STEPS, max_size=3),
     "penalty_scope": st.sampled_from(["all", "weights", "no-norm"]),
@@ -334,7 +336,7 @@ def expected(study: dict[str, Any], own: dict[str, Any], settings: dict[str, Any
     replaced = "name" in own.get("optimizer", {}) and names[0] != names[1]
     both["optimizer"] = {**({} if replaced else study["optimizer"]), **own.get("optimizer", {})}
     both["optimizer"].setdefault("name", "sgd")
-    if both["optimizer"]["name"] == "adamw":
+    if both["optimizer"]["name"] in ("adam", "adamw"):
         both["optimizer"] = {"beta1": 0.9, "beta2": 0.999, **both["optimizer"]}
     if "cosine" in both["schedule"]:
         both["schedule"] = {"cosine": {"warmup_epochs": 0, "min_lr": 0, **both["schedule"]["cosine"]}}
@@ -345,7 +347,8 @@ def expected(study: dict[str, Any], own: dict[str, Any], settings: dict[str, Any
     if "onecycle" in both["schedule"]:  # what the README says of those left out
         rest = {"pct_start": 0.3, "div_factor": 25, "final_div_factor": 10000, "base_momentum": 0.85}
         both["schedule"] = {"onecycle": {**rest, "max_momentum": 0.95, **both["schedule"]["onecycle"]}}
-    both["holdout_images"] = 0
+    both |= {"holdout_images": 0, "num_groups": 1}
+    both = {"label_smoothing": 0, "class_weights": "none", **both}
     both["num_splits"] = 1 if both["norm"] == "bn" else both["num_splits"]
     return {key: value for key, value in both.items() if key not in ("conditions", "galleries")}
 

@@ -120,8 +120,8 @@ def test_an_unknown_key_is_found_at_every_level(full, module):
 @pytest.mark.parametrize(
     ("path", "said"),
     [
-        (("norm",), "key 'norm': found 'new'; known are bn, gbn."),
-        (("optimizer", "name"), "key 'optimizer': found 'new'; known are sgd, adamw."),
+        (("norm",), "key 'norm': found 'new'; known are bn, gbn, gn, ln, in, none."),
+        (("optimizer", "name"), "key 'optimizer': found 'new'; known are sgd, adam, adamw."),
         (("optimizer", "nesterov"), "key 'optimizer.nesterov': found 'new'; known are True, False."),
     ],
 )

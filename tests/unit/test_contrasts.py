@@ -266,7 +266,7 @@ def test_a_third_norm_is_a_factor_of_its_own(condition, instance):
     found = find_contrasts(conditions)
     assert [(c.factor, c.without, c.with_factor) for c in found] == [("IN", "a", "b"), ("GBN", "a", "c")]
     assert find_confounded(conditions) == []
-    assert factors.norm_factor("instance").name(found[0].strength) == "IN"
+    assert factors.name_of("IN", found[0].strength) == "IN"
     assert factors.norm_factor("gbn").name(2) == "GBN, 2 splits"
 
 

@@ -134,7 +134,7 @@ def test_the_readme_has_every_key_of_a_data_set_file(root):
 
 @pytest.mark.parametrize("norm", NORMS)
 def test_every_norm_of_the_table_is_a_layer_of_its_own(norm):
-    settings = {"network": "gilf641", "num_splits": 2, "dropout": None}
+    settings = {"network": "small3", "num_splits": 2, "num_groups": 2, "dropout": None}
     model, plain = build(settings | {"norm": norm}), build(settings | {"norm": BASELINE})
     kinds = {type(module) for module in model} ^ {type(module) for module in plain}
     assert (len(kinds) == 2) == (norm != BASELINE)

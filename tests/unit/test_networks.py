@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
@@ -25,7 +26,8 @@ COLOUR = DataShape(3, 32, 32, 10)
 
 
 def made(network, data, norm="bn", splits=1, dropout=0.0):
-    return build({"network": "own", "norm": norm, "num_splits": splits, "dropout": dropout}, data, network)
+    counts = {"num_splits": splits, "num_groups": 2}
+    return build({"network": "own", "norm": norm, "dropout": dropout, **counts}, data, network)
 
 
 @pytest.fixture
@@ -212,12 +214,12 @@ def test_a_wrong_file_is_one_message(folder, layers, message):
 def test_a_layer_that_does_not_fit_is_named(folder, layers, message):
     (folder / "own.yaml").write_text(json.dumps({"layers": layers}))
     with pytest.raises(ConfigError, match=rf"^config/networks/own\.yaml: {message}"):
-        networks.check("own", DataShape(1, 8, 8, 2), ["bn", "gbn"])
+        networks.check("own", DataShape(1, 8, 8, 2), {"norm": "gbn", "num_splits": 2})
 
 
 def test_a_network_without_norm_is_fine_without_ghost_batch_norm(folder):
     (folder / "own.yaml").write_text(json.dumps({"layers": GOOD[:1] + GOOD[2:]}))
-    networks.check("own", DataShape(1, 8, 8, 2), ["bn"])
+    networks.check("own", DataShape(1, 8, 8, 2), {"norm": "bn"})
 
 
 def test_names_are_those_of_files_and_none_is_there_twice(folder):
@@ -442,37 +444,74 @@ def test_a_norm_is_replaced_wherever_the_code_holds_it(folder):
     torch.testing.assert_close(ghost(images)[::2], expected)
 
 
-GROUPS = norms.Norm(
-    lambda channels, _: nn.GroupNorm(2, channels),
-    lambda norm, _: nn.GroupNorm(2, norm.num_features, norm.eps, norm.affine),
-)
+# PyTorch's own layers in the place of BatchNorm2d(channels, eps=0.25).
+THEIRS = {
+    "gn": lambda channels, eps: nn.GroupNorm(2, channels, eps),
+    "ln": lambda channels, eps: nn.GroupNorm(1, channels, eps),
+    "in": lambda channels, eps: nn.InstanceNorm2d(channels, eps, affine=True),
+    "none": lambda *_: nn.Identity(),
+}
 
 
-def test_another_norm_is_one_entry_of_the_table(folder, monkeypatch):
-    """Networks of both kinds with a third norm, against PyTorch's own layer."""
-    monkeypatch.setitem(norms.NORMS, "gn", GROUPS)
-    listed = made(from_data({"layers": GOOD}), COLOUR, "gn")
-    assert [type(part) for part in listed][:2] == [nn.Conv2d, nn.GroupNorm]
-    text = HEAD + "    return nn.Sequential(nn.Conv2d(3, 10, 32), nn.BatchNorm2d(10, eps=0.25), nn.Flatten())\n"
-    coded, images = python(folder, text.replace("eps", "momentum=0.3, eps"), "gn"), torch.randn(4, 3, 32, 32)
-    with torch.no_grad():
-        coded[1].weight.uniform_(0.5, 2)
-    assert [type(part) for part in coded] == [nn.Conv2d, nn.GroupNorm, nn.Flatten]
-    theirs = nn.GroupNorm(2, 10, eps=0.25)
+@pytest.mark.parametrize("norm", THEIRS)
+def test_other_norms_are_pytorchs_layers_in_networks_of_both_kinds(folder, norm):
+    theirs = THEIRS[norm](4, 1e-5)
+    assert repr(made(from_data({"layers": GOOD}), COLOUR, norm).norm1) == repr(theirs)
+    text = HEAD + "    return nn.Sequential(nn.Conv2d(3, 4, 30), nn.BatchNorm2d(4, 0.25, 0.3), nn.Flatten(), "
+    coded, images = python(folder, text + "nn.Linear(36, 10))\n", norm), torch.randn(4, 3, 32, 32)
+    theirs = THEIRS[norm](4, 0.25)
+    assert repr(coded[1]) == repr(theirs)
+    for scale in coded[1].parameters():
+        nn.init.uniform_(scale, 0.5, 2)
     theirs.load_state_dict(coded[1].state_dict())
-    assert torch.equal(coded(images), theirs(coded[0](images)).flatten(1))
+    assert torch.equal(coded[1](coded[0](images)), theirs(coded[0](images)))
     for mode in (True, False):
         assert torch.equal(coded.train(mode)(images), coded(images))  # nothing of batch norm is left
 
 
+def test_layer_norm_is_over_channels_and_pixels(folder):
+    images = torch.randn(4, 6, 5, 5)
+    text = HEAD + "    return nn.Sequential(nn.BatchNorm2d(3), nn.Flatten(), nn.Linear(3072, 10))\n"
+    norm = python(folder, text, "ln")[0]
+    norm.num_channels, norm.weight, norm.bias = 6, None, None
+    torch.testing.assert_close(norm(images), nn.functional.layer_norm(images, (6, 5, 5)))
+
+
+@pytest.mark.parametrize(
+    ("norm", "layers", "said"),
+    [
+        ("gn", [{"conv": {"channels": 5}}, *GOOD[1:]], r"layer 2 \(norm\) has 5 channels; .* multiple of num_groups 2"),
+        ("in", [*GOOD[:1], "global_avg_pool", *GOOD[1:]], r"layer 3 \(norm\) gets one pixel of each channel"),
+        ("gn", [{"residual": {"layers": ["norm"]}}, *GOOD], r"layer 1\.1 \(norm\) has 3 channels"),
+    ],
+)
+def test_a_norm_that_does_not_fit_a_list_of_layers_is_named(folder, norm, layers, said):
+    (folder / "own.yaml").write_text(yaml.safe_dump({"layers": layers}))
+    condition = {"norm": norm, "num_groups": 2}
+    with pytest.raises(ConfigError, match=said):
+        networks.check("own", COLOUR, condition)
+    networks.check("own", COLOUR, condition | {"norm": "ln"})
+
+
+@pytest.mark.parametrize(
+    ("norm", "layer", "said"),
+    [
+        ("gn", "nn.BatchNorm2d(3)", r"code\.py: its layer '0': num_groups 2 does not divide the 3 channels"),
+        ("in", "nn.Sequential(nn.Flatten(), nn.BatchNorm1d(3072))", r"layer '0\.1' .* more than one pixel"),
+        ("in", "nn.Sequential(nn.AvgPool2d(32), nn.BatchNorm2d(3))", r"layer '0\.1' .* more than one pixel"),
+    ],
+)
+def test_a_norm_that_does_not_fit_a_network_in_python_is_named(folder, norm, layer, said):
+    with pytest.raises(ConfigError, match=said):
+        python(folder, HEAD + f"    return nn.Sequential({layer}, nn.Flatten(), nn.LazyLinear(10))\n", norm)
+
+
 @pytest.mark.parametrize("norm", [name for name in norms.NORMS if name != BASELINE])
 def test_no_norm_of_the_table_leaves_a_batch_norm(folder, norm):
-    text = module(
-        "self.norm, self.last = nn.BatchNorm2d(3), nn.BatchNorm1d(10)",
-        "return self.last(self.conv(self.norm(x)).flatten(1))",
-    )
-    kinds = {type(part) for part in python(folder, text, norm).modules()}
-    assert kinds.isdisjoint(OF_PYTORCH)
+    text = module("self.norm = nn.BatchNorm2d(3)", "return self.conv(self.norm(x)).flatten(1)")
+    text = text.replace("BatchNorm2d(3)", "BatchNorm2d(4)").replace("Conv2d(3,", "Conv2d(4,")
+    text = text.replace("self.norm(x)", "self.norm(torch.cat((x, x[:, :1]), 1))")
+    assert {type(part) for part in python(folder, text, norm).modules()}.isdisjoint(OF_PYTORCH)
 
 
 def test_who_reads_the_dropout_is_noticed(folder):
@@ -652,4 +691,4 @@ def test_where_pytorch_is_missing_networks_in_python_are_tried_later(folder, con
 def test_a_network_without_parameters_is_refused(folder):
     (folder / "own.yaml").write_text(json.dumps({"layers": ["relu", "global_avg_pool"]}))
     with pytest.raises(ConfigError, match=r"^config/networks/own\.yaml: has no layer with parameters, so there is not"):
-        networks.check("own", DataShape(3, 8, 8, 3), ["bn"])
+        networks.check("own", DataShape(3, 8, 8, 3), {"norm": "bn"})

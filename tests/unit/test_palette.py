@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from test_figures import EIGHT, TWELVE, lines, made_up, named
 
-from normreg.config.factors import FACTORS, NORMS, PENALTIES, condition_labels
+from normreg.config.factors import FACTORS, PENALTIES, condition_labels
 from normreg.report import comparison, small_multiples, style
 from normreg.report.looks import looks
 from normreg.report.palette import PENALTY_STYLES, factor_color
@@ -26,7 +26,7 @@ SEEN = {
 }
 NUMBER_OF_PIXELS = 40  # side of the picture of a marker
 APART = 30  # distance of two colours (CIE 1976) that is plain in thin lines and small text
-BY_NAME = {f"{p}-{n}": (p, n) for p in PENALTIES for n in NORMS}
+BY_NAME = {f"{p}-{n}": (p, n) for p in PENALTIES for n in ("bn", "gbn")}
 
 
 def linear_rgb(color: str) -> Any:

@@ -96,7 +96,7 @@ def test_kinds_of_settings_and_cells_of_settings_that_a_condition_lacks(conditio
         ),
     }
     expected = {"optimizer.nesterov": str, "schedule.step.step_size": int, "schedule.step.gamma": float}
-    expected |= {"augmentation.0.rotation.degrees": int, "augmentation.0.rotation.fill": int, "penalty_scope": str}
+    expected |= {"augmentation.0.rotation.degrees": float, "augmentation.0.rotation.fill": int, "penalty_scope": str}
     found = summaries.varying(conditions)
     assert found == expected
     who = {"penalty": "none", "norm": "bn", "epochs": 2, "seed": 0, "run": "x", **WHOLE}

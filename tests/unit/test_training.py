@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from normreg.analysis import run_tables
@@ -14,6 +15,7 @@ from normreg.engines import pytorch
 from normreg.models.build import build
 from normreg.training import loop, streams
 from normreg.training.history import write as write_history
+from normreg.training.objective import PLAIN, Target, make_target, objective
 from normreg.training.state import StateFile
 from normreg.utils import devices
 
@@ -310,3 +312,44 @@ def test_cuda_without_a_gpu_is_a_clear_error():
         with pytest.raises(devices.NormregError, match=r"device: found 'cuda'.*--config device=cpu"):
             devices.resolve("cuda", 1)
     assert devices.resolve("cpu", 1) == CPU
+
+
+# --- what is minimised, and other optimizers
+
+
+def test_smoothing_and_balanced_weights_enter_the_objective_alone():
+    logits = torch.tensor([[2.0, 0.0, -1.0], [0.5, 1.0, 0.0], [0.0, 0.0, 3.0], [1.0, 0.0, 0.0]], dtype=torch.float64)
+    labels = torch.tensor([0, 0, 2, 0])
+    target = make_target({"class_weights": "balanced", "label_smoothing": 0.3}, labels, 3)
+    weights = torch.tensor([4 / 9, 1.0, 4 / 3], dtype=torch.float64)  # 4 images / 3 classes / 3, none, 1 of the class
+    torch.testing.assert_close(target.weights.double(), weights)
+    found = objective(nn.Identity(), logits, labels, [], {"l1": 0, "l2": 0, "group_l2": 0}, Target(0.3, weights))
+    goal = 0.7 * F.one_hot(labels, 3) + 0.1  # 0.3 in equal parts
+    each = -(goal * weights * F.log_softmax(logits, 1)).sum(1)
+    assert found.objective.item() == pytest.approx((each.sum() / weights[labels].sum()).item())
+    plain = -F.log_softmax(logits, 1)[range(4), labels].mean().item()
+    assert found.figures.tolist() == pytest.approx([found.objective.item(), plain, 0.75])
+    assert make_target({"class_weights": "none", "label_smoothing": 0.0}, labels, 3) == PLAIN
+
+
+def test_equals_a_plain_loop_with_adam_and_smoothing(condition, blobs, run_training):
+    """Adam's L2 is a part of the gradient, and so of both moments."""
+    rates = {"name": "adam", "lr": 1e-3, "beta1": 0.8, "beta2": 0.99}
+    plain = {"dropout": 0.0, "augmentation": [], "label_smoothing": 0.2, "optimizer": rates, "epochs": 2}
+    trained, history = run_training(condition(**plain, lambdas={"l2": 0.1}), 3, blobs)
+    torch.manual_seed(streams.stream_seed(3, "init"))
+    model = build({"network": "gilf641", "norm": "bn", "num_splits": 1, "dropout": 0.0}).train()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, betas=(0.8, 0.99))
+    fit = nn.CrossEntropyLoss(label_smoothing=0.2)
+    pixels = (torch.tensor(blobs.train_images).float() / 255 - 0.1307) / 0.3081
+    labels = torch.tensor(blobs.train_labels).long()
+    for epoch in (1, 2):
+        order = torch.randperm(50, generator=streams.generator(3, "order", epoch))
+        for chunk in order.split(16):
+            optimizer.zero_grad()
+            fit(model(pixels[chunk].unsqueeze(1)), labels[chunk]).backward()
+            for parameter in model.parameters():
+                parameter.grad += 0.1 * parameter.detach()
+            optimizer.step()
+    torch.testing.assert_close(weights(trained), weights(model), rtol=1e-3, atol=1e-4)
+    assert history[-1].train_objective > history[-1].train_loss > 0

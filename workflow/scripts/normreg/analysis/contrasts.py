@@ -8,6 +8,7 @@ The number of ghost batches is the number that a batch really has. It can be les
 many training images there are (`train_images`).
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
@@ -22,6 +23,7 @@ from normreg.config.factors import (
     Factor,
     Trained,
     lambda_factors,
+    norm_count,
     norm_factor,
     setting_factor,
     signature,
@@ -29,7 +31,7 @@ from normreg.config.factors import (
     trained,
     without,
 )
-from normreg.config.splits import fewer_splits, splits_used
+from normreg.config.splits import fewer_splits
 
 _NORM, _SCOPE = "norm", "penalty_scope"
 
@@ -129,7 +131,7 @@ def find_fewer_splits(conditions: Mapping[str, Condition], train_images: int) ->
 def _factor(key: str, condition: Condition, train_images: int) -> tuple[str, float]:
     """The label of the factor with this `key`, and its strength in a condition that has it, see `setting_factor`."""
     if key == _NORM:
-        return norm_factor(condition["norm"]).label, splits_used(condition, train_images)["full"]
+        return norm_factor(condition["norm"]).label, norm_count(condition, train_images) or math.nan
     factors, lambdas = lambda_factors(condition), dict[str, Any](condition["lambdas"])
     swept = {factor.key: (factor.label, lambdas[name]) for name, factor in factors.items()}
     return swept.get(key) or setting_factor(key, condition[key])  # type: ignore[literal-required]

@@ -5,7 +5,7 @@ from typing import Any, TypedDict
 
 
 class Optimizer(TypedDict, total=False):
-    """A name, and arguments of PyTorch's SGD (lr, momentum, nesterov) or AdamW (lr, beta1, beta2).
+    """A name, and arguments of PyTorch's SGD (lr, momentum, nesterov) or Adam and AdamW (lr, beta1, beta2).
 
     The schedule `onecycle` overrides lr and momentum, or lr and beta1.
     """
@@ -37,9 +37,12 @@ class Condition(TypedDict):
     penalty: str
     norm: str
     num_splits: int
+    num_groups: int
     batch_size: int
     epochs: int
     dropout: float
+    label_smoothing: float
+    class_weights: str
     optimizer: Optimizer
     schedule: dict[str, dict[str, Any]]
     augmentation: list[dict[str, dict[str, Any]]]

@@ -60,12 +60,14 @@ class Norm:
     Attributes:
         label: its short name.
         name: its name in legends.
-        splits: whether it has ghost batches. With a single ghost batch it is the same as the baseline.
+        unit: what its number counts, see `NORM_COUNTS`. Empty if it has none.
+        one: the norm that it is if the number is 1.
     """
 
     label: str
     name: str
-    splits: bool = False
+    unit: str = ""
+    one: str = ""
 
 
 LAMBDAS: Mapping[str, Factor] = {
@@ -84,12 +86,19 @@ PENALTIES: Mapping[str, Penalty] = {
 BASELINE = description.BASELINE  # a norm's effect is measured against conditions with this norm
 NORMS: Mapping[str, Norm] = {
     BASELINE: Norm("BN", "batch norm (BN)"),
-    "gbn": Norm("GBN", "ghost batch norm (GBN)", splits=True),
+    "gbn": Norm("GBN", "ghost batch norm (GBN)", "splits", BASELINE),
+    "gn": Norm("GN", "group norm (GN)", "groups", "ln"),
+    "ln": Norm("LN", "layer norm (LN)"),
+    "in": Norm("IN", "instance norm (IN)"),
+    "none": Norm("no norm", "no norm"),
 }
 _NORM, _SCOPE = "norm", "penalty_scope"
 # Settings that are no keys of `trained`: the name of a penalty trains nothing, and the others are parts of a factor.
-_PARTS = ("penalty", "lambdas", "num_splits")
-STRENGTHS = {factor.key: factor.key for factor in LAMBDAS.values()} | {"num_splits": _NORM}  # and whose they are
+_PARTS = ("penalty", "lambdas", *description.NORM_COUNTS.values())
+# Keys that are the strength of a factor, and its key.
+STRENGTHS = {factor.key: factor.key for factor in LAMBDAS.values()} | dict.fromkeys(
+    description.NORM_COUNTS.values(), _NORM
+)
 # The value of each factor that a condition can lack, in the order of tables.
 ABSENT: Mapping[str, Any] = {factor.key: 0.0 for factor in LAMBDAS.values()} | {
     each.key: each.neutral for each in SETTINGS if each.regularises
@@ -99,24 +108,34 @@ ABSENT: Mapping[str, Any] = {factor.key: 0.0 for factor in LAMBDAS.values()} | {
 def trained(condition: Condition, train_images: int | None = None) -> Trained:
     """What a condition trains, by factor: without what has no effect. Equal results are equal trainings, bit for bit.
 
-    A scope without a penalty is left out, and so are the rates that onecycle sets. A norm with ghost batches is a text
-    that has their number. With `train_images`, the images of the training split, it is the number that a batch really
+    A scope without a penalty is left out, and so are the rates that onecycle sets. A norm is a text with its
+    number. With `train_images`, the images of the training split, it is the number of ghost batches that a batch really
     has. That of the last batch follows from it.
     """
     found: Trained = {each.key: condition[each.key] for each in SETTINGS if each.key not in _PARTS}  # type: ignore
     found |= {f"lambdas.{key}": value for key, value in condition["lambdas"].items()}
-    splits = condition["num_splits"]
+    norm, count = NORMS[condition["norm"]], norm_count(condition, train_images)
+    if count is not None:
+        found[_NORM] = f"{condition['norm']}, {count} {norm.unit}" if count > 1 else norm.one
     if train_images is not None:
-        splits = splits_used(condition, train_images)["full"]
         found["train_images"] = trained_images(condition, train_images)
-    if NORMS[condition["norm"]].splits:
-        found[_NORM] = f"{condition['norm']}, {splits} splits" if splits > 1 else BASELINE
     ((schedule, arguments),) = condition["schedule"].items()
     found["schedule"] = {"kind": schedule, **arguments}
     if schedule == "onecycle":
         rates = condition["optimizer"].items()
         found["optimizer"] = {key: value for key, value in rates if f"optimizer.{key}" not in SET_BY_ONECYCLE}
     return _scoped(found)
+
+
+def norm_count(condition: Condition, train_images: int | None = None) -> int | None:
+    """The groups or ghost batches of a condition's norm, of those with `train_images` as many as a batch really has.
+
+    None if the norm has no number.
+    """
+    if NORMS[condition["norm"]].unit == "splits" and train_images is not None:
+        return splits_used(condition, train_images)["full"]
+    key = description.NORM_COUNTS.get(condition["norm"])
+    return None if key is None else int(condition[key])  # type: ignore[literal-required]
 
 
 def without(settings: Trained, keys: Iterable[str]) -> Trained:
@@ -151,7 +170,7 @@ def _scoped(settings: Trained) -> Trained:
 
 def norm_factor(norm: str) -> Factor:
     """The factor of a norm other than the baseline."""
-    return Factor(NORMS[norm].label, _NORM, ", {} splits" if NORMS[norm].splits else "")
+    return Factor(NORMS[norm].label, _NORM, f", {{}} {NORMS[norm].unit}" if NORMS[norm].unit else "")
 
 
 # Keys are labels, in the order that tables use.

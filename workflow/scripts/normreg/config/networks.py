@@ -14,10 +14,9 @@ from normreg.config.schema import read_yaml, validate
 from normreg.errors import ConfigError, did_you_mean
 from normreg.models import shapes
 from normreg.models.description import (
-    BASELINE,
+    NORM_COUNTS,
     DataShape,
     Network,
-    Norm,
     PythonNetwork,
     Residual,
     as_data,
@@ -66,13 +65,13 @@ def find(name: str) -> Network | PythonNetwork:
     return from_data(content)
 
 
-def check(name: str, data: DataShape, norms: Iterable[str]) -> None:
+def check(name: str, data: DataShape, condition: Mapping[str, Any]) -> None:
     """Checks that a network fits the data, as far as that can be known without running code.
 
     Args:
         name: the name of the network.
         data: the shape of the images and the number of classes.
-        norms: the norms that conditions with this network have.
+        condition: its norm counts, and the number of groups.
 
     Raises:
         ConfigError: see `find`; or a layer does not fit, there are no parameters, or a norm would change nothing.
@@ -81,18 +80,20 @@ def check(name: str, data: DataShape, norms: Iterable[str]) -> None:
     if isinstance(network, PythonNetwork):
         return
     where = f"network {name}" if name in BUILT_IN else str(_files(name)[0])
-    shapes.check(network, data, where)
+    norm = condition["norm"]
+    shapes.check(network, data, where, norm, condition[NORM_COUNTS[norm]] if norm in NORM_COUNTS else 1)
     if not count_parameters(network, data):
         raise ConfigError(f"{where}: has no layer with parameters, so there is nothing to train; add one.")
-    others = [norm for norm in norms if norm != BASELINE]
-    if others and not has(Norm, network.layers):
-        raise ConfigError(f"{where}: has no layer `norm`, so norm {others[0]} would change nothing; add one.")
 
 
 def check_all(conditions: Mapping[str, Condition], data: DataShape) -> None:
     """Checks the networks of all conditions, see `check`."""
-    for name in dict.fromkeys(condition["network"] for condition in conditions.values()):
-        check(name, data, {condition["norm"] for condition in conditions.values() if condition["network"] == name})
+    seen: set[tuple[Any, ...]] = set()
+    for condition in conditions.values():
+        needs = condition["network"], condition["norm"], condition["num_groups"]
+        if needs not in seen:
+            check(condition["network"], data, condition)
+        seen.add(needs)
 
 
 def described(names: Iterable[str]) -> dict[str, dict[str, Any]]:

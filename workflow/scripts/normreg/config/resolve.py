@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from normreg.config.condition import Condition
-from normreg.config.factors import NORMS, PENALTIES
+from normreg.config.factors import PENALTIES
 from normreg.errors import ConfigError
+from normreg.models.description import NORM_COUNTS
 from normreg.settings.kinds import settle
 from normreg.settings.table import KINDS, LARGEST_BETA, SETTINGS
 
@@ -26,8 +27,11 @@ def resolve(study: Mapping[str, Any], own: Mapping[str, Any], overrides: Mapping
     for key, value in own.items():
         given[key] = KINDS[key].merge(given.get(key, {}), value)
     given |= overrides
-    if not NORMS[given["norm"]].splits:
-        given["num_splits"] = 1  # not used: otherwise a change of the study's splits would retrain these conditions
+    for norm, count in NORM_COUNTS.items():
+        if given["norm"] != norm:
+            given[count] = 1  # not used: otherwise a change of the study's splits would retrain these conditions
+        elif count not in given:
+            raise ConfigError(f"{where}: norm {norm} needs {count}; set it here or in the study.")
     if study.get("validation") != "holdout":
         given["holdout_images"] = 0
     try:
@@ -104,10 +108,10 @@ def _check_nesterov(condition: Condition) -> None:
 
 def _check_cycle(condition: Condition) -> None:
     """Refuses momenta of onecycle above the bound of beta1, which it sets."""
-    cycle = condition["schedule"].get("onecycle", {})
+    cycle, optimizer = condition["schedule"].get("onecycle", {}), condition["optimizer"]
     for key in ("base_momentum", "max_momentum"):
-        if condition["optimizer"]["name"] == "adamw" and cycle.get(key, 0) > LARGEST_BETA:
+        if "beta1" in optimizer and cycle.get(key, 0) > LARGEST_BETA:
             raise ConfigError(
-                f"found schedule.onecycle.{key} {cycle[key]:g}, which sets beta1 of adamw; expected at most "
-                f"{LARGEST_BETA}."
+                f"found schedule.onecycle.{key} {cycle[key]:g}, which sets beta1 of {optimizer['name']}; expected at "
+                f"most {LARGEST_BETA}."
             )

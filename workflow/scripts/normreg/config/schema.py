@@ -11,7 +11,6 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError, validators
 
 from normreg.errors import ConfigError, did_you_mean, unfit
-from normreg.settings.table import place_of
 from normreg.utils.files import regular_file
 
 # Limits for the levels of a file, its values and the size of a number. Even a short file can need the first two: with
@@ -93,7 +92,13 @@ def read_yaml(path: Path, strict: bool = True) -> Any:
         raise ConfigError(f"{path}: not readable as YAML: {_cut(' '.join(str(error).split()), 240)}") from error
 
 
-def validate(content: Any, schema: str, where: str, complete: Callable[[Any], Any] | None = None) -> None:
+def validate(
+    content: Any,
+    schema: str,
+    where: str,
+    complete: Callable[[Any], Any] | None = None,
+    elsewhere: Callable[[str], str] = lambda key: "",
+) -> None:
     """Checks `content` against a schema file in the folder of this module.
 
     Args:
@@ -101,13 +106,19 @@ def validate(content: Any, schema: str, where: str, complete: Callable[[Any], An
         schema: the name of the schema file.
         where: the beginning of messages.
         complete: adds to the content of the schema file what is said elsewhere.
+        elsewhere: says of an unknown key where it belongs, with a space before it. Empty: it does not know.
 
     Raises:
         ConfigError: one sentence about one wrong key. It begins with `where`.
     """
     _check_values(content, where)
     for error in _validator(schema, complete).iter_errors(content):
-        raise ConfigError(f"{where}: {_explain(error, content)}")
+        raise ConfigError(f"{where}: {_explain(error, content, elsewhere)}")
+
+
+def keys_of(schema: str) -> list[str]:
+    """The keys at the top of what a schema file describes."""
+    return list(_validator(schema, None).schema["properties"])
 
 
 @functools.cache
@@ -139,12 +150,12 @@ def _values(content: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[An
             yield from _values(value, (*path, key))
 
 
-def _explain(error: ValidationError, content: Any) -> str:
+def _explain(error: ValidationError, content: Any, elsewhere: Callable[[str], str]) -> str:
     """One sentence for a person: the key, what was found, what is allowed. `content` is the whole file."""
     path = _dotted(_counted(error.absolute_path, content))
     expected = error.schema.get("description") if isinstance(error.schema, Mapping) else None
     if error.validator == "additionalProperties" and isinstance(error.instance, Mapping):
-        return _explain_unknown(error, path)
+        return _explain_unknown(error, path, elsewhere)
     if error.validator == "required":
         missing = next(key for key in error.validator_value if key not in error.instance)
         return f"key '{path + '.' if path else ''}{missing}' is missing."
@@ -155,15 +166,10 @@ def _explain(error: ValidationError, content: Any) -> str:
     return f"{key}: found {_shorten(error.instance)}{_hint(error)}; expected {expected or error.message}.{guess}"
 
 
-def _explain_unknown(error: ValidationError, path: str) -> str:
+def _explain_unknown(error: ValidationError, path: str, elsewhere: Callable[[str], str]) -> str:
     allowed = list(error.schema.get("properties", {}))
     unknown = _dotted([next(key for key in error.instance if key not in allowed)])
-    if place := place_of(unknown):
-        guess = f" A study sets it as {place}."
-    elif unknown in _validator("config.schema.yaml", None).schema["properties"]:
-        guess = " It is a key of config/config.yaml and of --config."
-    else:
-        guess = did_you_mean(unknown, allowed)
+    guess = elsewhere(unknown) or did_you_mean(unknown, allowed)
     return f"unknown key '{path + '.' if path else ''}{unknown}'.{guess} Allowed here: {', '.join(allowed)}."
 
 

@@ -59,7 +59,7 @@ def check_config(config: Mapping[str, Any]) -> dict[str, Any]:
             checked[key] = None
     if isinstance(checked.get("seeds"), list):  # from the command line, the items of a list are texts
         checked["seeds"] = [int(s) if isinstance(s, str) and _SEED.fullmatch(s) else s for s in checked["seeds"]]
-    validate(checked, "config.schema.yaml", "config")
+    validate(checked, "config.schema.yaml", "config", elsewhere=study_files.elsewhere)
     if isinstance(checked["seeds"], int):
         checked["seeds"] = list(range(checked["seeds"]))
     return checked

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from normreg.config import folders
-from normreg.config.schema import read_yaml, validate
+from normreg.config.schema import keys_of, read_yaml, validate
 from normreg.errors import ConfigError, did_you_mean
-from normreg.settings.table import KINDS, complete
+from normreg.settings.table import KINDS, complete, place_of
 
 STUDIES = Path("config/studies")  # see `folders`
 _NOT_INHERITED = ("extends", "published", "readme", "sweeps")
@@ -59,7 +59,15 @@ def check(content: Any, where: str) -> None:
     Raises:
         ConfigError: it has a wrong key. The message begins with `where`.
     """
-    validate(content, "study.schema.yaml", where, complete)
+    validate(content, "study.schema.yaml", where, complete, elsewhere)
+
+
+def elsewhere(key: str) -> str:
+    """Where a key belongs that stands in a study file or in the configuration, and must not. Empty: nobody knows it."""
+    if key in keys_of("config.schema.yaml"):
+        return " It is a key of config/config.yaml and of --config."
+    place = place_of(key)
+    return f" A study sets it as {place}." if place else ""
 
 
 def published() -> list[str]:

@@ -17,8 +17,9 @@ from normreg.settings import table
 # epochs as `training.loop` asks for.
 SHARED = frozenset({"train_images", "holdout_images", "validate_every", "epochs", "schedule"})
 KNOWN = SHARED | {
-    *("network", "norm", "num_splits", "dropout"),  # models
+    *("network", "norm", "num_splits", "num_groups", "dropout"),  # models
     *("batch_size", "augmentation", "optimizer", "penalty", "penalty_scope", "lambdas"),
+    *("label_smoothing", "class_weights"),  # objective
 }
 
 
@@ -49,7 +50,7 @@ def supports(condition: Mapping[str, Any], data: DataFacts, known: Collection[st
         unknown = table.unknown(condition, known)
         if unknown is not None:
             return f"{unknown} is not implemented"
-        networks.check(condition["network"], data.shape, [condition["norm"]])
+        networks.check(condition["network"], data.shape, condition)
     except ConfigError as error:
         return str(error)
     return None

@@ -15,7 +15,7 @@ from normreg.engines.contract import DataFacts, refuse_unknown
 from normreg.models.batches import batch_bounds
 from normreg.training import draws, module_state, penalties, streams
 from normreg.training.evaluation import predict
-from normreg.training.objective import objective
+from normreg.training.objective import make_target, objective
 from normreg.training.optimizer import make_optimizer
 from normreg.training.schedule import make_schedule
 from normreg.training.trainer import Trained, Trainer, Validated
@@ -45,6 +45,7 @@ class TorchTrainer(Trainer):
         self.model = draws.initial_model(condition, seed, facts.shape).to(device)
         scope, lambdas = condition["penalty_scope"], condition["lambdas"]
         self.penalised, _ = penalties.scoped_parameters(self.model, scope)
+        self.target = make_target(condition, self.labels, facts.shape.classes)
         self.optimizer = make_optimizer(self.model, condition["optimizer"], lambdas["l2"], scope)
         self.bounds = batch_bounds(len(self.images), condition["batch_size"])
         self.schedule = make_schedule(self.optimizer, condition["schedule"], condition["epochs"], len(self.bounds))
@@ -66,7 +67,7 @@ class TorchTrainer(Trainer):
 
     def _step(self, images: Tensor, labels: Tensor) -> Tensor:
         """One optimizer step; returns objective, loss and share of correct predictions of the batch, float64 (3,)."""
-        result = objective(self.model, images, labels, self.penalised, self.condition["lambdas"])
+        result = objective(self.model, images, labels, self.penalised, self.condition["lambdas"], self.target)
         self.optimizer.zero_grad()
         result.objective.backward()
         self.optimizer.step()

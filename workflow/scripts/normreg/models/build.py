@@ -9,10 +9,10 @@ from torch import nn
 from normreg.errors import ConfigError
 from normreg.models import description as d
 from normreg.models import python_file, shapes
-from normreg.models.description import MNIST_LIKE, DataShape, Network, PythonNetwork
+from normreg.models.description import MNIST_LIKE, NORM_COUNTS, DataShape, Network, PythonNetwork
 from normreg.models.layers import Dropout, Residual
 from normreg.models.networks import BUILT_IN, built_in
-from normreg.models.norms import NORMS
+from normreg.models.norms import NORMS, count_of
 
 
 def build(
@@ -25,6 +25,7 @@ def build(
             network: the network's name, one of `normreg.models.networks.BUILT_IN` if `network` is None.
             norm: a key of `normreg.models.norms.NORMS`.
             num_splits: ghost batches per batch; used by norm "gbn" only.
+            num_groups: groups of channels; needed by norm "gn" only.
             dropout: probability, 0 to below 1; None means the value that the network was published with.
         data: the shape of the images and the number of classes.
         network: the description of the network. None: the one that comes with the project.
@@ -38,9 +39,10 @@ def build(
             names it.
         ValueError: `num_splits` or `dropout` is out of its range.
     """
-    for key in ("network", "norm", "num_splits", "dropout"):
+    count = NORM_COUNTS.get(condition.get("norm", ""), "num_splits")
+    for key in ("network", "norm", count, "dropout"):
         if key not in condition:
-            raise ConfigError(f"key '{key}' is missing; a network is built from network, norm, num_splits and dropout.")
+            raise ConfigError(f"key '{key}' is missing; a network is built from network, norm, {count} and dropout.")
     name, norm, dropout = condition["network"], condition["norm"], condition["dropout"]
     if network is None:
         if name not in BUILT_IN:
@@ -49,8 +51,8 @@ def build(
     if norm not in NORMS:
         raise ConfigError(f"key 'norm': found {norm!r}; expected one of {', '.join(NORMS)}.")
     if isinstance(network, PythonNetwork):
-        return python_file.build(network, norm, condition["num_splits"], dropout or 0.0, data)[0]
-    builder = _Builder(norm, condition["num_splits"], network.dropout if dropout is None else dropout, data)
+        return python_file.build(network, norm, count_of(condition), dropout or 0.0, data)[0]
+    builder = _Builder(norm, count_of(condition), network.dropout if dropout is None else dropout, data)
     where = f"network {name}"
     shapes.check(network, data, where)
     modules = builder.all_of(network.layers, data[:3], where)
@@ -62,8 +64,8 @@ def build(
 class _Builder:
     """Makes the modules of a network and names them conv1, relu1, norm1, ..."""
 
-    def __init__(self, norm: str, num_splits: int, dropout: float, data: DataShape) -> None:
-        self.norm, self.num_splits, self.dropout, self.data = norm, num_splits, dropout, data
+    def __init__(self, norm: str, count: int, dropout: float, data: DataShape) -> None:
+        self.norm, self.count, self.dropout, self.data = norm, count, dropout, data
 
     def all_of(self, layers: Sequence[Any], shape: shapes.Shape, where: str) -> "OrderedDict[str, nn.Module]":
         """The modules of a list of layers, from an input of this shape."""
@@ -93,7 +95,7 @@ def _conv(_: _Builder, layer: d.Conv, shape: shapes.Shape) -> nn.Module:
 _MODULES: Mapping[type[Any], Callable[[_Builder, Any, shapes.Shape], nn.Module]] = {
     d.Conv: _conv,
     d.Linear: lambda _, layer, shape: nn.Linear(shape[0], int(layer.features), bias=layer.bias),
-    d.Norm: lambda builder, _, shape: NORMS[builder.norm].layer(shape[0], builder.num_splits),
+    d.Norm: lambda builder, _, shape: NORMS[builder.norm](nn.BatchNorm2d(shape[0]), builder.count),
     d.Relu: lambda *_: nn.ReLU(),
     d.Gelu: lambda *_: nn.GELU(),
     d.Silu: lambda *_: nn.SiLU(),

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 CLASSES_WORD = "classes"  # as a number of channels or features: as many as the data set has classes
 BASELINE = "bn"  # the norm of networks as they are written; others take its place
+# The norms that have a number, and the key of a condition that holds it.
+NORM_COUNTS = {"gbn": "num_splits", "gn": "num_groups"}
 ROOT = "(network)"  # stands for the network itself where its layers are named
 
 

@@ -1,29 +1,14 @@
-"""The table of norms: each as a layer of a list of layers, and in the place of a BatchNorm of a network in Python."""
+"""The table of norms: what takes the place of a batch norm, in a list of layers and in a network in Python."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from typing import Any
 
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from normreg.errors import ConfigError
-from normreg.models.description import BASELINE
+from normreg.models.description import BASELINE, NORM_COUNTS
 from normreg.models.layers import GhostBatchNorm, GhostBatchNorm1d, GhostBatchNorm2d, GhostBatchNorm3d
-
-
-@dataclass(frozen=True)
-class Norm:
-    """A value of a condition's key `norm`.
-
-    Attributes:
-        layer: makes the layer `norm` of a list of layers, from the number of channels and `num_splits`.
-        instead: makes what takes the place of a BatchNorm1d, 2d or 3d, from that layer and `num_splits`. `replace`
-            hands on the tensors that both have, so this takes over settings alone.
-    """
-
-    layer: Callable[[int, int], nn.Module]
-    instead: Callable[[_BatchNorm, int], nn.Module]
-
 
 _GHOSTS: Mapping[type[nn.Module], type[GhostBatchNorm]] = {
     nn.BatchNorm1d: GhostBatchNorm1d,
@@ -32,24 +17,54 @@ _GHOSTS: Mapping[type[nn.Module], type[GhostBatchNorm]] = {
 }
 
 
+_INSTANCES: Mapping[type[nn.Module], type[nn.Module]] = {
+    nn.BatchNorm1d: nn.InstanceNorm1d,
+    nn.BatchNorm2d: nn.InstanceNorm2d,
+    nn.BatchNorm3d: nn.InstanceNorm3d,
+}
+
+
 def _ghost(norm: _BatchNorm, num_splits: int) -> nn.Module:
     settings = norm.num_features, num_splits, norm.eps, norm.momentum, norm.affine, norm.track_running_stats
     return _GHOSTS[type(norm)](*settings)
 
 
-NORMS: Mapping[str, Norm] = {
-    BASELINE: Norm(lambda channels, _: nn.BatchNorm2d(channels), lambda norm, _: norm),
-    "gbn": Norm(GhostBatchNorm2d, _ghost),
+def _groups(norm: _BatchNorm, groups: int) -> nn.Module:
+    """Group norm; with one group, layer norm over channels and pixels, with a scale and a shift for each channel."""
+    if norm.num_features % groups:
+        raise ConfigError(f"num_groups {groups} does not divide the {norm.num_features} channels of a norm.")
+    return nn.GroupNorm(groups, norm.num_features, norm.eps, norm.affine)
+
+
+def _instances(norm: _BatchNorm, _: int) -> nn.Module:
+    """Instance norm, which has no running statistics, with the scale and shift that a batch norm has."""
+    return _INSTANCES[type(norm)](norm.num_features, norm.eps, affine=norm.affine)
+
+
+# What takes the place of a BatchNorm1d, 2d or 3d, made from that layer and the number that the norm has, or 1.
+# `replace` hands on the tensors that both have, so this takes over settings alone.
+NORMS: Mapping[str, Callable[[_BatchNorm, int], nn.Module]] = {
+    BASELINE: lambda norm, _: norm,
+    "gbn": _ghost,
+    "gn": _groups,
+    "ln": lambda norm, _: _groups(norm, 1),
+    "in": _instances,
+    "none": lambda *_: nn.Identity(),
 }
 
 
-def replace(model: nn.Module, norm: str, num_splits: int, where: str) -> list[str]:
+def count_of(condition: Mapping[str, Any]) -> int:
+    """The number of ghost batches or of groups that a condition's norm has. It is 1 for all other norms."""
+    return int(condition[NORM_COUNTS[condition["norm"]]]) if condition["norm"] in NORM_COUNTS else 1
+
+
+def replace(model: nn.Module, norm: str, count: int, where: str) -> list[str]:
     """Gives a module the norm of a condition, in the place of its batch norms. Their tensors, mode and hooks stay.
 
     Args:
         model: is changed.
         norm: a key of `NORMS`.
-        num_splits: ghost batches per batch, for the norms that have them.
+        count: ghost batches in a batch, or groups, for the norms that have them.
         where: the network's file, for messages.
 
     Returns:
@@ -72,8 +87,12 @@ def replace(model: nn.Module, norm: str, num_splits: int, where: str) -> list[st
                 "BatchNorm1d, BatchNorm2d and BatchNorm3d, but not of other classes made from them; use one of the "
                 "three."
             )
-    for module in found.values():
-        _become(module, NORMS[norm].instead(module, num_splits))
+    for name, module in found.items():
+        try:
+            new = NORMS[norm](module, count)
+        except ConfigError as error:
+            raise ConfigError(f"{where}: its layer '{name}': {error}") from None
+        _become(module, new)
     return list(found)
 
 
@@ -92,7 +111,7 @@ def _become(module: nn.Module, new: nn.Module) -> None:
     """
     for kind in ("_parameters", "_buffers"):
         tensors, given = getattr(new, kind), getattr(module, kind)
-        tensors.update({name: given[name] for name in tensors if name in given})
+        tensors.update({name: given[name] for name, own in tensors.items() if own is not None and name in given})
     settings = {key: value for key, value in vars(new).items() if key != "training" and "hook" not in key}
     vars(module).update(settings)
     module.__class__ = type(new)

@@ -6,6 +6,7 @@ or of one beside it that it imports, reruns training.
 """
 
 import copy
+import math
 import runpy
 import sys
 from collections.abc import Iterator
@@ -49,9 +50,7 @@ class NetworkSpec:
         return super().__getattribute__(name)
 
 
-def build(
-    network: PythonNetwork, norm: str, num_splits: int, dropout: float, data: DataShape
-) -> tuple[nn.Module, bool]:
+def build(network: PythonNetwork, norm: str, count: int, dropout: float, data: DataShape) -> tuple[nn.Module, bool]:
     """Runs the file, tries the network, and gives it the norm of the condition.
 
     Returns:
@@ -71,7 +70,7 @@ def build(
     with torch.no_grad(), _batch_norm_inputs() as inputs:  # evaluation first: it fills in PyTorch's lazy layers
         _try(model.eval(), _EVALUATED, path, data)
     _check_lazy(model, path)
-    if norms.replace(model.train(), norm, num_splits, path):
+    if norms.replace(model.train(), norm, count, path):
         _check_inputs(model, inputs, norm, path)
     with _blaming(path, "in a training step, "):
         trial = copy.deepcopy(model)  # because a step changes running statistics
@@ -141,6 +140,11 @@ def _check_inputs(model: nn.Module, inputs: list[tuple[nn.Module, tuple[Any, ...
             raise ConfigError(
                 f"{path}: for {_EVALUATED} images its layer '{names[id(module)]}' gets a tensor of shape {shape}; norm "
                 f"{norm} needs the images in the first dimension."
+            )
+        if norm == "in" and math.prod(shape[2:]) == 1:
+            raise ConfigError(
+                f"{path}: its layer '{names[id(module)]}' gets a tensor of shape {shape}; norm in needs more than one "
+                "pixel in each channel."
             )
     if not inputs:
         raise ConfigError(f"{path}: its network calls none of its batch norms, so norm {norm} would change nothing.")

@@ -7,6 +7,7 @@ from typing import Any
 
 from normreg.errors import ConfigError
 from normreg.models.description import (
+    BASELINE,
     CLASSES_WORD,
     AvgPool,
     Conv,
@@ -26,33 +27,56 @@ Shape = tuple[int, ...]  # channels, height and width; or features alone, if fla
 _MOST = 2**24  # values that a layer gives for an image: 64 MiB
 
 
-def check(network: Network, data: DataShape, where: str) -> None:
+def check(network: Network, data: DataShape, where: str, norm: str = BASELINE, count: int = 1) -> None:
     """Checks that every layer fits its input, and that the network gives one logit for each class.
 
     Args:
         network: the network. `data` is what it must fit.
         data: shape of the images and number of classes.
         where: the network's name or file, for messages.
+        norm: the norm of a condition. Without it, that of the network as it is written.
+        count: its number of groups.
 
     Raises:
         ConfigError: a layer does not fit. The message names it by its place in the list, from 1.
     """
-    shape = after(network.layers, data[:3], data, where)
+    norms: dict[str, Shape] = {}
+    shape = after(network.layers, data[:3], data, where, norms=norms)
     if shape not in ((data.classes,), (data.classes, 1, 1)):
         raise ConfigError(
             f"{where}: from images of {say(data[:3])} its last layer gives {say(shape)} values; expected "
             f"{data.classes}, one for each class of the data set (`channels: classes` or `features: classes`)."
         )
+    if norm != BASELINE and not norms:
+        raise ConfigError(f"{where}: has no layer `norm`, so norm {norm} would change nothing; add one.")
+    for said, inputs in norms.items():
+        if norm == "gn" and inputs[0] % count:
+            raise ConfigError(f"{said} has {inputs[0]} channels; expected a multiple of num_groups {count}.")
+        if norm == "in" and math.prod(inputs[1:]) == 1:
+            raise ConfigError(f"{said} gets one pixel of each channel; norm in needs more, take another norm.")
 
 
-def after(layers: Sequence[Any], shape: Shape, data: DataShape, where: str, place: str = "") -> Shape:
-    """The shape after these layers, from an input of `shape`. `place` is where the list stands, for messages."""
+def after(
+    layers: Sequence[Any],
+    shape: Shape,
+    data: DataShape,
+    where: str,
+    place: str = "",
+    norms: dict[str, Shape] | None = None,
+) -> Shape:
+    """The shape after these layers, from an input of `shape`.
+
+    `place` is where the list stands, for messages. Into `norms` come the shapes of the inputs of the norms.
+    """
+    norms = {} if norms is None else norms
     for number, layer in enumerate(layers, start=1):
-        name = f"layer {place}{number}"
+        said = f"{where}: layer {place}{number} ({describe(layer)})"
         if isinstance(layer, Residual):
-            shape = _residual(layer, shape, data, where, f"{place}{number}")
-        else:
-            shape = output(fitted(layer, data), shape, f"{where}: {name} ({describe(layer)})")
+            shape = _residual(layer, shape, data, where, f"{place}{number}", norms)
+            continue
+        if isinstance(layer, Norm):
+            norms[said] = shape
+        shape = output(fitted(layer, data), shape, said)
     return shape
 
 
@@ -92,9 +116,9 @@ def say(shape: Shape) -> str:
     return " x ".join(str(n) for n in shape)
 
 
-def _residual(layer: Residual, shape: Shape, data: DataShape, where: str, place: str) -> Shape:
-    long = after(layer.layers, shape, data, where, f"{place}.")
-    short = after(layer.shortcut, shape, data, where, f"{place}.shortcut.")
+def _residual(layer: Residual, shape: Shape, data: DataShape, where: str, place: str, norms: dict[str, Shape]) -> Shape:
+    long = after(layer.layers, shape, data, where, f"{place}.", norms)
+    short = after(layer.shortcut, shape, data, where, f"{place}.shortcut.", norms)
     if long != short:
         raise ConfigError(
             f"{where}: layer {place} (residual) adds {say(long)} values of its layers and {say(short)} of its "

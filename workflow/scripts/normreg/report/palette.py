@@ -24,7 +24,7 @@ class PenaltyStyle(NamedTuple):
 class NormStyle(NamedTuple):
     """Matplotlib's line style, and whether markers are filled or open."""
 
-    line: str | tuple[int, tuple[float, float]]
+    line: str | tuple[int, tuple[float, ...]]
     filled: bool
 
 
@@ -37,6 +37,10 @@ PENALTY_STYLES: Mapping[str, PenaltyStyle] = {
 NORM_STYLES: Mapping[str, NormStyle] = {
     "bn": NormStyle("-", filled=True),
     "gbn": NormStyle((0, (4, 1.5)), filled=False),
+    "gn": NormStyle((0, (1, 1.2)), filled=True),
+    "ln": NormStyle((0, (6, 1.5, 1, 1.5)), filled=False),
+    "in": NormStyle((0, (2, 1, 2, 3)), filled=True),
+    "none": NormStyle((0, (1, 3)), filled=False),
 }
 
 

@@ -23,7 +23,7 @@ _STRENGTH = number(least=0, most=1000)
 # Images are moved with 16.16 fixed-point numbers. An inverse map with other factors would overflow them.
 _SCALE = list_of("two numbers such as [0.9, 1.1]", number("a factor", 0.01, 100), length=2)
 
-# The defaults of AdamW and OneCycleLR are PyTorch's. A test compares them.
+# The defaults of Adam, AdamW and OneCycleLR are PyTorch's. A test compares them.
 _LR = Setting("lr", _RATE, label="learning rate")
 OPTIMIZERS = {
     "sgd": optimizer(
@@ -32,6 +32,13 @@ OPTIMIZERS = {
         Setting("nesterov", choice({True: "", False: ""}), neutral=False),
         decoupled=False,
         text="PyTorch's SGD; `nesterov` needs a momentum above 0, with `onecycle` too",
+    ),
+    "adam": optimizer(
+        _LR,
+        Setting("beta1", _BETA, default=0.9),
+        Setting("beta2", _BETA, default=0.999),
+        decoupled=False,
+        text="PyTorch's Adam; eps is 1e-8; `lambdas.l2` is a part of the gradient, as in SGD",
     ),
     "adamw": optimizer(
         _LR,
@@ -60,7 +67,7 @@ SCHEDULES = {
         Setting("final_div_factor", _FACTOR, default=10000),
         Setting("base_momentum", _MOMENTUM, default=0.85),
         Setting("max_momentum", _MOMENTUM, default=0.95),
-        text="PyTorch's OneCycleLR, after each batch; sets SGD's `momentum` or AdamW's `beta1` too",
+        text="PyTorch's OneCycleLR, after each batch; sets SGD's `momentum`, or `beta1` of the others, too",
     ),
 }
 SET_BY_ONECYCLE = ("optimizer.lr", "optimizer.momentum", "optimizer.beta1")  # they have no effect beside it
@@ -124,8 +131,17 @@ SETTINGS = (
     ),
     Setting(
         "norm",
-        choice({"bn": "", "gbn": ""}),
-        "batch norm or ghost batch norm",
+        choice(
+            {
+                "bn": "batch norm",
+                "gbn": "ghost batch norm",
+                "gn": "group norm",
+                "ln": "layer norm: all of an image",
+                "in": "instance norm",
+                "none": "no norm",
+            }
+        ),
+        "what stands in the place of each batch norm of the network",
         neutral="bn",
         regularises=True,
         place="condition",
@@ -140,6 +156,14 @@ SETTINGS = (
         label="ghost batches in a batch",
     ),
     Setting(
+        "num_groups",
+        count("groups", 1, 30000, note=", a divisor of the channels of every norm"),
+        "groups of channels of a `gn` condition, which are normalised together (Wu and He 2018)",
+        default=1,
+        neutral=1,
+        label="groups of channels",
+    ),
+    Setting(
         "batch_size",
         count("images", 2, 60000),
         "a last batch of a single image joins the batch before it",
@@ -151,6 +175,23 @@ SETTINGS = (
         number("a probability", 0, below=1),
         "that an element is dropped, to the nearest 1/65536",
         neutral=0.0,
+        regularises=True,
+    ),
+    Setting(
+        "label_smoothing",
+        number("a share", 0, below=1),
+        "of the target that all classes get in equal parts (Szegedy et al. 2016); it acts on what training minimises, "
+        "and not on the loss that is reported",
+        default=0.0,
+        neutral=0.0,
+        regularises=True,
+    ),
+    Setting(
+        "class_weights",
+        choice({"none": "", "balanced": "images of all classes over those of the class and the number of classes"}),
+        "how much a training image counts in what training minimises; the reported loss is without weights",
+        default="none",
+        neutral="none",
         regularises=True,
     ),
     Setting("optimizer", named(OPTIMIZERS), "see below"),
