@@ -165,15 +165,73 @@ def test_dropout_and_augmentation_are_factors_like_penalties(condition):
     assert found == [
         ("L1", 1e-3, "a", "c"),
         ("L1", 1e-3, "b", "d"),
-        ("dropout", 0.1, "a", "b"),
-        ("dropout", 0.1, "c", "d"),
+        ("dropout 0 → 0.1", 0.1, "a", "b"),
+        ("dropout 0 → 0.1", 0.1, "c", "d"),
     ]
     assert len({(c.factor, c.context) for c in find_contrasts(names)}) == 2  # each effect is a mean of two pairs
     flip = condition(dropout=0.0, augmentation=[{"flip": {"probability": 0.5}}])
     (pair,) = find_contrasts({"a": names["a"], "e": flip})
-    assert (pair.factor, pair.without, pair.with_factor) == ("augmentation: flip", "a", "e")
-    assert factors.name_of(pair.factor, pair.strength) == "augmentation: flip"
-    assert factors.name_of("dropout", 0.1) == "dropout 0.1"
+    assert (pair.factor, pair.without, pair.with_factor) == ("augmentation flip", "a", "e")
+    assert factors.name_of(pair.factor, pair.strength) == "augmentation flip"
+    assert factors.name_of("dropout 0 → 0.1", 0.1) == "dropout 0 → 0.1"
+
+
+FASTER = {"name": "sgd", "lr": 0.1, "momentum": 0.9, "nesterov": False}
+ADAM = {"name": "adam", "lr": 0.001, "beta1": 0.9, "beta2": 0.999}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said", "strength"),
+    [
+        ({}, {"optimizer": ADAM}, "adam instead of sgd", None),
+        ({}, {"optimizer": FASTER}, "learning rate 0.05 → 0.1", None),
+        ({"batch_size": 32}, {"batch_size": 64}, "batch size 32 → 64", 64),
+        ({}, {"network": "small3"}, "network small3 instead of gilf641", None),
+        ({"dropout": 0.1}, {"dropout": 0.3}, "dropout 0.1 → 0.3", 0.3),
+        ({}, {"class_weights": "balanced"}, "class weights balanced instead of none", None),
+        ({}, {"schedule": {"onecycle": {"max_lr": 0.1}}}, "onecycle instead of constant", None),
+        ({"lambdas": {"l1": 1e-5}}, {"lambdas": {"l1": 1e-4}}, "L1 1e-5 → 1e-4", 1e-4),
+        ({"norm": "gbn", "num_splits": 2}, {"norm": "gn", "num_groups": 4}, "GN instead of GBN", 4),
+        ({}, {"norm": "ln"}, "LN", None),
+        ({"lambdas": {"l1": 1e-5}}, {"lambdas": {"l1": 1e-5}, "penalty_scope": "weights"},
+         "penalty scope weights instead of all", None),
+    ],
+)  # fmt: skip
+def test_any_setting_is_compared_with_that_of_the_reference(condition, first, second, said, strength):
+    conditions = {"a": condition(**first), "b": condition(**second)}
+    (pair,) = contrasts.find_contrasts(conditions, MNIST, "a")
+    assert (pair.without, pair.with_factor, pair.factor) == ("a", "b", said)
+    assert pair.strength == pytest.approx(float("nan") if strength is None else strength, nan_ok=True)
+    assert contrasts.find_confounded(conditions, MNIST, "a") == []
+    assert contrasts.find_contrasts(conditions, MNIST, "b")[0].without == (
+        "a" if "LN" in said or "weights balanced" in said else "b"
+    )
+
+
+def test_levels_are_compared_with_the_reference_alone(condition):
+    sizes = {str(size): condition(batch_size=size) for size in (16, 32, 64)}
+    found = contrasts.find_contrasts(sizes, MNIST, "32")
+    assert [(pair.without, pair.with_factor) for pair in found] == [("32", "16"), ("32", "64")]
+    crossed = {f"{n}{s}": condition(norm=n, batch_size=s) for n in ("bn", "ln") for s in (16, 32)}
+    found = contrasts.find_contrasts(crossed, MNIST, "bn16")
+    assert [(pair.without, pair.with_factor) for pair in found] == [
+        *(("bn16", "ln16"), ("bn32", "ln32"), ("bn16", "bn32"), ("ln16", "ln32"))
+    ]
+
+
+def test_what_differs_from_the_reference_in_more_is_said(condition):
+    conditions = {"a": condition(), "b": condition(batch_size=32, dropout=0.3)}
+    assert contrasts.find_contrasts(conditions, MNIST, "a") == []
+    said = "batch_size 16 and 32; dropout 0.1 and 0.3"
+    assert contrasts.find_confounded(conditions, MNIST, "a") == [ConfoundedPair("a", "b", said)]
+
+
+@pytest.mark.parametrize("name", [*PUBLISHED, "controlled"])
+def test_a_reference_changes_nothing_in_the_projects_studies(study, name):
+    conditions = study(name)
+    first = next(iter(conditions))
+    assert contrasts.find_contrasts(conditions, MNIST, first) == find_contrasts(conditions)
+    assert contrasts.find_confounded(conditions, MNIST, first) == find_confounded(conditions)
 
 
 def test_other_factors_are_no_other_context(condition):

@@ -17,23 +17,25 @@ from typing import Any
 from normreg.analysis.verdicts import Confounding
 from normreg.config.condition import Condition
 from normreg.config.factors import (
-    ABSENT,
     BASELINE,
+    CAN_LACK,
+    LACKING,
+    NO_FACTORS,
     PENALTIES,
     Factor,
     Trained,
+    change,
     lambda_factors,
     norm_count,
     norm_factor,
-    setting_factor,
+    replaced,
     signature,
     text_of,
     trained,
-    without,
 )
 from normreg.config.splits import fewer_splits
 
-_NORM, _SCOPE = "norm", "penalty_scope"
+_SCOPE = "penalty_scope"
 
 
 @dataclass(frozen=True)
@@ -81,40 +83,66 @@ def find_distinct(conditions: Mapping[str, Condition], train_images: int) -> dic
     }
 
 
-def find_contrasts(conditions: Mapping[str, Condition], train_images: int) -> list[Contrast]:
-    """All contrasts of resolved conditions, factor by factor. If settings are equal, only the first one counts."""
+def find_contrasts(
+    conditions: Mapping[str, Condition], train_images: int, reference: str | None = None
+) -> list[Contrast]:
+    """All contrasts of resolved conditions, factor by factor. If settings are equal, only the first one counts.
+
+    Without a `reference`, a condition is compared with the one that lacks a factor. The factor of which no condition
+    lacks it, and every setting that all conditions have, such as a batch size, is compared with that of the reference.
+    """
     distinct = dict.fromkeys(find_distinct(conditions, train_images).values())
     settings = {name: trained(conditions[name], train_images) for name in distinct}
     names = {signature(each): name for name, each in settings.items()}
     places = {name: place for place, name in enumerate(settings)}
     found = []
-    for key in ABSENT:
-        pairs = [
-            (before, name)
-            for name, after in settings.items()
-            if (before := names.get(signature(without(after, [key])), name)) != name
-        ]
+    for key, level in _levels(conditions, reference):
+        pairs = []
+        for name in settings:
+            other = replaced(conditions[name], [key], level)
+            before = names.get(signature(trained(other, train_images)), name)
+            if before != name:
+                pairs.append((before, name))
         for before, name in sorted(pairs, key=lambda pair: (places[pair[0]], places[pair[1]])):
-            factor, strength = _factor(key, conditions[name], train_images)
+            count = norm_count(conditions[name], train_images) or math.nan
+            factor, strength = change(key, conditions[name], conditions[before], count)
             found.append(Contrast(factor, strength, before, name, _context(key, settings[name])))
     return found
 
 
-def find_confounded(conditions: Mapping[str, Condition], train_images: int) -> list[ConfoundedPair]:
+def _levels(conditions: Mapping[str, Condition], reference: str | None) -> list[tuple[str, Condition]]:
+    """The keys of factors, each with the condition whose value all others are compared with."""
+    found = []
+    given = LACKING if reference is None else conditions[reference]
+    for key in CAN_LACK:
+        lacks = reference is None or any(replaced(each, [key]) == each for each in conditions.values())
+        found.append((key, LACKING if lacks else given))
+    others = () if reference is None else (each for each in given if each not in (*CAN_LACK, *NO_FACTORS))
+    return [*found, *((key, given) for key in others)]
+
+
+def find_confounded(
+    conditions: Mapping[str, Condition], train_images: int, reference: str | None = None
+) -> list[ConfoundedPair]:
     """Pairs that differ in one factor by the names of penalty and norm, but by their settings in none or in more.
 
     A pair that differs in more is left out if one of its conditions has a right comparison for that factor elsewhere.
+    Conditions that differ from the `reference` in more than one setting, and have no right comparison at all, come too.
     """
     settings = {name: trained(condition, train_images) for name, condition in conditions.items()}
     promises = {name: _promised(condition) for name, condition in conditions.items()}
-    kept = {(contrast.factor, contrast.with_factor) for contrast in find_contrasts(conditions, train_images)}
+    contrasts = find_contrasts(conditions, train_images, reference)
+    kept = {(contrast.factor, contrast.with_factor) for contrast in contrasts}
+    compared_at_all = {name for contrast in contrasts for name in (contrast.without, contrast.with_factor)}
     found = []
     for one, other in combinations(settings, 2):
         promised = promises[one] ^ promises[other]
+        differing = _differing(settings[one], settings[other])
+        if not promised and one == reference and differing and other not in compared_at_all:
+            found.append(ConfoundedPair(one, other, _say(differing, settings[one], settings[other])))
         if len(promised) != 1:
             continue
         (factors,) = promised
-        differing = _differing(settings[one], settings[other])
         also = differing - {factor.key for factor in factors}
         compared = kept & {(factor.label, name) for factor in factors for name in (one, other)}
         if not differing or (also and not compared):
@@ -128,15 +156,6 @@ def find_fewer_splits(conditions: Mapping[str, Condition], train_images: int) ->
     return {name: said for name, said in found.items() if said is not None}
 
 
-def _factor(key: str, condition: Condition, train_images: int) -> tuple[str, float]:
-    """The label of the factor with this `key`, and its strength in a condition that has it, see `setting_factor`."""
-    if key == _NORM:
-        return norm_factor(condition["norm"]).label, norm_count(condition, train_images) or math.nan
-    factors, lambdas = lambda_factors(condition), dict[str, Any](condition["lambdas"])
-    swept = {factor.key: (factor.label, lambdas[name]) for name, factor in factors.items()}
-    return swept.get(key) or setting_factor(key, condition[key])  # type: ignore[literal-required]
-
-
 def _promised(condition: Condition) -> set[tuple[Factor, ...]]:
     """The factors that the names of penalty and norm promise: one factor of each tuple."""
     factors = lambda_factors(condition)
@@ -146,7 +165,7 @@ def _promised(condition: Condition) -> set[tuple[Factor, ...]]:
 
 def _context(key: str, settings: Trained) -> str:
     """The settings that do not regularise. The scope of penalties is one for the effect of a penalty alone."""
-    others = ABSENT.keys() | (set() if key.startswith("lambdas.") else {_SCOPE})
+    others = {key, *CAN_LACK} | (set() if key.startswith("lambdas.") else {_SCOPE})
     return signature({name: value for name, value in settings.items() if name not in others})
 
 

@@ -7,7 +7,7 @@ Each lambda is a factor too. `trained` has one key for each factor, so all that 
 import json
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,16 +93,16 @@ NORMS: Mapping[str, Norm] = {
     "none": Norm("no norm", "no norm"),
 }
 _NORM, _SCOPE = "norm", "penalty_scope"
+_WORDS = {"lr": "learning rate"}
 # Settings that are no keys of `trained`: the name of a penalty trains nothing, and the others are parts of a factor.
-_PARTS = ("penalty", "lambdas", *description.NORM_COUNTS.values())
+NO_FACTORS = ("penalty", "lambdas", *description.NORM_COUNTS.values())
 # Keys that are the strength of a factor, and its key.
 STRENGTHS = {factor.key: factor.key for factor in LAMBDAS.values()} | dict.fromkeys(
     description.NORM_COUNTS.values(), _NORM
 )
-# The value of each factor that a condition can lack, in the order of tables.
-ABSENT: Mapping[str, Any] = {factor.key: 0.0 for factor in LAMBDAS.values()} | {
-    each.key: each.neutral for each in SETTINGS if each.regularises
-}
+# The factors that a condition can lack, in the order of tables, and the settings of one that lacks them all.
+CAN_LACK = (*(factor.key for factor in LAMBDAS.values()), *(each.key for each in SETTINGS if each.regularises))
+LACKING: Condition = {each.key: each.neutral for each in SETTINGS} | {"lambdas": dict.fromkeys(LAMBDAS, 0.0)}  # type: ignore
 
 
 def trained(condition: Condition, train_images: int | None = None) -> Trained:
@@ -112,7 +112,7 @@ def trained(condition: Condition, train_images: int | None = None) -> Trained:
     number. With `train_images`, the images of the training split, it is the number of ghost batches that a batch really
     has. That of the last batch follows from it.
     """
-    found: Trained = {each.key: condition[each.key] for each in SETTINGS if each.key not in _PARTS}  # type: ignore
+    found: Trained = {each.key: condition[each.key] for each in SETTINGS if each.key not in NO_FACTORS}  # type: ignore
     found |= {f"lambdas.{key}": value for key, value in condition["lambdas"].items()}
     norm, count = NORMS[condition["norm"]], norm_count(condition, train_images)
     if count is not None:
@@ -124,7 +124,9 @@ def trained(condition: Condition, train_images: int | None = None) -> Trained:
     if schedule == "onecycle":
         rates = condition["optimizer"].items()
         found["optimizer"] = {key: value for key, value in rates if f"optimizer.{key}" not in SET_BY_ONECYCLE}
-    return _scoped(found)
+    if not any(condition["lambdas"].values()):
+        del found[_SCOPE]
+    return found
 
 
 def norm_count(condition: Condition, train_images: int | None = None) -> int | None:
@@ -138,9 +140,19 @@ def norm_count(condition: Condition, train_images: int | None = None) -> int | N
     return None if key is None else int(condition[key])  # type: ignore[literal-required]
 
 
-def without(settings: Trained, keys: Iterable[str]) -> Trained:
-    """What an equal condition without the factors of these keys trains."""
-    return _scoped({**settings, **{key: ABSENT[key] for key in keys}})
+def replaced(condition: Condition, keys: Iterable[str], other: Condition = LACKING) -> Condition:
+    """The condition with the factors of these keys as in the `other`; by default without them."""
+    made: dict[str, Any] = {**condition, "lambdas": {**condition["lambdas"]}}
+    given: Mapping[str, Any] = other
+    for key in keys:
+        _, _, name = key.partition("lambdas.")
+        if name:
+            made["lambdas"][name] = given["lambdas"].get(name, 0.0)
+        else:
+            made[key] = given[key]
+        if key == _NORM:
+            made |= {count: given[count] for count in description.NORM_COUNTS.values()}
+    return made  # type: ignore[return-value]
 
 
 def signature(settings: Trained) -> str:
@@ -155,17 +167,11 @@ def references(
 
     It is None if there is no such condition, and the condition itself if it lacks them.
     """
-    settings = {name: trained(condition, train_images) for name, condition in conditions.items()}
-    places = {signature(each): name for name, each in reversed(settings.items())}
+    own = {name: signature(trained(condition, train_images)) for name, condition in conditions.items()}
+    places = {trains: name for name, trains in reversed(own.items())}
     absent = [STRENGTHS[key] for key in keys]
-    return {name: places.get(signature(without(settings[name], absent))) for name in names}
-
-
-def _scoped(settings: Trained) -> Trained:
-    """The settings, without a scope that no penalty has."""
-    if not any(value for key, value in settings.items() if key.startswith("lambdas.")):
-        settings.pop(_SCOPE, None)
-    return settings
+    bare = {name: trained(replaced(conditions[name], absent), train_images) for name in names}
+    return {name: places.get(signature(each)) for name, each in bare.items()}
 
 
 def norm_factor(norm: str) -> Factor:
@@ -181,18 +187,63 @@ FACTORS: Mapping[str, Factor] = {
 
 
 def name_of(factor: str, strength: float) -> str:
-    """A factor, which may be none of `FACTORS`, with its strength if it has one."""
-    return factor if math.isnan(strength) else FACTORS.get(factor, Factor(factor, "")).name(strength)
+    """A factor with its strength. One that is none of `FACTORS` says it itself."""
+    known = FACTORS.get(factor)
+    return factor if known is None or math.isnan(strength) else known.name(strength)
 
 
-def setting_factor(key: str, value: Any) -> tuple[str, float]:
-    """What any other setting is called as a factor, and its strength: NaN if the value is no number."""
-    words = key.replace("_", " ")
-    return (words, value) if isinstance(value, int | float) else (f"{words}: {text_of(value)}", math.nan)
+def change(key: str, condition: Condition, reference: Condition, count: float = math.nan) -> tuple[str, float]:
+    """What conditions that differ in the factor `key` alone are said to differ in, and its strength in the first one.
+
+    A lambda and a norm are called by their names where the reference lacks them. All other changes are told by both
+    values: "dropout 0 → 0.1", "adamw instead of sgd". The strength is NaN if the value is no number.
+
+    Args:
+        key: a key of `trained`.
+        condition: the condition that has the factor.
+        reference: the condition that it is compared with.
+        count: the ghost batches or groups of the norm.
+    """
+    one: Mapping[str, Any] = condition
+    other: Mapping[str, Any] = reference
+    _, _, name = key.partition("lambdas.")
+    if name:
+        factor, before = lambda_factors(condition)[name], other["lambdas"][name]
+        strength = one["lambdas"][name]
+        return f"{factor.label} {write(before)} → {write(strength)}" if before else factor.label, strength
+    if key == _NORM:
+        factor = norm_factor(one[key])
+        return factor.label if other[key] == BASELINE else f"{factor.label} instead of {NORMS[other[key]].label}", count
+    value = one[key]
+    return _told(key, value, other[key]), float(value) if isinstance(value, int | float) else math.nan
+
+
+def _told(key: str, value: Any, before: Any) -> str:
+    """A change of a setting in words."""
+    words = _WORDS.get(key, key.replace("_", " "))
+    if isinstance(value, Mapping):
+        ours, theirs = dict(_named(value)), dict(_named(before))
+        if ours[""] == theirs[""]:
+            return ", ".join(_told(each, ours[each], theirs[each]) for each in ours if ours[each] != theirs[each])
+        return f"{ours['']} instead of {theirs['']}"
+    if isinstance(value, list):
+        return f"{words} {text_of(value)}{f' instead of {text_of(before)}' if before else ''}"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return f"{words} {value} instead of {before}"
+    return f"{words} {write(before)} → {write(value)}"
+
+
+def _named(value: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """An optimizer or a schedule: its name under an empty key, then its arguments."""
+    if "name" in value:
+        yield from {"": value["name"], **{key: own for key, own in value.items() if key != "name"}}.items()
+    else:
+        ((name, arguments),) = value.items()
+        yield from {"": name, **arguments}.items()
 
 
 def text_of(value: Any) -> str:
-    """A value that is no number, in words: the names of the steps of an augmentation."""
+    """A value in words: the names of the steps of an augmentation."""
     return ", ".join(kind for step in value for kind in step) or "none" if isinstance(value, list) else str(value)
 
 
