@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import shutil
 from pathlib import Path
 
 import pytest
@@ -245,6 +246,97 @@ def test_wrong_study(study, path, value, fragments):
     assert "mine.yaml" in message
     assert all(fragment in message for fragment in fragments), message
     assert len(message) < 500
+
+
+# --- factors
+
+
+@pytest.fixture
+def study_files_in(root, tmp_path, monkeypatch):
+    """A function that writes files beside the controlled study."""
+    monkeypatch.setattr(study_files, "STUDIES", tmp_path)
+    shutil.copy(root / "config/studies/controlled.yaml", tmp_path)
+
+    def write(**texts):
+        for name, text in texts.items():
+            (tmp_path / f"{name}.yaml").write_text(text)
+
+    return write
+
+
+CROSSED = """
+extends: controlled
+factors:
+  penalty: [none, l2]
+  norm: [bn, gn, gbn]
+  dropout: [0, 0.1]
+num_groups: 5
+"""
+
+
+def test_every_combination_of_factors_is_a_condition(study_files_in):
+    study_files_in(mine=CROSSED)
+    run = studies.load_named_run("mine")
+    assert list(run.conditions) == [
+        f"{penalty}-{norm}-dropout-{dropout}"
+        for penalty in ("none", "l2")
+        for norm in ("bn", "gn", "gbn")
+        for dropout in ("0", "0p1")
+    ]
+    one = run.conditions["l2-gn-dropout-0p1"]
+    assert (one["norm"], one["num_groups"], one["num_splits"], one["dropout"]) == ("gn", 5, 1, 0.1)
+    assert one["lambdas"] == {"l1": 0.0, "l2": 1e-5, "group_l2": 0.0}
+    assert (run.reference, run.galleries) == ("none-bn-dropout-0", tuple(run.conditions)[:8])
+
+
+def test_penalty_and_norm_crossed_are_the_eight_conditions(study_files_in):
+    study_files_in(mine="extends: controlled\nfactors: {penalty: [none, l1, l2, l1l2], norm: [bn, gbn]}\n")
+    ours, theirs = (studies.load_named_run(name).conditions for name in ("mine", "controlled"))
+    assert ours == theirs
+
+
+def test_lambdas_that_are_crossed_say_the_penalty(study_files_in):
+    study_files_in(mine="extends: controlled\nfactors: {lambdas.l1: [0, 1.0e-4], lambdas.l2: [0, 1.0e-3]}\n")
+    found = studies.load_named_run("mine").conditions
+    assert [each["penalty"] for each in found.values()] == ["none", "l2", "l1", "l1l2"]
+    assert found["l1-1e-4-l2-1e-3"]["lambdas"] == {"l1": 1e-4, "l2": 1e-3, "group_l2": 0.0}
+
+
+def test_optimizers_and_schedules_are_crossed_whole(study_files_in):
+    text = """
+extends: controlled
+factors:
+  optimizer: [{name: sgd, lr: 0.1, momentum: 0, nesterov: false}, {name: adam, lr: 0.01}]
+  schedule: [{constant: {}}, {step: {step_size: 2, gamma: 0.5}}]
+  augmentation: [[], [{flip: {probability: 0.5}}]]
+conditions:
+  own: {penalty: none, norm: bn}
+reference: own
+"""
+    study_files_in(mine=text)
+    run = studies.load_named_run("mine")
+    assert list(run.conditions)[:3] == [f"sgd-{rest}" for rest in ("constant-no-augmentation",
+        "constant-augmentation-flip", "step-no-augmentation")]  # fmt: skip
+    assert run.reference == list(run.conditions)[-1] == "own"
+    assert studies.named_by_people(run) == ["own"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("factors: {norm: bn}", "key 'factors': found {'norm': 'bn'}; expected a map"),
+        ("factors: {norm: [bn]}", r"key 'factors': found {'norm': \['bn'\]}; expected a map"),
+        ("factors: {nrom: [bn, gbn]}", r"unknown key 'conditions.nrom-g?bn.nrom'. Did you mean 'norm'"),
+        ("factors: {dropout: [0, 2]}", r"key 'conditions.dropout-2.dropout': found 2; expected a probability"),
+        ("factors: {norm: [bn, gn]}", "conditions.gn: norm gn needs num_groups"),
+        ("factors: {optimizer: [{lr: 0.1}, {lr: 0.2}]}", "two combinations would be called lr; make them conditions"),
+        ("factors: {norm: [bn, gbn]}\nreference: none-bn", "key 'reference': found 'none-bn'; expected conditions"),
+    ],
+)
+def test_factors_that_cannot_be_crossed(study_files_in, text, said):
+    study_files_in(mine=f"extends: controlled\n{text}\n")
+    with pytest.raises(ConfigError, match=said):
+        studies.load_named_run("mine")
 
 
 def published_block():

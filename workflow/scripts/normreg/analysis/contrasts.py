@@ -9,7 +9,7 @@ many training images there are (`train_images`).
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -84,17 +84,22 @@ def find_distinct(conditions: Mapping[str, Condition], train_images: int) -> dic
 
 
 def find_contrasts(
-    conditions: Mapping[str, Condition], train_images: int, reference: str | None = None
+    conditions: Mapping[str, Condition],
+    train_images: int,
+    reference: str | None = None,
+    crossed: Collection[str] = (),
 ) -> list[Contrast]:
     """All contrasts of resolved conditions, factor by factor. If settings are equal, only the first one counts.
 
     Without a `reference`, a condition is compared with the one that lacks a factor. The factor of which no condition
     lacks it, and every setting that all conditions have, such as a batch size, is compared with that of the reference.
+    Effects are means over the settings that are `crossed`, which are dotted keys.
     """
     distinct = dict.fromkeys(find_distinct(conditions, train_images).values())
     settings = {name: trained(conditions[name], train_images) for name in distinct}
     names = {signature(each): name for name, each in settings.items()}
     places = {name: place for place, name in enumerate(settings)}
+    mixed = {key if key in settings[next(iter(settings))] else key.partition(".")[0] for key in crossed}
     found = []
     for key, level in _levels(conditions, reference):
         pairs = []
@@ -106,7 +111,7 @@ def find_contrasts(
         for before, name in sorted(pairs, key=lambda pair: (places[pair[0]], places[pair[1]])):
             count = norm_count(conditions[name], train_images) or math.nan
             factor, strength = change(key, conditions[name], conditions[before], count)
-            found.append(Contrast(factor, strength, before, name, _context(key, settings[name])))
+            found.append(Contrast(factor, strength, before, name, _context(key, settings[name], mixed)))
     return found
 
 
@@ -163,9 +168,9 @@ def _promised(condition: Condition) -> set[tuple[Factor, ...]]:
     return groups | ({(norm_factor(condition["norm"]),)} if condition["norm"] != BASELINE else set())
 
 
-def _context(key: str, settings: Trained) -> str:
-    """The settings that do not regularise. The scope of penalties is one for the effect of a penalty alone."""
-    others = {key, *CAN_LACK} | (set() if key.startswith("lambdas.") else {_SCOPE})
+def _context(key: str, settings: Trained, mixed: Collection[str]) -> str:
+    """The settings that do not regularise, and are not mixed. The scope of penalties counts for a penalty alone."""
+    others = {key, *CAN_LACK, *mixed} | (set() if key.startswith("lambdas.") else {_SCOPE})
     return signature({name: value for name, value in settings.items() if name not in others})
 
 

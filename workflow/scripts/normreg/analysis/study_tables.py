@@ -148,6 +148,7 @@ MCNEMAR = Table(
     | columns_of(int, "both_right", "only_with", "only_without", "both_wrong")
     | columns_of(float, "p", "p_adjusted")
     | columns_of(str, "run"),
+    may_be_empty=frozenset({"strength"}),
 )
 WEIGHT_SIZES = Table(
     "sizes of weights of a study",

@@ -9,13 +9,12 @@ from typing import Any
 from normreg.config.condition import Condition
 from normreg.config.factors import STRENGTHS, references, signature, trained
 from normreg.config.resolve import resolve
-from normreg.config.study_files import check
+from normreg.config.study_files import MOST, check
 from normreg.config.sweeps import Curve, Point, Sweep
 from normreg.config.values import write_name
 from normreg.errors import ConfigError
 from normreg.settings.table import KINDS, SET_BY_ONECYCLE
 
-MOST = 500  # conditions of a study
 _LONGEST = 80  # letters of a condition's name, as the schema says
 
 

@@ -20,10 +20,12 @@ from normreg.config.factors import (
     norm_factor,
     pair_label,
     penalty_label,
+    text_of,
 )
 from normreg.config.values import write
 
 _SPLITS, _IMAGES, _EPOCHS, _OPTIMIZER = "num_splits", "train_images", "epochs", "optimizer.name"
+_SAY_THEMSELVES = (_OPTIMIZER, "schedule.kind", "network")  # keys whose values need no other word
 _NOT_TOLD = ("penalty", "norm")  # the pair tells them
 _FIRST = (*(factor.key for factor in LAMBDAS.values()), _SPLITS, _IMAGES)  # the order of shades goes by these first
 _Flat = dict[str, Any]
@@ -49,14 +51,15 @@ def name_conditions(conditions: Mapping[str, Condition], declared: Collection[st
 
     Args:
         conditions: all conditions of the study with their resolved settings.
-        declared: the names of those in the study file. The names of all others begin with one of these.
+        declared: the names that the study file gives. Those of a sweep begin with one of these. All others follow from
+            factors that are crossed.
     """
     decoupled = [name for name, condition in conditions.items() if is_decoupled(condition)]
     own = condition_labels({name: _pair(conditions[name]) for name in conditions if name in declared}, decoupled)
     base = {name: _base(name, declared) for name in conditions}
     swept: dict[tuple[str, str], list[str]] = {}  # conditions by penalty and norm, without those of own names
     for name, condition in conditions.items():
-        if own[base[name]] != base[name]:
+        if own.get(base[name]) != base[name]:
             swept.setdefault(_pair(condition), []).append(name)
     plain = by_pair({name: _pair(condition) for name, condition in conditions.items()})
     found = {name: Named(label=name, level=name, shade=None) for name in conditions}
@@ -93,9 +96,12 @@ def _sweep(pair: tuple[str, str], names: Sequence[str], conditions: Mapping[str,
     every = [key for key in flat[names[0]] if all(key in flat[name] for name in names)]
     keys = [key for key in every if len({repr(flat[name][key]) for name in names}) > 1]
     keys = sorted(keys, key=lambda key: _FIRST.index(key) if key in _FIRST else len(_FIRST))
-    told = [key for key in keys if key != _EPOCHS]
-    if _IMAGES not in keys or len({_levels(flat[name], told) for name in names}) < len(names):
-        told = keys  # the number of images does not tell the epochs
+    # The number of images tells the epochs, and the name of an optimizer its rates, unless labels would be equal.
+    implied = {_EPOCHS} if _IMAGES in keys else set[str]()
+    implied |= {key for key in keys if _OPTIMIZER in keys and key.startswith("optimizer.") and key != _OPTIMIZER}
+    told = [key for key in keys if key not in implied]
+    if len({_levels(flat[name], told) for name in names}) < len(names):
+        told = keys
     order = sorted(names, key=lambda name: [_sortable(flat[name].get(key)) for key in keys])
     return {
         name: Named(
@@ -108,8 +114,10 @@ def _sweep(pair: tuple[str, str], names: Sequence[str], conditions: Mapping[str,
 
 
 def _tellable(condition: Condition) -> _Flat:
-    """The settings by dotted key, without penalty and norm."""
-    return {key: value for key, value in flatten(condition) if key not in _NOT_TOLD}
+    """The settings by dotted key, without penalty and norm. An optimizer tells its rates."""
+    ((kind, arguments),) = condition["schedule"].items()
+    told = {key: value for key, value in condition.items() if key not in _NOT_TOLD}
+    return dict(flatten(told | {"schedule": {"kind": kind, **arguments}}))
 
 
 def _label(pair: tuple[str, str], condition: Condition, settings: _Flat, keys: Sequence[str]) -> str:
@@ -148,7 +156,8 @@ def _level(key: str, value: Any, several: bool) -> str:
         return f"{write(value)} images"
     if key == _EPOCHS:
         return f"{value:,} epoch{'' if value == 1 else 's'}"
-    return write(value) if key == _OPTIMIZER else f"{key.split('.')[-1].replace('_', ' ')} {write(value)}"
+    words = "" if key in _SAY_THEMSELVES else f"{key.split('.')[-1].replace('_', ' ')} "
+    return words + (text_of(value) if isinstance(value, list) else write(value))
 
 
 def _sortable(value: Any) -> tuple[float, str]:
@@ -159,7 +168,7 @@ def _sortable(value: Any) -> tuple[float, str]:
 def _base(name: str, declared: Collection[str]) -> str:
     """The condition of the study file that a condition is a copy of, or itself."""
     fitting = [one for one in declared if name == one or name.startswith(f"{one}-")]
-    return name if name in declared else max(fitting, key=len, default=name)
+    return name if name in declared else max(fitting, key=len, default="")
 
 
 def _pair(condition: Condition) -> tuple[str, str]:

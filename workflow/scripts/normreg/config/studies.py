@@ -26,18 +26,21 @@ class Run:
     """One study as it will be executed.
 
     `name` is the folder under results/{dataset}/. It tells study, network and epochs, see `load_run`. `conditions` are
-    those `declared` in the study file and those that its `sweeps` generate. `published` is
-    the study's block of published results, `readme` the differences between its README and its code. A study without
-    such a block has None and []. So has a renamed run, because it trains something else than the study. `margin` is the
-    largest difference that counts as none: of an `accuracy` in points, of a `loss` in nats. `planned_seeds` is the
-    number of seeds that was decided before looking, or None. `confirms` is the name of the run whose chosen conditions
-    this run trains again with new seeds, or empty.
+    those `declared` in the study file, with the combinations of the factors that are `crossed`, and those that its
+    `sweeps` generate. Others are compared with the `reference`. `published` is the study's block of published results,
+    `readme` the differences between its README and its code. A study without such a block has None and []. So has a
+    renamed run, because it trains something else than the study. `margin` is the largest difference that counts as
+    none: of an `accuracy` in points, of a `loss` in nats. `planned_seeds` is the number of seeds that was decided
+    before looking, or None. `confirms` is the name of the run whose chosen conditions this run trains again with new
+    seeds, or empty.
     """
 
     name: str
     study: str  # the name of its file
     conditions: dict[str, Condition]
     declared: tuple[str, ...]
+    reference: str
+    crossed: Mapping[str, Any]
     sweeps: tuple[Sweep, ...]
     galleries: tuple[str, ...]
     published: dict[str, Any] | None
@@ -90,6 +93,8 @@ def load_run(config: Mapping[str, Any]) -> Run:
         study=study,
         conditions=conditions,
         declared=tuple(content["conditions"]),
+        reference=content.get("reference", next(iter(content["conditions"]))),
+        crossed=content.get("factors", {}),
         sweeps=expanded.sweeps,
         galleries=tuple(content["galleries"]),
         published=None if changed else content.get("published"),
@@ -143,7 +148,8 @@ def only(run: Run, conditions: Sequence[str]) -> Run:
         raise ConfigError(f"run {run.name}: it has no condition '{unknown[0]}'. Run the study again without `confirm`.")
     galleries = tuple(name for name in run.galleries if name in conditions) or tuple(conditions[:1])
     kept = {name: run.conditions[name] for name in conditions}
-    return replace(run, conditions=kept, declared=tuple(kept), sweeps=(), galleries=galleries)
+    reference = run.reference if run.reference in kept else conditions[0]
+    return replace(run, conditions=kept, declared=tuple(kept), reference=reference, sweeps=(), galleries=galleries)
 
 
 def _resolve_all(
@@ -188,6 +194,12 @@ def _readings(name: str) -> Iterator[tuple[str, str | None, int | None]]:
     for network in networks.names():
         if base.endswith(f"-{network}"):
             yield base.removesuffix(f"-{network}"), network, epochs
+
+
+def named_by_people(run: Run) -> list[str]:
+    """The declared conditions that the study file names. The names of all others follow from their settings."""
+    made = study_files.combinations(run.crossed, run.study) if run.crossed else {}
+    return [name for name in run.declared if name not in made]
 
 
 def resolved_settings(run: Run) -> dict[str, dict[str, str]]:

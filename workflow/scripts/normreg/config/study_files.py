@@ -1,16 +1,22 @@
 """Reads study files: their YAML, the study that one extends, and the check against the schema."""
 
-from collections.abc import Mapping
+import itertools
+import math
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from normreg.config import folders
 from normreg.config.schema import keys_of, read_yaml, validate
+from normreg.config.values import name_part
 from normreg.errors import ConfigError, did_you_mean
 from normreg.settings.table import KINDS, complete, place_of
 
 STUDIES = Path("config/studies")  # see `folders`
 _NOT_INHERITED = ("extends", "published", "readme", "sweeps")
+MOST = 500  # conditions of a study
+MOST_GALLERIES = 8  # of a study that names none
 
 
 def path_of(study: str) -> Path:
@@ -87,6 +93,8 @@ def _read(name: str, below: tuple[str, ...]) -> dict[str, Any]:
     above = content.get("extends") if isinstance(content, Mapping) else None
     if above is not None:
         content = _merge(_read_above(above, (*below, name), path), content, path)
+    if isinstance(content, Mapping) and "factors" in content:
+        content = _crossed(content, path)
     check(content, path)
     merged: dict[str, Any] = content
     return merged
@@ -106,7 +114,11 @@ def _read_above(above: Any, below: tuple[str, ...], path: str) -> dict[str, Any]
 
 def _merge(above: Mapping[str, Any], own: Mapping[str, Any], path: str) -> dict[str, Any]:
     """The keys of `own` replace those of `above`; inside of some, key by key."""
-    left_out = (*_NOT_INHERITED, *(["holdout_images"] if own.get("validation") == "test" else []))
+    left_out = {*_NOT_INHERITED, *(["holdout_images"] if own.get("validation") == "test" else [])}
+    if "factors" in own or "conditions" in own:  # other conditions, so what names those above is of no use
+        left_out |= {"factors", "conditions", "reference"}
+    if "factors" in own:
+        left_out.add("galleries")
     merged = {key: value for key, value in above.items() if key not in left_out}
     for key, value in own.items():
         if key in KINDS and KINDS[key].merged and not isinstance(value, Mapping):
@@ -118,6 +130,8 @@ def _merge(above: Mapping[str, Any], own: Mapping[str, Any], path: str) -> dict[
 def _check_names(content: Mapping[str, Any], path: str) -> None:
     """Checks that conditions which other keys name exist."""
     named = {"galleries": content["galleries"]}
+    if "reference" in content:
+        named["reference"] = [content["reference"]]
     if "published" in content:
         named["published.conditions"] = content["published"]["conditions"]
     for name, sweep in content.get("sweeps", {}).items():
@@ -127,6 +141,48 @@ def _check_names(content: Mapping[str, Any], path: str) -> None:
         if unknown:
             known = ", ".join(content["conditions"])
             raise ConfigError(f"{path}: key '{key}': found '{unknown[0]}'; expected conditions of this study: {known}.")
+
+
+def _crossed(content: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """The content of a study file with a condition for each combination of its `factors`, before its own conditions."""
+    conditions = {**combinations(content["factors"], path), **content.get("conditions", {})}
+    galleries = content.get("galleries", list(conditions)[:MOST_GALLERIES])
+    return {**content, "conditions": conditions, "galleries": galleries}
+
+
+def combinations(factors: Mapping[str, Sequence[Any]], path: str) -> dict[str, Any]:
+    """The entry of a condition for each combination of values, by name.
+
+    Raises:
+        ConfigError: there is no list of values for each setting; or two combinations have one name, or are too many.
+    """
+    made: dict[str, Any] = {}
+    lists = factors.values() if isinstance(factors, Mapping) else [None]
+    if not all(isinstance(values, list) and len(values) > 1 for values in lists):
+        raise ConfigError(
+            f"{path}: key 'factors': found {str(factors)[:80]}; expected a map of settings, such as norm or "
+            "optimizer.lr, to lists of two or more values."
+        )
+    if math.prod(map(len, lists)) > MOST:
+        raise ConfigError(f"{path}: key 'factors': these lists have more than {MOST} combinations.")
+    for values in itertools.product(*factors.values()):
+        setting = {str(key): value for key, value in zip(factors, values, strict=True)}
+        name = re.sub("[^a-z0-9]+", "-", "-".join(name_part(key, value) for key, value in setting.items()).lower())
+        if name in made:
+            raise ConfigError(f"{path}: key 'factors': two combinations would be called {name}; make them conditions.")
+        made[name] = _condition(setting)
+    return made
+
+
+def _condition(setting: Mapping[str, Any]) -> dict[str, Any]:
+    """The entry of a condition with these values. Its lambdas say which penalty it has."""
+    entry: dict[str, Any] = {"norm": "bn"}
+    for key, value in setting.items():
+        parent, _, last = key.rpartition(".")
+        (entry.setdefault(parent, {}) if parent else entry)[last] = value
+    strong = [key for key, value in entry.get("lambdas", {}).items() if value]
+    l1, l2 = "l1" in strong, any(key.endswith("l2") for key in strong)
+    return {"penalty": "l1" * l1 + "l2" * l2 or "none", **entry}
 
 
 def _at_hand(name: str) -> str:

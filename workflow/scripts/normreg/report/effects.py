@@ -185,10 +185,9 @@ def _p(value: float) -> str | None:
 def make(job: Job) -> None:
     """`effects.csv` and its page."""
     conditions, rules, data = job.declared, job.params.rules, job.spec
-    pairs = contrasts.find_contrasts(conditions, data.train_images)
-    table = effects.estimate(pairs, job.summary, rules["margin"], data.test_images)
+    table = effects.estimate(job.contrasts, job.summary, rules["margin"], data.test_images)
     job.write("effects.csv", study_tables.EFFECTS, table)
-    confounded = contrasts.find_confounded(conditions, data.train_images)
+    confounded = contrasts.find_confounded(conditions, data.train_images, job.reference)
     fewer = contrasts.find_fewer_splits(conditions, data.train_images)
     notes = [summaries.diverged(job.summary), plan.margin_note(rules["margin"], data.test_images)]
     notes += plan.notes(rules["planned_seeds"], job.summary["seed"].nunique(), sorted(set(job.summary["engine"])))

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from normreg.analysis import answer, contrasts
+from normreg.analysis import answer
 from normreg.analysis.quantities import QUANTITIES, Quantity
 from normreg.analysis.verdicts import EffectVerdict, Level
 from normreg.report import effect_scale, study_inputs, style
@@ -159,7 +159,7 @@ def _draw_legend(figure: Figure, table: pd.DataFrame) -> None:
 def make(job: Job) -> None:
     """The figure of `effects.csv`."""
     title = f"Effects: {job.title}"
-    if contrasts.find_contrasts(job.declared, job.spec.train_images):
+    if job.contrasts:
         names = {name: named["label"] for name, named in job.named.items()}
         figure = draw(study_inputs.read_effects(job.folder / "effects.csv", job.identity), title, names)
     else:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from normreg.analysis import agreement, contrasts
 from normreg.analysis import summary as summaries
+from normreg.analysis.contrasts import Contrast
 from normreg.analysis.predictions import Diverged
 from normreg.config import datasets, identity
 from normreg.config.identity import RunFacts
@@ -54,6 +55,24 @@ class Job:
         return dict(self._facts["declared"])
 
     @property
+    def reference(self) -> str:
+        """The condition that others are compared with, where none lacks a factor."""
+        return str(self._facts["reference"])
+
+    @functools.cached_property
+    def contrasts(self) -> list[Contrast]:
+        """The pairs of declared conditions that differ in one factor."""
+        asked = self._facts["reference"], self._facts["crossed"]
+        return contrasts.find_contrasts(self.declared, self.spec.train_images, *asked)
+
+    @functools.cached_property
+    def all_contrasts(self) -> list[Contrast]:
+        """The same of all conditions. What a sweep varies is compared with the lack of it alone."""
+        if not self.sweeps:
+            return self.contrasts
+        return contrasts.find_contrasts(self.conditions, self.spec.train_images)
+
+    @property
     def named(self) -> dict[str, Any]:
         """What figures call the conditions."""
         return dict(self._facts["named"])
@@ -99,7 +118,7 @@ class Job:
         facts = self.conditions, self.spec.train_images
         distinct = contrasts.find_distinct(*facts)
         found = agreement.read(self.input.predictions, self.runs, self.data.test_labels, distinct)
-        return found, agreement.flips(contrasts.find_contrasts(*facts), found)
+        return found, agreement.flips(self.all_contrasts, found)
 
     @functools.cached_property
     def predictions(self) -> PredictedImages | Diverged:

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from normreg.analysis import answer, contrasts, response_answer, summary
+from normreg.analysis import answer, response_answer, summary
 from normreg.analysis.quantities import QUANTITIES, Quantity
 from normreg.analysis.verdicts import Level
+from normreg.config.factors import FACTORS
 from normreg.report import effect_scale
 from normreg.report.job import Job
 from normreg.report.palette import factor_color
@@ -120,11 +121,13 @@ def _caption(rows: pd.DataFrame, quantity: Quantity, narrow: str) -> str:
 def make(job: Job) -> None:
     """`landing.fragment`: the beginning of the report's first page, which includes it."""
     parts = [f"<h1>{escape(job.title)}</h1>"]
-    parts.append("<p><strong>Does L1, L2 or ghost batch normalisation (GBN) help, and by how much?</strong></p>")
+    usual = {contrast.factor for contrast in job.contrasts} <= set(FACTORS)
+    question = "Does L1, L2 or ghost batch normalisation (GBN) help" if usual else "What does each setting change"
+    parts.append(f"<p><strong>{question}, and by how much?</strong></p>")
     sentences = list(filter(None, [summary.diverged(job.summary)]))
     if job.sweeps:
         sentences += response_answer.read(job.folder, job.identity)
-    if contrasts.find_contrasts(job.declared, job.spec.train_images):
+    if job.contrasts:
         table = answer.read(job.folder / "effects.csv", job.identity)
         sentences += answer.sentences(table)
         parts.append(picture(table))

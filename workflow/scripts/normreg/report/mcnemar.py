@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from normreg.analysis import agreement, contrasts, study_tables
+from normreg.analysis import agreement, study_tables
 from normreg.analysis import summary as summaries
 from normreg.analysis.inference import LEVEL
 from normreg.config import factors
@@ -66,8 +66,7 @@ def _format(table: pd.DataFrame) -> pd.DataFrame:
 def make(job: Job) -> None:
     """`mcnemar.csv` and its page, of the models of the first seed."""
     seed = job.runs[0]["seed"]
-    pairs = contrasts.find_contrasts(job.conditions, job.spec.train_images)
-    table = agreement.compare_models(pairs, job.agreement[0], seed)
+    table = agreement.compare_models(job.all_contrasts, job.agreement[0], seed)
     job.write("mcnemar.csv", study_tables.MCNEMAR, table)
     said = summaries.diverged(job.summary[job.summary["seed"] == seed])
     write(job.folder / "mcnemar.html", f"Two saved models, seed {seed}: {job.title}", table, said)

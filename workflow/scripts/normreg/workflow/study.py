@@ -76,7 +76,7 @@ class Study:
     @functools.cached_property
     def named(self) -> dict[str, labels.Named]:
         """What figures call the conditions, with their shades."""
-        found = labels.name_conditions(self.source.conditions, self.source.declared)
+        found = labels.name_conditions(self.source.conditions, studies.named_by_people(self.source))
         return {name: found[name] for name in self.run.conditions}
 
     @functools.cached_property
@@ -90,6 +90,8 @@ class Study:
             "runs": self.runs,
             "conditions": self.run.conditions,
             "declared": {name: self.run.conditions[name] for name in self.run.declared},
+            "reference": self.run.reference,
+            "crossed": list(self.run.crossed),
             "named": self.named,
             "sweeps": self.sweeps if self.run.sweeps else [],
             "data_digest": self.data.digest,
