@@ -70,7 +70,7 @@ def test_edits_without_effect_on_results_rerun_nothing(copy):
 
 
 def test_a_colour_redraws_and_trains_nothing(copy):
-    copy.edit(f"{CODE}/config/factors.py", '"#', '"#0')
+    copy.edit(f"{CODE}/report/palette.py", '"#', '"#0')
     assert not [job for job in copy.stale() if job.startswith(("train", "evaluate"))]
 
 
