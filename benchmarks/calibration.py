@@ -24,7 +24,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow/scripts")
 import numpy as np
 import pandas as pd
 
-from normreg.analysis import claim_rules, inference, published
+from normreg.analysis import inference, published
+from normreg.analysis.claims import decide
 from normreg.analysis.effects import COLLAPSE
 from normreg.analysis.inference import LEVEL, Runs, paired
 from normreg.analysis.power import Spread
@@ -171,9 +172,9 @@ def claims(seeds: int, studies: int, random: np.random.Generator) -> dict[str, f
         count = 0
         for _ in range(studies):
             test = paired(random.normal(truth, SD * 2**0.5, (seeds, 1)), np.ones(1))
-            row = {"direction": direction, "value": None, "seeds": seeds, "measured": test.difference, "p": test.p()}
+            row = {"direction": direction, "seeds": seeds, "measured": test.difference, "p": test.p()}
             row |= {"p_adjusted": test.p(), "p_equivalence": test.p_equivalence(MARGIN), "margin": MARGIN}
-            count += claim_rules.decide(row)[0] is verdict
+            count += decide(row)[0] is verdict
         shares[name] = count / studies
     return shares
 

@@ -344,7 +344,7 @@ def test_published_values_and_claims_are_judged_by_the_other_runs(study, tmp_pat
         {"quantity": "train_loss", "statistic": "fall", "from_epoch": 2, "with": "none-gbn", "without": "none-bn"}
         | {"direction": "higher"},
     ]
-    head = {"id": "c", "kind": "effect", "text": "t", "evidence": "e"}
+    head = {"id": "c", "text": "t", "evidence": "e"}
     found = claims.judge([head | {"tests": tests}], measured)
     assert found["seeds"].tolist() == [4, 0]
     assert found["why"].iloc[0].endswith("1 of 10 runs diverged and are left out: l1-bn-2 1 of 5.")

@@ -9,13 +9,11 @@ PAGE = "results/digits/tiny/claims.html"
 CLAIMS = """
 T1-lambda:
   study: tiny
-  kind: setting
   text: The L1 factor is 1e-5.
   evidence: It is in the file.
   settings: [{key: conditions.l1-bn.lambdas.l1, claimed: 1.0e-5}]
 T1-l1:
   study: tiny
-  kind: curve
   text: L1 makes the loss fluctuate.
   evidence: None.
   tests: [{with: l1-bn, without: none-bn, quantity: train_loss, statistic: rises, from_epoch: 1, direction: higher}]
@@ -77,7 +75,9 @@ def test_only_the_study_itself_has_the_page(claimed, settings, pages):
             "l9",
         ),
         # Each message of a wrong claim is in tests/unit/test_claims.py.
-        pytest.param("study: tiny\n  kind: curve", "study: tiny2\n  kind: curve", "tiny2", marks=pytest.mark.slow),
+        pytest.param(
+            "study: tiny\n  text: L1 makes", "study: tiny2\n  text: L1 makes", "tiny2", marks=pytest.mark.slow
+        ),
         pytest.param(
             "quantity: train_loss, statistic: rises",
             "quantity: luck, statistic: rises",

@@ -133,7 +133,6 @@ def build(spec):
 CLAIM = f"""
 E-words:
   study: tiny
-  kind: untestable
   text: "{WORDS}"
   evidence: "{WORDS}"
   reason: "{WORDS}"

@@ -1,32 +1,84 @@
-"""Judges what a published study says of its experiments. The rules are in `normreg.analysis.claim_rules`."""
+"""Judges what published studies say of their experiments: by settings, and by runs that are paired by seed.
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+A claim of kind *setting* is judged from the study file, without any run: supported if each setting has the claimed
+value in every condition that the claim names, else contradicted. A claim of kind *untestable* is not testable. This
+says only that no run can decide it.
+
+A claim of kind *effect* has tests, and of kind *curve* tests of a number of each curve. Each test has a verdict of its
+own. It is about a condition `with`, and
+compares it with the condition `without` in the same seed, or with a `value`. These rules apply in this order:
+
+1. Not testable: both conditions have the same settings; or they differ in more than the claimed factor (not if the
+   test is about the whole recipes); or the run is on another data set; or it is too short for the statistic.
+2. Too few seeds: fewer than three. A seed does not count if different engines trained its two runs.
+3. Not distinguishable: all seeds give the same number, so that there is no spread and no test.
+4. Direction *higher* or *lower*: supported if the difference from 0 is significant and has this sign. Contradicted if
+   it is significant and has the other sign, or if it is equivalent to 0: then there is no gain (or loss) as large as
+   the margin. Else not distinguishable. If the claim is about a value, equivalence is not asked.
+5. Direction *none* (changes nothing): supported if the difference is equivalent to 0. Contradicted if it is significant
+   and not equivalent. Else not distinguishable.
+6. Direction *near* (a published value could be one more run): contradicted if it is significantly far. Else supported
+   if the 95 % prediction interval reaches at most twice the margin to each side. Else not distinguishable.
+
+Significant: the two-sided p-value of Student's t is below 0.05 after Holm's adjustment (1979) for all tests of the
+study. Equivalent: two one-sided t-tests (Schuirmann 1987) at the margin, each at 5 %, not adjusted. The margin is that
+of the study, of accuracies in points and of losses in nats. A single run varies more than a mean, so `near` allows
+twice the margin: 0.1 points, as two published runs of one configuration differed.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from normreg.analysis import inference
-from normreg.analysis.claim_rules import decide
 from normreg.analysis.contrasts import find_confounded, find_distinct
-from normreg.analysis.epoch_statistics import STATISTICS
-from normreg.analysis.inference import LEAST_SEEDS, LEVEL, holm
+from normreg.analysis.inference import LEAST_SEEDS, LEVEL
 from normreg.analysis.quantities import QUANTITIES
-from normreg.analysis.summary import by_seed, diverged, engines_by_seed
-from normreg.analysis.verdicts import ClaimKind, ClaimVerdict
-from normreg.config.claims import DATASET, Claim, Comparison, executed
+from normreg.analysis.summary import LAST, by_seed, diverged, engines_by_seed
+from normreg.analysis.verdicts import ClaimVerdict
+from normreg.config.claims import DATASET, Claim, executed
 from normreg.config.condition import Condition
 from normreg.data.specs import DATASETS, DatasetSpec
+from normreg.utils.tables import Table, columns_of
 
-_EQUAL = 1e-5  # relative to a value: more than the rounding of files
 COURSES = ("train_objective", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
-COLUMNS = (
-    *("claim", "kind", "text", "evidence", "reading", "with", "without", "value", "quantity", "statistic"),
-    *("direction", "margin", "seeds", "measured", "low", "high", "p", "p_equivalence", "p_adjusted", "verdict", "why"),
+TABLE = Table(
+    "claims",
+    columns_of(str, "claim", "kind", "text", "evidence", "reading", "with", "without")
+    | columns_of(float, "value")
+    | columns_of(str, "quantity", "statistic", "direction")
+    | columns_of(float, "margin")
+    | columns_of(int, "seeds")
+    | columns_of(float, "measured", "low", "high", "p", "p_equivalence", "p_adjusted")
+    | columns_of(str, "verdict", "why", "run"),
+    may_be_empty=frozenset({"reading", "with", "without", "value", "quantity", "statistic", "direction", "margin"})
+    | frozenset({"seeds", "measured", "low", "high", "p", "p_equivalence", "p_adjusted"}),
 )
+# Numbers of a curve from an epoch on, in its unit: what each is, with {} for the epoch, and a function of the values of
+# all epochs, float (E,), and of that epoch, 1 to E. A curve that only falls rises by 0.
+STATISTICS: Mapping[str, tuple[str, Callable[[np.ndarray, int], Any]]] = {
+    "lowest": ("lowest value from epoch {} on", lambda values, start: values[start - 1 :].min()),
+    "drop": (
+        "highest value from epoch {} on, minus the last value",
+        lambda values, start: values[start - 1 :].max() - values[-1],
+    ),
+    "rises": (
+        "sum of upward moves after epoch {}",
+        lambda values, start: np.diff(values[start - 1 :]).clip(min=0).sum(),
+    ),
+    "largest_rise": (
+        "largest upward move after epoch {}",
+        lambda values, start: np.diff(values[start - 1 :]).clip(min=0).max(initial=0),
+    ),
+    "fall": ("value at epoch {} minus the last value", lambda values, start: values[start - 1] - values[-1]),
+    "change": (
+        "mean of the last five epochs minus that of the five up to epoch {}",
+        lambda values, start: values[-LAST:].mean() - values[max(start - LAST, 0) : start].mean(),
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -48,52 +100,76 @@ class Measured:
     courses: Mapping[tuple[str, int], Mapping[str, np.ndarray]]
 
 
-@dataclass(frozen=True)
-class _Estimate:
-    """What seeds say of a test. `measured`, `low` and `high` are a difference, or a mean if there is a value."""
-
-    seeds: int
-    measured: float | None = None
-    low: float | None = None
-    high: float | None = None
-    p: float | None = None
-    p_equivalence: float | None = None
-
-
 def judge(claims: Sequence[Claim], runs: Measured) -> pd.DataFrame:
-    """The columns `COLUMNS`: one row a claim, or one row a test for claims of kind effect and curve."""
+    """The columns of `TABLE` but `run`: one row a claim, or one row a test for claims with tests."""
     rows: list[dict[str, Any]] = []
     for claim in claims:
-        head = {"claim": claim["id"], **{key: claim[key] for key in ("kind", "text", "evidence")}}
-        if claim["kind"] == ClaimKind.SETTING:
+        head = {"claim": claim["id"], "kind": _kind(claim), "text": claim["text"], "evidence": claim["evidence"]}
+        if "settings" in claim:
             rows.append(head | _judge_settings(claim, runs.conditions))
-        elif claim["kind"] == ClaimKind.UNTESTABLE:
+        if "reason" in claim:
             rows.append(head | {"verdict": ClaimVerdict.NOT_TESTABLE, "why": claim["reason"]})
-        else:
-            rows += [head | _measure(test, runs) for test in claim["tests"]]
-    table = pd.DataFrame(rows, columns=list(COLUMNS))
-    table["p_adjusted"] = holm(table["p"].astype(float).tolist())
-    table["verdict"], table["why"] = zip(*(_decide(row, runs.summary) for row in _rows(table)), strict=True)
+        rows += [head | _measure(test, runs) for test in claim.get("tests", [])]
+    for row, p in zip(rows, inference.holm([row.get("p", np.nan) for row in rows]), strict=True):
+        row["p_adjusted"] = p
+        if "verdict" not in row:  # its reason says too which of its runs diverged and have no part in it
+            row["verdict"], why = decide(row)
+            own = runs.summary["condition"].isin([row["with"], row.get("without")])
+            row["why"] = f"{why} {diverged(runs.summary[own])}".rstrip()
+    table = pd.DataFrame(rows, columns=[name for name in TABLE.columns if name != "run"])
     return table.astype({"seeds": "Int64"})
 
 
-def _decide(row: Mapping[str, Any], summary: pd.DataFrame) -> tuple[ClaimVerdict, str]:
-    """The verdict of a row and its reason. That of a test says which of its runs diverged and have no part in it."""
-    if row["verdict"] is not None:
-        return row["verdict"], row["why"]
-    verdict, why = decide(row)
-    return verdict, f"{why} {diverged(summary[summary['condition'].isin([row['with'], row['without']])])}".rstrip()
+def decide(row: Mapping[str, Any]) -> tuple[ClaimVerdict, str]:
+    """The verdict of a test and its reason, by the rules 2 to 6 above. `row` has the known cells of `TABLE`."""
+    seeds = row["seeds"]
+    if seeds < LEAST_SEEDS:
+        return ClaimVerdict.TOO_FEW, f"{seeds} seed{'s' if seeds != 1 else ''}; {LEAST_SEEDS} are the least."
+    if "p" not in row:
+        return ClaimVerdict.NOT_DISTINGUISHABLE, "All seeds give the same number, so there is no spread to judge by."
+    significant = row["p_adjusted"] < LEVEL
+    if row["direction"] == "near":
+        return _decide_near(significant, row["high"] - row["low"] <= 4 * row["margin"])
+    return _decide_difference(row, significant, row.get("p_equivalence", 1.0) < LEVEL)
 
 
-def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows, with None where a cell is empty."""
-    return table.astype(object).where(table.notna(), None).to_dict("records")  # type: ignore[no-any-return]
+def _decide_near(significant: bool, precise: bool) -> tuple[ClaimVerdict, str]:
+    if significant:
+        return ClaimVerdict.CONTRADICTED, "The value is too far from our runs to be one more of them."
+    if precise:
+        return ClaimVerdict.SUPPORTED, "The value could be one more of our runs."
+    return ClaimVerdict.NOT_DISTINGUISHABLE, "The value could be one more of our runs, but these vary too much to tell."
+
+
+def _decide_difference(row: Mapping[str, Any], significant: bool, equivalent: bool) -> tuple[ClaimVerdict, str]:
+    none = row["direction"] == "none"
+    if equivalent and (none or not significant):
+        verdict = ClaimVerdict.SUPPORTED if none else ClaimVerdict.CONTRADICTED
+        return verdict, "The difference is smaller than the margin."
+    if significant and none:
+        return ClaimVerdict.CONTRADICTED, "There is a difference, and it is not shown to be smaller than the margin."
+    if significant:
+        sign = "higher" if row["measured"] > row.get("value", 0.0) else "lower"
+        verdict = ClaimVerdict.SUPPORTED if sign == row["direction"] else ClaimVerdict.CONTRADICTED
+        return verdict, f"It is {sign}{', by less than the margin' if equivalent else ''}."
+    if none:
+        return (
+            ClaimVerdict.NOT_DISTINGUISHABLE,
+            "These seeds show neither a difference nor that it is below the margin.",
+        )
+    return ClaimVerdict.NOT_DISTINGUISHABLE, "These seeds do not tell the difference from chance."
+
+
+def _kind(claim: Claim) -> str:
+    if "tests" in claim:
+        return "curve" if "statistic" in claim["tests"][0] else "effect"
+    return "setting" if "settings" in claim else "untestable"
 
 
 def _judge_settings(claim: Claim, conditions: Mapping[str, Condition]) -> dict[str, Any]:
     """The verdict on settings, and every setting that is not as claimed (or all of them, if none differs)."""
     found = [(entry["key"], entry["claimed"], executed(entry["key"], conditions)) for entry in claim["settings"]]
-    wrong = [each for each in found if any(not _equal(value, each[1]) for value in each[2])]
+    wrong = [(key, claimed, values) for key, claimed, values in found if any(value != claimed for value in values)]
     said = "; ".join(
         f"{key} {' and '.join(map(_show, values))}" + (f", not {_show(claimed)}" if wrong else "")
         for key, claimed, values in wrong or found
@@ -102,86 +178,63 @@ def _judge_settings(claim: Claim, conditions: Mapping[str, Condition]) -> dict[s
     return {"verdict": verdict, "why": f"Executed: {said}."}
 
 
-def _equal(one: Any, other: Any) -> bool:
-    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in (one, other))
-    return math.isclose(one, other, rel_tol=1e-9) if numbers else bool(one == other)
-
-
 def _show(value: Any) -> str:
     return f"{value:g}".replace("e-0", "e-") if isinstance(value, float) else str(value)
 
 
-def _measure(test: Comparison, runs: Measured) -> dict[str, Any]:
+def _measure(test: Mapping[str, Any], runs: Measured) -> dict[str, Any]:
     """The cells of a test, with an estimate, or with a verdict where the runs cannot test the claim."""
-    margin = test.get("margin", runs.margin["accuracy" if QUANTITIES[test["quantity"]].percent else "loss"])
+    margin = runs.margin[QUANTITIES[test["quantity"]].margin]
     row: dict[str, Any] = {"reading": "executed", **test, "margin": margin}
-    if start := row.pop("from_epoch", None):
-        row["statistic"] = STATISTICS[test["statistic"]].text.format(start)
+    if "statistic" in test:
+        row["statistic"] = STATISTICS[test["statistic"]][0].format(row.pop("from_epoch"))
     if barrier := _barrier(test, runs):
         return row | {"verdict": ClaimVerdict.NOT_TESTABLE, "why": barrier}
-    return row | vars(_estimate(test, _values(test, runs), margin))
+    return row | _estimate(test, _values(test, runs), margin)
 
 
 def _barrier(test: Mapping[str, Any], runs: Measured) -> str | None:
     """Why these runs cannot test the claim. None if they can."""
-    names = [name for name in (test.get("without"), test["with"]) if name is not None]
-    pair, images = {name: runs.conditions[name] for name in names}, runs.dataset.train_images
-    if len(set(find_distinct(pair, images).values())) < len(names):
-        return f"{' and '.join(names)} have the same settings."
+    pair = {test[key]: runs.conditions[test[key]] for key in ("without", "with") if key in test}
+    names, images = " and ".join(pair), runs.dataset.train_images
+    if len(set(find_distinct(pair, images).values())) < len(pair):
+        return f"{names} have the same settings."
     if test.get("reading") != "recipes" and (confounded := find_confounded(pair, images)):
-        return f"{' and '.join(names)} differ also in {confounded[0].also}."
+        return f"{names} differ also in {confounded[0].also}."
     if runs.dataset.key != DATASET:
         return f"This run is on {runs.dataset.name}, the claim is about {DATASETS[DATASET].name}."
-    epochs = min(condition["epochs"] for condition in pair.values())
-    if test.get("from_epoch", 0) > epochs:
-        return f"The run has {epochs} epochs, the claim is about epoch {test['from_epoch']} and later."
-    return None
+    epochs, first = min(condition["epochs"] for condition in pair.values()), test.get("from_epoch", 0)
+    return f"The run has {epochs} epochs, the claim is about epoch {first} and later." if first > epochs else None
 
 
 def _values(test: Mapping[str, Any], runs: Measured) -> pd.DataFrame:
     """One row a seed, one column a condition: what is compared. Missing where another engine trained the pair."""
     values = by_seed(runs.summary, "final_accuracy" if "statistic" in test else test["quantity"])
     if "statistic" in test:
-        statistic = STATISTICS[test["statistic"]].of
+        number = STATISTICS[test["statistic"]][1]
         for name in {test["with"], test.get("without", test["with"])}:
-            values[name] = [  # of a run that diverged, the value stays unknown
-                statistic(runs.courses[name, seed][test["quantity"]], test["from_epoch"]) if final == final else final
-                for seed, final in values[name].items()
-            ]
+            for seed in values.index[values[name].notna()]:  # of a run that diverged, the value stays unknown
+                values.loc[seed, name] = number(runs.courses[name, seed][test["quantity"]], test["from_epoch"])
     if "value" not in test:
         engines = engines_by_seed(runs.summary)
         values = values.where(engines[test["with"]] == engines[test["without"]])
     return values
 
 
-def _estimate(test: Mapping[str, Any], values: pd.DataFrame, margin: float) -> _Estimate:
-    with_, value = values[test["with"]], test.get("value")
-    if value is None:
-        return _paired(with_, values[test["without"]], margin)
+def _estimate(test: Mapping[str, Any], values: pd.DataFrame, margin: float) -> dict[str, Any]:
+    """What seeds say of a test. `measured`, `low` and `high` are a difference, or a mean if there is a value."""
+    alone, against = values[[test["with"]]].to_numpy(), test.get("value", 0.0)
     if test["direction"] == "near":
-        known = with_.dropna().to_numpy()
-        return _one_more(known, value, _EQUAL * np.abs(known).max(initial=0))
-    estimate = _paired(with_, with_ * 0 + value, margin if test["direction"] == "none" else None)
-    moved = {key: getattr(estimate, key) for key in ("measured", "low", "high")}
-    shifted = {key: None if number is None else number + value for key, number in moved.items()}
-    return _Estimate(**(vars(estimate) | shifted))
-
-
-def _paired(one: pd.Series, other: pd.Series, margin: float | None) -> _Estimate:
-    """The mean difference of two columns of values over seeds, with its tests."""
-    found = inference.paired(np.column_stack([one, other]), np.array([1.0, -1.0]))
-    if not found.testable:
-        return _Estimate(found.seeds, found.difference if found.seeds else None)
-    equivalence = None if margin is None else found.p_equivalence(margin)
-    return _Estimate(found.seeds, found.difference, *found.interval(), found.p(), equivalence)
-
-
-def _one_more(measured: np.ndarray, value: float, noise: float) -> _Estimate:
-    """The 95 % prediction interval of one more run, and the p of `value` as that run (Hahn and Meeker 1991)."""
-    count, mean = len(measured), float(measured.mean()) if len(measured) else None
-    if mean is None or count < LEAST_SEEDS or np.ptp(measured) <= noise:
-        return _Estimate(count, mean)
-    spread = float(measured.std(ddof=1) * np.sqrt(1 + 1 / count))
-    reach = float(stats.t.ppf(1 - LEVEL / 2, count - 1)) * spread
-    p = float(2 * stats.t.sf(abs(value - mean) / spread, count - 1))
-    return _Estimate(count, mean, mean - reach, mean + reach, p)
+        found = inference.one_more(alone[:, 0])
+    elif "value" in test:
+        found = inference.paired(alone, np.ones(1))
+    else:
+        found = inference.paired(values[[test["with"], test["without"]]].to_numpy(), np.array([1.0, -1.0]))
+    cells: dict[str, Any] = {"seeds": found.seeds, "measured": found.difference if found.seeds else None}
+    if found.testable:
+        low, high = found.interval()
+        difference = replace(found, difference=found.difference - against)
+        cells |= {"low": low, "high": high, "p": difference.p()}
+        if "value" not in test or test["direction"] == "none":
+            cells["p_equivalence"] = difference.p_equivalence(margin)
+    return cells

@@ -93,18 +93,6 @@ PUBLISHED = Table(
         | {"verdict", "no_verdict", "from", "note"}
     ),
 )
-CLAIMS = Table(
-    "claims",
-    columns_of(str, "claim", "kind", "text", "evidence", "reading", "with", "without")
-    | columns_of(float, "value")
-    | columns_of(str, "quantity", "statistic", "direction")
-    | columns_of(float, "margin")
-    | columns_of(int, "seeds")
-    | columns_of(float, "measured", "low", "high", "p", "p_equivalence", "p_adjusted")
-    | columns_of(str, "verdict", "why", "run"),
-    may_be_empty=frozenset({"reading", "with", "without", "value", "quantity", "statistic", "direction", "margin"})
-    | frozenset({"seeds", "measured", "low", "high", "p", "p_equivalence", "p_adjusted"}),
-)
 _LAST_FIVE_QUANTITIES = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
 LAST_FIVE = Table(
     "last five epochs",

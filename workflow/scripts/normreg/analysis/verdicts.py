@@ -71,15 +71,6 @@ class Objection(StrEnum):
     SPREADS = "the spreads of the conditions differ"
 
 
-class ClaimKind(StrEnum):
-    """What a claim of a published study is about, which says how it is judged."""
-
-    SETTING = "setting"
-    EFFECT = "effect"
-    CURVE = "curve"
-    UNTESTABLE = "untestable"
-
-
 class ClaimVerdict(StrEnum):
     """What the measured runs, or the settings, say about a claim."""
 

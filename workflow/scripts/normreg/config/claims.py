@@ -3,12 +3,12 @@
 `normreg.analysis.claims` judges. Here a claim is plain data, because it goes into params.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from normreg.config import folders, networks, studies, study_files
-from normreg.config.condition import Condition
+from normreg.config.condition import Condition, flatten
 from normreg.config.schema import read_yaml, validate
 from normreg.errors import ConfigError
 from normreg.models.description import Network
@@ -16,55 +16,31 @@ from normreg.models.sizes import count_parameters
 
 CLAIMS = Path("config/claims.yaml")  # see `folders`
 DATASET = "mnist"  # the data set of the published studies
-_ALL, _PARAMETERS, _COUNT = "conditions.", "parameters", "conditions"
-
-
-class Setting(TypedDict):
-    """A setting that a claim states. See `executed` for the key."""
-
-    key: str
-    claimed: float | str | bool
-
-
-# What every test has. `with` is a word of Python, so it cannot be an annotation of a class.
-_Comparison = TypedDict("_Comparison", {"with": str, "quantity": str, "direction": str})
-
-
-class Comparison(_Comparison, total=False):
-    """How runs can show whether a claim holds: one condition against another one, or against a number.
-
-    Attributes:
-        with: the condition that the claim is about.
-        without: the condition it is compared with. Beside a `value` it only says what `with` must differ from.
-        value: the number it is compared with.
-        quantity: a column of summary.csv, or of metrics.csv if there is a statistic.
-        statistic: a key of `normreg.analysis.epoch_statistics.STATISTICS`.
-        from_epoch: the first epoch that the statistic uses.
-        direction: "higher", "lower", "none" (changes nothing) or "near" (the value could be one more run).
-        margin: in place of the study's.
-        reading: "executed" (if absent) or "readme": two conditions that must differ in one factor alone, as the
-            notebook executed them or as the README describes them; "recipes": two conditions with all that differs.
-    """
-
-    without: str
-    value: float
-    statistic: str
-    from_epoch: int
-    margin: float
-    reading: str
+_ONE, _PARAMETERS, _COUNT = "conditions.", "parameters", "conditions"
 
 
 class Claim(TypedDict):
-    """A claim. It has `settings`, `tests` or `reason`, as its kind needs; the other two are empty."""
+    """A claim: what was said of a study, and what the published files show.
+
+    It has one of three more keys. `settings` have a `key` (see `executed`) and the value `claimed`. `reason` says why
+    no run can decide. `tests` are maps of what follows:
+
+    - with, without: the condition that the claim is about, and the one it is compared with.
+    - value: the number that `with` is compared with. Then `without` only says what `with` must differ from.
+    - quantity: a column of summary.csv, or of metrics.csv if there is a statistic.
+    - statistic, from_epoch: a key of `normreg.analysis.claims.STATISTICS`, and the first epoch that it uses.
+    - direction: "higher", "lower", "none" (changes nothing) or "near" (the value could be one more run).
+    - reading: "executed" (if absent) or "readme": two conditions that must differ in one factor alone, as the notebook
+      executed them or as the README describes them; "recipes": two conditions with all that differs.
+    """
 
     id: str
     study: str
-    kind: str
     text: str
     evidence: str
-    settings: list[Setting]
-    tests: list[Comparison]
-    reason: str
+    settings: NotRequired[list[dict[str, Any]]]
+    tests: NotRequired[list[dict[str, Any]]]
+    reason: NotRequired[str]
 
 
 def load() -> list[Claim]:
@@ -81,13 +57,10 @@ def load() -> list[Claim]:
     content: dict[str, Any] = read_yaml(path)
     validate(content, "claims.schema.yaml", str(path))
     known = study_files.names()
-    empty: dict[str, Any] = {"settings": [], "tests": [], "reason": ""}
-    claims: list[Claim] = []
     for name, entry in content.items():
         if entry["study"] not in known:
-            raise _error(name, "study", f"'{entry['study']}'", f"a study at hand: {', '.join(known)}")
-        claims.append({"id": name, **empty, **entry})  # type: ignore[typeddict-item]
-    return claims
+            raise _error(name, "study", entry["study"], f"a study at hand: {', '.join(known)}")
+    return [{"id": name, **entry} for name, entry in content.items()]
 
 
 def of_study(claims: list[Claim], study: str) -> list[Claim]:
@@ -97,10 +70,18 @@ def of_study(claims: list[Claim], study: str) -> list[Claim]:
         ConfigError: a claim names a condition or a setting that the study does not have.
     """
     chosen = [claim for claim in claims if claim["study"] == study]
-    if chosen:
-        conditions = studies.load_named_run(study).conditions
-        for claim in chosen:
-            _check(claim, conditions)
+    conditions = studies.load_named_run(study).conditions if chosen else {}
+    known = f"of the study {study}, whose conditions are {', '.join(conditions)}"
+    for claim in chosen:
+        for number, setting in enumerate(claim.get("settings", []), 1):
+            try:
+                executed(setting["key"], conditions)
+            except (KeyError, TypeError):
+                raise _error(claim["id"], f"settings.{number}.key", setting["key"], f"a setting {known}") from None
+        for number, test in enumerate(claim.get("tests", []), 1):
+            for key in ("with", "without"):
+                if test.get(key, test["with"]) not in conditions:
+                    raise _error(claim["id"], f"tests.{number}.{key}", test[key], f"a condition {known}")
     return chosen
 
 
@@ -114,18 +95,17 @@ def executed(key: str, conditions: Mapping[str, Condition]) -> list[Any]:
 
     Raises:
         KeyError: there is no such condition or setting.
+        TypeError: the setting is a list.
     """
     if key == _COUNT:
         return [len(conditions)]
-    chosen: Any = list(conditions.values())
-    if key.startswith(_ALL):
-        name, _, key = key.removeprefix(_ALL).partition(".")
-        chosen = [conditions[name]]
     if key == _PARAMETERS:
-        values: Iterator[Any] = (_parameters(condition["network"]) for condition in chosen)
-    else:
-        values = (_look_up(condition, key) for condition in chosen)
-    return list(dict.fromkeys(values))
+        return [_parameters(name) for name in dict.fromkeys(c["network"] for c in conditions.values())]
+    chosen = list(conditions.values())
+    if key.startswith(_ONE):
+        name, _, key = key.removeprefix(_ONE).partition(".")
+        chosen = [conditions[name]]
+    return list(dict.fromkeys(dict(flatten(condition))[key] for condition in chosen))
 
 
 def _parameters(name: str) -> int:
@@ -136,39 +116,9 @@ def _parameters(name: str) -> int:
     return count_parameters(network)
 
 
-def _look_up(settings: Any, key: str) -> Any:
-    for part in key.split("."):
-        if not isinstance(settings, Mapping):
-            raise KeyError(part)
-        settings = settings[part]
-    if isinstance(settings, Mapping | list):
-        raise KeyError(key)
-    return settings
-
-
-def _check(claim: Claim, conditions: Mapping[str, Condition]) -> None:
-    known = ", ".join(conditions)
-    for number, setting in enumerate(claim["settings"], 1):
-        try:
-            executed(setting["key"], conditions)
-        except KeyError:
-            expected = f"a setting of the study {claim['study']}, whose conditions are {known}"
-            raise _error(claim["id"], f"settings.{number}.key", f"'{setting['key']}'", expected) from None
-    for number, test in enumerate(claim["tests"], 1):
-        where = f"tests.{number}"
-        for key, name in (("with", test["with"]), ("without", test.get("without", test["with"]))):
-            if name not in conditions:
-                expected = f"a condition of the study {claim['study']}: {known}"
-                raise _error(claim["id"], f"{where}.{key}", f"'{name}'", expected)
-        if "without" not in test and "value" not in test:
-            raise _error(claim["id"], where, "neither without nor value", "one of them")
-        if test["direction"] == "near" and "value" not in test:
-            raise _error(claim["id"], f"{where}.direction", "near without a value", "a value, or another direction")
-
-
 def _path() -> Path:
     return next((path for path in folders.places(CLAIMS) if path.exists()), CLAIMS)
 
 
 def _error(claim: str, key: str, found: str, expected: str) -> ConfigError:
-    return ConfigError(f"{_path()}: key '{claim}.{key}': found {found}; expected {expected}.")
+    return ConfigError(f"{_path()}: key '{claim}.{key}': found '{found}'; expected {expected}.")

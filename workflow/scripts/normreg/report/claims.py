@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from normreg.analysis import claims, study_tables
+from normreg.analysis import claims
 from normreg.analysis.inference import LEAST_SEEDS
 from normreg.analysis.quantities import QUANTITIES
 from normreg.analysis.run_tables import read_metrics
@@ -133,5 +133,5 @@ def make(job: Job) -> None:
         },
     )
     table = claims.judge(job.params.claimed["claims"], measured)
-    job.write("claims.csv", study_tables.CLAIMS, table)
+    job.write("claims.csv", claims.TABLE, table)
     write(job.folder / "claims.html", f"Claims: {job.title}", job.params.claimed["source"], table)
