@@ -24,12 +24,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow/scripts")
 import numpy as np
 import pandas as pd
 
-from normreg.analysis import inference, published
+from normreg.analysis import inference
 from normreg.analysis.claims import decide
 from normreg.analysis.effects import COLLAPSE
 from normreg.analysis.inference import LEVEL, Runs, paired
 from normreg.analysis.power import Spread
-from normreg.analysis.verdicts import ClaimVerdict, Method, Objection, PublishedVerdict
+from normreg.analysis.verdicts import ClaimVerdict, Method, Objection
 
 DESIGN = np.array([[l1, l2, gbn] for gbn in (0, 1) for l1, l2 in ((0, 0), (1, 0), (0, 1), (1, 1))])
 EFFECTS = (2 * DESIGN.T - 1) / 4  # of L1, L2 and GBN, each the mean of four pairs
@@ -154,8 +154,8 @@ def one_more_run(law: Callable, seeds: int, studies: int, random: np.random.Gene
     outside = 0
     for _ in range(studies):
         *measured, other = law(random, (seeds + 1, 8))[:, 0]
-        reach = published.half_width(np.array(measured))
-        outside += published.verdict(other, float(np.mean(measured)), reach) is PublishedVerdict.OUTSIDE
+        low, high = inference.one_more(np.array(measured)).interval()
+        outside += not low <= other <= high
     return outside / studies
 
 

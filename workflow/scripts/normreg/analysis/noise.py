@@ -1,7 +1,6 @@
 """How much runs differ by chance: over seeds, and because of the choice of the test images."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any
 
@@ -16,40 +15,14 @@ from normreg.analysis.summary import by_seed, effects_of, engines_by_seed
 SAMPLING_QUANTITY = "test_accuracy"  # that of predictions.npz
 
 
-@dataclass(frozen=True)
-class Spread:
-    """The spread of a value over seeds. A number is None if the seeds are too few for it. See `spread`."""
-
-    residual_sd: float | None = None
-    residual_low: float | None = None
-    residual_high: float | None = None
-    within_sd: float | None = None
-    correlation: float | None = None
-    correlation_low: float | None = None
-    correlation_high: float | None = None
-    paired_sd: float | None = None
-    independent_sd: float | None = None
-    least_difference: float | None = None
-
-
-@dataclass(frozen=True)
-class Repeats:
-    """Absolute differences of two runs of one condition with different seeds, over all such pairs of runs."""
-
-    repeat_pairs: int = 0
-    repeat_median: float | None = None
-    repeat_95: float | None = None
-    repeat_largest: float | None = None
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """The variance of the accuracy of one run on a new test set, in two parts. SDs are in points. See `sampling`."""
-
-    test_runs: int = 0
-    test_set_share: float | None = None
-    test_set_sd: float | None = None
-    training_sd: float | None = None
+# The columns of `noise.csv` from `spread`, `repeats` and `sampling`. None: there are too few seeds for a number.
+_Row = dict[str, float | None]
+SPREAD = (
+    *("residual_sd", "residual_low", "residual_high", "within_sd"),
+    *("correlation", "correlation_low", "correlation_high", "paired_sd", "independent_sd", "least_difference"),
+)
+REPEATS = ("repeat_median", "repeat_95", "repeat_largest")
+SAMPLING = ("test_set_share", "test_set_sd", "training_sd")
 
 
 def describe(summary: pd.DataFrame, classes: Classes) -> pd.DataFrame:
@@ -71,15 +44,19 @@ def describe(summary: pd.DataFrame, classes: Classes) -> pd.DataFrame:
         one_engine = engines_by_seed(own)[conditions].nunique(axis=1) == 1
         kept = values[values.notna().all(axis=1) & one_engine]
         engines = own.loc[own["seed"].isin(kept.index), "engine"]
-        heads: dict[str, Any] = {"quantity": quantity, "conditions": len(conditions), "seeds": len(kept)}
-        heads |= {"left_out": len(values) - len(kept), "engines": " and ".join(sorted(set(engines))) or None}
-        found = sampling(_groups(classes)) if quantity == SAMPLING_QUANTITY else Sampling()
-        array = kept.to_numpy()
-        rows.append({**heads, **asdict(repeats(array)), **asdict(spread(array)), **asdict(found)})
+        row: dict[str, Any] = {
+            "quantity": quantity,
+            "conditions": len(conditions),
+            "seeds": len(kept),
+            "left_out": len(values) - len(kept),
+            "engines": " and ".join(sorted(set(engines))) or None,
+        }
+        row |= repeats(kept.to_numpy()) | spread(kept.to_numpy())
+        rows.append(row | sampling(_groups(classes) if quantity == SAMPLING_QUANTITY else []))
     return pd.DataFrame(rows)
 
 
-def spread(values: np.ndarray) -> Spread:
+def spread(values: np.ndarray) -> _Row:
     """The spread of `values` (n, k) of n seeds in k conditions: two-way analysis of variance without replication.
 
     - `within_sd`: SD of the seeds of one condition, all conditions together. Its square is V.
@@ -96,19 +73,30 @@ def spread(values: np.ndarray) -> Spread:
     With fewer than three seeds nothing is given. With one condition, or without any spread, only `within_sd` is.
     """
     seeds, conditions = values.shape
+    unknown: _Row = dict.fromkeys(SPREAD)
     if seeds < LEAST_SEEDS:
-        return Spread()
+        return unknown
     within = float(values.var(axis=0, ddof=1).mean())
     if conditions < 2 or np.ptp(values, axis=0).max() <= rounding(values):
-        return Spread(within_sd=within**0.5)
+        return unknown | {"within_sd": within**0.5}
     pool = Pool(values)
     residual, freedom = pool.variance, pool.freedom
     between = conditions * float(values.mean(axis=1).var(ddof=1))
     low, high = (freedom * residual / stats.chi2.isf([LEVEL / 2, 1 - LEVEL / 2], freedom)) ** 0.5
     reach = float(stats.t.isf(LEVEL / 2, freedom)) * (2 * residual / seeds) ** 0.5
-    correlations = _correlation(between, residual, seeds, conditions)
-    doubled = (2 * residual) ** 0.5, (2 * within) ** 0.5
-    return Spread(residual**0.5, float(low), float(high), within**0.5, *correlations, *doubled, reach)
+    correlation, least, most = _correlation(between, residual, seeds, conditions)
+    return {
+        "residual_sd": residual**0.5,
+        "residual_low": float(low),
+        "residual_high": float(high),
+        "within_sd": within**0.5,
+        "correlation": correlation,
+        "correlation_low": least,
+        "correlation_high": most,
+        "paired_sd": (2 * residual) ** 0.5,
+        "independent_sd": (2 * within) ** 0.5,
+        "least_difference": reach,
+    }
 
 
 def _correlation(between: float, residual: float, seeds: int, conditions: int) -> tuple[float, float, float]:
@@ -122,17 +110,20 @@ def _correlation(between: float, residual: float, seeds: int, conditions: int) -
     return float(value), float(bottom), float(top)
 
 
-def repeats(values: np.ndarray) -> Repeats:
-    """What two runs of one condition differ by if only the seed differs ("A/A"), from `values` (n, k)."""
-    pairs = list(combinations(range(len(values)), 2))
-    if not pairs:
-        return Repeats()
-    apart = np.abs(np.concatenate([values[one] - values[other] for one, other in pairs]))
-    return Repeats(apart.size, float(np.median(apart)), float(np.quantile(apart, 0.95)), float(apart.max()))
+def repeats(values: np.ndarray) -> _Row:
+    """What two runs of one condition differ by if only the seed differs ("A/A"), from `values` (n, k).
+
+    Absolute differences of single runs, over all `repeat_pairs` pairs of seeds in all conditions.
+    """
+    apart = np.concatenate([[], *(np.abs(one - other) for one, other in combinations(values, 2))])
+    if not apart.size:
+        return {"repeat_pairs": 0, **dict.fromkeys(REPEATS)}
+    found = float(np.median(apart)), float(np.quantile(apart, 0.95)), float(apart.max())
+    return {"repeat_pairs": apart.size, **dict(zip(REPEATS, found, strict=True))}
 
 
-def sampling(groups: Sequence[np.ndarray]) -> Sampling:
-    """The share of the variance of an accuracy that is due to the choice of the test images.
+def sampling(groups: Sequence[np.ndarray]) -> _Row:
+    """The share of the variance of an accuracy, of `test_runs` runs, that is due to the choice of the test images.
 
     The error of run r on image i (1 or 0) is y_ir = mu + a_i + r_r + e_ir, with images and runs drawn at random. The
     mean squares of I images and R runs give the variances by the method of moments (Searle, Casella and McCulloch,
@@ -153,17 +144,18 @@ def sampling(groups: Sequence[np.ndarray]) -> Sampling:
             them. Groups of one run, or of no image, say nothing.
     """
     groups = [group for group in groups if min(group.shape) > 1]
+    count = sum(len(group) for group in groups)
+    unknown: _Row = {"test_runs": count, **dict.fromkeys(SAMPLING)}
     if not groups:
-        return Sampling()
+        return unknown
     runs, images = (float(np.mean([group.shape[axis] for group in groups])) for axis in (0, 1))
     of_image, of_run, rest = np.mean([_mean_squares(group) for group in groups], axis=0)
     fixed = max(of_image - rest, 0.0) / runs / images
     training = max(of_run - rest, 0.0) / images + rest / images
-    count = sum(len(group) for group in groups)
     if fixed + training == 0:
-        return Sampling(count)
-    share = float(fixed / (fixed + training))
-    return Sampling(count, share, 100 * float(fixed) ** 0.5, 100 * float(training) ** 0.5)
+        return unknown
+    found = float(fixed / (fixed + training)), 100 * float(fixed) ** 0.5, 100 * float(training) ** 0.5
+    return {"test_runs": count, **dict(zip(SAMPLING, found, strict=True))}
 
 
 def _mean_squares(wrong: np.ndarray) -> tuple[float, float, float]:

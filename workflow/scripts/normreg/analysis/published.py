@@ -1,16 +1,14 @@
 """Compares the published values of a study with measured ones: the same quantities, computed in the same way."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
+from normreg.analysis.inference import LEAST_SEEDS, LEVEL, Estimate, one_more
 from normreg.analysis.verdicts import PublishedVerdict
 
-LEAST_SEEDS = 3  # with fewer, the spread of seeds is unknown
-LEVEL = 0.05  # of a published value that is one more seed, the chance to be outside the interval
 FEW_SEEDS, NO_SPREAD, UNKNOWN = "too few seeds", "all seeds have the same value", "nothing measured"
 # How much the last-five means of two published runs of one configuration differ, in points: satyajitghana none and l1,
 # ashxjain l1-bn and l1l2-bn.
@@ -22,7 +20,6 @@ _PUBLISHED_AS = {
     "last5_accuracy": "last5_accuracy",
     "last5_loss": "last5_loss",
 }
-_NOTHING = dict.fromkeys(("measured", "measured_low", "measured_high", "half_width", "difference", "verdict"))
 
 
 def compare(block: Mapping[str, Any], summary: pd.DataFrame) -> pd.DataFrame:
@@ -37,7 +34,7 @@ def compare(block: Mapping[str, Any], summary: pd.DataFrame) -> pd.DataFrame:
     Returns:
         Columns condition, penalty, norm, quantity, published, best_epochs (of a published best accuracy: all epochs
         that have it, the first one first), measured, measured_low, measured_high, seeds, half_width (of the 95 %
-        prediction interval of one more seed, see `half_width`), difference (measured minus published), verdict,
+        prediction interval of one more seed, see `inference.one_more`), difference (measured minus published), verdict,
         no_verdict (why a published value has none), engines (that trained the seeds), diverged (runs that diverged),
         from, note. Conditions without published values have only measured ones. Seeds whose value is unknown do not
         count.
@@ -46,21 +43,17 @@ def compare(block: Mapping[str, Any], summary: pd.DataFrame) -> pd.DataFrame:
     for name, runs in summary.groupby("condition", sort=False):
         values = {"epochs": block["epochs"], **block["conditions"].get(str(name), {})}
         first = runs.iloc[0]
+        who = {"condition": name, "penalty": first["penalty"], "norm": first["norm"]}
+        who |= {"engines": ", ".join(sorted(set(runs["engine"]))), "diverged": runs["diverged_epoch"].count()}
+        who |= {"from": values.get("from"), "note": values.get("note")}
         for quantity, key in _PUBLISHED_AS.items():
-            row = {"condition": name, "penalty": first["penalty"], "norm": first["norm"], "quantity": quantity}
+            # A published list, of the last five epochs, is compared as its mean.
+            value = None if values.get(key) is None else float(np.mean(values[key]))
+            row = {"quantity": quantity, "published": value}
             row["best_epochs"] = _best_epochs(values) if key == "best" else None
             other = _other_epochs(values, quantity, int(first["epochs"]))
-            row |= _compare_one(_published_value(values.get(key)), runs[quantity].to_numpy(float), other)
-            row |= {"engines": ", ".join(sorted(set(runs["engine"]))), "diverged": runs["diverged_epoch"].count()}
-            rows.append(row | {"from": values.get("from"), "note": values.get("note")})
+            rows.append({**who, **row, **_compare_one(value, runs[quantity].to_numpy(float), other)})
     return pd.DataFrame(rows)
-
-
-def _published_value(value: float | Sequence[float] | None) -> float | None:
-    """A number itself, or the mean of a list. None if nothing was published."""
-    if value is None:
-        return None
-    return float(np.mean(value))
 
 
 def _best_epochs(values: Mapping[str, Any]) -> str | None:
@@ -79,46 +72,30 @@ def _other_epochs(values: Mapping[str, Any], quantity: str, epochs: int) -> str 
 
 
 def _compare_one(value: float | None, measured: np.ndarray, other_epochs: str | None) -> dict[str, Any]:
-    measured = measured[~np.isnan(measured)]
-    if not len(measured):
-        return {"published": value, "seeds": 0, "no_verdict": None if value is None else UNKNOWN} | _NOTHING
-    mean, reach = float(measured.mean()), half_width(measured)
+    found, known = one_more(measured), not np.isnan(measured).all()
     row: dict[str, Any] = {
-        "published": value,
-        "measured": mean,
-        "measured_low": float(measured.min()),
-        "measured_high": float(measured.max()),
-        "seeds": len(measured),
-        "half_width": reach,
-        "difference": None,
+        "measured": found.difference if known else None,
+        "measured_low": np.nanmin(measured) if known else None,
+        "measured_high": np.nanmax(measured) if known else None,
+        "seeds": found.seeds,
+        "half_width": found.interval()[1] - found.difference if found.testable else None,
+        "difference": found.difference - value if known and value is not None and not other_epochs else None,
         "verdict": None,
-        "no_verdict": other_epochs,
+        "no_verdict": None if value is None else _no_verdict(found, other_epochs),
     }
-    if value is None:
-        return row | {"no_verdict": None}
-    if other_epochs:
-        return row
-    row["difference"] = mean - value
-    if reach is None:
-        return row | {"no_verdict": FEW_SEEDS if len(measured) < LEAST_SEEDS else NO_SPREAD}
-    return row | {"verdict": verdict(value, mean, reach)}
+    if value is not None and row["no_verdict"] is None:
+        low, high = found.interval()
+        row["verdict"] = PublishedVerdict.WITHIN if low <= value <= high else PublishedVerdict.OUTSIDE
+    return row
 
 
-def half_width(measured: np.ndarray) -> float | None:
-    """Half the width of the 95 % prediction interval for one more seed: t * s * sqrt(1 + 1/n) for normal values.
-
-    Source: Hahn and Meeker 1991, "Statistical Intervals". The test images are the same in all runs, so their sampling
-    error plays no role. None below three seeds. None too if all values are equal: then a seed more may well differ.
-    """
-    count = len(measured)
-    if count < LEAST_SEEDS or np.ptp(measured) == 0:
-        return None
-    return float(stats.t.ppf(1 - LEVEL / 2, count - 1) * measured.std(ddof=1) * np.sqrt(1 + 1 / count))
-
-
-def verdict(value: float, mean: float, reach: float) -> PublishedVerdict:
-    """Whether `value` could be one more seed: is it in the prediction interval `mean` +- `reach`?"""
-    return PublishedVerdict.WITHIN if abs(value - mean) <= reach else PublishedVerdict.OUTSIDE
+def _no_verdict(found: Estimate, other_epochs: str | None) -> str | None:
+    """Why it is not said whether a published value could be one more seed. None if it is said."""
+    if not found.seeds:
+        return UNKNOWN
+    if other_epochs or found.testable:
+        return other_epochs
+    return FEW_SEEDS if found.seeds < LEAST_SEEDS else NO_SPREAD
 
 
 def count_outside(comparison: pd.DataFrame) -> tuple[int, int, float]:

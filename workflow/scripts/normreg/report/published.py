@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from normreg.analysis import published, study_tables
+from normreg.analysis.inference import LEAST_SEEDS
 from normreg.analysis.quantities import QUANTITIES
 from normreg.report import html, study_inputs, style
 from normreg.report import published_figure as figures
@@ -50,7 +51,7 @@ def write(
 def _reading(comparison: pd.DataFrame) -> list[str]:
     smaller, larger = published.SAME_CONFIGURATION_DIFFERED
     seeds = min((int(count) for count in comparison["seeds"] if count), default=0)
-    if seeds < published.LEAST_SEEDS:
+    if seeds < LEAST_SEEDS:
         return [
             f"{seeds} seed{'s' if seeds != 1 else ''} measured: no verdict. For comparison: in two cases, two "
             "published runs had the same configuration. Their last-five means differed by "

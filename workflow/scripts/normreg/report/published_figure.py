@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from normreg.analysis.published import LEVEL, SAME_CONFIGURATION_DIFFERED
+from normreg.analysis.inference import LEVEL
+from normreg.analysis.published import SAME_CONFIGURATION_DIFFERED
 from normreg.analysis.quantities import CROSS_ENTROPY, PERCENT, QUANTITIES, Quantity
 from normreg.analysis.verdicts import Origin, PublishedVerdict
 from normreg.config.factors import PENALTIES
