@@ -16,7 +16,6 @@ from normreg.analysis import (
     noise,
     predictions,
     published,
-    response_answer,
     response_tables,
     responses,
     run_tables,
@@ -357,7 +356,7 @@ def test_a_strength_that_diverges_is_marked_on_its_curve(study, tmp_path, html_t
     rows = found.responses.query("quantity == 'final_accuracy'").set_index("value")
     assert rows.loc["1e-3", "verdict"] == "runs diverged"
     assert rows.loc["1e-4", "seeds"] == 5
-    (said,) = response_answer.sentences(found.responses, found.shapes)
+    (said,) = answer.response_sentences(found.responses, found.shapes)
     assert "diverged in 5 of 5 runs at 1e-3" in said
     assert "5 seeds" in said
     assert (found.shapes["left_out"] >= 1).all()

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from normreg.analysis import response_answer, response_tables, responses, simultaneous, strengths, sweep_families
+from normreg.analysis import answer, response_tables, responses, simultaneous, strengths, sweep_families
 from normreg.config import sweeps as config_sweeps
 from normreg.config import values
 from normreg.config.sweeps import Curve, Point, Sweep
@@ -101,7 +101,7 @@ def test_a_strength_that_scatters_far_more_does_not_widen_the_bands_of_the_other
     steady = wide[["none-gbn", "l1-gbn-0", "l1-gbn-1"]]
     residuals = steady.sub(steady.mean(axis=1), axis=0) - steady.mean() + steady.mean().mean()
     assert rows.loc["l1-gbn-1", "error"] == pytest.approx(((residuals**2).sum().sum() / (9 * 2) * 2 / 10) ** 0.5)
-    said = response_answer.sentences(found.responses, found.shapes)[1]
+    said = answer.response_sentences(found.responses, found.shapes)[1]
     assert "runs scatter far more at 1e-3" in said
     assert "strengths that diverge, collapse or scatter far more are left out of this" in said
     assert found.shapes["left_out"].tolist()[1] == 1
@@ -125,7 +125,7 @@ def test_a_strength_without_a_reference_is_not_compared(l1):
     found = estimate(sweep, conditions, make_summary(conditions))
     rows = accuracy(found)
     assert rows["verdict"].notna().tolist() == [True] * 3 + [False] * 3
-    assert "without a reference" in response_answer.sentences(found.responses, found.shapes)[1]
+    assert "without a reference" in answer.response_sentences(found.responses, found.shapes)[1]
 
 
 def test_splits_are_compared_with_batch_norm(condition):
@@ -163,7 +163,7 @@ def test_over_a_size_the_response_is_the_effect_of_each_factor(condition):
         [summary[summary["condition"] == name]["last5_accuracy"].mean() for name in mean["condition"]]
     )
     assert len(mean) == 4
-    said = response_answer.sentences(found.responses, found.shapes)[0]
+    said = answer.response_sentences(found.responses, found.shapes)[0]
     assert said.startswith("size, L1 1e-4, 6 seeds: better at 100;")
     assert " at all images" in said
 
@@ -307,7 +307,7 @@ def test_few_seeds_have_no_band_and_no_verdict(l1, tmp_path):
     assert set(found.responses["verdict"]) == {"too few seeds"}
     assert found.responses["low"].isna().all()
     assert found.shapes["p"].isna().all()
-    (said, _) = response_answer.sentences(found.responses, found.shapes)
+    (said, _) = answer.response_sentences(found.responses, found.shapes)
     assert said == "l1, L1 · BN against none-bn, 2 seeds: too few seeds at 1e-5 to 1e-3."
     table, seeds = figure.read(*written(tmp_path, found), STUDY, "l1")
     assert figure.draw(table, seeds, "x", sweep.over).texts[1].get_text().startswith("2 seeds: no band")
@@ -318,7 +318,7 @@ def test_a_gain_that_only_the_loss_shows_is_said(l1):
     summary = make_summary(conditions)
     summary.loc[summary["condition"] == "l1-bn-1", "last5_loss"] -= 0.5
     found = estimate(sweep, conditions, summary)
-    helped, other = response_answer.sentences(found.responses, found.shapes)
+    helped, other = answer.response_sentences(found.responses, found.shapes)
     assert "better at" not in helped.partition(" By the loss: ")[0]
     assert helped.partition(" By the loss: ")[2].startswith("better at 1e-4; ")
     assert "better" not in other
@@ -329,7 +329,7 @@ def test_the_page_says_where_it_helps_and_hurts(l1, tmp_path, html_tables):
     found = estimate(sweep, conditions, make_summary(conditions, gain={"l1-bn-1": 0.3, "l1-bn-2": -60}))
     page.write(tmp_path / "x.html", "X", found, ["planned"])
     text = (tmp_path / "x.html").read_text(encoding="utf-8")
-    (said, _) = response_answer.sentences(found.responses, found.shapes)
+    (said, _) = answer.response_sentences(found.responses, found.shapes)
     assert said.startswith("l1, L1 · BN against none-bn, 6 seeds: better at 1e-4; worse at 1e-3; ")
     assert "runs collapse at 1e-3" in said
     assert said.replace("<", "&lt;") in text

@@ -1,16 +1,30 @@
-"""What a study found, in one sentence for each effect. The same words stand in the table and in the figure."""
+"""What a study found, in a sentence or two for each effect and each response curve.
 
-from collections.abc import Hashable, Mapping
+The same words stand in tables, figures and the explorer.
+"""
+
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from normreg.analysis import study_tables
+from normreg.analysis import response_tables, study_tables
 from normreg.analysis.quantities import QUANTITIES
-from normreg.analysis.verdicts import EffectVerdict, Level
+from normreg.analysis.verdicts import EffectVerdict, Level, Objection, ResponseLevel
 from normreg.config import factors
+from normreg.config.factors import DECOUPLED, condition_labels
+from normreg.config.values import write
 from normreg.utils import tables
+
+_Row = Mapping[Hashable, Any]
+# The order in which a sentence names verdicts. Others follow.
+_VERDICTS = (
+    *(EffectVerdict.BETTER, EffectVerdict.SLIGHTLY_BETTER, EffectVerdict.WORSE, EffectVerdict.SLIGHTLY_WORSE),
+    EffectVerdict.DIVERGED,
+    *(EffectVerdict.EQUIVALENT, EffectVerdict.UNDECIDED, EffectVerdict.NO_SPREAD, EffectVerdict.TOO_FEW),
+)
+_ORDER = {verdict: place for place, verdict in enumerate(_VERDICTS)}
 
 
 def read(path: str | Path, study: str) -> pd.DataFrame:
@@ -28,7 +42,7 @@ def sentences(table: pd.DataFrame) -> list[str]:
     return [_sentence(row) for row in effects.to_dict("records") if QUANTITIES[row["quantity"]].percent]
 
 
-def _sentence(row: Mapping[Hashable, Any]) -> str:
+def _sentence(row: _Row) -> str:
     quantity = QUANTITIES[row["quantity"]]
     seeds = f"{row['seeds']} seed{'' if row['seeds'] == 1 else 's'}"
     text = f"{name_of(row)}: "
@@ -43,8 +57,10 @@ def _sentence(row: Mapping[Hashable, Any]) -> str:
     return f"{text}; {collapses(row)}." if row["collapses"] else f"{text}."
 
 
-def verdict(row: Mapping[Hashable, Any]) -> str:
-    """The verdict of an effect or an interaction, with the margin or the number of diverged runs that it is about."""
+def verdict(row: _Row) -> str:
+    """The verdict, with the margin or the number of diverged runs that it is about. Empty if nothing was compared."""
+    if pd.isna(row["verdict"]):
+        return ""
     margin = f"{row['margin']:g} {QUANTITIES[row['quantity']].difference_unit}"
     if row["verdict"] == EffectVerdict.EQUIVALENT:
         return f"{row['verdict']} within {margin}"
@@ -53,7 +69,7 @@ def verdict(row: Mapping[Hashable, Any]) -> str:
     return str(row["verdict"]).replace("the margin", margin)
 
 
-def diverged(row: Mapping[Hashable, Any]) -> str:
+def diverged(row: _Row) -> str:
     """How many runs with the factor and without it diverged. Empty if none did, and for an interaction."""
     if pd.isna(row["runs"]):
         return ""
@@ -63,12 +79,125 @@ def diverged(row: Mapping[Hashable, Any]) -> str:
     return f"without it, {other} runs diverged" if row["diverged_without"] else ""
 
 
-def collapses(row: Mapping[Hashable, Any]) -> str:
+def collapses(row: _Row) -> str:
     """How many of an effect's runs have collapsed."""
     return f"collapses in {row['collapses']:.0f} of {row['runs']:.0f} runs"
 
 
-def name_of(row: Mapping[Hashable, Any]) -> str:
+def name_of(row: _Row) -> str:
     """The name of an effect or an interaction: "L1 1e-5", "L1 1e-5 × GBN, 2 splits"."""
     name = factors.name_of(row["factor"], row["strength"])
     return f"{name} × {row['other']}" if row["level"] == Level.INTERACTION else name
+
+
+def read_responses(folder: Path, study: str) -> list[str]:
+    """The sentences of a finished run with sweeps, from its tables in `folder`. `study` is the identity of its runs.
+
+    Raises:
+        DataError: a file is unreadable or changed, or belongs to another study.
+    """
+    kinds = {"responses.csv": response_tables.RESPONSES, "response_shapes.csv": response_tables.RESPONSE_SHAPES}
+    return response_sentences(*(tables.read_frame(folder / name, kind, study) for name, kind in kinds.items()))
+
+
+def response_sentences(responses: pd.DataFrame, shapes: pd.DataFrame) -> list[str]:
+    """What each curve says of the accuracy, and where the loss says something else.
+
+    Args:
+        responses: see `responses.Tables`.
+        shapes: the same.
+    """
+    tested = responses[responses["level"] != ResponseLevel.MEAN]
+    tests = {(row["sweep"], row["curve"], row["quantity"]): row for row in shapes.to_dict("records")}
+    said = []
+    for (sweep, curve), rows in tested.groupby(["sweep", "curve"], sort=False):
+        percent = rows["quantity"].map(lambda key: QUANTITIES[key].percent)
+        accuracy, loss = (rows[kind].to_dict("records") for kind in (percent, ~percent))
+        text = _response_sentence(accuracy, tests.get((sweep, curve, accuracy[0]["quantity"])))
+        of_loss = _verdicts(loss)
+        said.append(text if of_loss in ([], _verdicts(accuracy)) else f"{text} By the loss: {'; '.join(of_loss)}.")
+    return said
+
+
+def curve_name(row: _Row) -> str:
+    """What a curve is called: "L1 · BN" for the strengths of "l1-bn", else its own name."""
+    if pd.isna(row["penalty"]):
+        return str(row["curve"])
+    decoupled = [row["curve"]] if DECOUPLED.label in str(row["factor"]) else []
+    return condition_labels({row["curve"]: (row["penalty"], row["norm"])}, decoupled)[row["curve"]]
+
+
+def shape_text(test: _Row) -> str:
+    """What the test of the shape says, or nothing if there was no test."""
+    if pd.isna(test["p"]):
+        return ""
+    p = "p < 0.001" if test["p"] < 0.001 else f"p = {test['p']:.3f}"
+    shown = test["p"] < 0.05
+    name = QUANTITIES[test["quantity"]].margin
+    text = (
+        f"{name} depends on the strength ({p})" if shown else f"that {name} depends on the strength is not shown ({p})"
+    )
+    return (
+        f"{text}; strengths that diverge, collapse or scatter far more are left out of this"
+        if test["left_out"]
+        else text
+    )
+
+
+def best_text(test: _Row) -> str:
+    """Where the mean is best. This is the best of several, so its difference is too good: docs/statistics.md."""
+    if pd.isna(test["p"]) or pd.isna(test["best"]):  # without a test there are too few seeds to say where
+        return ""
+    if pd.isna(test["best_strength"]):
+        return f"the best mean is without {test['factor']}"
+    return f"the best mean is at {write(test['best_strength'])}"
+
+
+def _response_sentence(rows: Sequence[_Row], test: _Row | None) -> str:
+    first = rows[0]
+    judged = (row for row in rows if not pd.isna(row["verdict"]) and row["verdict"] != EffectVerdict.DIVERGED)
+    counts = sorted({int(row["seeds"]) for row in judged})
+    seeds = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0] if counts else 0}"
+    reference = (
+        f" against {first['reference']}" if first["level"] == ResponseLevel.STRENGTH and first["reference"] else ""
+    )
+    text = f"{first['sweep']}, {curve_name(first)}{reference}, {seeds} seed{'' if seeds == '1' else 's'}: "
+    values, parts = _values(rows), _verdicts(rows)
+    collapsed = [place for place, row in enumerate(rows) if not pd.isna(row["collapses"]) and row["collapses"] > 0]
+    parts += [f"runs collapse at {_listed(collapsed, values)}"] if collapsed else []
+    scattered = [place for place, row in enumerate(rows) if row["objection"] == Objection.SCATTERS]
+    parts += [f"runs scatter far more at {_listed(scattered, values)}"] if scattered else []
+    parts += [said for said in (shape_text(test), best_text(test)) if said] if test else []
+    return text + "; ".join(parts) + "."
+
+
+def _verdicts(rows: Sequence[_Row]) -> list[str]:
+    """Each verdict with the values that have it: "better at 1e-3", "undecided at 1e-6 to 1e-4"."""
+    values = _values(rows)
+    places: dict[str, list[int]] = {}
+    for place in sorted(range(len(rows)), key=lambda place: _ORDER.get(rows[place]["verdict"], len(_ORDER))):
+        said = verdict(rows[place]) or "without a reference, so not compared,"
+        places.setdefault(said, []).append(place)
+    return [f"{said} at {_listed(found, values)}" for said, found in places.items()]
+
+
+def _values(rows: Sequence[_Row]) -> list[str]:
+    """The values as texts: of keys that move together the first alone."""
+    firsts = [str(row["value"]).split(" / ")[0] for row in rows]
+    texts = firsts if len(set(firsts)) == len(firsts) else [str(row["value"]) for row in rows]
+    return ["all images" if text == "all" else text for text in texts]  # "worse at all" would mean something else
+
+
+def _listed(places: Sequence[int], values: Sequence[str]) -> str:
+    """The values at these places as a text. Three or more neighbours are a range: "1e-6 to 1e-4"."""
+    runs: list[list[int]] = []
+    for place in sorted(places):
+        if runs and place == runs[-1][-1] + 1:
+            runs[-1].append(place)
+        else:
+            runs.append([place])
+    parts = []
+    for run in runs:
+        shown = [values[place] for place in run]
+        parts += [f"{shown[0]} to {shown[-1]}"] if len(run) > 2 else shown
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)

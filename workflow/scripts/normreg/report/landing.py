@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from normreg.analysis import answer, response_answer, summary
+from normreg.analysis import answer, summary
 from normreg.analysis.quantities import QUANTITIES, Quantity
 from normreg.analysis.verdicts import Level
 from normreg.config.factors import FACTORS
@@ -126,7 +126,7 @@ def make(job: Job) -> None:
     parts.append(f"<p><strong>{question}, and by how much?</strong></p>")
     sentences = list(filter(None, [summary.diverged(job.summary)]))
     if job.sweeps:
-        sentences += response_answer.read(job.folder, job.identity)
+        sentences += answer.read_responses(job.folder, job.identity)
     if job.contrasts:
         table = answer.read(job.folder / "effects.csv", job.identity)
         sentences += answer.sentences(table)

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from normreg.analysis import response_answer, response_tables
+from normreg.analysis import answer, response_tables
 from normreg.analysis.quantities import QUANTITIES, Quantity
 from normreg.analysis.verdicts import EffectVerdict, ResponseLevel
 from normreg.errors import AGAIN, DataError
@@ -118,7 +118,7 @@ def _panel(
 
 def _label(axes: Axes, own: pd.DataFrame, quantity: Quantity, key: str, wide: float | None) -> None:
     """Writes what the axes are. `wide` is the width of the first panel of a row, which has the label of all."""
-    axes.set_title(response_answer.curve_name(own.iloc[0].to_dict()), loc="left", size=10, weight="bold", pad=7)
+    axes.set_title(answer.curve_name(own.iloc[0].to_dict()), loc="left", size=10, weight="bold", pad=7)
     axes.set_xlabel(key)
     if wide is not None:
         axes.set_ylabel(f"{axis_of(quantity)}\nup is better", size=9)

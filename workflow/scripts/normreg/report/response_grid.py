@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from normreg.analysis import response_answer
+from normreg.analysis import answer
 from normreg.analysis.quantities import QUANTITIES, Quantity
 from normreg.analysis.verdicts import EffectVerdict
 from normreg.report import style
@@ -67,7 +67,7 @@ def _map(
     for row in own.to_dict("records"):
         first, second = row["value"].split(" / ")[:2]
         x, y = firsts.index(first), seconds.index(second)
-        verdict = response_answer.verdict(row)
+        verdict = answer.verdict(row)
         text = verdict or "no reference"
         look: dict[str, Any] = {"ha": "center", "va": "center", "size": 8.5, "zorder": 3}
         if not pd.isna(row["difference"]):
@@ -80,7 +80,7 @@ def _map(
     axes.set_yticks(range(len(seconds)), seconds)
     axes.grid(visible=False)
     axes.tick_params(length=0)
-    name = response_answer.curve_name(own.iloc[0].to_dict())
+    name = answer.curve_name(own.iloc[0].to_dict())
     axes.set_title(f"{name}, {quantity.heading} ({quantity.difference_unit})", loc="left", size=9.5, pad=7)
     axes.set_xlabel(keys[0])
     axes.set_ylabel(keys[1])

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 
-from normreg.analysis import response_answer
+from normreg.analysis import answer
 from normreg.analysis.quantities import QUANTITIES
 from normreg.report import axes as scales
 from normreg.report import response_scale, style
@@ -37,7 +37,7 @@ def draw(axes: Axes, means: pd.DataFrame, key: str, inches: float) -> None:
             "markersize": 5,
         }
         face = penalty.color if norm.filled else "white"
-        name = response_answer.curve_name({**first.to_dict(), "curve": curve})
+        name = answer.curve_name({**first.to_dict(), "curve": curve})
         axes.plot(at, rows["mean"], label=name, markerfacecolor=face, linewidth=1.4, **look)
     scales.use_error_scale(axes, quantity, own["mean"].to_numpy())
     first_curve = own[own["curve"] == own["curve"].iloc[0]]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from normreg.analysis import plan, response_answer, response_tables, responses
+from normreg.analysis import answer, plan, response_tables, responses
 from normreg.analysis import summary as summaries
 from normreg.analysis.quantities import QUANTITIES, Quantity
 from normreg.analysis.responses import Tables
@@ -58,7 +58,7 @@ def write(path: str | Path, title: str, found: Tables, notes: Sequence[str]) -> 
 
 
 def _reading(found: Tables, notes: Sequence[str]) -> list[str]:
-    text = [*response_answer.sentences(found.responses, found.shapes), *notes, *_METHOD]
+    text = [*answer.response_sentences(found.responses, found.shapes), *notes, *_METHOD]
     if found.responses["objection"].notna().any():
         text.append(_OWN)
     return [*text, _SHAPE] if len(found.shapes) else text
@@ -80,10 +80,10 @@ def tables_of(sweep: str, quantity: Quantity, own: pd.DataFrame) -> dict[str, pd
 def _compared(rows: pd.DataFrame, quantity: Quantity) -> pd.DataFrame:
     shown = []
     for row in rows.to_dict("records"):
-        cells = {"curve": response_answer.curve_name(row), "value": row["value"], "without": _text(row["reference"])}
+        cells = {"curve": answer.curve_name(row), "value": row["value"], "without": _text(row["reference"])}
         cells |= {"seeds": str(row["seeds"])}
         cells |= {name: _number(row[key], quantity) for key, name in _CELLS.items()}
-        cells |= {"p adjusted": _p(row["p_adjusted"]), "verdict": response_answer.verdict(row) or "no reference"}
+        cells |= {"p adjusted": _p(row["p_adjusted"]), "verdict": answer.verdict(row) or "no reference"}
         shown.append({**cells, "collapses": collapses(row), "own spread because": _text(row["objection"])})
     columns = pd.DataFrame(shown)
     return columns.loc[:, columns.notna().any() & (columns != "").any()]
@@ -95,7 +95,7 @@ def _means(rows: pd.DataFrame, quantity: Quantity) -> pd.DataFrame:
     shown = []
     for curve in curves:
         own = [known.get((curve, value)) for value in values]
-        name = response_answer.curve_name(next(row for row in own if row))
+        name = answer.curve_name(next(row for row in own if row))
         cells = [None if row is None or pd.isna(row["mean"]) else quantity.write(row["mean"]) for row in own]
         shown.append({"condition": name, **dict(zip(values, cells, strict=True))})
     return pd.DataFrame(shown)
@@ -105,9 +105,9 @@ def _shapes(rows: pd.DataFrame) -> pd.DataFrame:
     shown = []
     for row in rows.to_dict("records"):
         quantity = QUANTITIES[row["quantity"]]
-        test = response_answer.shape_text(row) or "no test: fewer than three conditions to pool, or seeds"
-        cells = {"sweep": row["sweep"], "curve": response_answer.curve_name(row), "what": test}
-        cells |= {"best": response_answer.best_text(row).removeprefix("the best mean is ")}
+        test = answer.shape_text(row) or "no test: fewer than three conditions to pool, or seeds"
+        cells = {"sweep": row["sweep"], "curve": answer.curve_name(row), "what": test}
+        cells |= {"best": answer.best_text(row).removeprefix("the best mean is ")}
         cells["best − without"] = _number(row["best_difference"], quantity) or ""
         shown.append({**cells, "unit": quantity.difference_unit})
     return pd.DataFrame(shown)

@@ -104,14 +104,14 @@ def answer(study: Study, folder: Path) -> list[str]:
 
     Of tables that cannot be read there is nothing. The jobs that read them say what is wrong.
     """
-    from normreg.analysis import answer as effects  # not above: pandas takes half a second, and most calls need none
-    from normreg.analysis import response_answer, summary
+    from normreg.analysis import answer as words  # not above: pandas takes half a second, and most calls need none
+    from normreg.analysis import summary
 
     found: list[str] = []
     with contextlib.suppress(DataError):
         found += filter(None, [summary.diverged(summary.read(folder / "summary.csv", study.runs))])
     with contextlib.suppress(DataError):
-        found += response_answer.read(folder, study.identity) if study.run.sweeps else []
+        found += words.read_responses(folder, study.identity) if study.run.sweeps else []
     with contextlib.suppress(DataError):
-        found += effects.sentences(effects.read(folder / "effects.csv", study.identity))
+        found += words.sentences(words.read(folder / "effects.csv", study.identity))
     return found

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from normreg.analysis import response_answer
+from normreg.analysis import answer
 from normreg.analysis.quantities import QUANTITIES, Quantity
 from normreg.analysis.verdicts import EffectVerdict, ResponseLevel
 from normreg.report import html, response_panel, response_scale
@@ -131,7 +131,7 @@ def _describe_panel(rows: pd.DataFrame, seeds: pd.DataFrame, quantity: Quantity)
         )
     ]
     return {
-        "title": response_answer.curve_name(first),
+        "title": answer.curve_name(first),
         "against": f"against {first['reference']}" if shared and not pd.isna(first["reference"]) else "",
         "margin": rounded(first["margin"]),
         "ends": [rounded(end) for end in ends],
@@ -162,9 +162,9 @@ def _say(row: Mapping[Hashable, Any], quantity: Quantity, seeds: pd.DataFrame) -
     """What is told of a point. Nothing where nothing was compared, unless its runs diverged."""
     write, collapsed = quantity.write_difference, page.collapses(row)
     if np.isnan(row["difference"]):
-        return f"{row['value']}: {response_answer.verdict(row)}." if row["verdict"] == EffectVerdict.DIVERGED else ""
+        return f"{row['value']}: {answer.verdict(row)}." if row["verdict"] == EffectVerdict.DIVERGED else ""
     band = "" if np.isnan(row["low"]) else f" (band {write(row['low'])} to {write(row['high'])})"
     each = [f"{seed} {write(number)}" for seed, number in zip(seeds["seed"], seeds["number"], strict=True)]
     parts = [f"{row['value']}: {write(row['difference'])} {quantity.difference_unit}{band}"]
-    parts += [response_answer.verdict(row), f"{collapsed} collapsed" if collapsed else ""]
+    parts += [answer.verdict(row), f"{collapsed} collapsed" if collapsed else ""]
     return f"{', '.join(part for part in parts if part)}. Seed{'s' if len(each) > 1 else ''}: {'; '.join(each)}."
