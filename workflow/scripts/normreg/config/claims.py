@@ -60,7 +60,7 @@ def load() -> list[Claim]:
     for name, entry in content.items():
         if entry["study"] not in known:
             raise _error(name, "study", entry["study"], f"a study at hand: {', '.join(known)}")
-    return [{"id": name, **entry} for name, entry in content.items()]
+    return [{"id": name, **entry} for name, entry in content.items()]  # type: ignore[typeddict-item]
 
 
 def of_study(claims: list[Claim], study: str) -> list[Claim]:
