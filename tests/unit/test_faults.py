@@ -94,6 +94,8 @@ LOGITS, LABELS = np.zeros((5, 10), np.float32), np.arange(5)
     [
         ({"logits": LOGITS + 1}, "its content was changed after it was written"),
         ({"logits": LOGITS[:, :9]}, "its content was changed after it was written"),
+        ({"logits": LOGITS.reshape(10, 5)}, "its content was changed after it was written"),
+        ({"labels": LABELS.astype(np.uint64)}, "its content was changed after it was written"),
         ({"labels": LABELS[::-1]}, "its content was changed after it was written"),
         ({"indices": LABELS[:3]}, "its content was changed after it was written"),
         ({"indices": np.array([None] * 5)}, "cannot be read as predictions .*pickle"),

@@ -172,5 +172,7 @@ def check_accuracy(path: str | Path, found: Predictions, final_accuracy: float) 
 
 def _digest(made: Predictions, run: str, split: str) -> str:
     """SHA-256 of a split. Without it nobody would see a changed logit, because it is still a number."""
-    arrays = (np.ascontiguousarray(array).tobytes() for array in (made.logits, made.labels, made.indices))
-    return hashlib.sha256(b"".join((f"{made.engine} {_PREFIX[split]}{run}".encode(), *arrays))).hexdigest()
+    found = hashlib.sha256(f"{made.engine} {_PREFIX[split]}{run}".encode())
+    for array in (made.logits, made.labels, made.indices):
+        found.update(f"{array.dtype.str} {array.shape}".encode() + np.ascontiguousarray(array).tobytes())
+    return found.hexdigest()
