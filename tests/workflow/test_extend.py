@@ -67,6 +67,7 @@ def examples(root, tmp_path_factory):
 
 SECTIONS = {
     "A condition of your own": "digits/mine",
+    "Any setting as a question": "digits/crossed",
     "A network of your own, as a list of layers": "digits/mine-wide",
     "A network of your own, in Python": "digits/mine-code",
     "A folder of images": "photos/mine-small3",
@@ -87,8 +88,10 @@ def test_an_example_is_accepted_and_would_make_its_figures(examples, section):
     """A dry run: files and names are right, and the network fits the images."""
     (command,) = examples.write(section)
     said = examples.run([*command.replace("--cores 4", "-n --cores 4").split(), "seeds=1"])
-    assert f"results/{SECTIONS[section]}/none-bn/gallery.png" in said
-    assert said.count("rule train:") == 3
+    crossed = "crossed" in SECTIONS[section]
+    first = "bn-dropout-0-sgd" if crossed else "none-bn"
+    assert f"results/{SECTIONS[section]}/{first}/gallery.png" in said
+    assert said.count("rule train:") == (12 if crossed else 3)
 
 
 def finish(examples, section, epochs):
@@ -120,7 +123,21 @@ def test_patches_of_photographs_train_from_command_to_figures_and_predictions(ex
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("section", [section for section in SECTIONS if "folder" not in section])
+@pytest.mark.parametrize(
+    "section", [section for section in SECTIONS if "folder" not in section and "Any" not in section]
+)
 def test_every_other_example_runs_to_its_figures(examples, section):
     folder, _ = finish(examples, section, epochs=2)
     assert len(pd.read_csv(folder / "summary.csv")) == 3
+
+
+@pytest.mark.slow
+def test_any_setting_is_a_question_from_command_to_effects(examples):
+    (command,) = examples.write("Any setting as a question")
+    examples.run([*command.replace("--cores 4", "--cores 2").split(), "seeds=2", "epochs=1"])
+    effects = pd.read_csv(examples.folder / "results/digits/crossed-e1/effects.csv")
+    whole = effects[(effects["level"] == "effect") & (effects["quantity"] == "final_accuracy")]
+    assert dict(zip(whole["factor"], whole["pairs"], strict=True)) == {
+        **{"GBN": 4, "GN": 4, "dropout 0 → 0.1": 6, "adamw instead of sgd": 6}
+    }
+    assert len(effects[effects["level"] == "interaction"]) == 2 * 5  # GBN and GN are two levels of one factor
