@@ -61,7 +61,7 @@ def test_what_is_unknown_is_an_empty_cell_and_only_where_it_may_be(tmp_path):
     assert plain[["low", "high", "verdict"]].isna().all(axis=None)
     columns = tables.read(tmp_path / "t.csv", study_tables.EFFECTS)
     assert (columns["low"], columns["high"], columns["verdict"]) == ([None], [None], [None])
-    for wrong in ({"strength": None}, {"low": float("inf")}, {"factor": ""}, {"seeds": float("nan")}):
+    for wrong in ({"margin": None}, {"low": float("inf")}, {"factor": ""}, {"seeds": float("nan")}):
         with pytest.raises(ValueError, match=f"column {next(iter(wrong))} cannot hold"):
             tables.write(tmp_path / "t.csv", study_tables.EFFECTS, [row | wrong])
     with pytest.raises(ValueError, match="a row has the columns"):
