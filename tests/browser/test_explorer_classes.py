@@ -8,7 +8,7 @@ from test_explorer import shown
 from normreg.analysis.agreement import Classes
 from normreg.data.dataset import Dataset
 from normreg.report.explorer import content, curves, page
-from normreg.report.inputs import Course
+from normreg.report.job import Course
 
 COUNT, IMAGES = 1000, 1000
 NAMES = [f"Eine lange Bezeichnung für die Klasse mit der Nummer {number:04d} …" for number in range(COUNT)]

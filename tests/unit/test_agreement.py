@@ -8,14 +8,14 @@ import pandas as pd
 import pytest
 from matplotlib.text import Text
 
-from normreg.analysis import agreement, predictions, study_tables
+from normreg.analysis import agreement, predictions
 from normreg.analysis.agreement import Classes
 from normreg.analysis.contrasts import Contrast
 from normreg.data.dataset import Dataset
 from normreg.data.specs import DATASETS
 from normreg.errors import DataError
+from normreg.report import agreement as figures
 from normreg.report import agreement as page
-from normreg.report import agreement_figure as figures
 from normreg.report import mcnemar as mcnemar_page
 from normreg.utils import tables
 
@@ -117,8 +117,8 @@ def test_mcnemars_page_says_what_it_is_about(tmp_path, four, html_tables):
         ("torch", "numba", "torch", "torch"),
     )
     table = agreement.compare_models(L1, mixed, 7)
-    tables.write_frame(tmp_path / "m.csv", study_tables.MCNEMAR, table, STUDY)
-    assert tables.read_frame(tmp_path / "m.csv", study_tables.MCNEMAR)["engine"].tolist() == [
+    tables.write_frame(tmp_path / "m.csv", mcnemar_page.TABLE, table, STUDY)
+    assert tables.read_frame(tmp_path / "m.csv", mcnemar_page.TABLE)["engine"].tolist() == [
         "torch and numba",
         "torch",
     ]
@@ -134,7 +134,7 @@ def test_mcnemars_page_says_what_it_is_about(tmp_path, four, html_tables):
 
 def test_mcnemars_page_of_a_study_without_pairs_says_why(tmp_path, four):
     table = agreement.compare_models([], four, 7)
-    tables.write_frame(tmp_path / "m.csv", study_tables.MCNEMAR, table, STUDY)
+    tables.write_frame(tmp_path / "m.csv", mcnemar_page.TABLE, table, STUDY)
     mcnemar_page.write(tmp_path / "m.html", "t", table)
     assert "no two conditions with and without a factor" in (tmp_path / "m.html").read_text(encoding="utf-8")
 
@@ -155,7 +155,7 @@ def test_the_table_has_every_image_that_some_run_misses_hardest_first(four):
     assert list(table["broken by L1 1e-5"]) == [0, 0, 2, 0]
     assert list(table["fixed by GBN, 2 splits"]) == [0, 0, 0, 0]
     assert list(table["broken by GBN, 2 splits"]) == [0, 0, 0, 1]
-    kind = study_tables.agreement(agreement.columns(changes))
+    kind = page.table_of(changes)
     assert list(kind.columns) == [*table.columns, "run"]
 
 
@@ -308,5 +308,5 @@ def test_figures_of_nothing_say_so(data):
 
 def test_an_empty_table_is_written_and_has_its_heading(tmp_path):
     table = agreement.tabulate(make_classes({("a", 0): range(6)}), [])
-    tables.write_frame(tmp_path / "a.csv", study_tables.agreement([]), table, STUDY)
+    tables.write_frame(tmp_path / "a.csv", page.table_of([]), table, STUDY)
     assert list(pd.read_csv(tmp_path / "a.csv").columns) == [*table.columns, "run", "digest"]

@@ -15,11 +15,11 @@ from normreg.analysis import agreement, predictions
 from normreg.analysis.agreement import Classes
 from normreg.analysis.contrasts import Contrast
 from normreg.data.dataset import Dataset
+from normreg.report import agreement as figures
 from normreg.report import agreement as page
-from normreg.report import agreement_figure as figures
-from normreg.report import confused_pairs, confusion, gallery, names, style
-from normreg.report.explorer import content, sprites
-from normreg.report.inputs import PredictedImages
+from normreg.report import confusion, gallery, style
+from normreg.report.explorer import content
+from normreg.report.job import PredictedImages
 
 # 60 characters each; the first two differ only in their middle, the third is one word, the last is in no Latin letters.
 LONG = (
@@ -88,8 +88,8 @@ def test_classes_above_255_are_kept_apart(tmp_path: Path) -> None:
 def test_letters_that_the_font_lacks_never_make_an_empty_or_equal_name() -> None:
     given = ("ki (き)", "猫 (cat)", "猫", "犬", "кот", "γάτα", "class 2", "ki (ギ)", "a\nb")
     expected = ["class 0", "cat", "class 2", "class 3", "кот", "γάτα", "class 6", "class 7", "class 8"]
-    assert names.printable(given) == expected
-    assert names.printable(("ki (き)", "na (な)")) == ["ki", "na"]
+    assert style.printable(given) == expected
+    assert style.printable(("ki (き)", "na (な)")) == ["ki", "na"]
 
 
 @pytest.mark.parametrize("lines", [1, 2])
@@ -97,7 +97,7 @@ def test_letters_that_the_font_lacks_never_make_an_empty_or_equal_name() -> None
 def test_a_fitted_name_has_the_room_it_was_given(name: str, lines: int) -> None:
     """Measured by matplotlib, as the text that is drawn."""
     figure = style.new_figure(5, 1)
-    text = names.fitted([name, "other"], [0], 1.3, 9.5, lines)[0]
+    text = style.fitted([name, "other"], [0], 1.3, 9.5, lines)[0]
     box = figure.text(0, 0.2, text, size=9.5).get_window_extent(figure.canvas.get_renderer())  # type: ignore[attr-defined]
     assert box.width / style.DPI <= 1.3 * 1.02  # hinting moves letters by parts of a pixel
     assert len(text.split("\n")) <= lines
@@ -108,7 +108,7 @@ def test_a_fitted_name_has_the_room_it_was_given(name: str, lines: int) -> None:
 
 
 def test_names_that_differ_in_their_middle_are_still_told_apart() -> None:
-    found = names.fitted(LONG, range(4), 1.2, 9.5)
+    found = style.fitted(LONG, range(4), 1.2, 9.5)
     assert len(set(found.values())) == 4
     assert found[0].startswith("0: A phot")
     assert found[1].startswith("1: A phot")
@@ -214,13 +214,13 @@ def test_the_cells_of_a_matrix_are_as_wide_as_its_numbers() -> None:
 def test_the_most_confused_pairs_by_hand() -> None:
     """Class 0 has 4 images, class 1 has 10, class 2 has 5. Three pairs with 2 mistakes: 2 of 4 is more than 2 of 5."""
     counts = np.array([[2, 0, 2], [3, 5, 2], [2, 0, 3]])
-    found = [(pair.actual, pair.predicted, pair.count, pair.images) for pair in confused_pairs.most_confused(counts)]
+    found = [(pair.actual, pair.predicted, pair.count, pair.images) for pair in confusion.most_confused(counts)]
     assert found == [(1, 0, 3, 10), (0, 2, 2, 4), (2, 0, 2, 5), (1, 2, 2, 10)]
-    two = confused_pairs.most_confused(counts, 2)
-    assert confused_pairs.caption(two, counts) == (
+    two = confusion.most_confused(counts, 2)
+    assert confusion.caption(two, counts) == (
         "the 2 most confused of 4 pairs of classes: 5 of 9 mistakes (55.6 %) among 19 images, accuracy 52.63 %"
     )
-    equal = confused_pairs.most_confused(np.array([[1, 1, 1], [1, 1, 1], [0, 0, 3]]))
+    equal = confusion.most_confused(np.array([[1, 1, 1], [1, 1, 1], [0, 0, 3]]))
     assert [(pair.actual, pair.predicted) for pair in equal] == [(0, 1), (0, 2), (1, 0), (1, 2)]
 
 
@@ -261,7 +261,7 @@ def test_many_classes_without_a_mistake() -> None:
 # --- the explorer
 
 
-def decoded(atlas: sprites.Atlas) -> np.ndarray:
+def decoded(atlas: content.Atlas) -> np.ndarray:
     with Image.open(io.BytesIO(base64.b64decode(atlas["source"].split(",")[1]))) as opened:
         return np.asarray(opened.convert("RGB"))
 
@@ -292,7 +292,7 @@ def test_compressed_images_stay_close_to_themselves_and_get_nothing_of_their_nei
     images = np.zeros((9, 3, 13, 21), np.uint8)
     images[::2] = 255
     images[1, 0] = 200
-    atlas = sprites.atlas(images, exact=False)
+    atlas = content.atlas(images, exact=False)
     assert (atlas["width"], atlas["height"], atlas["across"], atlas["down"]) == (21, 13, 24, 16)
     assert not atlas["exact"]
     pixels = decoded(atlas).astype(int)

@@ -10,13 +10,12 @@ from test_figures import assert_readable
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
-from normreg.analysis import study_tables, weights
+from normreg.analysis import weights
 from normreg.config.condition import Condition
 from normreg.errors import ConfigError
 from normreg.models.description import DataShape
 from normreg.report import layers
 from normreg.report import weights as page
-from normreg.report import weights_figure as figure
 from normreg.training import evaluation, penalties
 from normreg.utils import tables
 
@@ -224,8 +223,8 @@ def summarised(condition, tmp_path):
         evaluation.write_weights(model, tmp_path / "weights.csv", "x")
         run = {"condition": "a", "penalty": "none", "norm": "bn", "seed": 0, "epochs": 2, "identity": "x"}
         table = weights.summarise([run], [tmp_path / "weights.csv"], {"a": condition()})
-        tables.write_frame(tmp_path / "sizes.csv", study_tables.WEIGHT_SIZES, table, "digits/x 0123456789abcdef")
-        return tables.read_frame(tmp_path / "sizes.csv", study_tables.WEIGHT_SIZES), {"a": condition()}
+        tables.write_frame(tmp_path / "sizes.csv", page.TABLE, table, "digits/x 0123456789abcdef")
+        return tables.read_frame(tmp_path / "sizes.csv", page.TABLE), {"a": condition()}
 
     return summarise
 
@@ -240,9 +239,9 @@ def test_sizes_of_weights_are_those_of_the_parameters(kind, summarised, tmp_path
     assert set(l1.drop(["all", "weights"], level="role", errors="ignore").index.get_level_values("part")) == parts
     page.write(tmp_path / "w.html", "T", table, conditions)
     assert len(html_tables((tmp_path / "w.html").read_text())) == (1 if kind is Alone else 2)
-    drawn, _ = figure.read(tmp_path / "sizes.csv", "digits/x 0123456789abcdef")
+    drawn = page.sizes_of(table)
     assert set(drawn[0].layers) <= parts
-    assert_readable(figure.draw(drawn, "Sizes"))
+    assert_readable(page.draw(drawn, "Sizes"))
 
 
 def test_a_layer_may_be_called_as_a_part_of_the_table(summarised):
@@ -267,12 +266,15 @@ def test_the_page_and_the_table_of_layers_say_what_is_not_called_or_trained(tmp_
     (tmp_path / "config/networks/mine.py").write_text(
         "from test_any_module import Shared\n\ndef build(spec):\n    return Shared()\n"
     )
-    layers.write(["small3", "mine"], DATA, "layers.html", "layers.csv")
+    models = layers.build_all(["small3", "mine"], DATA)
+    table = layers.tabulate(models, DATA)
+    tables.write_frame("layers.csv", layers.TABLE, table)
+    layers.write("layers.html", table, models)
     text = (tmp_path / "layers.html").read_text()
     assert "mine: 139 parameters, 6 of them are not trained" in text
     assert "A layer with 0 calls is not run by itself" in text
     small, mine = html_tables(text)
     assert small[0] == ["layer", "type", "output shape", "parameters"]
     assert mine[-1] == ["scales", "ParameterList", "–", "0", "3"]
-    table = tables.read_frame(tmp_path / "layers.csv", study_tables.LAYERS)
+    table = tables.read_frame(tmp_path / "layers.csv", layers.TABLE)
     assert table[table["network"] == "mine"]["parameters"].sum() == 139

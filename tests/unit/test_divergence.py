@@ -32,27 +32,26 @@ from normreg.data.dataset import save as save_dataset
 from normreg.data.specs import DATASETS
 from normreg.errors import DataError
 from normreg.models.build import build
+from normreg.report import agreement as agreement_figure
 from normreg.report import agreement as agreement_page
 from normreg.report import (
-    agreement_figure,
     comparison,
     curves,
     effects_figure,
     gallery,
-    inputs,
     landing,
     last_five,
-    published_figure,
     response_figure,
     small_multiples,
-    study_inputs,
-    weights_figure,
 )
 from normreg.report import confusion as confusion_figure
 from normreg.report import effects as effects_page
+from normreg.report import job as jobs
 from normreg.report import noise as noise_page
+from normreg.report import published as published_figure
 from normreg.report import responses as responses_page
 from normreg.report import summary as summary_page
+from normreg.report import weights as weights_figure
 from normreg.report import weights as weights_page
 from normreg.report.explorer import content
 from normreg.report.explorer import curves as explorer_curves
@@ -131,8 +130,7 @@ class Study:
         """Written, and read back as pages and figures get them."""
         table = effects.estimate(self.contrasts, self.summary, MARGIN, IMAGES)
         tables.write_frame(self.folder / "effects.csv", study_tables.EFFECTS, table, IDENTITY)
-        drawn = study_inputs.read_effects(self.folder / "effects.csv", IDENTITY)
-        return answer.read(self.folder / "effects.csv", IDENTITY), effects_figure.draw(drawn, "T", {})
+        return answer.read(self.folder / "effects.csv", IDENTITY), effects_figure.draw(table, "T", {})
 
     def responses(self):
         facts = responses.Facts(self.summary, self.conditions, MARGIN, 906, IMAGES)
@@ -284,7 +282,7 @@ def test_models_of_runs_that_diverged_are_compared_with_nothing(study, tmp_path)
 
 def test_curves_are_those_of_the_other_runs(study):
     made = study([*STRONG, *(("none-gbn", seed) for seed in range(SEEDS))])
-    found, said = inputs.read_courses(made.paths("metrics"), made.runs, "validation_accuracy")
+    found, said = jobs.read_courses(made.paths("metrics"), made.runs, "validation_accuracy")
     assert [course.condition for course in found] == ["none-bn", "l1-bn-0", "l1-bn-1", "l1-bn-2"]
     assert found[-1].seeds == (2, 4)
     assert said == "8 of 25 runs diverged and are left out: l1-bn-2 3 of 5, none-gbn 5 of 5."
@@ -301,7 +299,7 @@ def test_pictures_of_a_single_run_say_that_it_diverged(study, tmp_path, epoch):
     table = run_tables.read_metrics(tmp_path / "m.csv", curves.COLUMNS, "me", 9)
     assert f"diverged in epoch {epoch}" in words(curves.draw(table, "T", run_tables.diverged_epoch(table, 9)))
     predictions.save_diverged(tmp_path / "p.npz", "me", predictions.Diverged(epoch, "torch"))
-    found = inputs.read_predictions(tmp_path / "p.npz", made.folder / "data.npz", made.data.digest(), "me")
+    found = jobs.read_predictions(tmp_path / "p.npz", made.folder / "data.npz", made.data.digest(), "me")
     for draw in (gallery.draw, confusion_figure.draw):
         assert f"This run diverged in epoch {epoch}" in words(draw(found, "T"))
 
@@ -314,8 +312,7 @@ def test_sizes_of_weights_are_those_of_the_other_runs(study, tmp_path):
     assert rows.loc["l1-bn-2", ["mean", "seeds", "diverged"]].tolist() == [pytest.approx(whole), 2, 3]
     assert rows.loc["none-gbn", "seeds"] == 0
     assert pd.isna(rows.loc["none-gbn", "mean"])
-    tables.write_frame(tmp_path / "w.csv", study_tables.WEIGHT_SIZES, table, IDENTITY)
-    sizes, said = weights_figure.read(tmp_path / "w.csv", IDENTITY)
+    sizes, said = weights_figure.sizes_of(table), weights.diverged(table)
     assert [one.condition for one in sizes] == ["none-bn", "l1-bn-0", "l1-bn-1", "l1-bn-2"]
     assert said in words(weights_figure.draw(sizes, "T", None, said))
     weights_page.write(tmp_path / "w.html", "T", table, made.conditions)
@@ -326,13 +323,13 @@ def test_published_values_and_claims_are_judged_by_the_other_runs(study, tmp_pat
     made = study([("l1-bn-2", 0), *(("none-gbn", seed) for seed in range(SEEDS))])
     block = {"epochs": EPOCHS, "conditions": {"l1-bn-2": {"final": 60.0}, "none-gbn": {"final": 60.0}}}
     table = published.compare(block, made.summary)
-    tables.write_frame(tmp_path / "p.csv", study_tables.PUBLISHED, table, IDENTITY)
+    tables.write_frame(tmp_path / "p.csv", published_figure.TABLE, table, IDENTITY)
     rows = table[table["quantity"] == "final_accuracy"].set_index("condition")
     assert rows.loc["l1-bn-2", ["seeds", "diverged"]].tolist() == [4, 1]
     assert rows.loc["none-gbn", "no_verdict"] == published.UNKNOWN
-    pairs, said = study_inputs.read_published(tmp_path / "p.csv", IDENTITY)
+    said = summary.diverged(made.summary)
     assert said == "6 of 25 runs diverged and are left out: l1-bn-2 1 of 5, none-gbn 5 of 5."
-    assert said in words(published_figure.draw(pairs, "T", None, said))
+    assert said in words(published_figure.draw(table, "T", None, said))
     courses = {
         (run["condition"], run["seed"]): run_tables.read_metrics(path, claims.COURSES, run["identity"], EPOCHS)
         for run, path in zip(made.runs, made.paths("metrics"), strict=True)
@@ -370,7 +367,7 @@ def test_a_strength_that_diverges_is_marked_on_its_curve(study, tmp_path, html_t
     (line,) = (line for line in drawn.axes[0].lines if line.get_label() == "1e-3")
     assert line.get_marker() == "X"
     assert "runs diverged" in words(drawn)
-    (swept,) = explorer_responses.read(*paths, IDENTITY, {"l1": made.sweep.over})
+    swept = explorer_responses.read(*paths, IDENTITY, "l1", made.sweep.over)
     points = explorer_responses.describe([swept])["sweeps"][0]["quantities"]["accuracy"]["panels"][0]["points"]
     assert points[-1]["difference"] is None
     assert points[-1]["said"] == "1e-3: diverged in 5 of 5 runs."
@@ -401,9 +398,15 @@ def test_the_hold_out_chooses_among_the_strengths_that_did_not_diverge(study, tm
     assert strengths.to_confirm(tmp_path / "c.csv", IDENTITY) == names
 
 
+def explorer_courses(made):
+    """The courses of all metrics, and a sentence on the runs that diverged."""
+    found = {key: jobs.read_courses(made.paths("metrics"), made.runs, key) for key in explorer_curves.METRICS}
+    return {key: courses for key, (courses, _) in found.items()}, found["train_loss"].diverged
+
+
 def explorer(made, folder):
     """The page of the explorer, as its job makes it."""
-    courses, said = explorer_curves.read(made.paths("metrics"), made.runs)
+    courses, said = explorer_courses(made)
     distinct = find_distinct(made.conditions, 906)
     images = content.wrong_images(made.classes)
     paths = made.paths("predictions")
@@ -429,7 +432,7 @@ def test_last_five_epochs_are_those_of_the_other_runs(study, tmp_path):
     table, said = last_five.collect(made.runs, made.paths("metrics"))
     assert said == SAID
     assert table.groupby("condition")["seed"].nunique()["l1-bn-2"] == 2
-    last_five.write(table, "T", tmp_path / "l.html", tmp_path / "l.csv", said)
+    last_five.write(tmp_path / "l.html", "T", table, said)
     assert SAID in (tmp_path / "l.html").read_text()
 
 
@@ -447,11 +450,11 @@ def test_if_all_runs_diverged_there_is_nothing_but_that(study, tmp_path):
     noise_page.write(tmp_path / "n.html", "T", noise.describe(made.summary, made.classes), said)
     assert agreement.compare_models(made.contrasts, made.classes, 0).empty
     agreement_page.write(tmp_path / "a.html", "T", made.classes, agreement.tabulate(made.classes, []), [], ["a"])
-    courses, found = explorer_curves.read(made.paths("metrics"), made.runs)
+    courses, found = explorer_courses(made)
     assert (courses["train_loss"], found) == ([], said)
     empty, found = last_five.collect(made.runs, made.paths("metrics"))
     assert (len(empty), found) == (0, said)
-    last_five.write(empty, "T", tmp_path / "l.html", tmp_path / "l.csv", said)
+    last_five.write(tmp_path / "l.html", "T", empty, said)
     sizes = weights.summarise(made.runs, made.paths("weights"), made.conditions)
     weights_page.write(tmp_path / "w.html", "T", sizes, made.conditions)
     for name in "s e n a l w".split():
@@ -461,4 +464,4 @@ def test_if_all_runs_diverged_there_is_nothing_but_that(study, tmp_path):
     tables.write_frame(paths[0], response_tables.RESPONSES, answers.responses, IDENTITY)
     tables.write_frame(paths[1], response_tables.RESPONSE_SEEDS, answers.seeds, IDENTITY)
     response_figure.draw(*response_figure.read(*paths, IDENTITY, "l1"), "T", made.sweep.over)
-    explorer_responses.describe(explorer_responses.read(*paths, IDENTITY, {"l1": made.sweep.over}))
+    explorer_responses.describe([explorer_responses.read(*paths, IDENTITY, "l1", made.sweep.over)])

@@ -11,10 +11,8 @@ from test_figures import TALL, least_text
 from normreg.analysis import answer, effects, families, study_tables
 from normreg.analysis.contrasts import ConfoundedPair, Contrast
 from normreg.analysis.verdicts import EffectVerdict
-from normreg.errors import DataError
 from normreg.report import effects as effects_page
 from normreg.report import effects_figure as figure
-from normreg.report import study_inputs
 from normreg.utils import tables
 
 STUDY = "digits/x 0123456789abcdef"
@@ -277,7 +275,7 @@ def written(tmp_path):
     def write(found, **values):
         table = estimate(found, make_summary(**values))
         tables.write_frame(tmp_path / "effects.csv", study_tables.EFFECTS, table, STUDY)
-        return study_inputs.read_effects(tmp_path / "effects.csv", STUDY)
+        return answer.read(tmp_path / "effects.csv", STUDY)
 
     return write
 
@@ -356,50 +354,3 @@ def test_small_effects_beside_a_collapse_say_that_they_cannot_be_seen(written):
     assert [text.get_text().split("  ")[0] for text in accuracy.texts] == ["+0.050", "−50.010"]
     near = figure.draw(written([PAIR], none_bn=[1, 1.01, 1.02], l1_bn=[1.02, 1.01, 1.03]), "title", {})
     assert "too narrow" not in near.axes[0].get_title(loc="left")
-
-
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        lambda text: "",
-        lambda text: text.replace("last5_", "first_"),
-        lambda text: text.replace("difference", "else"),
-        lambda text: text.replace("L1", "L7"),
-        lambda text: text.replace("better", "perhaps"),
-        lambda text: text.rpartition("effect")[0],  # a row less in the second panel
-        lambda text: text.replace("2.08333", "two"),
-        lambda text: text.replace("2.08333", ""),
-        lambda text: text.replace("2.08333", "inf"),
-    ],
-)
-def test_figure_refuses_what_is_no_table_of_effects(tmp_path, spoil):
-    table = estimate([PAIR], make_summary(none_bn=[1, 2, 3], l1_bn=[3.0, 4.25, 5.0]))
-    path = tmp_path / "effects.csv"
-    tables.write_frame(path, study_tables.EFFECTS, table, STUDY)
-    text = path.read_text()
-    study_inputs.read_effects(path, STUDY)
-    assert spoil(text) != text
-    path.write_text(spoil(text))
-    with pytest.raises(DataError, match=r"effects\.csv: .*Delete it and run the same command again\."):
-        study_inputs.read_effects(path, STUDY)
-
-
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        lambda table: table.assign(quantity="first_" + table["quantity"]),
-        lambda table: table.iloc[:-1],  # a row less in the second panel
-    ],
-)
-def test_figure_refuses_effects_it_cannot_draw(tmp_path, spoil):
-    table = estimate([PAIR], make_summary(none_bn=[1, 2, 3], l1_bn=[3.0, 4.25, 5.0]))
-    tables.write_frame(tmp_path / "effects.csv", study_tables.EFFECTS, spoil(table), STUDY)
-    with pytest.raises(DataError, match=r"effects\.csv: .*Delete it and run the same command again\."):
-        study_inputs.read_effects(tmp_path / "effects.csv", STUDY)
-
-
-def test_figure_refuses_effects_of_another_study(tmp_path):
-    table = estimate([PAIR], make_summary(none_bn=[1, 2, 3], l1_bn=[3.0, 4.25, 5.0]))
-    tables.write_frame(tmp_path / "effects.csv", study_tables.EFFECTS, table, "digits/other 0123456789abcdef")
-    with pytest.raises(DataError, match=r"effects\.csv: holds the run digits/other, expected digits/x\."):
-        study_inputs.read_effects(tmp_path / "effects.csv", STUDY)

@@ -13,8 +13,8 @@ from normreg.analysis import agreement, predictions
 from normreg.analysis.agreement import Classes
 from normreg.analysis.contrasts import Contrast
 from normreg.data.dataset import Dataset
-from normreg.report.explorer import assets, content, curves, page, sprites
-from normreg.report.inputs import Course
+from normreg.report.explorer import assets, content, curves, page
+from normreg.report.job import Course
 
 NASTY = '</script><script>alert("x")</script><!-- & {{script}} \\'
 
@@ -36,7 +36,7 @@ def tile(atlas, number):
 @pytest.mark.parametrize("shape", [(1, 28, 28), (7, 5, 9), (12, 1, 8, 8), (5, 3, 6, 4), (10, 3, 64, 64)])
 def test_each_image_stands_in_its_place_of_the_atlas(shape):
     images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    atlas = sprites.atlas(images)
+    atlas = content.atlas(images)
     assert (atlas["height"], atlas["width"]) == shape[-2:]
     assert atlas["gray"] == (len(shape) == 3 or shape[1] == 1)
     for number, image in enumerate(images):
@@ -47,19 +47,13 @@ def test_each_image_stands_in_its_place_of_the_atlas(shape):
 def test_large_images_become_smaller_and_keep_their_proportions():
     images = np.zeros((3, 3, 100, 200), np.uint8)
     images[1, 0] = 200
-    atlas = sprites.atlas(images)
+    atlas = content.atlas(images)
     assert (atlas["height"], atlas["width"]) == (32, 64)
     assert np.array_equal(tile(atlas, 1), np.broadcast_to(np.array([200, 0, 0], np.uint8), (32, 64, 3)))
 
 
 def test_no_image_at_all_is_an_atlas_too():
-    assert sprites.atlas(np.zeros((0, 28, 28), np.uint8))["columns"] == 1
-
-
-@pytest.mark.parametrize("shape", [(28, 28), (4, 2, 8, 8)])
-def test_images_of_another_shape_are_refused(shape):
-    with pytest.raises(ValueError, match=r"images are \(.*expected \(N, height, width\)"):
-        sprites.atlas(np.zeros(shape, np.uint8))
+    assert content.atlas(np.zeros((0, 28, 28), np.uint8))["columns"] == 1
 
 
 # --- mistakes
@@ -179,7 +173,7 @@ def test_conditions_are_grouped_by_penalty_norm_and_factor_and_no_group_is_there
 @pytest.mark.parametrize("color", ["#1a1a1a", "#d55e00", "#0066cc", "#b04c90", "#000000", "#ffffff", "#123456"])
 def test_lines_can_be_read_on_the_dark_page(color):
     """The contrast of WCAG 2.2, for the background in the style sheet."""
-    dark = assets.read(assets.STYLE).split("prefers-color-scheme: dark")[1]
+    dark = assets.read("explorer.css").split("prefers-color-scheme: dark")[1]
     back = re.search(r"--back: (#\w{6})", dark).group(1)
     luminance = []
     for shown in (back, curves.for_dark(color)):
@@ -231,11 +225,11 @@ def test_every_file_of_the_page_counts_for_its_digest(monkeypatch, tmp_path):
     before = assets.digest()
     for name in assets.FILES:
         (tmp_path / name).write_text(assets.read(name), encoding="utf-8")
-    folder = assets._FOLDER
+    folder = assets.FOLDER
     assert {path.name for path in folder.iterdir() if path.suffix in (".html", ".css", ".js")} == {
         path.name for path in tmp_path.iterdir()
     }
-    monkeypatch.setattr(assets, "_FOLDER", tmp_path)
+    monkeypatch.setattr(assets, "FOLDER", tmp_path)
     assert assets.digest() == before
     for name in assets.FILES:
         text = (tmp_path / name).read_text(encoding="utf-8")

@@ -20,9 +20,8 @@ from normreg.data.specs import DATASETS
 from normreg.models.build import build
 from normreg.models.description import MNIST_LIKE
 from normreg.models.networks import BUILT_IN
-from normreg.report import curves, last_five, registry
+from normreg.report import curves, last_five, published, registry
 from normreg.report.palette import NORM_STYLES, PENALTY_STYLES
-from normreg.report.study_inputs import PUBLISHED_QUANTITIES
 from normreg.settings import table
 from normreg.settings.table import KINDS
 from normreg.training.history import Epoch
@@ -166,7 +165,7 @@ def test_what_is_shown_has_the_texts_it_is_shown_with():
     for key in (*effect_quantities(1), *effect_quantities(1000)):
         assert QUANTITIES[key].heading, key
         assert QUANTITIES[key].difference_digits, key
-    for key in PUBLISHED_QUANTITIES:
+    for key in published.DRAWN:
         assert QUANTITIES[key].phrase, key
         assert QUANTITIES[key].course in EPOCH_QUANTITIES, key
     assert {*curves.COLUMNS, *last_five.COLUMNS} <= set(EPOCH_QUANTITIES)

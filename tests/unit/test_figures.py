@@ -19,8 +19,8 @@ from normreg.data import dataset
 from normreg.data.specs import DATASETS
 from normreg.errors import DataError
 from normreg.report import axes as scales
-from normreg.report import comparison, confusion, curves, gallery, inputs, names, style
-from normreg.report.inputs import Course, PredictedImages
+from normreg.report import comparison, confusion, curves, gallery, job, style
+from normreg.report.job import Course, PredictedImages
 from normreg.report.looks import looks
 from normreg.training import history
 
@@ -122,13 +122,13 @@ def test_courses_gather_the_seeds_of_each_condition(tmp_path: Path) -> None:
     accuracy = {("l1-bn", 0): [90.0, 95.0], ("none-bn", 0): [80.0, 85.0], ("l1-bn", 1): [91.0, 97.0]}
     paths = [write_metrics(tmp_path / f"{name}{seed}.csv", values) for (name, seed), values in accuracy.items()]
     runs = [run_of(p, n, n[:-3], "bn", 2, s) for p, (n, s) in zip(paths, accuracy, strict=True)]
-    (first, second), _ = inputs.read_courses(paths, runs, "validation_accuracy")
+    (first, second), _ = job.read_courses(paths, runs, "validation_accuracy")
     assert (first.condition, first.penalty, first.seeds) == ("l1-bn", "l1", (0, 1))
     np.testing.assert_array_equal(first.values, [[90, 95], [91, 97]])
     np.testing.assert_array_equal(first.middle, [90.5, 96])
     assert (first.low[1], first.high[1], first.final) == (95, 97, 96)
     np.testing.assert_array_equal(second.values, [[80, 85]])
-    losses = inputs.read_courses(paths, runs, "validation_loss").found
+    losses = job.read_courses(paths, runs, "validation_loss").found
     np.testing.assert_allclose(losses[1].values, [[20 / 30, 15 / 30]])
 
 
@@ -139,9 +139,9 @@ def test_predictions_of_other_data_are_refused(tmp_path: Path) -> None:
     dataset.save(data, tmp_path / "data.npz")
     predictions.save(tmp_path / "good.npz", np.eye(4, 10), labels, "r", "torch")
     predictions.save(tmp_path / "other.npz", np.eye(4, 10), labels[::-1], "r", "torch")
-    assert inputs.read_predictions(tmp_path / "good.npz", tmp_path / "data.npz", None, "r").mistakes == 0
+    assert job.read_predictions(tmp_path / "good.npz", tmp_path / "data.npz", None, "r").mistakes == 0
     with pytest.raises(DataError, match=r"other\.npz"):
-        inputs.read_predictions(tmp_path / "other.npz", tmp_path / "data.npz", None, "r")
+        job.read_predictions(tmp_path / "other.npz", tmp_path / "data.npz", None, "r")
 
 
 # --- comparison ------------------------------------------------------------------------------------------------------
@@ -475,7 +475,7 @@ def test_confusion_figure_writes_every_count_in_its_place(data: str) -> None:
     recalls = [text for place, text in written.items() if place[0] != int(place[0]) and "%" in text]
     assert recalls == ["100.0 %"] * 3 + ["66.7 %", "33.3 %"] + ["100.0 %"] * 5
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted", "actual")
-    labels = names.printable(found.class_names)
+    labels = style.printable(found.class_names)
     assert [t.get_text() for t in axes.get_yticklabels()] == [t.get_text() for t in axes.get_xticklabels()] == labels
     assert "confusion matrix: 3 mistakes among 30 images, accuracy 90.00 %" in texts(figure)
     assert_readable(figure)

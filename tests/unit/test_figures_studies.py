@@ -24,10 +24,7 @@ from test_figures import (
 )
 from thinned import thinned
 
-from normreg.analysis import study_tables
-from normreg.errors import DataError
-from normreg.report import inputs, small_multiples, study_inputs, style
-from normreg.report import published_figure as published
+from normreg.report import job, published, small_multiples, style
 from normreg.utils import tables
 
 STUDY = "digits/x 0123456789abcdef"
@@ -75,15 +72,13 @@ def rows_of(
 def write_rows(path: Path, rows: list[dict[str, Any]]) -> Path:
     empty = dict.fromkeys(("best_epochs", "half_width", "no_verdict", "note"))
     empty |= {"engines": "torch", "diverged": 0, "run": STUDY}
-    tables.write(
-        path, study_tables.PUBLISHED, [{k: None if v == "" else v for k, v in row.items()} | empty for row in rows]
-    )
+    tables.write(path, published.TABLE, [{k: None if v == "" else v for k, v in row.items()} | empty for row in rows])
     return path
 
 
 def drawn(tmp_path: Path, rows: list[dict[str, Any]]) -> Figure:
-    pairs, _ = study_inputs.read_published(write_rows(tmp_path / "published.csv", rows), STUDY)
-    return published.draw(pairs, "Published and measured")
+    path = write_rows(tmp_path / "published.csv", rows)
+    return published.draw(tables.read_frame(path, published.TABLE), "Published and measured")
 
 
 def pixel(axes: Axes, x: float, y: float) -> Any:
@@ -101,7 +96,7 @@ def test_each_panel_has_its_table_in_colour_and_all_others_in_grey(tmp_path: Pat
         paths.append(write_metrics(tmp_path / f"{name}.csv", list(np.round(rng.uniform(95, 99.5, 6), 3))))
         runs.append(run_of(paths[-1], name, penalty, norm, 6))
     written = {path.stem: [float(row[metric]) for row in csv.DictReader(path.open())] for path in paths}
-    figure = small_multiples.draw(inputs.read_courses(paths, runs, metric).found, "title", metric)
+    figure = small_multiples.draw(job.read_courses(paths, runs, metric).found, "title", metric)
     assert [axes.get_label() for axes in figure.axes] == [name for name, _, _ in EIGHT]
     for name, penalty, _ in EIGHT:
         found = lines(named(figure, name))
@@ -369,24 +364,6 @@ def test_two_panels_and_a_single_one(tmp_path: Path) -> None:
     assert [axes.get_label() for axes in figure.axes] == ["final_accuracy", "last5_accuracy"]
     assert_readable(figure)
     assert_readable(drawn(tmp_path, [row for row in rows if row["quantity"] == "final_accuracy"]))
-
-
-@pytest.mark.parametrize(
-    "change",
-    [{"penalty": "elastic"}, {"norm": "layer"}, {"quantity": "speed"}, {"from": "hearsay"}, {"verdict": "perhaps"}],
-)
-def test_a_table_it_cannot_draw_is_refused_by_name(tmp_path: Path, change: dict[str, str]) -> None:
-    rows = [row | change for row in rows_of(EIGHT)]
-    with pytest.raises(DataError, match=r"published\.csv"):
-        study_inputs.read_published(write_rows(tmp_path / "published.csv", rows), STUDY)
-    with pytest.raises(DataError, match=r"absent\.csv"):
-        study_inputs.read_published(tmp_path / "absent.csv", STUDY)
-
-
-def test_a_table_of_another_study_is_refused(tmp_path: Path) -> None:
-    path = write_rows(tmp_path / "published.csv", rows_of(EIGHT))
-    with pytest.raises(DataError, match=r"published\.csv: holds the run digits/x, expected digits/y\. Delete it"):
-        study_inputs.read_published(path, "digits/y 0123456789abcdef")
 
 
 # --- files -----------------------------------------------------------------------------------------------------------

@@ -13,13 +13,13 @@ from normreg.analysis.agreement import Flips
 from normreg.config import studies
 from normreg.config.factors import LAMBDAS
 from normreg.config.labels import Named, name_conditions
-from normreg.report import agreement_figure as agreement
+from normreg.report import agreement as agreement
 from normreg.report import comparison, small_multiples
-from normreg.report import weights_figure as weights
+from normreg.report import weights as weights
+from normreg.report.axes import Time
 from normreg.report.explorer import curves
-from normreg.report.inputs import Course
+from normreg.report.job import Course
 from normreg.report.looks import MANY
-from normreg.report.timeline import Time
 from normreg.training.trainer import validates
 
 Made = tuple[list[Course], dict[str, Named]]

@@ -7,13 +7,13 @@ import pytest
 from matplotlib.text import Text
 from own_data import describe, images, picture, prepare
 
-from normreg.analysis import agreement, predictions, study_tables
+from normreg.analysis import agreement, predictions
 from normreg.analysis.agreement import Classes
 from normreg.data import dataset
 from normreg.data.dataset import Dataset
 from normreg.report import agreement as page
-from normreg.report import agreement_figure as pictures
-from normreg.report import gallery, inputs
+from normreg.report import agreement as pictures
+from normreg.report import gallery, job
 from normreg.report.explorer import content
 from normreg.training import subsets
 from normreg.utils import tables
@@ -125,12 +125,12 @@ def test_predictions_name_the_files(data, tmp_path):
 def test_the_table_and_the_page_of_agreement_name_the_files(data, wrong, tmp_path, html_tables):
     table = agreement.tabulate(wrong, [], data)
     assert table["file"].tolist() == [data.file_of(image) for image in table["image"]]
-    tables.write_frame(tmp_path / "a.csv", study_tables.agreement([]), table, "s")
-    read = tables.read_frame(tmp_path / "a.csv", study_tables.agreement([]))
+    tables.write_frame(tmp_path / "a.csv", page.table_of([]), table, "s")
+    read = tables.read_frame(tmp_path / "a.csv", page.table_of([]))
     assert read["file"].tolist() == table["file"].tolist()
     nameless = agreement.tabulate(wrong, [])  # as of MNIST
-    tables.write_frame(tmp_path / "n.csv", study_tables.agreement([]), nameless, "s")
-    assert set(tables.read(tmp_path / "n.csv", study_tables.agreement([]))["file"]) == {None}
+    tables.write_frame(tmp_path / "n.csv", page.table_of([]), nameless, "s")
+    assert set(tables.read(tmp_path / "n.csv", page.table_of([]))["file"]) == {None}
     everyone = Classes(wrong.labels, wrong.predicted[:2], wrong.conditions[:2], (0, 0), ("torch",) * 2)
     page.write(tmp_path / "a.html", "t", everyone, agreement.tabulate(everyone, [], data), [], NAMES)
     text = (tmp_path / "a.html").read_text(encoding="utf-8")
@@ -179,7 +179,7 @@ def test_galleries_name_the_files_in_the_space_there_is(data, wrong, classes, tm
     table = agreement.tabulate(wrong, [], named)
     changes = [agreement.Flips("L1", 2, np.full(8, 2), np.zeros(8, int), 8, 0, 0.0)]
     figures = {
-        "gallery": gallery.draw(inputs.read_predictions(tmp_path / "p.npz", tmp_path / "d.npz", None, "r"), "t"),
+        "gallery": gallery.draw(job.read_predictions(tmp_path / "p.npz", tmp_path / "d.npz", None, "r"), "t"),
         "hardest": pictures.draw_hardest(table, named, "t"),
         "changes": pictures.draw_changes(changes, table, named, "t"),
     }

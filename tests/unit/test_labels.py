@@ -8,7 +8,7 @@ import yaml
 from normreg.config import studies, study_files
 from normreg.config.labels import by_pair, name_conditions
 from normreg.report.explorer import curves
-from normreg.report.inputs import Course
+from normreg.report.job import Course
 from normreg.report.looks import MANY, looks, penalty_of
 
 OFF = {"l1": 0.0, "l2": 0.0, "group_l2": 0.0}

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from normreg.analysis import noise, study_tables
+from normreg.analysis import noise
 from normreg.analysis.agreement import Classes
 from normreg.analysis.quantities import effect_quantities
 from normreg.report import noise as page
@@ -190,8 +190,8 @@ def test_conditions_that_are_the_same_experiment_count_once():
 
 
 def written(folder, table):
-    tables.write_frame(folder / "noise.csv", study_tables.NOISE, table, STUDY)
-    table = tables.read_frame(folder / "noise.csv", study_tables.NOISE)
+    tables.write_frame(folder / "noise.csv", page.TABLE, table, STUDY)
+    table = tables.read_frame(folder / "noise.csv", page.TABLE)
     page.write(folder / "noise.html", "Noise <x>", table)
     return (folder / "noise.html").read_text(encoding="utf-8")
 

@@ -148,7 +148,7 @@ def landing_page(root: Path, folder: Path, words: str) -> str:
     facts = {"params": SimpleNamespace(landing={"comparison": words, "validation": words}), "folder": folder}
     facts["summary"] = pd.DataFrame({"condition": ["none-bn"], "diverged_epoch": [None]})
     spec = SimpleNamespace(train_images=10)
-    landing.make(SimpleNamespace(title=words, declared={}, spec=spec, sweeps=(), runs=[{"seed": 0}], **facts))
+    landing.make(SimpleNamespace(title=words, contrasts=[], spec=spec, sweeps=(), runs=[{"seed": 0}], **facts))
     text = (root / "workflow/report/overview.rst").read_text(encoding="utf-8")
     config = {"report": {"landing": [str(folder / "landing.fragment")]}}
     filled = jinja2.Environment().from_string(text).render(snakemake=SimpleNamespace(config=config))
@@ -213,13 +213,13 @@ from normreg.utils import jobs
 with jobs.job("log"):
     import numpy as np
     from normreg.report import confusion, curves, gallery, style
-    from normreg.report import inputs
+    from normreg.report import job
     from normreg.report.explorer.curves import marker_path
     random = np.random.default_rng(0)
     names, labels = ("5 $ or $ 6", "ba", "ca"), np.arange(60) % 3
     logits = random.normal(size=(60, 3)).astype(np.float32)
     images = random.integers(0, 256, (60, 8, 8), dtype=np.uint8)
-    found = inputs.PredictedImages(logits, labels, np.arange(60), images, names)
+    found = job.PredictedImages(logits, labels, np.arange(60), images, names)
     style.save(gallery.draw(found, "$1 and $2"), "gallery.png")
     style.save(confusion.draw(found, "T"), "confusion.png")
     style.save(confusion.draw(found, "T"), "confusion.svg")

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from normreg.analysis import inference, published, study_tables
+from normreg.analysis import inference, published
 from normreg.config import comparability, studies, study_files
-from normreg.report import last_five, study_inputs
+from normreg.report import last_five
 from normreg.report import published as published_page
 from normreg.report import summary as summary_page
 from normreg.training import history
@@ -221,9 +221,8 @@ def test_values_that_are_unknown_do_not_count(tmp_path, html_tables):
     assert rows.loc["l1-bn", "seeds"].to_dict() == dict(zip(rows.loc["l1-bn"].index, (4, 4, 3, 4), strict=True))
     assert rows.loc[("l1-bn", "last5_accuracy"), "measured"] == pytest.approx(99.45)
     assert rows.loc[("l2-bn", "best_accuracy"), "no_verdict"] == "nothing measured"
-    tables.write_frame(tmp_path / "p.csv", study_tables.PUBLISHED, table, "mnist/x 0123456789abcdef")
-    read, _ = study_inputs.read_published(tmp_path / "p.csv", "mnist/x 0123456789abcdef")
-    assert len(read) == 6  # best accuracy has no panel
+    drawn = published_page.draw(table, "T")
+    assert [axes.get_label() for axes in drawn.axes] == ["final_accuracy", "last5_accuracy", "last5_loss"]
     published_page.write(tmp_path / "p.html", "T", "x", table, [])
     (shown, why, _) = html_tables((tmp_path / "p.html").read_text())
     assert shown[6][:5] == ["l2-bn", "best accuracy %", "98.00", "–", "–"]
@@ -243,8 +242,8 @@ def test_the_page_says_if_different_engines_trained_the_seeds(tmp_path):
 
 def test_the_table_is_written_and_read_back(tmp_path):
     table = published.compare(PUBLISHED, pd.concat([summary(99.4, 99.45, 99.5), summary(98.0, condition="l2-bn")]))
-    tables.write_frame(tmp_path / "p.csv", study_tables.PUBLISHED, table, "mnist/x 0123456789abcdef")
-    found = tables.read_frame(tmp_path / "p.csv", study_tables.PUBLISHED)
+    tables.write_frame(tmp_path / "p.csv", published_page.TABLE, table, "mnist/x 0123456789abcdef")
+    found = tables.read_frame(tmp_path / "p.csv", published_page.TABLE)
     assert found["half_width"].tolist()[0] == pytest.approx(0.2484, abs=5e-5)
     assert found["no_verdict"].tolist()[4:] == [None, "too few seeds", None, None]
 
@@ -287,7 +286,8 @@ def test_last_five_epochs(tmp_path, html_tables):
     assert table["condition"].tolist() == ["none-bn"] * 5 + ["l1-bn"] * 3
     np.testing.assert_allclose(table["train_loss"], table["epoch"] / 10)
     np.testing.assert_allclose(table["validation_accuracy"], 95 + table["epoch"] / 10)
-    last_five.write(table, "T", tmp_path / "l.html", tmp_path / "l.csv")
+    last_five.write(tmp_path / "l.html", "T", table)
+    tables.write_frame(tmp_path / "l.csv", last_five.TABLE, table)
     assert len(pd.read_csv(tmp_path / "l.csv")) == 8
     (shown,) = html_tables((tmp_path / "l.html").read_text())
     assert shown[0][:4] == ["condition", "seed", "epoch", "training loss"]

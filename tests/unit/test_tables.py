@@ -10,6 +10,7 @@ from normreg.analysis.contrasts import Contrast
 from normreg.analysis.quantities import effect_quantities
 from normreg.config import studies
 from normreg.errors import DataError
+from normreg.report import published as published_item
 from normreg.training import history
 from normreg.utils import tables
 
@@ -24,7 +25,7 @@ def rows_of(table, names):
 
 @pytest.mark.parametrize(
     "table",
-    [run_tables.METRICS, run_tables.WEIGHTS, study_tables.SUMMARY, study_tables.EFFECTS, study_tables.PUBLISHED],
+    [run_tables.METRICS, run_tables.WEIGHTS, study_tables.SUMMARY, study_tables.EFFECTS, published_item.TABLE],
 )
 def test_names_that_look_like_numbers_or_nothing_come_back(tmp_path, table):
     rows = rows_of(table, NAMES)
@@ -69,9 +70,9 @@ def test_what_is_unknown_is_an_empty_cell_and_only_where_it_may_be(tmp_path):
 
 
 def test_texts_may_hold_commas_quotes_and_lines(tmp_path):
-    (row,) = rows_of(study_tables.PUBLISHED, ['a, "b"\nc; 数'])
-    tables.write(tmp_path / "t.csv", study_tables.PUBLISHED, [row])
-    assert tables.read(tmp_path / "t.csv", study_tables.PUBLISHED)["note"] == ['a, "b"\nc; 数']
+    (row,) = rows_of(published_item.TABLE, ['a, "b"\nc; 数'])
+    tables.write(tmp_path / "t.csv", published_item.TABLE, [row])
+    assert tables.read(tmp_path / "t.csv", published_item.TABLE)["note"] == ['a, "b"\nc; 数']
 
 
 def test_a_missing_file_and_one_that_is_no_text_are_one_message(tmp_path):

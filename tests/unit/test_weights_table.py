@@ -9,14 +9,13 @@ import torch
 from matplotlib.colors import to_hex
 from test_figures import EIGHT, assert_readable, lines, named
 
-from normreg.analysis import run_tables, study_tables, weights
+from normreg.analysis import run_tables, weights
 from normreg.config import studies
 from normreg.errors import DataError
 from normreg.models.build import build
 from normreg.models.networks import PUBLISHED
 from normreg.report import style
 from normreg.report import weights as page
-from normreg.report import weights_figure as figure
 from normreg.training import evaluation
 from normreg.training.penalties import scoped_parameters
 from normreg.utils import tables
@@ -189,14 +188,12 @@ def made_up(control=True, seeds=2):
     return pd.DataFrame(rows)
 
 
-def drawn(tmp_path, table):
-    tables.write_frame(tmp_path / "w.csv", study_tables.WEIGHT_SIZES, table, STUDY)
-    sizes, _ = figure.read(tmp_path / "w.csv", STUDY)
-    return figure.draw(sizes, "Sizes of the weights")
+def drawn(table):
+    return page.draw(page.sizes_of(table), "Sizes of the weights")
 
 
-def test_lines_of_the_figure_are_the_table(tmp_path):
-    made = drawn(tmp_path, made_up())
+def test_lines_of_the_figure_are_the_table():
+    made = drawn(made_up())
     shares, norms = lines(named(made, "shares")), lines(named(made, "norms"))
     assert set(shares) == {name for name, _, _ in EIGHT}
     np.testing.assert_allclose(shares["l1-gbn"].get_ydata(), [0, 0.625, 5])
@@ -210,8 +207,8 @@ def test_lines_of_the_figure_are_the_table(tmp_path):
     assert_readable(made)
 
 
-def test_without_controls_the_norms_are_per_weight(tmp_path):
-    made = drawn(tmp_path, made_up(control=False, seeds=1))
+def test_without_controls_the_norms_are_per_weight():
+    made = drawn(made_up(control=False, seeds=1))
     norms = lines(named(made, "norms"))
     assert set(norms) == {name for name, _, _ in EIGHT}
     np.testing.assert_allclose(norms["none-bn"].get_ydata(), [0.2, 0.05])
@@ -221,24 +218,5 @@ def test_without_controls_the_norms_are_per_weight(tmp_path):
 
 def test_the_figure_is_the_same_bytes_again(tmp_path):
     for name in ("a.svg", "b.svg"):
-        style.save(drawn(tmp_path, made_up()), tmp_path / name)
+        style.save(drawn(made_up()), tmp_path / name)
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
-
-
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        lambda table: pd.concat([table, table]),
-        lambda table: table[table["part"] != "weights"],
-        lambda table: table[table["size"] != "l1_norm"],
-    ],
-)
-def test_a_table_that_cannot_be_drawn_is_one_message(tmp_path, spoil):
-    with pytest.raises(DataError, match=r"w\.csv: cannot be read as sizes of weights: .*Delete it and run"):
-        drawn(tmp_path, spoil(made_up()))
-
-
-def test_a_table_of_another_study_is_refused(tmp_path):
-    drawn(tmp_path, made_up())
-    with pytest.raises(DataError, match=r"w\.csv: holds the run digits/x, expected digits/y"):
-        figure.read(tmp_path / "w.csv", "digits/y 0123456789abcdef")

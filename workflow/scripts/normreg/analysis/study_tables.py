@@ -1,6 +1,6 @@
-"""The columns of the CSV files of a study."""
+"""The columns of the CSV files of a study that other jobs read. Tables of single items stand in `report`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from normreg.utils.tables import Table, columns_of
 
@@ -76,85 +76,3 @@ EFFECTS = Table(
     )
     | {*_BOTH_WAYS, *_FAILURES, "detectable", "seeds_for_margin", "seeds_for_equivalence"},
 )
-PUBLISHED = Table(
-    "published values",
-    _WHO
-    | columns_of(str, "quantity")
-    | columns_of(float, "published")
-    | columns_of(str, "best_epochs")
-    | columns_of(float, "measured", "measured_low", "measured_high")
-    | columns_of(int, "seeds")
-    | columns_of(float, "half_width", "difference")
-    | columns_of(str, "verdict", "no_verdict", "engines")
-    | columns_of(int, "diverged")
-    | columns_of(str, "from", "note", "run"),
-    may_be_empty=frozenset(
-        {"published", "best_epochs", "measured", "measured_low", "measured_high", "half_width", "difference"}
-        | {"verdict", "no_verdict", "from", "note"}
-    ),
-)
-_LAST_FIVE_QUANTITIES = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
-LAST_FIVE = Table(
-    "last five epochs",
-    columns_of(str, "condition") | columns_of(int, "seed", "epoch") | columns_of(float, *_LAST_FIVE_QUANTITIES),
-    may_be_empty=frozenset({"validation_loss", "validation_accuracy"}),
-    sealed=False,
-)
-LAYERS = Table(
-    "layers",
-    columns_of(str, "layer", "type", "output shape")
-    | columns_of(int, "calls", "parameters")
-    | columns_of(str, "network"),
-    may_be_empty=frozenset({"output shape"}),
-    sealed=False,
-)
-_SPREAD = (
-    *("residual_sd", "residual_low", "residual_high", "within_sd"),
-    *("correlation", "correlation_low", "correlation_high", "paired_sd", "independent_sd", "least_difference"),
-)
-_REPEATS = ("repeat_median", "repeat_95", "repeat_largest")
-_SAMPLING = ("test_set_share", "test_set_sd", "training_sd")
-NOISE = Table(
-    "the noise floor",
-    columns_of(str, "quantity")
-    | columns_of(int, "conditions", "seeds", "left_out")
-    | columns_of(str, "engines")
-    | columns_of(int, "repeat_pairs")
-    | columns_of(float, *_REPEATS, *_SPREAD)
-    | columns_of(int, "test_runs")
-    | columns_of(float, *_SAMPLING)
-    | columns_of(str, "run"),
-    may_be_empty=frozenset({"engines", *_REPEATS, *_SPREAD, *_SAMPLING}),
-)
-MCNEMAR = Table(
-    "comparisons of two models",
-    columns_of(str, "factor")
-    | columns_of(float, "strength")
-    | columns_of(str, "without", "with")
-    | columns_of(int, "seed")
-    | columns_of(str, "engine")
-    | columns_of(int, "both_right", "only_with", "only_without", "both_wrong")
-    | columns_of(float, "p", "p_adjusted")
-    | columns_of(str, "run"),
-    may_be_empty=frozenset({"strength"}),
-)
-WEIGHT_SIZES = Table(
-    "sizes of weights of a study",
-    _WHO
-    | columns_of(str, "part", "layer_type", "role")
-    | columns_of(int, "elements")
-    | columns_of(str, "size")
-    | columns_of(float, "mean", "low", "high")
-    | columns_of(int, "seeds", "diverged")
-    | columns_of(str, "control")
-    | columns_of(float, "ratio")
-    | columns_of(str, "run"),
-    may_be_empty=frozenset({"mean", "low", "high", "control", "ratio"}),
-)
-
-
-def agreement(counts: Sequence[str]) -> Table:
-    """The table of images that some run gets wrong. `counts` are its columns for the factors of the study."""
-    names = ("label", "missed", "runs", "predicted", "times", *counts)
-    columns = columns_of(int, "image") | columns_of(str, "file") | columns_of(int, *names) | columns_of(str, "run")
-    return Table("images that runs get wrong", columns, may_be_empty=frozenset({"file"}))

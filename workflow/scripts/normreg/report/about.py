@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from normreg.report import html
+from normreg.report import html, words
 from normreg.report.job import Job
 from normreg.training import checkpoint
 
@@ -35,12 +35,10 @@ def write(
         for heading, values in tables.items()
         if values
     }
-    runs = pd.DataFrame(made)
-    parts["How the runs were made"] = runs.value_counts(sort=False).rename("runs").reset_index()
+    parts["How the runs were made"] = pd.DataFrame(made).value_counts(sort=False).rename("runs").reset_index()
     text = (
-        f"{len(runs)} run{'s' if len(runs) != 1 else ''}, {_time(seconds)} of training together. Every checkpoint has "
-        "its settings, seed, versions and the digest of its data. The configuration is that of the call that made this "
-        "page."
+        f"{words.count(len(made), 'run')}, {_time(seconds)} of training together. Every checkpoint has its settings, "
+        "seed, versions and the digest of its data. The configuration is that of the call that made this page."
     )
     html.write_page(path, title, [text], parts, _STYLE)
 
@@ -52,16 +50,14 @@ def _time(seconds: float) -> str:
 
 def make(job: Job) -> None:
     """The page. The configuration is no param: a change of it alone reruns nothing."""
-    made = []
-    for file in job.input.checkpoints:
-        saved = checkpoint.load(file)
-        how = {"engine": saved["engine"], "device": saved["device"], **saved["versions"], "data": saved["data_digest"]}
-        made.append(how)
-    settings = job.params.settings
+    runs = [checkpoint.load(file) for file in job.input.checkpoints]
+    made = [
+        {"engine": run["engine"], "device": run["device"], **run["versions"], "data": run["data_digest"]}
+        for run in runs
+    ]
     tables = {
         "Configuration": {key: value for key, value in job.config.items() if key != "report"},
-        "Settings of all conditions": settings["shared"],
-        "Settings that differ": settings["own"],
+        "Settings of all conditions": job.params.settings["shared"],
+        "Settings that differ": job.params.settings["own"],
     }
-    seconds = job.summary["seconds"].sum()
-    write(job.folder / "about.html", f"About this run: {job.title}", tables, made, seconds)
+    write(job.folder / "about.html", f"About this run: {job.title}", tables, made, job.summary["seconds"].sum())

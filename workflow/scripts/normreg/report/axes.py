@@ -1,16 +1,19 @@
 """Scales, ticks and positions of labels: arithmetic that several figures share. Knows nothing about conditions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
+from scipy.optimize import isotonic_regression
 
 from normreg.analysis.quantities import Quantity
+from normreg.report.job import Course
 
 _MANTISSAS = (1.0, 5.0, 2.0, 3.0, 7.0, 1.5, 4.0, 2.5, 6.0, 8.0)  # the first ones are preferred
-
+_RATIO = 3  # a run that is longer than the shortest by this factor, and they all are drawn by their shares
 
 Transform = Callable[[np.ndarray], np.ndarray]
 
@@ -21,20 +24,20 @@ def error_scale(quantity: Quantity, values: np.ndarray) -> tuple[Transform, Tran
     The error is 100 - accuracy, or the loss itself. If an error is zero, half of the smallest other error (at most 0.1)
     is added to all errors, because the logarithm of zero is not on the scale.
     """
-    errors = 100 - values if quantity.percent else values
+    sign, perfect = (-1, 100.0) if quantity.percent else (1, 0.0)
+    errors = perfect + sign * values
     positive = errors[errors > 0]
-    shift = min(0.1, float(positive.min()) / 2) if positive.size else 0.1
-    if errors.min() > 0:
-        shift = 0.0
-    sign = -1 if quantity.percent else 1
+    shift = 0.0
+    if errors.min() <= 0:
+        shift = min(0.1, float(positive.min()) / 2) if positive.size else 0.1
 
     def forward(y: np.ndarray) -> np.ndarray:
-        error = 100 - np.asarray(y, dtype=float) if quantity.percent else np.asarray(y, dtype=float)
+        error = perfect + sign * np.asarray(y, dtype=float)
         return sign * np.log10(np.maximum(error + shift, 1e-12))
 
     def inverse(t: np.ndarray) -> np.ndarray:
         error = 10.0 ** (sign * np.asarray(t, dtype=float)) - shift
-        return 100 - error if quantity.percent else error
+        return sign * (error - perfect)
 
     return forward, inverse
 
@@ -96,20 +99,12 @@ def spread_out(wanted: np.ndarray, gap: float, low: float, high: float) -> np.nd
 
     Keeps the order of `wanted`. If there is no room for K positions, the gap becomes smaller.
     """
-    count = len(wanted)
-    if count > 1:
-        gap = min(gap, (high - low) / (count - 1))
+    gap = min(gap, (high - low) / max(1, len(wanted) - 1))
     order = np.argsort(wanted, kind="stable")
-    steps = gap * np.arange(count)
-    blocks: list[list[float]] = []  # [mean, size]: neighbours in the wrong order are merged into their mean
-    for value in wanted[order] - steps:
-        blocks.append([float(value), 1])
-        while len(blocks) > 1 and blocks[-2][0] > blocks[-1][0]:
-            mean, size = blocks.pop()
-            blocks[-1] = [(blocks[-1][0] * blocks[-1][1] + mean * size) / (blocks[-1][1] + size), blocks[-1][1] + size]
-    level = np.concatenate([np.full(int(size), mean) for mean, size in blocks])
-    places = np.empty(count)
-    places[order] = np.clip(level, low, max(low, high - gap * (count - 1))) + steps
+    steps = gap * np.arange(len(wanted))
+    level = isotonic_regression(wanted[order] - steps).x
+    places = np.empty(len(wanted))
+    places[order] = np.clip(level, low, max(low, high - steps[-1])) + steps
     return places
 
 
@@ -141,7 +136,68 @@ def in_inches(axes: Axes) -> tuple[float, float]:
     """Sets the data coordinates of `axes` to inches, hides its frame, and returns its width and height."""
     assert isinstance(axes.figure, Figure)
     width, height = axes.figure.get_size_inches() * axes.get_position().size
-    axes.set_xlim(0, width)
-    axes.set_ylim(0, height)
+    axes.set(xlim=(0, width), ylim=(0, height))
     axes.set_axis_off()
     return float(width), float(height)
+
+
+@dataclass(frozen=True)
+class Time:
+    """A horizontal axis of epochs. Runs of very different length are compared by the share of each run, in percent.
+
+    Attributes:
+        shares: whether it is the share.
+        shortest: epochs of the shortest run.
+        longest: epochs of the longest run.
+    """
+
+    shares: bool
+    shortest: int
+    longest: int
+
+    @classmethod
+    def of(cls, courses: Sequence[Course]) -> "Time":
+        """The axis that fits these courses. The last epoch of a run is always measured."""
+        lengths = [int(course.epochs[-1]) for course in courses]
+        return cls(max(lengths) >= _RATIO * min(lengths), min(lengths), max(lengths))
+
+    @property
+    def start(self) -> int:
+        """Where the axis begins."""
+        return 0 if self.shares else 1
+
+    @property
+    def last(self) -> int:
+        """Where the axis ends."""
+        return 100 if self.shares else self.longest
+
+    @property
+    def end(self) -> int:
+        """Where the last epochs begin."""
+        return self.last + (0 if self.shares else 1) - end_length(self.last)
+
+    @property
+    def label(self) -> str:
+        """What the axis shows."""
+        return f"share of the run (%), {self.shortest} to {self.longest} epochs" if self.shares else "epoch"
+
+    @property
+    def everything(self) -> str:
+        """The name of the whole axis."""
+        return "whole runs" if self.shares else "all epochs"
+
+    @property
+    def ending(self) -> str:
+        """The name of the last epochs."""
+        if self.shares:
+            return f"last {self.last - self.end} %"
+        return f"epoch {self.last}" if self.end == self.last else f"epochs {self.end}–{self.last}"
+
+    def places(self, course: Course) -> np.ndarray:
+        """Where the epochs of a course are on the axis, (E,)."""
+        return course.epochs / course.epochs[-1] * 100 if self.shares else course.epochs
+
+    def use(self, axes: Axes, room: float, most: int = 13) -> None:
+        """Sets the whole axis, with `room` at both ends as a share of it."""
+        axes.set_xlim(self.start - room * self.last, self.last + room * self.last)
+        axes.set_xticks(epoch_ticks(self.start, self.last, most))

@@ -1,8 +1,7 @@
-"""What a published study says of its experiments, beside what these runs say, as a page of the report."""
+"""What a published study says of its experiments, beside what these runs say: `claims.csv` and its page."""
 
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -10,7 +9,7 @@ from normreg.analysis import claims
 from normreg.analysis.inference import LEAST_SEEDS
 from normreg.analysis.quantities import QUANTITIES
 from normreg.analysis.run_tables import read_metrics
-from normreg.report import html
+from normreg.report import html, words
 from normreg.report.job import Job
 
 # Texts wrap, and claims are one below another, so that the page can be read on a narrow screen. The tables of single
@@ -29,6 +28,14 @@ _READINGS = {
     "readme": "as the README says",
     "recipes": "as recipes, with all that differs",
 }
+_READING = (
+    "Each claim is in our words. Claims about settings are judged by the settings that the notebook executed. Claims "
+    "about effects and curves are judged by these runs, paired by seed. A claim with several tests has a verdict for "
+    "each. Not testable says only that no run of this study can decide. It does not say that the claim is wrong.",
+    "Supported and contradicted need a p-value below 0.05 after Holm's adjustment for all tests on this page, or two "
+    "one-sided tests that show a difference smaller than the margin. Not distinguishable: these seeds do not tell. "
+    "Intervals are 95 % intervals of the mean; for one more run they are prediction intervals.",
+)
 _COMPARED = {"higher": "higher than", "lower": "lower than", "none": "the same as", "near": "near"}
 
 
@@ -38,42 +45,26 @@ def write(path: str | Path, title: str, source: str | None, table: pd.DataFrame)
     overview = pd.DataFrame(
         [{"claim": name, "said": rows["text"].iloc[0], "verdict": _verdicts(rows)} for name, rows in claims.items()]
     )
-    parts = {"": overview}
-    parts |= {f"{name} ({rows['kind'].iloc[0]})": _claim(rows) for name, rows in claims.items()}
-    text = [f"Published in: {source}."] if source else []
-    html.write_page(path, title, [*text, *_reading(table)], parts, style=_STYLE)
+    parts = {"": overview} | {f"{name} ({rows['kind'].iloc[0]})": _claim(rows) for name, rows in claims.items()}
+    few = f"Effects and curves have a verdict from {LEAST_SEEDS} seeds on: repeat with --config seeds=5."
+    texts = [f"Published in: {source}." if source else "", *_READING]
+    texts.append(few if table["seeds"].max() < LEAST_SEEDS else "")  # nothing is less than the largest of none
+    html.write_page(path, title, texts, parts, style=_STYLE)
 
 
 def _verdicts(rows: pd.DataFrame) -> str:
     """The verdicts of a claim: "supported", or by reading: "as executed: not testable; as the README says: ..."."""
-    readings = {str(name): tests["verdict"] for name, tests in rows.groupby("reading", sort=False, dropna=False)}
+    readings = [(name, tests["verdict"]) for name, tests in rows.groupby("reading", sort=False, dropna=False)]
     if len(readings) == 1:
         return _count(rows["verdict"])
-    return "; ".join(f"{_READINGS[name]}: {_count(verdicts)}" for name, verdicts in readings.items())
+    return "; ".join(f"{_READINGS[str(name)]}: {_count(verdicts)}" for name, verdicts in readings)
 
 
 def _count(verdicts: pd.Series) -> str:
     """Each verdict once, with how often if there are several."""
     counted = Counter(verdicts)
-    if len(counted) == 1:
-        return str(verdicts.iloc[0])
-    return ", ".join(f"{count} {verdict}" for verdict, count in counted.items())
-
-
-def _reading(table: pd.DataFrame) -> list[str]:
-    texts = [
-        "Each claim is in our words. Claims about settings are judged by the settings that the notebook executed. "
-        "Claims about effects and curves are judged by these runs, paired by seed. A claim with several tests has a "
-        "verdict for each. Not testable says only that no run of this study can decide. It does not say that the claim "
-        "is wrong.",
-        "Supported and contradicted need a p-value below 0.05 after Holm's adjustment for all tests on this page, or "
-        "two one-sided tests that show a difference smaller than the margin. Not distinguishable: these seeds do not "
-        "tell. Intervals are 95 % intervals of the mean; for one more run they are prediction intervals.",
-    ]
-    seeds = table["seeds"].dropna()
-    if len(seeds) and seeds.max() < LEAST_SEEDS:
-        texts.append(f"Effects and curves have a verdict from {LEAST_SEEDS} seeds on: repeat with --config seeds=5.")
-    return texts
+    several = ", ".join(f"{count} {verdict}" for verdict, count in counted.items())
+    return several if len(counted) > 1 else str(verdicts.iloc[0])
 
 
 def _claim(rows: pd.DataFrame) -> pd.DataFrame:
@@ -100,24 +91,22 @@ def _test(row: pd.Series) -> str:
 
 def _measured(row: pd.Series) -> str:
     """The difference or the mean, its interval, seeds, margin and p."""
-    alone = pd.notna(row["value"])
-    parts = [f"{'mean' if alone else 'difference'} {_number(row, 'measured', alone)}"]
-    if pd.notna(row["low"]):
-        kind = "one more run" if row["direction"] == "near" else "interval"
-        parts.append(f"{kind} {_number(row, 'low', alone)} to {_number(row, 'high', alone)}")
-    parts.append(f"{row['seeds']} seed{'s' if row['seeds'] != 1 else ''}")
-    if row["direction"] == "near" or pd.notna(row["p_equivalence"]):
+    alone, near = pd.notna(row["value"]), row["direction"] == "near"
+    digits = QUANTITIES[row["quantity"]].digits + 1  # one more than a single run has: it is a mean or a difference
+    mean, low, high = (
+        words.known(row[key], lambda value: f"{value:.{digits}f}" if alone else words.signed(value, digits))
+        for key in ("measured", "low", "high")
+    )
+    parts = [f"{'mean' if alone else 'difference'} {mean}"]
+    if low is not None:
+        parts.append(f"{'one more run' if near else 'interval'} {low} to {high}")
+    parts.append(words.count(row["seeds"], "seed"))
+    if near or pd.notna(row["p_equivalence"]):
         parts.append(f"margin {row['margin']:g}")
     for key, name in (("p_adjusted", "adjusted p"), ("p_equivalence", "p of equivalence")):
         if pd.notna(row[key]):
-            parts.append(f"{name} {'below 0.001' if row[key] < 0.001 else format(row[key], '.3f')}")
+            parts.append(f"{name} {words.p_value(row[key])}".replace("<", "below "))
     return "; ".join(parts)
-
-
-def _number(row: Any, key: str, alone: bool) -> str:
-    """With one digit more than a single run has, because it is a mean or a difference. A difference has a sign."""
-    digits = QUANTITIES[row["quantity"]].digits + 1
-    return f"{row[key]:{'' if alone else '+'}.{digits}f}".replace("-", "−")
 
 
 def make(job: Job) -> None:

@@ -73,7 +73,7 @@ def _draw_panel(axes: Axes, table: dict[str, np.ndarray], name: str, quantity: Q
         axes.plot(epochs[measured], values[measured], label=label, **points)
     use_error_scale(axes, quantity, np.concatenate([train, validation[~np.isnan(validation)]]))
     unit = quantity.unit + ("" if quantity.percent else " without penalty")
-    axes.set_title(f"{name} ({unit}), {scale_name(quantity)}", loc="left", size=9.5, color=style.GREY)
+    style.panel_title(axes, f"{name} ({unit}), {scale_name(quantity)}")
     _epochs(axes, epochs)
     axes.tick_params(axis="x", labelbottom=False)
 
@@ -87,8 +87,7 @@ def _draw_rate(axes: Axes, table: dict[str, np.ndarray]) -> None:
     axes.set_yticks([0, float(rates[peak])], ["0", f"{rates[peak]:.3g}"])
     flat = bool(np.all(rates == rates[peak]))
     where = "the same in all epochs" if flat else f"highest in epoch {table['epoch'][peak]}"
-    text = f"learning rate at the start of each epoch, {where}"
-    axes.set_title(text, loc="left", size=9.5, color=style.GREY, pad=4)
+    style.panel_title(axes, f"learning rate at the start of each epoch, {where}", pad=4)
     axes.set_xlabel("epoch")
     _epochs(axes, table["epoch"])
 

@@ -1,21 +1,18 @@
-"""The effects of a study's factors as a page of the report, and the comparisons the study does not allow."""
+"""The effects of a study's factors: `effects.csv`, its page, which says too what cannot be compared, and its figure."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from normreg.analysis import answer, contrasts, effects, plan, study_tables
-from normreg.analysis import summary as summaries
+from normreg.analysis import answer, contrasts, effects, study_tables
 from normreg.analysis.contrasts import ConfoundedPair
 from normreg.analysis.power import MOST_SEEDS, Spread
 from normreg.analysis.quantities import QUANTITIES, Quantity
 from normreg.analysis.verdicts import Confounding, EffectVerdict, Level, Method
-from normreg.report import html
-from normreg.report.job import Job
+from normreg.report import effects_figure, html, style, words
+from normreg.report.job import NO_FACTORS, Job
 
-_Row = Mapping[Hashable, Any]
 _SIZES = {"accuracy": (0.02, 0.05, 0.1), "loss": (0.0005, 0.001, 0.002)}  # effects for which seeds are counted
 
 
@@ -37,33 +34,27 @@ def write(
         confounded: see `contrasts.find_confounded`.
         fewer_splits: see `contrasts.find_fewer_splits`.
     """
-    parts = {}
-    for key in table["quantity"].unique():
-        quantity, own = QUANTITIES[key], table[table["quantity"] == key]
-        parts[f"Effects on the {_heading(quantity)}"] = _effects(own[own["level"] != Level.INTERACTION], quantity)
-        parts |= _tested_parts(own, quantity)
-    if confounded:
-        parts["What this study cannot compare"] = pd.DataFrame(
-            [{"one": pair.one, "other": pair.other, "why": _why(pair)} for pair in confounded]
-        )
-    if fewer_splits:
-        parts["Fewer ghost batches than asked for"] = pd.DataFrame(
-            [{"condition": name, "ghost batches": said} for name, said in fewer_splits.items()]
-        )
+    parts: dict[str, pd.DataFrame] = {}
+    for key, own in table.groupby("quantity", sort=False):
+        parts |= _parts(own, QUANTITIES[str(key)])
+    cannot = [{"one": pair.one, "other": pair.other, "why": _why(pair)} for pair in confounded]
+    fewer = [{"condition": name, "ghost batches": said} for name, said in fewer_splits.items()]
+    parts["What this study cannot compare"] = pd.DataFrame(cannot)
+    parts["Fewer ghost batches than asked for"] = pd.DataFrame(fewer)
     html.write_page(path, title, _reading(table, notes), parts)
 
 
-def _tested_parts(own: pd.DataFrame, quantity: Quantity) -> dict[str, pd.DataFrame]:
-    """Interactions, what the seeds can show, and both ways of estimating: where there is something to say."""
-    name = "accuracy" if quantity.percent else "loss"
+def _parts(own: pd.DataFrame, quantity: Quantity) -> dict[str, pd.DataFrame]:
+    """The tables of one quantity: effects, interactions, what the seeds can show, and both ways of estimating."""
     crossed, tested = own[own["level"] == Level.INTERACTION], own[own["level"] != Level.PAIR]
-    parts = {}
-    if len(crossed):
-        parts[f"Interactions, {name}"] = _effects(crossed, quantity)
-    if tested["low"].notna().any():
-        parts[f"What these seeds can show, {name}"] = _power(tested, quantity)
-        parts[f"Both ways to estimate, {name}"] = _both_ways(tested, quantity)
-    return parts
+    if tested["low"].isna().all():
+        tested = tested.iloc[:0]
+    return {
+        f"Effects on the {_heading(quantity)}": _effects(own[own["level"] != Level.INTERACTION], quantity),
+        f"Interactions, {quantity.margin}": _effects(crossed, quantity),
+        f"What these seeds can show, {quantity.margin}": _power(tested, quantity),
+        f"Both ways to estimate, {quantity.margin}": _both_ways(tested, quantity),
+    }
 
 
 def _heading(quantity: Quantity) -> str:
@@ -78,7 +69,7 @@ def _why(pair: ConfoundedPair) -> str:
 
 def _reading(table: pd.DataFrame, notes: Sequence[str]) -> list[str]:
     if table.empty:
-        return ["This study has no two conditions with and without a factor that are otherwise equal."]
+        return [NO_FACTORS]
     text = [*answer.sentences(table), *notes]
     text.append(
         "Each difference compares two conditions that differ in one factor and in nothing else: the value with the "
@@ -108,18 +99,18 @@ def _effects(rows: pd.DataFrame, quantity: Quantity) -> pd.DataFrame:
     write, tested = quantity.write_difference, rows["low"].notna().any()
     shown = []
     for row in rows.to_dict("records"):
-        pair, single = row["level"] == Level.PAIR, row["pairs"] == 1
-        mean = "" if single or row["level"] == Level.INTERACTION else f"mean of {row['pairs']} pairs"
+        pair = row["level"] == Level.PAIR
+        mean = f"mean of {row['pairs']} pairs" if row["level"] == Level.EFFECT and row["pairs"] > 1 else ""
         cells: dict[str, str | None] = {
             "effect": "" if pair else answer.name_of(row),
-            "with": _text(row["with"]) or mean,
-            "without": _text(row["without"]),
+            "with": words.text(row["with"]) or mean,
+            "without": words.text(row["without"]),
             "seeds": str(row["seeds"]),
-            "difference": _number(row["difference"], write),
+            "difference": words.known(row["difference"], write),
         }
         if tested:
-            cells |= {"from": _number(row["low"], write), "to": _number(row["high"], write)}
-            cells |= {"p adjusted": "" if pair else _p(row["p_adjusted"])}
+            cells |= {"from": words.known(row["low"], write), "to": words.known(row["high"], write)}
+            cells["p adjusted"] = "" if pair else words.p_value(row["p_adjusted"])
         cells["verdict"] = answer.diverged(row) if pair else answer.verdict(row)
         if rows["collapses"].fillna(0).any():
             cells["collapses"] = answer.collapses(row) if row["collapses"] else ""
@@ -131,18 +122,15 @@ def _effects(rows: pd.DataFrame, quantity: Quantity) -> pd.DataFrame:
 def _power(rows: pd.DataFrame, quantity: Quantity) -> pd.DataFrame:
     """The smallest effect that the seeds find in 80 % of studies, and the seeds that given effects would need."""
     shown = []
-    for row in rows.to_dict("records"):
-        if pd.isna(row["detectable"]):
-            continue
-        spread = Spread.of(row)
-        family = int((rows["level"] == row["level"]).sum())
+    for row in rows[rows["detectable"].notna()].to_dict("records"):
+        spread, family = Spread.of(row), int((rows["level"] == row["level"]).sum())
         cells = {
             "effect": answer.name_of(row),
             "seeds": str(row["seeds"]),
             "found in 80 %": quantity.write_difference(row["detectable"]).lstrip("+"),
         }
-        sizes = dict.fromkeys((row["margin"], *_SIZES[quantity.margin]))
-        cells |= {f"seeds to find {size:g}": _count(spread.seeds_to_find(size, family)) for size in sorted(sizes)}
+        sizes = sorted({row["margin"], *_SIZES[quantity.margin]})
+        cells |= {f"seeds to find {size:g}": _count(spread.seeds_to_find(size, family)) for size in sizes}
         if not pd.isna(row["p_equivalence"]):
             cells[f"seeds to show equivalence within {row['margin']:g}"] = _count(row["seeds_for_equivalence"])
         shown.append(cells)
@@ -150,7 +138,7 @@ def _power(rows: pd.DataFrame, quantity: Quantity) -> pd.DataFrame:
 
 
 def _count(seeds: float | None) -> str:
-    return f"more than {MOST_SEEDS:,}" if seeds is None or pd.isna(seeds) else f"{seeds:,.0f}"
+    return words.known(seeds, "{:,.0f}".format) or f"more than {MOST_SEEDS:,}"
 
 
 def _both_ways(rows: pd.DataFrame, quantity: Quantity) -> pd.DataFrame:
@@ -159,37 +147,25 @@ def _both_ways(rows: pd.DataFrame, quantity: Quantity) -> pd.DataFrame:
     for row in rows.to_dict("records"):
         cells: dict[str, str | None] = {"effect": answer.name_of(row)}
         for method in Method:
-            low, high = (_number(row[f"{method}_{end}"], quantity.write_difference) for end in ("low", "high"))
+            low, high = (words.known(row[f"{method}_{end}"], quantity.write_difference) for end in ("low", "high"))
             cells[f"{method}: interval"] = f"{low} to {high}" if low and high else None
-            cells[f"{method}: p"] = _p(row[f"{method}_p"])
-        shown.append(
-            {**cells, "decides": row["method"], "because": _text(row["objection"]) or "the check has no objection"}
-        )
+            cells[f"{method}: p"] = words.p_value(row[f"{method}_p"])
+        because = words.text(row["objection"]) or "the check has no objection"
+        shown.append({**cells, "decides": row["method"], "because": because})
     return pd.DataFrame(shown)
 
 
-def _text(value: Any) -> str:
-    return "" if pd.isna(value) else str(value)
-
-
-def _number(value: float, write: Callable[[float], str]) -> str | None:
-    return None if pd.isna(value) else write(value)
-
-
-def _p(value: float) -> str | None:
-    if pd.isna(value):
-        return None
-    return "<0.001" if value < 0.001 else f"{value:.3f}"
-
-
 def make(job: Job) -> None:
-    """`effects.csv` and its page."""
+    """The table with its page and its figure."""
     conditions, rules, data = job.declared, job.params.rules, job.spec
+    title = f"Effects: {job.title}"
     table = effects.estimate(job.contrasts, job.summary, rules["margin"], data.test_images)
     job.write("effects.csv", study_tables.EFFECTS, table)
     confounded = contrasts.find_confounded(conditions, data.train_images, job.reference)
     fewer = contrasts.find_fewer_splits(conditions, data.train_images)
-    notes = [summaries.diverged(job.summary), plan.margin_note(rules["margin"], data.test_images)]
-    notes += plan.notes(rules["planned_seeds"], job.summary["seed"].nunique(), sorted(set(job.summary["engine"])))
-    said = list(filter(None, notes))
-    write(job.folder / "effects.html", f"Effects: {job.title}", table, said, confounded, fewer)
+    write(job.folder / "effects.html", title, table, job.notes(), confounded, fewer)
+    figure = style.only_words(title, "No two conditions of this study differ in one factor alone.")
+    if job.contrasts:
+        names = {name: named["label"] for name, named in job.named.items()}
+        figure = effects_figure.draw(table, title, names)
+    style.save(figure, *job.paths("effects"))

@@ -8,12 +8,10 @@ from matplotlib.figure import Figure
 
 from normreg.analysis.predictions import Diverged
 from normreg.report import style, tiles
-from normreg.report.inputs import PredictedImages
-from normreg.report.job import Job
+from normreg.report.job import Job, PredictedImages
 from normreg.report.tiles import Names, Tile
 
 MOST = 25
-_COLUMNS = 5
 
 
 @dataclass(frozen=True)
@@ -67,19 +65,10 @@ def draw(predictions: PredictedImages | Diverged, title: str) -> Figure:
         return style.only_words(title, predictions.sentence)
     mistakes = most_confident(predictions)
     classes = [c for mistake in mistakes for c in (mistake.actual, mistake.predicted)]
-    names = tiles.name_classes(predictions.class_names, classes, bool(predictions.files))
-    tile, rows, head = names.layout, -(-len(mistakes) // _COLUMNS) or 0.4, 0.72
-    width, height = _COLUMNS * tile.width + 0.3, rows * tile.height + head + 0.1
-    figure = style.new_figure(width, height)
-    style.heading(figure, title, caption(predictions.mistakes, len(predictions.labels)))
-    for place, mistake in enumerate(mistakes):
-        row, column = divmod(place, _COLUMNS)
-        corner = 0.2 + column * tile.width, height - head - (row + 1) * tile.height + 0.1
-        tiles.draw(figure, _tile(predictions, mistake, names), tile, corner, f"mistake {place}")
-    if not mistakes:
-        text = "No mistakes: every image is classified correctly."
-        figure.text(0.5, 0.3, text, size=13, color=style.GREY, ha="center")
-    return figure
+    names = tiles.name_classes(predictions.class_names, classes, predictions.files)
+    found = {f"mistake {place}": _tile(predictions, mistake, names) for place, mistake in enumerate(mistakes)}
+    subtitle = caption(predictions.mistakes, len(predictions.labels))
+    return tiles.gallery(found, names.layout, title, subtitle, "No mistakes: every image is classified correctly.")
 
 
 def _tile(predictions: PredictedImages, mistake: Mistake, names: Names) -> Tile:

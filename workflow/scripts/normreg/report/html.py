@@ -1,20 +1,38 @@
 """Writes tables as small, self-contained HTML pages. A Snakemake report shows HTML pages, but only links to CSV."""
 
-from html import escape
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import jinja2
 import pandas as pd
 
 from normreg.utils.atomic import replacing
 
-_STYLE = """
+TEMPLATES = jinja2.Environment(autoescape=True, trim_blocks=True, keep_trailing_newline=True)
+_PAGE = TEMPLATES.from_string("""<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>{{ title }}</title>
+<meta name="viewport" content="width=device-width">
+<style>
 body { font: 15px/1.45 system-ui, sans-serif; margin: 1.2em; color: #1a1a1a; background: #fff; }
 p { max-width: 60em; }
 table { border-collapse: collapse; margin: 0.6em 0 1.6em; }
 th, td { padding: 0.3em 0.6em; text-align: right; white-space: nowrap; border-bottom: 1px solid #ddd; }
 th { border-bottom: 2px solid #444; vertical-align: bottom; white-space: normal; }
 th.row_heading, td:first-child, th:first-child { text-align: left; }
-"""
+{{ style | safe }}</style></head>
+<body>
+<h1>{{ title }}</h1>
+{% for text in paragraphs %}
+<p>{{ text }}</p>
+{% endfor %}
+{% for heading, table in tables %}
+{% if heading %}
+<h2>{{ heading }}</h2>
+{% endif %}
+{{ table | safe }}
+{% endfor %}
+</body></html>
+""")
 
 
 def write_table(table: pd.DataFrame) -> str:
@@ -24,20 +42,19 @@ def write_table(table: pd.DataFrame) -> str:
 
 
 def write_page(
-    path: str | Path, title: str, paragraphs: list[str], tables: dict[str, pd.DataFrame], style: str = ""
+    path: str | Path, title: str, paragraphs: Iterable[str], tables: Mapping[str, pd.DataFrame], style: str = ""
 ) -> None:
     """Writes one page: a title, paragraphs of plain text, then each table under its heading ("" for no heading).
 
-    Numbers are shown as they are: round and format the columns before the call. Missing values are shown as a dash.
-    `style` is CSS that this page needs beside that of all pages.
+    Empty paragraphs and tables without rows are left out. Numbers are shown as they are: round and format the columns
+    before the call. Missing values are shown as a dash. `style` is CSS that this page needs beside that of all pages.
     """
-    parts = [f"<h1>{escape(title)}</h1>", *(f"<p>{escape(text)}</p>" for text in paragraphs)]
-    for heading, table in tables.items():
-        if heading:
-            parts.append(f"<h2>{escape(heading)}</h2>")
-        parts.append(write_table(table))
-    page = f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-    page += '<meta name="viewport" content="width=device-width">'
-    page += f"<style>{_STYLE}{style}</style></head>\n<body>\n" + "\n".join(parts) + "\n</body></html>\n"
+    written = [(heading, write_table(table)) for heading, table in tables.items() if len(table)]
+    said = [text for text in paragraphs if text]
+    save(path, _PAGE.render(title=title, paragraphs=said, tables=written, style=style))
+
+
+def save(path: str | Path, page: str) -> None:
+    """Writes a text as a file, completely or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(page, encoding="utf-8")

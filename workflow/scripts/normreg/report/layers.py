@@ -1,4 +1,4 @@
-"""The layer table of a study's networks, as CSV and as a page of the report."""
+"""The layers of a study's networks: `layers.csv` and its page."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,14 +9,22 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from normreg.analysis import study_tables
 from normreg.config import networks as known
 from normreg.models.build import build
 from normreg.models.description import BASELINE, MNIST_LIKE, ROOT, DataShape
 from normreg.models.layers import Residual
 from normreg.report import html
 from normreg.report.job import Job
-from normreg.utils import tables
+from normreg.utils.tables import Table, columns_of
+
+TABLE = Table(
+    "layers",
+    columns_of(str, "layer", "type", "output shape")
+    | columns_of(int, "calls", "parameters")
+    | columns_of(str, "network"),
+    may_be_empty=frozenset({"output shape"}),
+    sealed=False,
+)
 
 _UNCALLED = (
     "A layer with 0 calls is not run by itself: the layer around it uses its parameters, as attention does, or nothing "
@@ -117,52 +125,48 @@ def _per_image(two: Sequence[int], three: Sequence[int]) -> tuple[int, ...]:
     )
 
 
-def write(networks: Sequence[str], data: DataShape, page: str | Path, csv: str | Path) -> None:
-    """Writes one table per network: layer, type, output shape (channels x height x width), calls, parameters."""
-    frames: dict[str, pd.DataFrame] = {}
-    tables_of_page: dict[str, pd.DataFrame] = {}
-    for name in networks:
-        condition = {"network": name, "norm": BASELINE, "num_splits": 1, "dropout": None}
-        model = build(condition, data, known.find(name))
-        frames[name] = _frame(layer_table(model, data))
-        tables_of_page[_heading(name, model)] = _shown(frames[name])
-    text = ["Ghost batch normalisation has the same layers, shapes and parameters as batch normalisation."]
-    table = pd.concat([frame.assign(network=name) for name, frame in frames.items()])
-    text += [_UNCALLED] if (table["calls"] == 0).any() else []
-    html.write_page(page, "Layers", text, tables_of_page)
-    tables.write_frame(csv, study_tables.LAYERS, table)
+def build_all(networks: Sequence[str], data: DataShape) -> dict[str, nn.Module]:
+    """The networks of these names."""
+    plain = {"norm": BASELINE, "num_splits": 1, "dropout": None}
+    return {name: build({"network": name, **plain}, data, known.find(name)) for name in networks}
 
 
-def _heading(name: str, model: nn.Module) -> str:
-    total, frozen = (
-        sum(p.numel() for p in model.parameters() if p.requires_grad in of) for of in ((True, False), (False,))
-    )
-    return f"{name}: {total:,} parameters" + (f", {frozen:,} of them are not trained" if frozen else "")
-
-
-def _frame(rows: Sequence[LayerRow]) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "layer": [row.name for row in rows],
-            "type": [row.kind for row in rows],
-            "output shape": [None if row.output_shape is None else _say(row.output_shape) for row in rows],
-            "calls": [row.calls for row in rows],
-            "parameters": [row.parameters for row in rows],
-        }
-    )
+def tabulate(models: Mapping[str, nn.Module], data: DataShape) -> pd.DataFrame:
+    """The rows of `layer_table` of each network: layer, type, output shape, calls, parameters, network."""
+    rows = [(*row, name) for name, model in models.items() for row in layer_table(model, data)]
+    table = pd.DataFrame(rows, columns=list(TABLE.columns))
+    table["output shape"] = [None if shape is None else _say(shape) for shape in table["output shape"]]
+    return table
 
 
 def _say(shape: Sequence[int]) -> str:
     return " x ".join(str(n) for n in shape) or "1"
 
 
-def _shown(frame: pd.DataFrame) -> pd.DataFrame:
+def write(path: str | Path, table: pd.DataFrame, models: Mapping[str, nn.Module]) -> None:
+    """Writes the page: one table per network."""
+    text = ["Ghost batch normalisation has the same layers, shapes and parameters as batch normalisation."]
+    text += [_UNCALLED] if (table["calls"] == 0).any() else []
+    own = {name: table[table["network"] == name].drop(columns="network") for name in models}
+    html.write_page(path, "Layers", text, {_heading(name, models[name]): _shown(own[name]) for name in models})
+
+
+def _heading(name: str, model: nn.Module) -> str:
+    total = sum(p.numel() for p in model.parameters())
+    frozen = sum(p.numel() for p in model.parameters() if not p.requires_grad)
+    return f"{name}: {total:,} parameters" + (f", {frozen:,} of them are not trained" if frozen else "")
+
+
+def _shown(table: pd.DataFrame) -> pd.DataFrame:
     """A table of the page. If each layer is called once, there is no column for that."""
-    shown = frame.assign(parameters=[f"{p:,}" if p else None for p in frame["parameters"]])
-    return shown.drop(columns="calls") if (frame["calls"] == 1).all() else shown
+    shown = table.assign(parameters=[f"{p:,}" if p else None for p in table["parameters"]])
+    return shown.drop(columns="calls") if (table["calls"] == 1).all() else shown
 
 
 def make(job: Job) -> None:
-    """`layers.csv` and its page."""
-    shape = DataShape(*job.spec.network_shape)
-    write(list(job.params.networks), shape, job.folder / "layers.html", job.folder / "layers.csv")
+    """The table and its page."""
+    data = DataShape(*job.spec.network_shape)
+    models = build_all(job.params.networks, data)
+    table = tabulate(models, data)
+    write(job.folder / "layers.html", table, models)
+    job.write("layers.csv", TABLE, table, sealed=False)

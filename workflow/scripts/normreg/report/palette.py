@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from normreg.config.factors import DECOUPLED, LAMBDAS, NORMS
+from normreg.report.style import INK
 
-INK = "#333333"
 _BLACK, _VERMILION, _BLUE, _PURPLE, _PLUM = "#1a1a1a", "#c24a00", "#0066cc", "#b04c90", "#5d0066"
 
 

@@ -34,7 +34,7 @@ class Item(NamedTuple):
 
     Attributes:
         rule: the rule, which makes all its items in one process.
-        module: the module of the library that makes it.
+        module: the module of this package that makes it.
         files: below the folder of the study, with their places in the report. {condition} and {sweep} are wildcards.
         kind: which studies have it, see `Study.kinds`. Empty: all.
     """
@@ -71,6 +71,7 @@ _PANELS = _graph("small_multiples_accuracy", COMPARISON, "accuracy, a panel per 
 )
 _RESPONSES = _page("responses", EFFECTS, "response curves") | {"response_seeds.csv": None, "response_shapes.csv": None}
 _RESPONSE = _graph("response_{sweep}", ANSWER, "response, {sweep}", "response")
+_EFFECTS = _page("effects", EFFECTS, "effect of each factor") | _graph("effects", ANSWER, "effect of each factor")
 _MCNEMAR = _page("mcnemar", EFFECTS, "two saved models (McNemar)")
 _WRONG = _page("agreement", MISTAKES, "images that runs get wrong", _AGREEMENT)
 _WEIGHTS = _page("weight_sizes", WEIGHTS, "sizes of the weights") | _graph(
@@ -80,30 +81,29 @@ _COMPARED = _page("published", PUBLISHED, "published and measured") | _graph(
     "published", PUBLISHED, "published and measured"
 )
 ITEMS = (
-    Item("summarise", "report.runs", {"summary.csv": None, "runs.csv": None}),
+    Item("summarise", "runs", {"summary.csv": None, "runs.csv": None}),
     # Effects come first: the landing page of `explore` reads their table.
-    Item("estimate_effects", "report.effects", _page("effects", EFFECTS, "effect of each factor")),
-    Item("estimate_effects", "report.effects_figure", _graph("effects", ANSWER, "effect of each factor")),
-    Item("compare_responses", "report.responses", _RESPONSES, "sweeps"),
-    Item("draw_response", "report.response_figure", _RESPONSE, "sweeps"),
-    Item("choose_strengths", "report.chosen", {"chosen.csv": None}, "chooses"),
-    Item("explore", "report.landing", {"landing.fragment": None}),
-    Item("explore", "report.explorer.page", {"explorer.html": _EXPLORER}),
-    Item("draw_study", "report.comparison", _ALL),
-    Item("draw_study", "report.small_multiples", _PANELS),
-    Item("tabulate", "report.noise", _page("noise", EFFECTS, "noise floor")),
-    Item("tabulate", "report.mcnemar", _MCNEMAR),
-    Item("tabulate", "report.agreement", _WRONG | {"agreement.png": _HARDEST, "fixed_and_broken.png": _FIXED}),
-    Item("draw_condition", "report.gallery", {"{condition}/gallery.png": _GALLERY}),
-    Item("draw_condition", "report.confusion", {"{condition}/confusion.png": _CONFUSION}),
-    Item("draw_condition", "report.curves", _graph("{condition}/curves", CURVES, "{condition}", "curves")),
-    Item("compare_published", "report.published", _COMPARED, "published"),
-    Item("judge_claims", "report.claims", _page("claims", PUBLISHED, "claims of the study"), "claims"),
-    Item("tabulate", "report.weights", _WEIGHTS),
-    Item("list_layers", "report.layers", _page("layers", WEIGHTS, "layers and parameters")),
-    Item("tabulate", "report.summary", {"summary.html": _SUMMARY}),
-    Item("tabulate", "report.last_five", _page("last_five", TABLES, "last five epochs")),
-    Item("describe", "report.about", {"about.html": _ABOUT}),
+    Item("estimate_effects", "effects", _EFFECTS),
+    Item("compare_responses", "responses", _RESPONSES, "sweeps"),
+    Item("draw_response", "response_figure", _RESPONSE, "sweeps"),
+    Item("choose_strengths", "chosen", {"chosen.csv": None}, "chooses"),
+    Item("explore", "landing", {"landing.fragment": None}),
+    Item("explore", "explorer.page", {"explorer.html": _EXPLORER}),
+    Item("draw_study", "comparison", _ALL),
+    Item("draw_study", "small_multiples", _PANELS),
+    Item("tabulate", "noise", _page("noise", EFFECTS, "noise floor")),
+    Item("tabulate", "mcnemar", _MCNEMAR),
+    Item("tabulate", "agreement", _WRONG | {"agreement.png": _HARDEST, "fixed_and_broken.png": _FIXED}),
+    Item("draw_condition", "gallery", {"{condition}/gallery.png": _GALLERY}),
+    Item("draw_condition", "confusion", {"{condition}/confusion.png": _CONFUSION}),
+    Item("draw_condition", "curves", _graph("{condition}/curves", CURVES, "{condition}", "curves")),
+    Item("compare_published", "published", _COMPARED, "published"),
+    Item("judge_claims", "claims", _page("claims", PUBLISHED, "claims of the study"), "claims"),
+    Item("tabulate", "weights", _WEIGHTS),
+    Item("list_layers", "layers", _page("layers", WEIGHTS, "layers and parameters")),
+    Item("tabulate", "summary", {"summary.html": _SUMMARY}),
+    Item("tabulate", "last_five", _page("last_five", TABLES, "last five epochs")),
+    Item("describe", "about", {"about.html": _ABOUT}),
 )
 
 
@@ -118,8 +118,8 @@ def key(name: str) -> str:
 
 
 def modules(rule: str) -> list[str]:
-    """The modules that a rule runs, each once."""
-    return list(dict.fromkeys(item.module for item in ITEMS if item.rule == rule))
+    """The modules that a rule runs, each once, as names below `normreg`."""
+    return list(dict.fromkeys(f"report.{item.module}" for item in ITEMS if item.rule == rule))
 
 
 def targets(kinds: set[str], conditions: list[str], sweeps: list[str], figures: bool, tables: bool) -> Iterator[str]:

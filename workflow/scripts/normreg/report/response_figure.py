@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
 import pandas as pd
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -15,9 +15,11 @@ from matplotlib.patches import Patch
 from normreg.analysis import answer, response_tables
 from normreg.analysis.quantities import QUANTITIES, Quantity
 from normreg.analysis.verdicts import EffectVerdict, ResponseLevel
-from normreg.errors import AGAIN, DataError
-from normreg.report import response_grid, response_means, response_panel, response_scale, style
+from normreg.report import axes as scales
+from normreg.report import response_panel, style, words
+from normreg.report.effects_figure import ZONE
 from normreg.report.job import Job
+from normreg.report.palette import NORM_STYLES, PENALTY_STYLES
 from normreg.settings.table import label
 from normreg.utils import tables
 
@@ -25,25 +27,20 @@ _MOST = 4  # panels side by side
 _NAMES = 2.0  # room for the names of conditions, inches
 _PANEL, _ALONE, _TALL = 3.3, 6.4, 2.5  # width of a panel, of a single one, and height; inches
 _LEFT, _GAP, _RIGHT, _TOP, _HEAD, _FOOT, _BOTTOM = 1.1, 0.85, 0.25, 0.68, 0.32, 0.75, 0.75
+_CELL, _LOW = 1.5, 0.62  # width and height of a cell of a grid, inches
+_CAP = 20  # colors of cells end at this many margins: a collapse must not make all others white
+_FOUND = {EffectVerdict.BETTER, EffectVerdict.WORSE, EffectVerdict.SLIGHTLY_BETTER, EffectVerdict.SLIGHTLY_WORSE}
 
 
 def read(path: str | Path, seeds: str | Path, study: str, sweep: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The rows of one sweep of both tables of `responses.Tables`. `study` is the identity of their runs.
 
     Raises:
-        DataError: a file is unreadable or changed, belongs to another study, or has no row of the sweep; a verdict is
-            unknown.
+        DataError: a file is unreadable or changed, or belongs to another study.
     """
-    found = []
-    for name, kind in ((path, response_tables.RESPONSES), (seeds, response_tables.RESPONSE_SEEDS)):
-        whole = tables.read_frame(name, kind, study)
-        found.append(whole[whole["sweep"] == sweep])
-        if found[-1].empty:
-            raise DataError(f"{name}: has no row of the sweep {sweep}. {AGAIN}")
-    verdicts = set(found[0]["verdict"].dropna()) - set(EffectVerdict)
-    if verdicts:
-        raise DataError(f"{path}: holds an unknown verdict, {', '.join(sorted(verdicts))}. {AGAIN}")
-    return found[0], found[1]
+    kinds = {path: response_tables.RESPONSES, seeds: response_tables.RESPONSE_SEEDS}
+    found, numbers = (tables.read_frame(file, kind, study) for file, kind in kinds.items())
+    return found[found["sweep"] == sweep], numbers[numbers["sweep"] == sweep]
 
 
 def name_of(key: str, rows: pd.DataFrame) -> str:
@@ -68,11 +65,11 @@ def draw(table: pd.DataFrame, seeds: pd.DataFrame, title: str, over: Sequence[st
         title: of the figure.
         over: the keys of the sweep.
     """
-    compared = table[table["level"] != ResponseLevel.MEAN]
-    means = table[table["level"] == ResponseLevel.MEAN]
+    is_mean = table["level"] == ResponseLevel.MEAN
+    compared, means = table[~is_mean], table[is_mean]
     keys = [name_of(key, compared) for key in over]
     if is_grid(compared):
-        return response_grid.draw(compared, title, keys)
+        return _draw_grid(compared, title, keys)
     curves, quantities = list(compared["curve"].unique()), [QUANTITIES[key] for key in table["quantity"].unique()]
     columns = max(1, min(_MOST, len(curves)))
     wide = _PANEL if columns > 1 else _ALONE
@@ -86,43 +83,26 @@ def draw(table: pd.DataFrame, seeds: pd.DataFrame, title: str, over: Sequence[st
     for number, (block, quantity) in enumerate(kinds):
         bottom = height - _TOP - one * number - _HEAD - _TALL
         for column, curve in enumerate(block):
-            place = (_LEFT + column * (wide + _GAP), bottom, wide, _TALL)
-            _panel(figure, place, compared[compared["curve"] == curve], seeds[seeds["curve"] == curve], quantity)
-            own = compared[compared["curve"] == curve]
-            _label(figure.axes[-1], own, quantity, name_of(over[0], own), None if column else wide)
+            rows, own = compared[compared["curve"] == curve], seeds[seeds["curve"] == curve]
+            left = _LEFT + column * (wide + _GAP)
+            axes = style.place(figure, f"{curve} {quantity.key}", left, bottom, wide, _TALL)
+            lines = own[(own["quantity"] == quantity.key) & (own["level"] != ResponseLevel.MEAN)]
+            response_panel.draw(axes, rows[rows["quantity"] == quantity.key], lines, quantity, wide)
+            _panel_title(axes, answer.curve_name(rows.iloc[0].to_dict()))
+            axes.set_xlabel(name_of(over[0], rows))
+            if not column:
+                axes.set_ylabel(f"{axis_of(quantity)}\nup is better", size=9)
+                axes.yaxis.set_label_coords(-0.72 / wide, 0.5)
     if len(means):
         inside = width - _LEFT - _NAMES
-        axes = figure.add_axes(
-            (_LEFT / width, (_BOTTOM + _FOOT) / height, inside / width, _TALL / height), label="means"
-        )
-        response_means.draw(axes, means, keys[0], inside)
-    _legend(figure, compared)
+        axes = style.place(figure, "means", _LEFT, _BOTTOM + _FOOT, inside, _TALL)
+        _draw_means(axes, means, keys[0], inside)
+    _draw_legend(figure, compared)
     return figure
 
 
-def _panel(
-    figure: Figure,
-    place: tuple[float, float, float, float],
-    rows: pd.DataFrame,
-    seeds: pd.DataFrame,
-    quantity: Quantity,
-) -> None:
-    """Draws one panel at `place`: left, bottom, width and height in inches."""
-    width, height = figure.get_size_inches()
-    left, bottom, wide, tall = place
-    name = f"{rows['curve'].iloc[0]} {quantity.key}"
-    axes = figure.add_axes((left / width, bottom / height, wide / width, tall / height), label=name)
-    lines = seeds[(seeds["quantity"] == quantity.key) & (seeds["level"] != ResponseLevel.MEAN)]
-    response_panel.draw(axes, rows[rows["quantity"] == quantity.key], lines, quantity, wide)
-
-
-def _label(axes: Axes, own: pd.DataFrame, quantity: Quantity, key: str, wide: float | None) -> None:
-    """Writes what the axes are. `wide` is the width of the first panel of a row, which has the label of all."""
-    axes.set_title(answer.curve_name(own.iloc[0].to_dict()), loc="left", size=10, weight="bold", pad=7)
-    axes.set_xlabel(key)
-    if wide is not None:
-        axes.set_ylabel(f"{axis_of(quantity)}\nup is better", size=9)
-        axes.yaxis.set_label_coords(-0.72 / wide, 0.5)
+def _panel_title(axes: Axes, text: str) -> None:
+    axes.set_title(text, loc="left", size=10, weight="bold", pad=7)
 
 
 def axis_of(quantity: Quantity) -> str:
@@ -132,11 +112,9 @@ def axis_of(quantity: Quantity) -> str:
 
 def subtitle(rows: pd.DataFrame) -> str:
     """What is shown, from the rows of one sweep."""
-    known = rows.loc[rows["seeds"] > 0, "seeds"]
-    if known.empty:
+    seeds = words.seeds(rows)
+    if not seeds:
         return "no seed has all the runs that a comparison needs"
-    low, high = int(known.min()), int(known.max())
-    seeds = f"{high} seed{'s' if high > 1 else ''}" if low == high else f"{low} to {high} seeds"
     if (rows["level"] == ResponseLevel.MEAN).all():
         return f"means of {seeds}; no two conditions that differ in one factor alone, so nothing is compared"
     if rows["low"].isna().all():
@@ -144,34 +122,114 @@ def subtitle(rows: pd.DataFrame) -> str:
     return f"difference from the same without it, within each of {seeds}; band: 95 % for a whole curve at once"
 
 
-def _legend(figure: Figure, rows: pd.DataFrame) -> None:
-    known = set(rows["verdict"].dropna())
-    handles: list[Artist] = []
-    for verdict, (marker, filled) in response_panel.MARKS.items():
-        if verdict in known:
-            face: Any = style.GREY if filled else "white"
-            mark: dict[str, Any] = {"color": response_panel.INK, "linestyle": "", "markersize": 7}
-            handles.append(Line2D([], [], marker=marker, markerfacecolor=face, label=str(verdict), **mark))
+def _draw_legend(figure: Figure, rows: pd.DataFrame) -> None:
+    known, ink = set(rows["verdict"].dropna()), style.INK
+    handles: list[Any] = [
+        Line2D([], [], marker=marker, markerfacecolor=style.GREY if filled else "white", label=str(verdict))
+        for verdict, (marker, filled) in response_panel.MARKS.items()
+        if verdict in known
+    ]
     if _cut(rows):
-        arrow: dict[str, Any] = {"marker": "$\u2193$", "markersize": 9, "linestyle": "", "color": response_panel.INK}
-        handles.append(Line2D([], [], label=response_panel.FAR, **arrow))
+        handles.append(Line2D([], [], marker="$\u2193$", label=response_panel.FAR))
+    for handle in handles:
+        handle.set(color=ink, linestyle="", markersize=7)
     handles.append(Line2D([], [], color=style.GREY, linewidth=0.8, alpha=0.6, label=response_panel.SEED))
-    handles.append(Patch(color=response_panel.ZONE, label=response_panel.WITHIN))
-    width, height = figure.get_size_inches()
-    columns = max(1, int((width - 0.3) / 2.6))
-    place = (0.2 / width, 0.08 / height)
-    figure.legend(
-        handles=handles, loc="lower left", bbox_to_anchor=place, ncols=columns, frameon=False, borderaxespad=0
-    )
+    handles.append(Patch(color=ZONE, label=response_panel.WITHIN))
+    style.legend_below(figure, handles, columns=max(1, int((figure.get_figwidth() - 0.3) / 2.6)))
 
 
 def _cut(rows: pd.DataFrame) -> bool:
     """Whether a value is outside the axis of its panel."""
-    for (_, key), own in rows.groupby(["curve", "quantity"], sort=False):
-        low, high = response_scale.limits(own, QUANTITIES[key])
-        if not own["difference"].dropna().between(low, high).all():
-            return True
-    return False
+    panels = rows.groupby(["curve", "quantity"], sort=False)
+    ends = [(own["difference"].dropna(), response_panel.limits(own, QUANTITIES[key])) for (_, key), own in panels]
+    return not all(differences.between(*limits).all() for differences, limits in ends)
+
+
+def _draw_means(axes: Axes, means: pd.DataFrame, key: str, inches: float) -> None:
+    """Draws the mean accuracy of every condition, as a learning curve; errors are on a log scale.
+
+    Args:
+        axes: `inches` wide.
+        means: rows of the level "mean". That of a condition of which all runs diverged is unknown.
+        key: the name of the axis of values.
+        inches: see above.
+    """
+    quantity = next(QUANTITIES[name] for name in means["quantity"].unique() if QUANTITIES[name].percent)
+    own = means[(means["quantity"] == quantity.key) & means["mean"].notna()]
+    if own.empty:
+        axes.set_axis_off()
+        return
+    for _, rows in own.groupby("curve", sort=False):
+        first = rows.iloc[0].to_dict()
+        penalty, norm = PENALTY_STYLES[first["penalty"]], NORM_STYLES[first["norm"]]
+        look: dict[str, Any] = {"color": penalty.color, "linestyle": norm.line, "marker": penalty.markers[0]}
+        look |= {"markersize": 5, "markerfacecolor": penalty.color if norm.filled else "white", "linewidth": 1.4}
+        axes.plot(response_panel.places(rows)[0], rows["mean"], label=answer.curve_name(first), **look)
+    scales.use_error_scale(axes, quantity, own["mean"].to_numpy())
+    whole = own[own["curve"] == own["curve"].iloc[0]]
+    axes.set_xticks(response_panel.places(whole)[0], response_panel.texts_of(whole))
+    _panel_title(axes, "all conditions")
+    axes.set_xlabel(key)
+    axes.set_ylabel(f"{quantity.label}\n{scales.scale_name(quantity)}", size=9)
+    axes.legend(loc="center left", bbox_to_anchor=(1.0 + 0.12 / inches, 0.5), frameon=False, borderaxespad=0)
+    axes.spines["left"].set_color(style.GREY)
+
+
+def _draw_grid(rows: pd.DataFrame, title: str, keys: Sequence[str]) -> Figure:
+    """Draws one heat map for each curve and quantity: the difference in each cell, with its verdict.
+
+    Args:
+        rows: the cells of one sweep, from `responses.csv`.
+        title: of the figure.
+        keys: what the two axes are called.
+    """
+    curves, quantities = list(rows["curve"].unique()), [QUANTITIES[key] for key in rows["quantity"].unique()]
+    firsts, seconds = _values(rows, 0, "x"), _values(rows, 1, "y")
+    wide, tall = max(2.4, _CELL * len(firsts)), max(1.2, _LOW * len(seconds))
+    gap, one = 1.1, _HEAD + tall + _FOOT
+    height = _TOP + one * len(quantities) + 0.3
+    figure = style.new_figure(max(_LEFT + len(curves) * (wide + gap) - gap + 0.3, 6.4), height)
+    style.heading(figure, title, "difference from the same without it; the verdicts hold for a whole map at once")
+    for row, quantity in enumerate(quantities):
+        for column, curve in enumerate(curves):
+            own = rows[(rows["curve"] == curve) & (rows["quantity"] == quantity.key)]
+            left, bottom = _LEFT + column * (wide + gap), height - _TOP - one * row - _HEAD - tall
+            axes = style.place(figure, f"{curve} {quantity.key}", left, bottom, wide, tall)
+            _draw_map(axes, own, quantity, firsts, seconds)
+            axes.set(xlabel=keys[0], ylabel=keys[1])
+    note = "purple: better, orange: worse, the darker the larger; bold: a difference is shown"
+    figure.text(0.2 / figure.get_figwidth(), 0.12 / height, note, size=9, color=style.GREY)
+    return figure
+
+
+def _values(rows: pd.DataFrame, part: int, place: str) -> list[str]:
+    """The values of one of both keys, in ascending order if they are numbers."""
+    own = pd.DataFrame({"text": rows["value"].str.split(" / ").str[part], "place": rows[place]})
+    return list((own if own["place"].isna().any() else own.sort_values("place"))["text"].drop_duplicates())
+
+
+def _draw_map(axes: Axes, own: pd.DataFrame, quantity: Quantity, firsts: list[str], seconds: list[str]) -> None:
+    sign, most = (1 if quantity.better_up else -1), _CAP * float(own["margin"].iloc[0])
+    colors = np.full((len(seconds), len(firsts)), np.nan)
+    for row in own.to_dict("records"):
+        first, second = row["value"].split(" / ")[:2]
+        x, y = firsts.index(first), seconds.index(second)
+        verdict, ink = answer.verdict(row), "black"
+        text = verdict or "no reference"
+        if not pd.isna(row["difference"]):
+            colors[y, x] = np.sign(row["difference"]) * sign * min(abs(row["difference"]) / most, 1) ** 0.5
+            broken = verdict.replace(" within ", "\nwithin ").replace(" by ", "\nby ")
+            text = f"{quantity.write_difference(row['difference'])}\n{broken}"
+            ink = "white" if abs(colors[y, x]) > 0.75 else "#1a1a1a"
+        weight = "bold" if row["verdict"] in _FOUND else "normal"
+        axes.text(x, y, text, ha="center", va="center", size=8.5, zorder=3, color=ink, weight=weight)
+    axes.imshow(colors, cmap=matplotlib.colormaps["PuOr"], vmin=-1.25, vmax=1.25, aspect="auto", origin="lower")
+    axes.set_xticks(range(len(firsts)), firsts)
+    axes.set_yticks(range(len(seconds)), seconds)
+    axes.grid(visible=False)
+    axes.tick_params(length=0)
+    name = answer.curve_name(own.iloc[0].to_dict())
+    axes.set_title(f"{name}, {quantity.heading} ({quantity.difference_unit})", loc="left", size=9.5, pad=7)
 
 
 def make(job: Job) -> None:

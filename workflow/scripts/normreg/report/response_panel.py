@@ -1,6 +1,7 @@
 """One panel of a response: the differences at every value, with their band, the zone of the margin and single seeds."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,12 +10,14 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 
 from normreg.analysis.quantities import Quantity
-from normreg.analysis.verdicts import EffectVerdict
-from normreg.report import style
+from normreg.analysis.verdicts import EffectVerdict, ResponseLevel
+from normreg.report import style, words
+from normreg.report.effects_figure import ZONE
 from normreg.report.palette import factor_color
-from normreg.report.response_scale import ABSENT, Arranged, limits, short
 
-INK, ZONE, PLAIN = "#333333", "#dde8d7", "#666666"
+ABSENT = "absent"  # the place of the reference on the axis
+_WIDER = 4.0  # a value that would make the axis more than this many times as long is cut
+_LOG = 5.0  # positive values whose ratio is at least this are on a log axis
 _SIZE = 8.0  # of text at points, points
 _EDGE = 0.05  # height of the mark of a value that is unknown, because all runs diverged
 _LINE = 0.17  # the least distance of turned labels, inches
@@ -36,6 +39,92 @@ MARKS: Mapping[str, tuple[str, bool]] = {
 FAR, SEED, WITHIN = "far worse: outside the axis, with its number", "a seed", "within the margin that counts as none"
 
 
+@dataclass(frozen=True)
+class Arranged:
+    """The rows of one curve in the order of the axis, and where they stand on it.
+
+    Attributes:
+        rows: of `responses.csv`, from left to right.
+        at: their places.
+        absent: the place of the reference of a strength, left of all values. None where each value has its own.
+        ends: of the axis.
+        log: whether the axis is one of powers of ten.
+    """
+
+    rows: pd.DataFrame
+    at: np.ndarray
+    absent: float | None
+    ends: tuple[float, float]
+    log: bool
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame) -> "Arranged":
+        """Arranges the rows of one curve and quantity."""
+        rows = rows.iloc[np.argsort(places(rows)[0], kind="stable")]
+        at, log = places(rows)
+        step = float(np.diff(at).min()) if len(at) > 1 else 1.0
+        step = max(step, (at[-1] - at[0]) / 12)
+        absent = float(at[0] - 1.3 * step) if rows["level"].iloc[0] == ResponseLevel.STRENGTH else None
+        first = float(at[0] if absent is None else absent)
+        return cls(rows, at, absent, (first - 0.5 * step, float(at[-1] + 0.6 * step)), log)
+
+    @property
+    def texts(self) -> list[str]:
+        """See `texts_of`."""
+        return texts_of(self.rows)
+
+    def numbers(self, seeds: pd.DataFrame) -> np.ndarray:
+        """The differences of single seeds, one seed in each row, from the curve's rows of `response_seeds.csv`."""
+        table = seeds.pivot(index="value", columns="seed", values="number").reindex(self.rows["value"])
+        return np.asarray(table, dtype=float).T
+
+
+def texts_of(rows: pd.DataFrame) -> list[str]:
+    """The values as the axis has them: of keys that move together the first alone."""
+    return [str(value).split(" / ")[0] for value in rows["value"]]
+
+
+def places(rows: pd.DataFrame) -> tuple[np.ndarray, bool]:
+    """Where the values stand on the axis, and whether this is a log axis. Texts stand in order, one apart."""
+    x = rows["x"].to_numpy(float)
+    if np.isnan(x).any():
+        return np.arange(len(x), dtype=float), False
+    log = bool((x > 0).all() and x.max() >= _LOG * x.min())
+    return (np.log10(x) if log else x), log
+
+
+def limits(rows: pd.DataFrame, quantity: Quantity) -> tuple[float, float]:
+    """Ends of the axis: 0, the zone of the margin, and all values but those that are far worse than the others.
+
+    The nearer half of the values and all that are better are inside. Others are added, the nearest first, until one
+    would make the axis too long. Over strengths its length so far is that of the first half: a few strong penalties
+    fall off a cliff, step by step. Over anything else it grows with each value.
+    """
+    margin = float(rows["margin"].iloc[0])
+    ends = rows[["difference", "low", "high"]].to_numpy(float)
+    better = (rows["difference"].to_numpy(float) > 0) == quantity.better_up
+    known = ~np.isnan(ends).all(axis=1)
+    low, high = -1.6 * margin, 1.6 * margin
+    bottoms, tops = np.nanmin(ends[known], axis=1, initial=low), np.nanmax(ends[known], axis=1, initial=high)
+    far = np.where(better[known], 0.0, np.maximum(-bottoms, tops))
+    steady = rows["level"].iloc[0] == ResponseLevel.STRENGTH
+    limit = np.inf
+    for rank, index in enumerate(np.argsort(far, kind="stable"), start=1):
+        wider = float(min(low, bottoms[index])), float(max(high, tops[index]))
+        if rank > (len(far) + 1) // 2 and far[index]:
+            limit = limit if steady and np.isfinite(limit) else _WIDER * (high - low)
+            if wider[1] - wider[0] > limit:
+                break
+        low, high = wider
+    room = 0.12 * (high - low)
+    return low - room, high + room
+
+
+def short(difference: float, quantity: Quantity) -> str:
+    """The number beside the mark of a value outside the axis."""
+    return words.signed(difference, 1 if abs(difference) >= 10 else 2 if quantity.percent else 3)
+
+
 def color_of(rows: pd.DataFrame) -> str:
     """The color of the factor."""
     return factor_color(str(rows["factor"].iloc[0]))
@@ -43,9 +132,8 @@ def color_of(rows: pd.DataFrame) -> str:
 
 def shades(color: str, count: int) -> list[str]:
     """`count` shades of a color from light to dark: the order of the strengths."""
-    red, green, blue = to_rgb(color)
     amounts = np.linspace(0.45, 1.0, count) if count > 1 else np.ones(1)
-    return [to_hex((1 + (red - 1) * part, 1 + (green - 1) * part, 1 + (blue - 1) * part)) for part in amounts]
+    return [to_hex(1 + (np.array(to_rgb(color)) - 1) * part) for part in amounts]
 
 
 def draw(axes: Axes, rows: pd.DataFrame, seeds: pd.DataFrame, quantity: Quantity, inches: float) -> None:
@@ -60,10 +148,16 @@ def draw(axes: Axes, rows: pd.DataFrame, seeds: pd.DataFrame, quantity: Quantity
     """
     arranged = Arranged.of(rows)
     rows, at, absent = arranged.rows, arranged.at, arranged.absent
-    _frame(axes, rows, quantity, limits(rows, quantity))
-    axes.set_xlim(*arranged.ends)
+    ends = limits(rows, quantity)
+    axes.set(xlim=arranged.ends, ylim=ends if quantity.better_up else ends[::-1])
+    margin = float(rows["margin"].iloc[0])
+    axes.axhspan(-margin, margin, color=ZONE, zorder=0.5, label="_margin")
+    axes.axhline(0, color=style.GREY, linewidth=1.1, zorder=2)
+    axes.locator_params(axis="y", nbins=6)
+    axes.ticklabel_format(axis="y", useOffset=False, style="plain")
+    axes.grid(visible=False, axis="x")
     _ticks(axes, arranged, inches)
-    _lines(axes, rows, arranged.numbers(seeds), at, absent)
+    _lines(axes, arranged, arranged.numbers(seeds), ends)
     if absent is not None:
         axes.plot([absent], [0], marker="D", markersize=5, color=style.GREY, linestyle="", zorder=4)
         axes.axvline((absent + at[0]) / 2, color="#bbbbbb", linewidth=0.8, linestyle=(0, (2, 2)), zorder=1)
@@ -71,48 +165,37 @@ def draw(axes: Axes, rows: pd.DataFrame, seeds: pd.DataFrame, quantity: Quantity
         _point(axes, float(place), row, shade, quantity)
 
 
-def _lines(axes: Axes, rows: pd.DataFrame, numbers: np.ndarray, at: np.ndarray, absent: float | None) -> None:
+def _lines(axes: Axes, arranged: Arranged, numbers: np.ndarray, ends: tuple[float, float]) -> None:
     """The seeds, one in each row of `numbers`, the band and the mean. To a value outside, lines end at the edge."""
-    color, ends = color_of(rows), sorted(axes.get_ylim())
+    rows, at, absent = arranged.rows, arranged.at, arranged.absent
+    color = color_of(rows)
     low, high, mean = (rows[name].to_numpy(float) for name in ("low", "high", "difference"))
     outside = (mean < ends[0]) | (mean > ends[1])
+    start, zero = ([], []) if absent is None else ([absent], [0.0])
 
     def cut(line: np.ndarray) -> np.ndarray:
-        return np.where(outside, np.clip(line, ends[0], ends[1]), line)
+        return np.where(outside, np.clip(line, *ends), line)
 
-    first: tuple[list[float], list[float]] = ([], []) if absent is None else ([absent], [0.0])
     for line in numbers:
-        axes.plot([*first[0], *at], [*first[1], *cut(line)], color=color, alpha=0.25, linewidth=0.7, zorder=1.5)
+        axes.plot([*start, *at], [*zero, *cut(line)], color=color, alpha=0.25, linewidth=0.7, zorder=1.5)
     axes.fill_between(at, cut(low), cut(high), color=color, alpha=0.16, linewidth=0, zorder=1.6)
     axes.vlines(at[~outside], low[~outside], high[~outside], color=color, linewidth=1.4, zorder=3)
-    axes.plot([*first[0], *at], [*first[1], *cut(mean)], color=color, linewidth=1.5, zorder=3)
-
-
-def _frame(axes: Axes, rows: pd.DataFrame, quantity: Quantity, ends: tuple[float, float]) -> None:
-    margin = float(rows["margin"].iloc[0])
-    axes.set_ylim(*(ends if quantity.better_up else ends[::-1]))
-    axes.axhspan(-margin, margin, color=ZONE, zorder=0.5, label="_margin")
-    axes.axhline(0, color=style.GREY, linewidth=1.1, zorder=2)
-    axes.locator_params(axis="y", nbins=6)
-    axes.ticklabel_format(axis="y", useOffset=False, style="plain")
-    axes.grid(visible=False, axis="x")
+    axes.plot([*start, *at], [*zero, *cut(mean)], color=color, linewidth=1.5, zorder=3)
 
 
 def _ticks(axes: Axes, arranged: Arranged, inches: float) -> None:
     """Labels at the values. If they would touch they are turned. If that is not enough, every second one stays."""
-    at, absent, texts = arranged.at, arranged.absent, arranged.texts
-    where = at if absent is None else np.array([absent, *at])
-    texts = texts if absent is None else [ABSENT, *texts]
-    low, high = axes.get_xlim()
+    where, texts = arranged.at, arranged.texts
+    if arranged.absent is not None:
+        where, texts = np.array([arranged.absent, *where]), [ABSENT, *texts]
+    low, high = arranged.ends
     apart = np.diff(where) * inches / (high - low)
     widths = np.array([style.text_width(text, 9) for text in texts])
     turned = bool((apart < (widths[1:] + widths[:-1]) / 2 + 0.08).any())
-    if turned and len(apart) and apart.min() < _LINE:
+    if turned and apart.min() < _LINE:
         texts = [text if (len(texts) - 1 - place) % 2 == 0 or place == 0 else "" for place, text in enumerate(texts)]
-    axes.set_xticks(where, texts)
-    if turned:
-        for label in axes.get_xticklabels():
-            label.set(rotation=40, ha="right", rotation_mode="anchor")
+    look: dict[str, Any] = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if turned else {}
+    axes.set_xticks(where, texts, **look)
 
 
 def _point(axes: Axes, place: float, row: pd.Series, shade: str, quantity: Quantity) -> None:
@@ -121,29 +204,28 @@ def _point(axes: Axes, place: float, row: pd.Series, shade: str, quantity: Quant
     Without a value there is a mark at the worse edge if all runs diverged, else none.
     """
     marker, filled = MARKS.get(row["verdict"], ("o", False))
-    look: dict[str, Any] = {"marker": marker, "markersize": 7, "linestyle": "", "color": INK, "zorder": 5}
-    look |= {"markerfacecolor": shade if filled else "white", "markeredgecolor": INK if marker != "x" else shade}
+    look: dict[str, Any] = {"marker": marker, "markersize": 7, "linestyle": "", "color": style.INK, "zorder": 5}
+    look |= {"markerfacecolor": shade if filled else "white", "markeredgecolor": style.INK if marker != "x" else shade}
+    look["label"] = str(row["value"])
+    low, high = sorted(axes.get_ylim())
     if np.isnan(row["difference"]):
         if row["verdict"] == _V.DIVERGED:
-            axes.plot([place], [_EDGE], label=str(row["value"]), transform=axes.get_xaxis_transform(), **look)
-        return
-    low, high = sorted(axes.get_ylim())
-    if low <= row["difference"] <= high:
-        axes.plot([place], [row["difference"]], label=str(row["value"]), **look)
-        return
-    _outside(axes, place, row, look, quantity)
+            axes.plot([place], [_EDGE], transform=axes.get_xaxis_transform(), **look)
+    elif low <= row["difference"] <= high:
+        axes.plot([place], [row["difference"]], **look)
+    else:
+        _outside(axes, place, row["difference"], look, quantity)
 
 
-def _outside(axes: Axes, place: float, row: pd.Series, look: dict[str, Any], quantity: Quantity) -> None:
+def _outside(axes: Axes, place: float, difference: float, look: dict[str, Any], quantity: Quantity) -> None:
     """A value outside the axis: its mark at the edge, an arrow, and its number."""
-    below = (row["difference"] < min(axes.get_ylim())) == quantity.better_up
+    below = (difference < min(axes.get_ylim())) == quantity.better_up
+    tip, tail, mark, number = (0.0, 0.1, 0.13, 0.19) if below else (1.0, 0.9, 0.87, 0.81)
     across = axes.get_xaxis_transform()
-    axes.plot([place], [0.13 if below else 0.87], label=str(row["value"]), transform=across, **look | {"zorder": 6})
-    ends = (0.0, 0.1) if below else (1.0, 0.9)
-    arrow = {"arrowstyle": "-|>", "color": INK, "linewidth": 1.2}
-    axes.annotate("", (place, ends[0]), (place, ends[1]), across, arrowprops=arrow)
-    text = short(row["difference"], quantity)
+    axes.plot([place], [mark], transform=across, **look | {"zorder": 6})
+    arrow = {"arrowstyle": "-|>", "color": style.INK, "linewidth": 1.2}
+    axes.annotate("", (place, tip), (place, tail), across, arrowprops=arrow)
     box = {"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.8}
-    where: dict[str, Any] = {"ha": "center", "va": "bottom" if below else "top", "rotation": 90, "transform": across}
-    height = 0.19 if below else 0.81
-    axes.text(place, height, text, size=_SIZE, weight="bold", color=INK, bbox=box, zorder=6, **where)
+    text: dict[str, Any] = {"ha": "center", "va": "bottom" if below else "top", "rotation": 90, "transform": across}
+    text |= {"size": _SIZE, "weight": "bold", "color": style.INK, "bbox": box, "zorder": 6}
+    axes.text(place, number, short(difference, quantity), **text)

@@ -1,4 +1,4 @@
-"""The response curves of a study as a page of the report: a sentence for each curve, and every comparison."""
+"""The response curves of a study: three tables, and a page with a sentence for each curve and every comparison."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -6,12 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from normreg.analysis import answer, plan, response_tables, responses
-from normreg.analysis import summary as summaries
+from normreg.analysis import answer, response_tables, responses
 from normreg.analysis.quantities import QUANTITIES, Quantity
 from normreg.analysis.responses import Tables
 from normreg.analysis.verdicts import ResponseLevel
-from normreg.report import html
+from normreg.report import html, words
 from normreg.report.job import Job
 
 _METHOD = (
@@ -44,60 +43,56 @@ def write(path: str | Path, title: str, found: Tables, notes: Sequence[str]) -> 
         path: the HTML file.
         title: heading of the page.
         found: see `responses.estimate`.
-        notes: see `plan.notes`.
+        notes: see `Job.notes`.
     """
-    table = found.responses
     parts: dict[str, pd.DataFrame] = {}
-    for sweep in table["sweep"].unique():
-        for key in table["quantity"].unique():
-            own = table[(table["sweep"] == sweep) & (table["quantity"] == key)]
-            parts |= tables_of(sweep, QUANTITIES[key], own)
-    if len(found.shapes):
-        parts["Does it depend on the strength?"] = _shapes(found.shapes)
-    html.write_page(path, title, _reading(found, notes), parts, _STYLE)
-
-
-def _reading(found: Tables, notes: Sequence[str]) -> list[str]:
+    for (sweep, key), own in found.responses.groupby(["sweep", "quantity"], sort=False):
+        parts |= tables_of(sweep, QUANTITIES[key], own)
+    parts["Does it depend on the strength?"] = _shapes(found.shapes)
     text = [*answer.response_sentences(found.responses, found.shapes), *notes, *_METHOD]
-    if found.responses["objection"].notna().any():
-        text.append(_OWN)
-    return [*text, _SHAPE] if len(found.shapes) else text
+    text.append(_OWN if found.responses["objection"].notna().any() else "")
+    text.append(_SHAPE if len(found.shapes) else "")
+    html.write_page(path, title, text, parts, _STYLE)
 
 
 def tables_of(sweep: str, quantity: Quantity, own: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """The tables of one sweep and quantity, by their headings. `own` are its rows of `responses.csv`."""
     sign = "positive" if quantity.better_up else "negative"
     compared, means = own[own["level"] != ResponseLevel.MEAN], own[own["level"] == ResponseLevel.MEAN]
-    parts = {}
-    if len(compared):
-        unit = f"{quantity.difference_unit}; {sign} is better"
-        parts[f"{sweep}: {quantity.heading} ({unit})"] = _compared(compared, quantity)
-    if len(means):
-        parts[f"{sweep}: {quantity.phrase}, means over seeds"] = _means(means, quantity)
-    return parts
+    unit = f"{quantity.difference_unit}; {sign} is better"
+    parts = {
+        f"{sweep}: {quantity.heading} ({unit})": _compared(compared, quantity),
+        f"{sweep}: {quantity.phrase}, means over seeds": _means(means, quantity),
+    }
+    return {heading: part for heading, part in parts.items() if len(part)}
 
 
 def _compared(rows: pd.DataFrame, quantity: Quantity) -> pd.DataFrame:
-    shown = []
-    for row in rows.to_dict("records"):
-        cells = {"curve": answer.curve_name(row), "value": row["value"], "without": _text(row["reference"])}
-        cells |= {"seeds": str(row["seeds"])}
-        cells |= {name: _number(row[key], quantity) for key, name in _CELLS.items()}
-        cells |= {"p adjusted": _p(row["p_adjusted"]), "verdict": answer.verdict(row) or "no reference"}
-        shown.append({**cells, "collapses": collapses(row), "own spread because": _text(row["objection"])})
+    shown = [
+        {
+            "curve": answer.curve_name(row),
+            "value": row["value"],
+            "without": words.text(row["reference"]),
+            "seeds": str(row["seeds"]),
+            **{name: words.known(row[key], quantity.write_difference) for key, name in _CELLS.items()},
+            "p adjusted": words.p_value(row["p_adjusted"]),
+            "verdict": answer.verdict(row) or "no reference",
+            "collapses": collapses(row),
+            "own spread because": words.text(row["objection"]),
+        }
+        for row in rows.to_dict("records")
+    ]
     columns = pd.DataFrame(shown)
     return columns.loc[:, columns.notna().any() & (columns != "").any()]
 
 
 def _means(rows: pd.DataFrame, quantity: Quantity) -> pd.DataFrame:
-    values, curves = rows["value"].unique(), rows["curve"].unique()
-    known = {(row["curve"], row["value"]): row for row in rows.to_dict("records")}
-    shown = []
-    for curve in curves:
-        own = [known.get((curve, value)) for value in values]
-        name = answer.curve_name(next(row for row in own if row))
-        cells = [None if row is None or pd.isna(row["mean"]) else quantity.write(row["mean"]) for row in own]
-        shown.append({"condition": name, **dict(zip(values, cells, strict=True))})
+    """A row for each condition and a column for each value."""
+    values, shown = rows["value"].unique(), []
+    for _, own in rows.groupby("curve", sort=False):
+        means = own.set_index("value")["mean"].reindex(values)
+        cells = {str(value): words.known(mean, quantity.write) for value, mean in means.items()}
+        shown.append({"condition": answer.curve_name(own.iloc[0].to_dict()), **cells})
     return pd.DataFrame(shown)
 
 
@@ -105,11 +100,16 @@ def _shapes(rows: pd.DataFrame) -> pd.DataFrame:
     shown = []
     for row in rows.to_dict("records"):
         quantity = QUANTITIES[row["quantity"]]
-        test = answer.shape_text(row) or "no test: fewer than three conditions to pool, or seeds"
-        cells = {"sweep": row["sweep"], "curve": answer.curve_name(row), "what": test}
-        cells |= {"best": answer.best_text(row).removeprefix("the best mean is ")}
-        cells["best − without"] = _number(row["best_difference"], quantity) or ""
-        shown.append({**cells, "unit": quantity.difference_unit})
+        shown.append(
+            {
+                "sweep": row["sweep"],
+                "curve": answer.curve_name(row),
+                "what": answer.shape_text(row) or "no test: fewer than three conditions to pool, or seeds",
+                "best": answer.best_text(row).removeprefix("the best mean is "),
+                "best − without": words.known(row["best_difference"], quantity.write_difference) or "",
+                "unit": quantity.difference_unit,
+            }
+        )
     return pd.DataFrame(shown)
 
 
@@ -120,28 +120,12 @@ def collapses(row: Mapping[Any, Any]) -> str:
     return f"{row['collapses']:.0f} of {row['runs']:.0f} runs"
 
 
-def _text(value: Any) -> str:
-    return "" if pd.isna(value) else str(value)
-
-
-def _number(value: float | None, quantity: Quantity) -> str | None:
-    return None if value is None or pd.isna(value) else quantity.write_difference(value)
-
-
-def _p(value: float | None) -> str | None:
-    if value is None or pd.isna(value):
-        return None
-    return "<0.001" if value < 0.001 else f"{value:.3f}"
-
-
 def make(job: Job) -> None:
-    """The tables of the response curves, and their page."""
-    rules, data = job.params.rules, job.spec
-    facts = responses.Facts(job.summary, job.conditions, rules["margin"], data.train_images, data.test_images)
+    """The tables and the page."""
+    margin, data = job.params.rules["margin"], job.spec
+    facts = responses.Facts(job.summary, job.conditions, margin, data.train_images, data.test_images)
     found = responses.estimate(job.sweeps, facts)
     job.write("responses.csv", response_tables.RESPONSES, found.responses)
     job.write("response_seeds.csv", response_tables.RESPONSE_SEEDS, found.seeds)
     job.write("response_shapes.csv", response_tables.RESPONSE_SHAPES, found.shapes)
-    notes = [summaries.diverged(job.summary), plan.margin_note(rules["margin"], data.test_images)]
-    notes += plan.notes(rules["planned_seeds"], job.summary["seed"].nunique(), sorted(set(job.summary["engine"])))
-    write(job.folder / "responses.html", f"Response curves: {job.title}", found, list(filter(None, notes)))
+    write(job.folder / "responses.html", f"Response curves: {job.title}", found, job.notes())

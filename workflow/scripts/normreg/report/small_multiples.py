@@ -12,14 +12,11 @@ from matplotlib.figure import Figure
 from normreg.analysis.quantities import QUANTITIES, Quantity
 from normreg.config.factors import NORMS, PENALTIES
 from normreg.config.labels import Named
-from normreg.report import style
-from normreg.report.axes import scale_name, use_error_scale
-from normreg.report.inputs import Course, band_name
-from normreg.report.job import Job
-from normreg.report.labels import final_labels
+from normreg.report import comparison, style
+from normreg.report.axes import Time, scale_name, use_error_scale
+from normreg.report.job import Course, Job, band_name
 from normreg.report.looks import MANY, Look, penalty_of, weakest_first
 from normreg.report.looks import looks as find_looks
-from normreg.report.timeline import Time
 
 _OTHERS = "#cdcdcd"
 _WIDTH, _HEIGHT = 2.0, 1.7  # of a panel; inches, like all lengths here
@@ -52,7 +49,7 @@ def draw(
         title: of the figure.
         metric: a key of `QUANTITIES`, a column of metrics.csv.
         named: what the conditions are called, see `looks`.
-        diverged: see `inputs.Courses`.
+        diverged: see `job.Courses`.
     """
     quantity, looks = QUANTITIES[metric], find_looks(courses, named)
     panels = _panels(courses, looks, quantity)
@@ -72,7 +69,7 @@ def draw(
         first = figure.axes[0] if place else None
         axes = figure.add_subplot(grid[divmod(place, columns)], label=panel.label, sharex=first, sharey=first)
         _draw_panel(axes, courses, panel.own, looks)
-        _write_head(axes, panel, looks[panel.own[0].condition].text_color)
+        _write_head(axes, panel, looks[panel.own[0].condition].text_color, wide)
         lowest = place + columns >= len(panels)
         axes.tick_params(labelsize=8.5, labelleft=place % columns == 0, labelbottom=lowest)
     _share_scales(figure.axes[0], courses, quantity)
@@ -88,7 +85,7 @@ def _panels(courses: Sequence[Course], looks: dict[str, Look], quantity: Quantit
     Many conditions share panels.
     """
     panels = []
-    for course, head in zip(courses, final_labels(courses, looks, quantity), strict=True):
+    for course, head in zip(courses, comparison.final_labels(courses, looks, quantity), strict=True):
         ends = f"range {quantity.write(course.low[-1])} to {quantity.write(course.high[-1])}"
         panels.append(_Panel(course.condition, [course], head, ends if len(course.seeds) > 1 else ""))
     return _shared(courses, looks, panels) if len(courses) > MANY else panels
@@ -126,11 +123,10 @@ def _subtitle(courses: Sequence[Course]) -> str:
     """Says what is coloured and what is grey."""
     seeds = {course.seeds for course in courses}
     counts = {len(one) for one in seeds}
+    each = f" ({max(counts)} each)" if len(counts) == 1 else ""
+    line = f"coloured: median and {band_name(courses)} over the seeds{each}"
     if counts == {1}:
         line = f"coloured: seed {courses[0].seeds[0]}" if len(seeds) == 1 else "coloured: one seed"
-    else:
-        each = f" ({max(counts)} each)" if len(counts) == 1 else ""
-        line = f"coloured: median and {band_name(courses)} over the seeds{each}"
     return line + ("; grey: the other conditions" if len(courses) > 1 else "")
 
 
@@ -146,19 +142,16 @@ def _draw_panel(axes: Axes, courses: Sequence[Course], own: Sequence[Course], lo
         face = color if look.marker_face == look.color else look.marker_face
         strong: dict[str, Any] = {"color": color, "markeredgecolor": color, "markerfacecolor": face}
         strong["linewidth"] = 2.0 if len(own) == 1 else 1.2
-        last = len(course.epochs) - 1
+        last, places = len(course.epochs) - 1, time.places(course)
         step = max(1, round(last / 6))
         marks = (last % step, step)  # the last epoch is one of them
-        places = time.places(course)
         axes.plot(places, course.middle, label=course.condition, markevery=marks, zorder=3, **look.line() | strong)
         if len(course.seeds) > 1:
             axes.fill_between(places, *course.band, color=color, alpha=0.2, linewidth=0, zorder=2.5)
 
 
-def _write_head(axes: Axes, panel: _Panel, color: str) -> None:
-    """Writes the texts above a panel, small enough for its width."""
-    assert isinstance(axes.figure, Figure)
-    room = axes.get_position().width * axes.figure.get_figwidth()
+def _write_head(axes: Axes, panel: _Panel, color: str, room: float) -> None:
+    """Writes the texts above a panel, small enough for `room` inches."""
     size = min(9.5, 9.5 * room / style.text_width(panel.head, 9.5, bold=True))
     pad = 4 + (72 * _LINE if panel.below else 0)
     axes.set_title(panel.head, loc="left", size=size, weight="bold", color=color, pad=pad)
@@ -169,18 +162,10 @@ def _write_head(axes: Axes, panel: _Panel, color: str) -> None:
 
 def _share_scales(axes: Axes, courses: Sequence[Course], quantity: Quantity) -> None:
     """Sets the scales of one panel. All other panels share them."""
-    time = Time.of(courses)
     use_error_scale(axes, quantity, np.concatenate([course.values.ravel() for course in courses]))
-    axes.set_xlim(time.start - 0.03 * time.last, time.last + 0.03 * time.last)
-    axes.set_xticks(time.ticks(time.start, most=6))
+    Time.of(courses).use(axes, room=0.03, most=6)
 
 
 def make(job: Job) -> None:
     """Accuracy and loss, each in a panel per condition."""
-    for quantity in ("accuracy", "loss"):
-        metric = f"validation_{quantity}"
-        (courses, diverged), title = job.courses(metric), job.heading(quantity)
-        figure = style.only_words(title, diverged)
-        if courses:
-            figure = draw(courses, title, metric, job.named, diverged)
-        style.save(figure, *job.paths(f"small_multiples_{quantity}"))
+    comparison.draw_both(job, "small_multiples", draw)

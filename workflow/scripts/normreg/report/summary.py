@@ -8,7 +8,7 @@ import pandas as pd
 
 from normreg.analysis import summary as summaries
 from normreg.analysis.quantities import QUANTITIES
-from normreg.report import html
+from normreg.report import html, words
 from normreg.report.job import Job
 
 _COLUMNS = (  # in the order of the page
@@ -35,6 +35,11 @@ _COLUMNS = (  # in the order of the page
 )
 _RANGE = {"final_minimum": "lowest", "final_maximum": "highest"}  # of the final accuracy, beside it
 _SHORT = {"last5_accuracy": "last five epochs %"}
+_FINAL = (
+    "Final is the accuracy after the last epoch, which is that of the saved model. Best is the maximum over the "
+    "epochs. It is picked on the validation split itself, so it is optimistic."
+)
+_ONE_SEED = "With one seed per condition this table does not tell an effect from noise. Repeat with --config seeds=5."
 
 
 def write(
@@ -51,40 +56,32 @@ def write(
 
     `comparison` is a sentence that says why the run is not compared with published results, or None.
     """
-    seeds = summary["seed"].nunique()
-    if not holdout_images:
-        summary = summary.drop(columns="test_accuracy")  # it is the final accuracy
-    pages = {"One row per condition and seed" if seeds > 1 else "": _format(summary)}
-    if seeds > 1:
-        pages = {
-            "Mean over seeds, with the range of the final accuracy": _format(summaries.by_condition(summary))
-        } | pages
-    text = [*filter(None, [summaries.diverged(summary)]), _reading(summary, holdout_images or test_images, seeds)]
+    several = summary["seed"].nunique() > 1
+    split = ""
     if holdout_images:
-        text.append(
+        split = (
             f"Validation uses a hold-out of {holdout_images:,} training images, as do final, best and last five. "
             f"Test values and mistakes are of the saved model on the {test_images:,} test images."
         )
-    html.write_page(path, title, [*text, *([comparison] if comparison else [])], pages)
+    else:
+        summary = summary.drop(columns="test_accuracy")  # it is the final accuracy
+    means = "Mean over seeds, with the range of the final accuracy"
+    pages = {means: _format(summaries.by_condition(summary))} if several else {}
+    pages["One row per condition and seed" if several else ""] = _format(summary)
+    error = _error(summary["final_accuracy"].dropna(), holdout_images or test_images)
+    trust = words.finished(_FINAL, error, "" if several else _ONE_SEED)
+    html.write_page(path, title, [summaries.diverged(summary), trust, split, comparison or ""], pages)
 
 
-def _reading(summary: pd.DataFrame, images: int, seeds: int) -> str:
-    """Says how far a reader may trust the differences."""
-    text = (
-        "Final is the accuracy after the last epoch, which is that of the saved model. Best is the maximum over the "
-        "epochs. It is picked on the validation split itself, so it is optimistic."
+def _error(accuracies: pd.Series, images: int) -> str:
+    """Says how much an accuracy depends on the choice of the images."""
+    if accuracies.empty:
+        return ""
+    error = summaries.standard_error(accuracies.median(), images)
+    return (
+        f"On {images:,} images the sampling standard error of one accuracy is about {error:.2f} points "
+        f"({error / 100 * images:.0f} images)."
     )
-    known = summary["final_accuracy"].dropna()
-    if len(known):
-        error = summaries.standard_error(known.median(), images)
-        text += (
-            f" On {images:,} images the sampling standard error of one accuracy is about {error:.2f} points "
-            f"({error / 100 * images:.0f} images)."
-        )
-    if seeds == 1:
-        text += " With one seed per condition this table does not tell an effect from noise. "
-        text += "Repeat with --config seeds=5."
-    return text
 
 
 def _format(summary: pd.DataFrame) -> pd.DataFrame:
@@ -92,7 +89,7 @@ def _format(summary: pd.DataFrame) -> pd.DataFrame:
     for key in _COLUMNS:
         if key in summary and not (key.startswith("diverged") and not summary[key].fillna(0).any()):
             heading, write_value = _column(key)
-            columns[heading] = [None if pd.isna(value) else write_value(value) for value in summary[key]]
+            columns[heading] = [words.known(value, write_value) for value in summary[key]]
     return pd.DataFrame(columns)
 
 

@@ -1,21 +1,25 @@
-"""The data of the page: the curves, and every run's prediction for the images that some run gets wrong."""
+"""What the page needs of mistakes: every run's prediction for the images that some run gets wrong, and these images."""
 
 import base64
 import json
+import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from io import BytesIO
+from typing import Any, TypedDict
 
 import numpy as np
+from PIL import Image
 
 from normreg.analysis.agreement import Classes, Flips
 from normreg.data.dataset import Dataset
-from normreg.report.explorer import sprites
 
 # Bytes of the mistakes. The report shows the page in a frame, as a data URI. Chromium opens none above 2 MiB there,
 # which is a page of 1.5 MB. MNIST with 40 runs needs about 0.15 MB.
 LIMIT = 1_250_000
 OTHERS = 150_000  # bytes of the curves that fit beside them
 MOST = 8_000  # images; so many are never below `LIMIT` unless they are tiny, and preparing more would take minutes
+_BLOCK = 8  # pixels; JPEG compresses squares of this side one by one
+SIDE = 64  # pixels; a larger image is made smaller
 _SOME = 100  # images from which the size of all is estimated
 
 
@@ -63,7 +67,7 @@ def describe_mistakes(
         "predicted": _text(np.ascontiguousarray(classes.predicted[:, images], kind)),
         "confidence": _text(np.floor(confidence * 10_000).astype("<u2")),
         "changes": [_describe_change(change, images) for change in changes],
-        "atlas": sprites.atlas(data.test_images[images], exact=_fit_exactly(data.test_images, images, size)),
+        "atlas": atlas(data.test_images[images], exact=_fit_exactly(data.test_images, images, size)),
     }
     room = size / len(json.dumps(found, ensure_ascii=False).encode())
     if room < 1 and len(images):
@@ -77,7 +81,7 @@ def _fit_exactly(pixels: np.ndarray, images: np.ndarray, size: int) -> bool:
     if pixels.ndim == 3 or not len(images):
         return True
     some = images[:_SOME]
-    return len(sprites.atlas(pixels[some])["source"]) / len(some) * len(images) < 0.6 * size
+    return len(atlas(pixels[some])["source"]) / len(some) * len(images) < 0.6 * size
 
 
 def same_runs(distinct: Mapping[str, str]) -> list[list[str]]:
@@ -92,3 +96,81 @@ def _describe_change(change: Flips, images: np.ndarray) -> dict[str, Any]:
 
 def _text(array: np.ndarray) -> str:
     return base64.b64encode(array.tobytes()).decode()
+
+
+class Atlas(TypedDict):
+    """A grid of images, filled row by row.
+
+    `source` is a data URI, `width` and `height` are those of one image, `across` and `down` say how far it is to the
+    next, `gray` that it has one channel, and `exact` that no pixel was changed by compression.
+    """
+
+    source: str
+    columns: int
+    width: int
+    height: int
+    across: int
+    down: int
+    gray: bool
+    exact: bool
+
+
+def atlas(images: np.ndarray, exact: bool = True) -> Atlas:
+    """Puts images side by side, about as many rows as columns, into a PNG or, if it need not be exact, a JPEG.
+
+    Args:
+        images: uint8, (N, height, width) or (N, 1, height, width) for gray, (N, 3, height, width) for RGB.
+        exact: whether every pixel must stay as it is. A JPEG takes about a quarter of the bytes for photographs.
+    """
+    if images.ndim == 3:
+        images = images[:, None]
+    images = _small(images)
+    sides = images.shape[2:]
+    if not exact:
+        images = _fill_blocks(images)
+    count, channels, height, width = images.shape
+    columns = max(1, math.ceil(math.sqrt(count)))
+    rows = max(1, math.ceil(count / columns))
+    grid = np.zeros((rows * columns, channels, height, width), np.uint8)
+    grid[:count] = images
+    # (rows, columns, channels, height, width) to (rows, height, columns, width, channels)
+    pixels = grid.reshape(rows, columns, channels, height, width).transpose(0, 3, 1, 4, 2)
+    pixels = pixels.reshape(rows * height, columns * width, channels)
+    gray = channels == 1
+    return Atlas(
+        source=_encode(pixels[:, :, 0] if gray else pixels, exact),
+        columns=columns,
+        width=sides[1],
+        height=sides[0],
+        across=width,
+        down=height,
+        gray=gray,
+        exact=exact,
+    )
+
+
+def _small(images: np.ndarray) -> np.ndarray:
+    """The images, none of their sides longer than `SIDE`."""
+    height, width = images.shape[2:]
+    if not len(images) or max(height, width) <= SIDE:
+        return images
+    scale = SIDE / max(height, width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    planes = [[np.asarray(Image.fromarray(plane).resize(size)) for plane in image] for image in images]
+    return np.array(planes, np.uint8)
+
+
+def _fill_blocks(images: np.ndarray) -> np.ndarray:
+    """The images with their last row and column repeated, so that no block of a JPEG has pixels of two images."""
+    height, width = (-side % _BLOCK for side in images.shape[2:])
+    return np.pad(images, ((0, 0), (0, 0), (0, height), (0, width)), mode="edge")
+
+
+def _encode(pixels: np.ndarray, exact: bool) -> str:
+    memory, picture = BytesIO(), Image.fromarray(np.ascontiguousarray(pixels))
+    if exact:
+        picture.save(memory, "PNG", optimize=True)
+    else:  # colours in full resolution: blocks of them would be as large as small images
+        picture.save(memory, "JPEG", quality=90, subsampling=0, optimize=True)
+    kind = "png" if exact else "jpeg"
+    return f"data:image/{kind};base64," + base64.b64encode(memory.getvalue()).decode()

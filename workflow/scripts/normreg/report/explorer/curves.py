@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,25 +10,18 @@ from matplotlib.markers import MarkerStyle
 from normreg.analysis.quantities import EPOCH_QUANTITIES
 from normreg.config.condition import Condition
 from normreg.config.factors import FACTORS, NORMS, PENALTIES, is_decoupled, lambda_factors, penalty_label
-from normreg.config.identity import RunFacts
 from normreg.config.labels import Named
-from normreg.report.inputs import Course, read_courses
+from normreg.report.axes import Time
+from normreg.report.job import Course
 from normreg.report.looks import Look, shaded
 from normreg.report.looks import looks as find_looks
 from normreg.report.palette import PENALTY_STYLES
-from normreg.report.timeline import Time
 
 METRICS = ("validation_accuracy", "validation_loss", "train_accuracy", "train_loss")
 _DARK = 0.0091  # luminance of the page's dark background, --back in explorer.css
 _CONTRAST = 5.0  # of a line on it, and of text in the same color
 _GRAY = "#707070"  # of the weakest condition without a penalty
 _STRONGEST = 0.75  # the amount of white in the line of the strongest condition
-
-
-def read(paths: Sequence[str | Path], runs: Sequence[RunFacts]) -> tuple[dict[str, list[Course]], str]:
-    """The courses of each of `METRICS`, and a sentence on the runs that diverged, see `read_courses`."""
-    found = {metric: read_courses(paths, runs, metric) for metric in METRICS}
-    return {metric: courses.found for metric, courses in found.items()}, found[METRICS[0]].diverged
 
 
 def describe(

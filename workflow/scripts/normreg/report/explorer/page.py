@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +9,11 @@ import pandas as pd
 
 from normreg.analysis import agreement, contrasts
 from normreg.analysis.quantities import EPOCH_QUANTITIES
-from normreg.report import html
+from normreg.report import html, words
 from normreg.report.explorer import assets, content, curves, responses
 from normreg.report.explorer.curves import METRICS
 from normreg.report.explorer.responses import Swept
-from normreg.report.inputs import Course
-from normreg.report.job import Job
-from normreg.utils.atomic import replacing
+from normreg.report.job import Course, Job
 
 
 def write(
@@ -32,26 +29,23 @@ def write(
     Args:
         path: the file.
         title: study and data set.
-        data: what `curves.describe`, `content.describe_mistakes` and `content.same_runs` give, and
-            `responses.describe` as `responses` where the study has sweeps.
+        data: what `curves.describe`, `content.describe_mistakes` and `content.same_runs` give, and what
+            `responses.describe` gives as `responses` where the study has sweeps.
         courses: for the table of final values, which needs no script.
         swept: for the tables of the responses, which need none either. Without sweeps, that view is absent.
         diverged: a sentence on the runs that diverged.
     """
-    parts = {
-        "title": escape(title),
-        "facts": escape(f"{facts(data)} {diverged}".rstrip()),
-        "style": assets.read(assets.STYLE),
-        "tab": assets.read(assets.TAB) if swept else "",
-        "responses": responses.view(swept) if swept else "",
-        "tabled": responses.tables(swept) if swept else "",
-        "finals": finals(courses, data).to_html(index=False, border=0, justify="unset"),
-        "data": embedded(data),
-        "script": assets.script(),
-    }
-    page = assets.fill(assets.TEMPLATE, parts)
-    with replacing(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    page = html.TEMPLATES.from_string(assets.read("explorer.html")).render(
+        title=title,
+        facts=words.finished(facts(data), diverged),
+        style=assets.read("explorer.css"),
+        sweeps=[one.name for one in swept],
+        tables=responses.tables(swept),
+        finals=html.write_table(finals(courses, data)),
+        data=embedded(data),
+        script=assets.script(),
+    )
+    html.save(path, page)
 
 
 def embedded(data: Mapping[str, Any]) -> str:
@@ -62,10 +56,10 @@ def embedded(data: Mapping[str, Any]) -> str:
 
 def facts(data: Mapping[str, Any]) -> str:
     """One sentence on what the page shows."""
-    conditions, images = data["conditions"], data["testImages"]
-    seeds, runs = {seed for one in conditions for seed in one["seeds"]}, sum(len(one["seeds"]) for one in conditions)
-    kinds = [_count(len(conditions), "condition"), _count(len(seeds), "seed"), _count(runs, "run")]
-    return f"{', '.join(kinds)}. {data['wrongImages']:,} of {images:,} test images are missed by one or more runs."
+    seeds = [one["seeds"] for one in data["conditions"]]
+    numbers = {"condition": len(seeds), "seed": len(set().union(*seeds)), "run": sum(map(len, seeds))}
+    kinds = ", ".join(words.count(number, noun) for noun, number in numbers.items())
+    return f"{kinds}. {data['wrongImages']:,} of {data['testImages']:,} test images are missed by one or more runs."
 
 
 def finals(courses: Mapping[str, Sequence[Course]], data: Mapping[str, Any]) -> pd.DataFrame:
@@ -82,27 +76,22 @@ def finals(courses: Mapping[str, Sequence[Course]], data: Mapping[str, Any]) -> 
     return pd.DataFrame(rows)
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
 def make(job: Job) -> None:
     """The explorer of all curves, mistakes and, where there are sweeps, responses."""
     path, title = job.folder / "explorer.html", f"Explorer: {job.title}"
-    courses, diverged = curves.read(job.input.metrics, job.runs)
+    courses = {metric: job.courses(metric).found for metric in METRICS}
+    diverged = job.courses(METRICS[0]).diverged
     if not courses[METRICS[0]]:
         html.write_page(path, title, [diverged], {})
         return
-    data, conditions, train_images = job.data, job.conditions, job.spec.train_images
     found, changes = job.agreement
-    images, distinct = content.wrong_images(found), contrasts.find_distinct(conditions, train_images)
-    confidence = agreement.confidences(job.input.predictions, job.runs, data.test_labels, distinct, images)
-    over = {sweep.name: sweep.over for sweep in job.sweeps}
-    tables = job.folder / "responses.csv", job.folder / "response_seeds.csv"
-    swept = responses.read(*tables, job.identity, over) if over else []
-    drawn = curves.describe(courses, conditions, job.named)
+    distinct = contrasts.find_distinct(job.conditions, job.spec.train_images)
+    images = content.wrong_images(found)
+    confidence = agreement.confidences(job.input.predictions, job.runs, job.data.test_labels, distinct, images)
+    files = job.folder / "responses.csv", job.folder / "response_seeds.csv"
+    swept = [responses.read(*files, job.identity, sweep.name, sweep.over) for sweep in job.sweeps]
+    drawn = curves.describe(courses, job.conditions, job.named)
     drawn |= {"responses": responses.describe(swept)} if swept else {}
-    others = len(embedded(drawn)) + (len(responses.tables(swept)) if swept else 0)
-    mistaken = content.describe_mistakes(data, found, images, confidence, changes, others)
-    shown = {**drawn, **mistaken, "same": content.same_runs(distinct)}
-    write(path, title, shown, courses, swept, diverged)
+    others = len(embedded(drawn)) + sum(len(table) for part in responses.tables(swept) for _, table in part.tables)
+    mistaken = content.describe_mistakes(job.data, found, images, confidence, changes, others)
+    write(path, title, {**drawn, **mistaken, "same": content.same_runs(distinct)}, courses, swept, diverged)

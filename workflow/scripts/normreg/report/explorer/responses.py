@@ -2,9 +2,8 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,10 +11,8 @@ import pandas as pd
 from normreg.analysis import answer
 from normreg.analysis.quantities import QUANTITIES, Quantity
 from normreg.analysis.verdicts import EffectVerdict, ResponseLevel
-from normreg.report import html, response_panel, response_scale
-from normreg.report import response_figure as response
+from normreg.report import html, response_figure, response_panel
 from normreg.report import responses as page
-from normreg.report.explorer import assets
 from normreg.report.explorer.curves import for_dark, marker_path, rounded
 
 _GRID = "Two keys are crossed, so there are cells and no curves: they are in the table below, and in response_{}.svg."
@@ -41,13 +38,13 @@ class Swept:
         return [QUANTITIES[key] for key in self.rows["quantity"].unique()]
 
 
-def read(path: str | Path, seeds: str | Path, study: str, sweeps: Mapping[str, Sequence[str]]) -> list[Swept]:
-    """Reads both tables. `sweeps` has the keys of each sweep, `study` is the identity of the runs.
+def read(path: str | Path, seeds: str | Path, study: str, name: str, over: Sequence[str]) -> Swept:
+    """Reads a sweep over the keys `over` from both tables. `study` is the identity of the runs.
 
     Raises:
-        DataError: see `response.read`.
+        DataError: see `response_figure.read`.
     """
-    return [Swept(name, over, *response.read(path, seeds, study, name)) for name, over in sweeps.items()]
+    return Swept(name, over, *response_figure.read(path, seeds, study, name))
 
 
 def describe(swept: Sequence[Swept]) -> dict[str, Any]:
@@ -55,46 +52,42 @@ def describe(swept: Sequence[Swept]) -> dict[str, Any]:
     codes = sorted({code for code, _ in [*response_panel.MARKS.values(), ("o", False), ("D", True)]})
     return {
         "marks": {code: marker_path(code) for code in codes},
-        "absent": response_scale.ABSENT,
+        "absent": response_panel.ABSENT,
         "words": {"far": response_panel.FAR, "seed": response_panel.SEED, "within": response_panel.WITHIN},
         "sweeps": [_describe_sweep(one) for one in swept],
     }
 
 
-def view(swept: Sequence[Swept]) -> str:
-    """The view as HTML, with a choice of sweeps. The script draws the rest."""
-    options = (f'<option value="{escape(one.name)}">{escape(one.name)}</option>' for one in swept)
-    return assets.fill(assets.RESPONSES, {"sweeps": "".join(options)})
+class Tabled(NamedTuple):
+    """The tables of one sweep and quantity ("accuracy" or "loss") as HTML, with their headings."""
+
+    sweep: str
+    quantity: str
+    tables: list[tuple[str, str]]
 
 
-def tables(swept: Sequence[Swept]) -> str:
+def tables(swept: Sequence[Swept]) -> list[Tabled]:
     """The tables of all sweeps, which need no script. With it, those of one sweep and quantity are seen."""
     found = []
     for one in swept:
         for quantity in one.quantities:
-            own = one.rows[one.rows["quantity"] == quantity.key]
-            parts = page.tables_of(one.name, quantity, own)
-            which = f'data-sweep="{escape(one.name)}" data-response="{quantity.margin}"'
-            found.append(f"<section {which}>{''.join(_table(*part) for part in parts.items())}</section>")
-    return assets.fill(assets.TABLES, {"tables": "\n".join(found)})
-
-
-def _table(heading: str, table: pd.DataFrame) -> str:
-    place = f'<div class="wide" tabindex="0" role="region" aria-label="{escape(heading)}">'
-    return f"<h2>{escape(heading)}</h2>{place}{html.write_table(table)}</div>"
+            parts = page.tables_of(one.name, quantity, one.rows[one.rows["quantity"] == quantity.key])
+            shown = [(heading, html.write_table(table)) for heading, table in parts.items()]
+            found.append(Tabled(one.name, quantity.margin, shown))
+    return found
 
 
 def _describe_sweep(one: Swept) -> dict[str, Any]:
     compared = one.compared
-    if response.is_grid(compared):
+    if response_figure.is_grid(compared):
         note, compared = _GRID.format(one.name), compared.iloc[:0]
     else:
-        note = response.subtitle(compared if len(compared) else one.rows)
+        note = response_figure.subtitle(compared if len(compared) else one.rows)
         note = f"{note[0].upper()}{note[1:]}."
     quantities = {quantity.margin: _describe_quantity(one, compared, quantity) for quantity in one.quantities}
     return {
         "name": one.name,
-        "key": response.name_of(one.over[0], one.compared),
+        "key": response_figure.name_of(one.over[0], one.compared),
         "note": note,
         "quantities": quantities,
     }
@@ -109,7 +102,7 @@ def _describe_quantity(one: Swept, compared: pd.DataFrame, quantity: Quantity) -
     ]
     known = set(rows["verdict"].dropna())
     legend = [[str(verdict), *mark] for verdict, mark in response_panel.MARKS.items() if verdict in known]
-    return {"axis": response.axis_of(quantity), "up": quantity.better_up, "legend": legend, "panels": panels}
+    return {"axis": response_figure.axis_of(quantity), "up": quantity.better_up, "legend": legend, "panels": panels}
 
 
 def _describe_panel(rows: pd.DataFrame, seeds: pd.DataFrame, quantity: Quantity) -> dict[str, Any]:
@@ -117,9 +110,9 @@ def _describe_panel(rows: pd.DataFrame, seeds: pd.DataFrame, quantity: Quantity)
 
     `numbers` has a row for each seed, with the difference at each point. `ends` are those of the other axis.
     """
-    arranged = response_scale.Arranged.of(rows)
+    arranged = response_panel.Arranged.of(rows)
     low, high = arranged.ends
-    ends, color = response_scale.limits(rows, quantity), response_panel.color_of(rows)
+    ends, color = response_panel.limits(rows, quantity), response_panel.color_of(rows)
     light, dark = (response_panel.shades(one, len(rows)) for one in (color, for_dark(color)))
     first = arranged.rows.iloc[0].to_dict()
     shared = arranged.absent is not None and arranged.rows["reference"].nunique(dropna=False) == 1
@@ -153,7 +146,7 @@ def _describe_point(
     return {
         **{name: rounded(row[name]) for name in ("difference", "low", "high")},
         "mark": [code, filled],
-        "cut": response_scale.short(difference, quantity) if outside else None,
+        "cut": response_panel.short(difference, quantity) if outside else None,
         "said": _say(row, quantity, seeds[(seeds["value"] == row["value"]) & seeds["number"].notna()]),
     }
 
@@ -167,4 +160,4 @@ def _say(row: Mapping[Hashable, Any], quantity: Quantity, seeds: pd.DataFrame) -
     each = [f"{seed} {write(number)}" for seed, number in zip(seeds["seed"], seeds["number"], strict=True)]
     parts = [f"{row['value']}: {write(row['difference'])} {quantity.difference_unit}{band}"]
     parts += [answer.verdict(row), f"{collapsed} collapsed" if collapsed else ""]
-    return f"{', '.join(part for part in parts if part)}. Seed{'s' if len(each) > 1 else ''}: {'; '.join(each)}."
+    return f"{', '.join(filter(None, parts))}. Seed{'s' if len(each) > 1 else ''}: {'; '.join(each)}."
