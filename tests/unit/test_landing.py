@@ -92,7 +92,7 @@ def test_a_collapse_makes_the_zone_invisible_and_the_caption_says_so():
     assert "0" in [each.text for each in root.findall("svg/text")]
 
 
-@pytest.mark.parametrize("rows", [[effect(difference=NONE, low=NONE, high=NONE)], [effect(quantity="final_loss")]])
+@pytest.mark.parametrize("rows", [[effect(difference=NONE, low=NONE, high=NONE)], [effect(level="interaction")]])
 def test_nothing_to_draw_is_no_picture(rows):
     assert landing.picture(pd.DataFrame(rows)) == ""
 

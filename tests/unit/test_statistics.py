@@ -1,5 +1,7 @@
 """The summary against numbers worked out by hand."""
 
+import math
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -55,6 +57,8 @@ def set_accuracy(path, values):
 
 
 def test_run_summary_by_hand(files):
+    sure, other = np.e / (np.e + 9), 1 / (np.e + 9)  # of class 2, and of each other class
+    right, wrong = (1 - sure) ** 2 + 9 * other**2, sure**2 + (1 - other) ** 2 + 8 * other**2
     row = summaries.run_summary(RUN, files, LABELS)
     expected = {
         **WHO,
@@ -68,6 +72,11 @@ def test_run_summary_by_hand(files):
         "mistakes": 2,
         "test_accuracy": 99.2,
         "test_loss": np.log(np.e + 9) - 248 / 250,  # the logit of class 2 is 1, all others are 0
+        "balanced_accuracy": 100 / 3,
+        "macro_f1": 100 * (2 * 248 / (250 + 248)) / 3,
+        "top5_accuracy": 100.0,
+        "calibration_error": (248 * (1 - sure) - 2 * sure) / 250,  # in every bin the model is too modest
+        "brier_score": (248 * right + 2 * wrong) / 250,
         "validation": "test",
         "final_loss": 0.06,
         "best_loss": 0.02,
@@ -88,6 +97,38 @@ def test_every_number_of_the_summary_is_in_the_table_of_quantities_and_the_other
     measured = set(summaries.run_summary(RUN, files, LABELS)) - described
     assert measured - set(QUANTITIES) == set()
     assert set(QUANTITIES) - measured - set(EPOCH_QUANTITIES) == set()
+
+
+def test_quantities_of_predictions_by_loops():
+    """Written again with plain Python, on 151 images of 12 classes, of which one has no image."""
+    draw = np.random.default_rng(4)
+    labels, logits = draw.integers(0, 11, 151), draw.normal(0, 2, (151, 12)).astype(np.float32)
+    logits[np.arange(151), labels] += 2
+    found = predictions.Predictions(logits, labels, np.arange(151))
+    odds = [[math.exp(value) for value in row] for row in logits.tolist()]
+    shares = [[value / sum(row) for value in row] for row in odds]
+    guesses = [row.index(max(row)) for row in shares]
+    recall, f1 = [], []
+    for k in range(12):
+        hits = sum(g == k == y for g, y in zip(guesses, labels, strict=True))
+        truly, guessed = int((labels == k).sum()), guesses.count(k)
+        recall += [100 * hits / truly] if truly else []
+        f1 += [200 * hits / (truly + guessed)] if truly + guessed else []
+    assert found.balanced_accuracy == pytest.approx(np.mean(recall))
+    assert found.macro_f1 == pytest.approx(np.mean(f1))
+    five = [y in sorted(range(12), key=lambda k, row=row: -row[k])[:5] for y, row in zip(labels, shares, strict=True)]
+    assert found.top5_accuracy == pytest.approx(100 * np.mean(five))
+    brier = [sum((p - (k == y)) ** 2 for k, p in enumerate(row)) for y, row in zip(labels, shares, strict=True)]
+    assert found.brier_score == pytest.approx(np.mean(brier))
+    ranked = sorted(range(151), key=lambda i: max(shares[i]))
+    sizes = [11] + 14 * [10]  # 151 images in 15 bins
+    error, start = 0.0, 0
+    for size in sizes:
+        part = ranked[start : start + size]
+        confidence, right = np.mean([max(shares[i]) for i in part]), np.mean([guesses[i] == labels[i] for i in part])
+        error, start = error + size / 151 * abs(confidence - right), start + size
+    assert found.calibration_error == pytest.approx(error)
+    assert predictions.Predictions(logits[:, :9], labels % 9, np.arange(151)).top5_accuracy is None
 
 
 def test_a_run_that_never_reaches_the_target(files, tmp_path):

@@ -37,9 +37,10 @@ def read(path: str | Path, study: str) -> pd.DataFrame:
 
 
 def sentences(table: pd.DataFrame) -> list[str]:
-    """One sentence for each effect of the accuracy, from the table of `effects.estimate`."""
+    """One sentence for each effect on the first quantity, from the table of `effects.estimate`."""
     effects = table[table["level"] == Level.EFFECT]
-    return [_sentence(row) for row in effects.to_dict("records") if QUANTITIES[row["quantity"]].percent]
+    first = effects[effects["quantity"].isin(effects["quantity"].head(1))]
+    return [_sentence(row) for row in first.to_dict("records")]
 
 
 def _sentence(row: _Row) -> str:

@@ -13,8 +13,8 @@ from normreg.analysis import families, inference, plan
 from normreg.analysis.contrasts import Contrast
 from normreg.analysis.inference import Estimates, Judged, Runs
 from normreg.analysis.power import Spread
-from normreg.analysis.quantities import QUANTITIES
-from normreg.analysis.summary import by_seed, by_seed_with_diverged, effects_of, engines_by_seed
+from normreg.analysis.quantities import ACCURACY, LOSS
+from normreg.analysis.summary import by_seed, by_seed_with_diverged, effects_of, engines_by_seed, judged
 from normreg.analysis.verdicts import Level, Objection
 
 COLLAPSE = 5.0  # points of accuracy under the other condition of a pair
@@ -27,7 +27,11 @@ COLUMNS = [
 
 
 def estimate(
-    contrasts: Sequence[Contrast], summary: pd.DataFrame, margin: Mapping[str, float], images: int
+    contrasts: Sequence[Contrast],
+    summary: pd.DataFrame,
+    margin: Mapping[str, float],
+    images: int,
+    judge: Sequence[str] = (ACCURACY, LOSS),
 ) -> pd.DataFrame:
     """`effects.csv`: effects with their 95 % intervals and verdicts, from paired seeds.
 
@@ -40,6 +44,7 @@ def estimate(
         summary: see `summary.summarise`.
         margin: see `studies.Run`.
         images: how many test images there are. A margin below one image allows no "equivalent".
+        judge: families of quantities.
 
     Returns:
         The columns `COLUMNS`; results/README.md explains them. Each quantity has a row of level "effect" for each
@@ -53,9 +58,9 @@ def estimate(
     names = list(dict.fromkeys(name for c in contrasts for name in (c.without, c.with_factor)))
     if not names:
         return pd.DataFrame(rows, columns=COLUMNS)
-    accuracy, loss = effects_of(summary)
+    accuracy, _ = effects_of(summary)
     accuracies = by_seed_with_diverged(summary, accuracy).reindex(columns=names)
-    for quantity in (QUANTITIES[accuracy], QUANTITIES[loss]):
+    for quantity in judged(summary, judge):
         limit = margin[quantity.margin]
         reachable = limit if not quantity.percent or plan.meets(limit, images) else None
         runs = runs_of(contrasts, summary, quantity.key, accuracies)

@@ -3,6 +3,7 @@
 Later steps need no model. That of a run that diverged has the epoch in which it did, and no predictions.
 """
 
+import functools
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from normreg.utils.atomic import replacing
 # Engines and devices differ in float32 rounding, by about 1e-5 of a logit. This is less than NEAR_TIE. So only an image
 # whose two classes are as near as NEAR_TIE can be right with one engine and wrong with another.
 NEAR_TIE = 0.01
+BINS = 15  # of the expected calibration error
+LEAST_FOR_TOP5 = 10  # classes
 TEST, HOLDOUT = "test", "hold-out"  # the splits that a file can be about
 NOT_OF_ONE = "They are not of one training. Delete both and checkpoint.pt, and run the same command again."
 _PREFIX = {TEST: "", HOLDOUT: "holdout_"}  # of the names of a split's arrays
@@ -59,6 +62,63 @@ class Predictions:
         logits = self.logits.astype(np.float64)
         right = logits[np.arange(len(logits)), self.labels]
         return float((np.logaddexp.reduce(logits, axis=1) - right).mean())
+
+    @functools.cached_property
+    def probabilities(self) -> np.ndarray:
+        """The softmax of the logits, float64 (N, classes)."""
+        logits = self.logits.astype(np.float64)
+        found: np.ndarray = np.exp(logits - np.logaddexp.reduce(logits, axis=1, keepdims=True))
+        return found
+
+    @property
+    def recalls(self) -> np.ndarray:
+        """The share of the images of each class that are classified rightly, in percent; NaN without images. (C,)"""
+        counts = np.bincount(self.labels, minlength=self.logits.shape[1])
+        right = np.bincount(self.labels[~self.wrong], minlength=len(counts))
+        found: np.ndarray = 100 * np.divide(right, counts, out=np.full(len(counts), np.nan), where=counts > 0)
+        return found
+
+    @property
+    def balanced_accuracy(self) -> float:
+        """The mean recall of the classes that have images, in percent."""
+        return float(np.nanmean(self.recalls))
+
+    @property
+    def macro_f1(self) -> float:
+        """The mean over the classes of 2 TP / (2 TP + FP + FN), in percent. Classes that are nowhere are left out."""
+        classes = self.logits.shape[1]
+        actual, predicted = (np.bincount(each, minlength=classes) for each in (self.labels, self.predicted))
+        right = np.bincount(self.labels[~self.wrong], minlength=classes)
+        known = actual + predicted > 0
+        return float(100 * (2 * right[known] / (actual + predicted)[known]).mean())
+
+    @property
+    def top5_accuracy(self) -> float | None:
+        """The share of images whose class is among the five with the largest logits, in percent.
+
+        None with fewer than `LEAST_FOR_TOP5` classes.
+        """
+        if self.logits.shape[1] < LEAST_FOR_TOP5:
+            return None
+        own = np.take_along_axis(self.logits, self.labels[:, None], axis=1)
+        return float(100 * ((self.logits > own).sum(axis=1) < 5).mean())
+
+    @property
+    def calibration_error(self) -> float:
+        """The expected calibration error: |confidence - share that is right|, as a mean over `BINS` bins.
+
+        Each bin has as many images, by their confidence (Nguyen and O'Connor 2015; Roelofs et al. 2022), and 0 is best.
+        """
+        confidence = self.probabilities.max(axis=1)
+        order = np.argsort(confidence, kind="stable")
+        gaps = (confidence - ~self.wrong)[order]
+        return float(sum(abs(part.sum()) for part in np.array_split(gaps, BINS)) / len(gaps))
+
+    @property
+    def brier_score(self) -> float:
+        """The mean over images of the sum over classes of (probability - truth) squared, 0 to 2 (Brier 1950)."""
+        truth = np.eye(self.logits.shape[1])[self.labels]
+        return float(((self.probabilities - truth) ** 2).sum(axis=1).mean())
 
     @property
     def near_ties(self) -> int:

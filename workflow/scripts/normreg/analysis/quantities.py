@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-PERCENT, POINTS, CROSS_ENTROPY = "%", "points", "cross-entropy"
+PERCENT, POINTS, CROSS_ENTROPY, SHARE = "%", "points", "cross-entropy", "share"
+ACCURACY, LOSS = "accuracy", "loss"  # families
 
 
 class Better(StrEnum):
@@ -34,6 +35,7 @@ class Quantity:
         heading: the heading of a table or panel of differences.
         phrase: the heading of a panel of values.
         course: the column of metrics.csv from which a column of summary.csv is computed.
+        family: what it measures, which is the key of a study's `margin` and `judge`.
     """
 
     key: str
@@ -46,6 +48,7 @@ class Quantity:
     heading: str = ""
     phrase: str = ""
     course: str = ""
+    family: str = ""
 
     @property
     def label(self) -> str:
@@ -65,12 +68,12 @@ class Quantity:
     @property
     def margin(self) -> str:
         """The key of a study's `margin` that applies to a difference."""
-        return "accuracy" if self.percent else "loss"
+        return self.family or (ACCURACY if self.percent else LOSS)
 
     @property
     def difference_unit(self) -> str:
         """The unit of a difference."""
-        return POINTS if self.percent else "nats"
+        return POINTS if self.percent else "nats" if self.unit == CROSS_ENTROPY else self.unit
 
     @property
     def better_up(self) -> bool:
@@ -92,6 +95,13 @@ def _accuracy(key: str, name: str, digits: int = 2, **more: Any) -> Quantity:
 
 def _loss(key: str, name: str, **more: Any) -> Quantity:
     return Quantity(key, name, CROSS_ENTROPY, Better.LOWER, digits=4, **more)
+
+
+def _saved(key: str, name: str, better: Better = Better.HIGHER) -> Quantity:
+    """A quantity of the saved model's predictions of the test images, which is a family of its own."""
+    unit, digits, more = (PERCENT, 2, 3) if better is Better.HIGHER else (SHARE, 4, 5)
+    phrase = f"{name} of the saved model on the test split"
+    return Quantity(key, name, unit, better, digits, more, heading=phrase, phrase=phrase, family=key)
 
 
 _EPOCH = (  # metrics.csv
@@ -140,6 +150,11 @@ _RUN = (  # summary.csv, besides train_accuracy and seconds
         heading="loss of the saved model on the test split",
         phrase="loss of the saved model on the test split",
     ),
+    _saved("balanced_accuracy", "balanced accuracy"),
+    _saved("macro_f1", "macro F1"),
+    _saved("top5_accuracy", "top-5 accuracy"),
+    _saved("calibration_error", "expected calibration error", Better.LOWER),
+    _saved("brier_score", "Brier score", Better.LOWER),
     _loss(
         "final_loss",
         "final loss",

@@ -9,7 +9,7 @@ import pandas as pd
 
 from normreg.analysis import predictions, run_tables, study_tables
 from normreg.analysis.predictions import HOLDOUT, TEST, Diverged, Predictions
-from normreg.analysis.quantities import effect_quantities
+from normreg.analysis.quantities import ACCURACY, LOSS, QUANTITIES, Quantity, effect_quantities
 from normreg.config import datasets
 from normreg.config.condition import Condition
 from normreg.config.identity import RunFacts
@@ -38,6 +38,7 @@ def run_summary(
     Returns:
         Accuracies in percent, losses as mean cross-entropy. `final` is the last epoch, `best` the best epoch. `best` is
         optimistic, because it is chosen on the validation split. `test` is the saved model on the test images.
+        `OF_PREDICTIONS` is measured on the test images too, see `predictions.Predictions`.
         `last5` is NaN unless each of the last five epochs has validation. `generalization_gap` is the final training
         accuracy minus the final validation accuracy. Of a run that diverged, `diverged_epoch` says when, and all that
         is measured (`study_tables.MEASURED`) is None.
@@ -66,6 +67,7 @@ def run_summary(
     assert isinstance(validated, Predictions)  # as the file's other split is
     predictions.check_accuracy(path, validated, table["validation_accuracy"][-1])
     row |= {"mistakes": int(tested.wrong.sum()), "test_accuracy": tested.accuracy, "test_loss": tested.loss}
+    row |= {name: getattr(tested, name) for name in study_tables.OF_PREDICTIONS}
     return row | _of_epochs(table, run["train_images"])
 
 
@@ -95,6 +97,14 @@ def effects_of(summary: pd.DataFrame) -> tuple[str, str]:
     unknown = summary["last5_accuracy"].isna() & summary["diverged_epoch"].isna()
     held_out = bool((summary["validation"] == HOLDOUT).any() or unknown.any())
     return effect_quantities(int(summary["epochs"].min()), held_out)
+
+
+def judged(summary: pd.DataFrame, judge: Sequence[str]) -> list[Quantity]:
+    """The quantities that get verdicts, from a study's `judge`. One that this data has not is left out."""
+    usual = dict(zip((ACCURACY, LOSS), effects_of(summary), strict=True))
+    found = [QUANTITIES[usual.get(name, name)] for name in judge]
+    finished = summary[summary["diverged_epoch"].isna()]
+    return [each for each in found if finished.empty or finished[each.key].notna().any()]
 
 
 def by_condition(summary: pd.DataFrame) -> pd.DataFrame:

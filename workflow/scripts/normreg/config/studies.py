@@ -13,7 +13,12 @@ from normreg.config.schema import validate
 from normreg.config.sweeps import Sweep
 from normreg.errors import ConfigError
 
-MARGIN: Mapping[str, float] = {"accuracy": 0.05, "loss": 0.001}  # if the study does not say; points, nats
+# The largest difference of each quantity that counts as none, if a study does not say: points, nats, shares.
+MARGIN: Mapping[str, float] = {
+    **{"accuracy": 0.05, "loss": 0.001, "balanced_accuracy": 0.05, "macro_f1": 0.05, "top5_accuracy": 0.05},
+    **{"calibration_error": 0.001, "brier_score": 0.001},
+}
+JUDGED = ("accuracy", "loss")  # if a study does not say
 CONFIRM = "-confirm"  # the end of the name of a confirmation
 _SEED = re.compile("[0-9]{1,6}")
 # Keys of the configuration that change what a study trains. Each adds a text to the run's name, in this order.
@@ -30,8 +35,8 @@ class Run:
     `sweeps` generate. Others are compared with the `reference`. `published` is the study's block of published results,
     `readme` the differences between its README and its code. A study without such a block has None and []. So has a
     renamed run, because it trains something else than the study. `margin` is the largest difference that counts as
-    none: of an `accuracy` in points, of a `loss` in nats. `planned_seeds` is the number of seeds that was decided
-    before looking, or None. `confirms` is the name of the run whose chosen conditions this run trains again with new
+    none, by quantity; those of `judge` get verdicts. `planned_seeds` is the number of seeds that was decided before
+    looking, or None. `confirms` is the name of the run whose chosen conditions this run trains again with new
     seeds, or empty.
     """
 
@@ -46,6 +51,7 @@ class Run:
     published: dict[str, Any] | None
     readme: list[dict[str, Any]]
     margin: Mapping[str, float]
+    judge: tuple[str, ...]
     planned_seeds: int | None
     confirms: str = ""
 
@@ -100,6 +106,7 @@ def load_run(config: Mapping[str, Any]) -> Run:
         published=None if changed else content.get("published"),
         readme=[] if changed else content.get("readme", []),
         margin={**MARGIN, **content.get("margin", {})},
+        judge=tuple(content.get("judge", JUDGED)),
         planned_seeds=content.get("planned_seeds"),
     )
 

@@ -13,7 +13,8 @@ from normreg.analysis.verdicts import Confounding, EffectVerdict, Level, Method
 from normreg.report import effects_figure, html, style, words
 from normreg.report.job import NO_FACTORS, Job
 
-_SIZES = {"accuracy": (0.02, 0.05, 0.1), "loss": (0.0005, 0.001, 0.002)}  # effects for which seeds are counted
+# Effects for which seeds are counted: of a quantity in percent, and of another.
+_SIZES = {True: (0.02, 0.05, 0.1), False: (0.0005, 0.001, 0.002)}
 
 
 def write(
@@ -46,14 +47,15 @@ def write(
 
 def _parts(own: pd.DataFrame, quantity: Quantity) -> dict[str, pd.DataFrame]:
     """The tables of one quantity: effects, interactions, what the seeds can show, and both ways of estimating."""
+    name = quantity.margin.replace("_", " ")
     crossed, tested = own[own["level"] == Level.INTERACTION], own[own["level"] != Level.PAIR]
     if tested["low"].isna().all():
         tested = tested.iloc[:0]
     return {
         f"Effects on the {_heading(quantity)}": _effects(own[own["level"] != Level.INTERACTION], quantity),
-        f"Interactions, {quantity.margin}": _effects(crossed, quantity),
-        f"What these seeds can show, {quantity.margin}": _power(tested, quantity),
-        f"Both ways to estimate, {quantity.margin}": _both_ways(tested, quantity),
+        f"Interactions, {name}": _effects(crossed, quantity),
+        f"What these seeds can show, {name}": _power(tested, quantity),
+        f"Both ways to estimate, {name}": _both_ways(tested, quantity),
     }
 
 
@@ -129,7 +131,7 @@ def _power(rows: pd.DataFrame, quantity: Quantity) -> pd.DataFrame:
             "seeds": str(row["seeds"]),
             "found in 80 %": quantity.write_difference(row["detectable"]).lstrip("+"),
         }
-        sizes = sorted({row["margin"], *_SIZES[quantity.margin]})
+        sizes = sorted({row["margin"], *_SIZES[quantity.percent]})
         cells |= {f"seeds to find {size:g}": _count(spread.seeds_to_find(size, family)) for size in sizes}
         if not pd.isna(row["p_equivalence"]):
             cells[f"seeds to show equivalence within {row['margin']:g}"] = _count(row["seeds_for_equivalence"])
@@ -159,11 +161,15 @@ def make(job: Job) -> None:
     """The table with its page and its figure."""
     conditions, rules, data = job.declared, job.params.rules, job.spec
     title = f"Effects: {job.title}"
-    table = effects.estimate(job.contrasts, job.summary, rules["margin"], data.test_images)
+    table = effects.estimate(job.contrasts, job.summary, rules["margin"], data.test_images, rules["judge"])
     job.write("effects.csv", study_tables.EFFECTS, table)
     confounded = contrasts.find_confounded(conditions, data.train_images, job.reference)
     fewer = contrasts.find_fewer_splits(conditions, data.train_images)
-    write(job.folder / "effects.html", title, table, job.notes(), confounded, fewer)
+    notes = job.notes()
+    lacking = set(rules["judge"]) - {QUANTITIES[key].margin for key in table["quantity"]}
+    if job.contrasts and lacking:
+        notes.append(f"Without a verdict, because these runs do not have it: {', '.join(sorted(lacking))}.")
+    write(job.folder / "effects.html", title, table, notes, confounded, fewer)
     figure = style.only_words(title, "No two conditions of this study differ in one factor alone.")
     if job.contrasts:
         names = {name: named["label"] for name, named in job.named.items()}

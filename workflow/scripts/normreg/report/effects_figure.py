@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from normreg.analysis import answer
-from normreg.analysis.quantities import CROSS_ENTROPY, PERCENT, QUANTITIES, Quantity
+from normreg.analysis.quantities import CROSS_ENTROPY, PERCENT, QUANTITIES, SHARE, Quantity
 from normreg.analysis.verdicts import EffectVerdict, Level
 from normreg.report import style, words
 from normreg.report.palette import factor_color
@@ -27,7 +27,7 @@ FOUND = set(EffectVerdict) - {
     EffectVerdict.EQUIVALENT,
     EffectVerdict.UNDECIDED,
 }
-_LEAST_SPAN = {PERCENT: 0.2, CROSS_ENTROPY: 0.002}  # an axis spans at least this, by unit
+_LEAST_SPAN = {PERCENT: 0.2, CROSS_ENTROPY: 0.002, SHARE: 0.002}  # an axis spans at least this, by unit
 _VISIBLE = 0.02  # share of the axis below which the zone of the margin cannot be seen
 _WIDTH, _PLOT = 9.6, 2.3  # the width, if a plot of this least width fits in; inches
 _ROW, _HEAD, _AXIS, _BOTTOM, _TOP = 0.215, 0.42, 0.5, 0.55, 0.62  # heights, inches

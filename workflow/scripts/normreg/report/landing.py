@@ -70,13 +70,13 @@ _PAGE = html.TEMPLATES.from_string("""<h1>{{ title }}</h1>
 
 
 def picture(table: pd.DataFrame) -> str:
-    """One line of HTML, from the table of `effects.estimate`. It is empty if no effect of the accuracy was measured.
+    """One line of HTML, from the table of `effects.estimate`. It is empty if no effect was measured.
 
     Each row has the name of the effect, its verdict, the difference, its 95 % interval and the zone of the margin. If
     runs diverged so that there is no difference, it has words alone.
     """
     effects = table[table["level"] == Level.EFFECT]
-    rows = effects[[QUANTITIES[key].percent for key in effects["quantity"]]]
+    rows = effects[effects["quantity"].isin(effects["quantity"].head(1))]
     if rows["difference"].isna().all():
         return ""
     quantity = QUANTITIES[rows["quantity"].iloc[0]]

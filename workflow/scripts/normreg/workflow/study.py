@@ -105,7 +105,8 @@ class Study:
     @property
     def rules(self) -> dict[str, Any]:
         """A param: what verdicts go by."""
-        return {"margin": dict(self.run.margin), "planned_seeds": self.run.planned_seeds}
+        margin, judge = dict(self.run.margin), list(self.run.judge)
+        return {"margin": margin, "judge": judge, "planned_seeds": self.run.planned_seeds}
 
     @property
     def settings(self) -> dict[str, dict[str, str]]:
