@@ -131,7 +131,8 @@ def test_collapsed_runs_are_counted_and_said():
     row = table.iloc[0]
     assert (row["collapses"], row["runs"], row["verdict"]) == (3, 3, "worse")
     assert answer.sentences(table) == [
-        "L1 1e-5: −77.807 points (95 % interval −124.420 to −31.193), 3 seeds: worse; collapses in 3 of 3 runs."
+        "L1 1e-5: −77.807 points (95 % interval −124.420 to −31.193), 3 seeds: worse; collapses in 3 of 3 runs; "
+        "loss: better."  # in these summaries the loss is the same numbers
     ]
 
 
@@ -217,7 +218,7 @@ def test_page_gives_effects_with_their_verdicts(tmp_path, html_tables):
     assert "Effects &lt;x&gt;" in page
     assert "The plan." in page
     assert "tested on the same images" in page
-    assert "L1 1e-5: +2.100 points (95 % interval +1.970 to +2.230), 4 seeds: better." in page
+    assert "L1 1e-5: +2.100 points (95 % interval +1.970 to +2.230), 4 seeds: better; loss: worse." in page
 
 
 def test_page_gives_pairs_no_verdict(tmp_path, html_tables):

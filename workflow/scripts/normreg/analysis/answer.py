@@ -37,13 +37,14 @@ def read(path: str | Path, study: str) -> pd.DataFrame:
 
 
 def sentences(table: pd.DataFrame) -> list[str]:
-    """One sentence for each effect on the first quantity, from the table of `effects.estimate`."""
+    """One sentence for each effect, from the table of `effects.estimate`: the first quantity, then other verdicts."""
     effects = table[table["level"] == Level.EFFECT]
-    first = effects[effects["quantity"].isin(effects["quantity"].head(1))]
-    return [_sentence(row) for row in first.to_dict("records")]
+    first, *others = [rows.to_dict("records") for _, rows in effects.groupby("quantity", sort=False)] or [[]]
+    return [_sentence(row, [rows[place] for rows in others]) for place, row in enumerate(first)]
 
 
-def _sentence(row: _Row) -> str:
+def _sentence(row: _Row, others: Sequence[_Row]) -> str:
+    """What an effect does to one quantity. `others` are its rows for other quantities, told where verdicts differ."""
     quantity = QUANTITIES[row["quantity"]]
     seeds = f"{row['seeds']} seed{'' if row['seeds'] == 1 else 's'}"
     text = f"{name_of(row)}: "
@@ -55,7 +56,11 @@ def _sentence(row: _Row) -> str:
         low, high = (quantity.write_difference(row[key]) for key in ("low", "high"))
         text += f" (95 % interval {low} to {high})"
     text += f", {seeds}: {verdict(row)}"
-    return f"{text}; {collapses(row)}." if row["collapses"] else f"{text}."
+    said = [collapses(row)] if row["collapses"] else []
+    for other in others:
+        if other["verdict"] != row["verdict"] and verdict(other):
+            said.append(f"{QUANTITIES[other['quantity']].margin.replace('_', ' ')}: {verdict(other)}")
+    return "; ".join((text, *said)) + "."
 
 
 def verdict(row: _Row) -> str:
