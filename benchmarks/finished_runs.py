@@ -16,9 +16,9 @@ from normreg.data.dataset import Dataset
 from normreg.data.specs import DATASETS
 from normreg.engines.pytorch import TorchTrainer
 from normreg.settings import table
-from normreg.training import checkpoint, evaluation, history
+from normreg.training import checkpoint, evaluation, loop
 
-NETWORK = networks.described(["gilf641"])["gilf641"]
+NETWORK = networks.described("gilf641")
 NAMES = ("checkpoint.pt", "metrics.csv", "predictions.npz", "weights.csv", "data.npz")
 SEEDS, STUDIES = (0, 1), ("mine", "yours")
 # Settings that are not here have their neutral value.
@@ -65,7 +65,7 @@ class Finished:
 
 def history_columns() -> list[str]:
     """Every column of metrics.csv that holds a measured quantity."""
-    return [name for name in history.Epoch.__annotations__ if name != "epoch"]
+    return [name for name in loop.Epoch.__annotations__ if name != "epoch"]
 
 
 def make(folder: Path, data: Dataset, known: str | None, epochs: int = 2) -> Finished:
@@ -92,7 +92,7 @@ def _train(folder: Path, data: Dataset, settings: Condition, facts: RunFacts) ->
     rows = [trainer.run_epoch(epoch) for epoch in range(1, settings["epochs"] + 1)]
     known = {"run": owner, "data_digest": data.digest(), "engine": "torch", **checkpoint.facts_of(data, NETWORK)}
     checkpoint.save(folder / "checkpoint.pt", trainer.model, settings, known)
-    history.write(rows, folder / "metrics.csv", owner)
+    loop.write_metrics(rows, folder / "metrics.csv", owner)
     logits = evaluation.logits(trainer.model.eval(), data.test_images, data.normalise)
     predictions.save(folder / "predictions.npz", logits, data.test_labels, owner, "torch")
     evaluation.write_weights(trainer.model, folder / "weights.csv", owner)

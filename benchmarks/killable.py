@@ -111,7 +111,7 @@ def _run(folder: Path, data: Path, condition: dict[str, Any], engine: str, die: 
 
     scripts = ROOT / "workflow/scripts"
     params = {"condition": condition, "kernels": str(folder.parent / "kernels")}
-    params |= {"network": networks.described([condition["network"]]), "identity": "mine"}
+    params |= {"network": {condition["network"]: networks.described(condition["network"])}, "identity": "mine"}
     params |= {"data_digest": None, "shape": [1, 28, 28]}
     job = SimpleNamespace(
         scriptdir=str(scripts),

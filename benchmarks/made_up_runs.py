@@ -22,8 +22,8 @@ from normreg.data import dataset
 from normreg.data.dataset import Dataset
 from normreg.data.specs import DATASETS
 from normreg.models.build import build
-from normreg.training import checkpoint, evaluation, history
-from normreg.training.history import Epoch
+from normreg.training import checkpoint, evaluation, loop
+from normreg.training.loop import Epoch
 from normreg.utils.code import of_training
 
 DATASET, ENGINE = "digits", "torch"
@@ -34,7 +34,7 @@ def make(run: Run, seeds: Sequence[int]) -> None:
     data = dataset.load(f"resources/{DATASET}.npz", DATASETS[DATASET].digest)
     digest, hard = data.digest(), np.random.default_rng(0).normal(size=len(data.test_labels))
     for name, condition in run.conditions.items():
-        model, network = build(condition), networks.described([condition["network"]])[condition["network"]]
+        model, network = build(condition), networks.described(condition["network"])
         images = trained_images(condition, len(data.train_labels))
         for seed in seeds:
             facts = run_facts(DATASET, run.name, name, condition, seed, images, network)
@@ -67,7 +67,7 @@ def _write_outcome(folder: Path, facts: RunFacts, data: Dataset, hard: np.ndarra
         )
         for epoch, part in enumerate(np.minimum(left, 90 / max(100 - end.accuracy, 1)), start=1)
     ]
-    history.write(rows, folder / "metrics.csv", facts["identity"], data.digest(), of_training(ENGINE))
+    loop.write_metrics(rows, folder / "metrics.csv", facts["identity"], data.digest(), of_training(ENGINE))
 
 
 if __name__ == "__main__":

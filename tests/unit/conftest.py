@@ -49,7 +49,7 @@ def provenance(blobs):
 
     def make(network: str = "gilf641", **changes: Any) -> dict[str, Any]:
         known = {"run": "digits/x/l1-bn/seed0 0123456789abcdef", "data_digest": "d", "engine": "torch"}
-        return checkpoint.facts_of(blobs, networks.described([network])[network]) | known | changes
+        return checkpoint.facts_of(blobs, networks.described(network)) | known | changes
 
     return make
 

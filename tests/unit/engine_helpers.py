@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from normreg.data.normalise import Normaliser
 from normreg.data.specs import MNIST_PIXELS
 from normreg.engines.numba_cpu.kernels import processor
 from normreg.engines.numba_cpu.network import Batch, EngineNetwork
 from normreg.engines.numba_cpu.stages import make_stages
-from normreg.models.batches import usable_splits
 from normreg.models.build import build
 from normreg.models.description import MNIST_LIKE
 from normreg.models.networks import PUBLISHED, built_in
+from normreg.models.shapes import usable_splits
+from normreg.training.evaluation import Normaliser
 
 # Kernels of a network take 10 s to compile. These two have ReLU before the norm, with and without padding, pooling
 # before and after it, convolutions of 1 x 1. ReLU after the norm is in the random network of test_engine_fuzz.py.

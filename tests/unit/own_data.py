@@ -22,7 +22,7 @@ def describe(text, name="mine"):
 def prepare(name="mine"):
     data = sources.prepare(datasets.find(name), None, Path("absent"))
     dataset.save(data, "prepared.npz")
-    return dataset.load("prepared.npz", shape=datasets.find(name).shape)
+    return dataset.load("prepared.npz")
 
 
 def refused(text=None):

@@ -16,7 +16,7 @@ from normreg.errors import ConfigError
 from normreg.models.description import DataShape
 from normreg.report import layers
 from normreg.report import weights as page
-from normreg.training import evaluation, penalties
+from normreg.training import evaluation, objective
 from normreg.utils import tables
 
 DATA = DataShape(3, 32, 32, 10)
@@ -182,16 +182,16 @@ ROLES = {
 def test_each_parameter_has_a_role_and_scopes_go_by_it(kind: type[nn.Module]) -> None:
     model = kind()
     sizes = {name: p.numel() for name, p in model.named_parameters()}
-    roles = penalties.roles(model)
+    roles = objective.roles(model)
     assert {role: sum(sizes[name] for name in sizes if roles[name] == role) for role in ROLES[kind]} == ROLES[kind]
     for scope, taken in (("all", ROLES[kind]), ("weights", ["weight"]), ("no-norm", ["weight", "bias", "other"])):
-        inside, outside = penalties.scoped_parameters(model, scope)
+        inside, outside = objective.scoped_parameters(model, scope)
         assert sum(p.numel() for p in inside) == sum(ROLES[kind][role] for role in taken)
         assert {*map(id, inside), *map(id, outside)} == set(map(id, model.parameters()))
 
 
 def test_attention_with_keys_of_another_width_has_three_matrices() -> None:
-    roles = penalties.roles(nn.MultiheadAttention(8, 2, kdim=4, vdim=6, add_bias_kv=True))
+    roles = objective.roles(nn.MultiheadAttention(8, 2, kdim=4, vdim=6, add_bias_kv=True))
     assert [name for name in roles if roles[name] == "weight"] == [
         "q_proj_weight",
         "k_proj_weight",
@@ -201,7 +201,7 @@ def test_attention_with_keys_of_another_width_has_three_matrices() -> None:
 
 
 def test_weights_that_are_computed_from_others_are_no_weights() -> None:
-    roles = penalties.roles(nn.Sequential(parametrizations.weight_norm(nn.Linear(4, 3)), nn.PReLU()))
+    roles = objective.roles(nn.Sequential(parametrizations.weight_norm(nn.Linear(4, 3)), nn.PReLU()))
     assert roles == {
         "0.bias": "bias",
         "0.parametrizations.weight.original0": "other",
@@ -212,7 +212,7 @@ def test_weights_that_are_computed_from_others_are_no_weights() -> None:
 
 def test_a_scope_without_parameters_is_one_message() -> None:
     with pytest.raises(ConfigError, match="none of the network's parameters is in the scope weights; take all"):
-        penalties.scoped_parameters(Alone(), "weights")
+        objective.scoped_parameters(Alone(), "weights")
 
 
 @pytest.fixture

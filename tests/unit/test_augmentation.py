@@ -13,8 +13,8 @@ from torchvision import transforms
 from torchvision.transforms import functional as TF
 
 from normreg.data import augmentation
-from normreg.data.normalise import Normaliser
 from normreg.data.specs import MNIST_PIXELS
+from normreg.training.evaluation import Normaliser
 
 DRAWS = 20_000
 SHAPE = (28, 28)

@@ -35,7 +35,6 @@ import worker
 from normreg.analysis import summary
 from normreg.config import identity, networks, studies
 from normreg.data import augmentation, dataset, sources
-from normreg.data.normalise import Normaliser
 from normreg.data.specs import DATASETS, MNIST_PIXELS
 from normreg.engines import pytorch
 from normreg.engines.numba_cpu import tiles
@@ -45,7 +44,8 @@ from normreg.models import layers
 from normreg.models.build import build
 from normreg.models.description import MNIST_LIKE
 from normreg.models.networks import PUBLISHED, built_in
-from normreg.training import checkpoint, streams
+from normreg.training import checkpoint, draws
+from normreg.training.evaluation import Normaliser
 
 CPU = torch.device("cpu")
 STEP = {"step": {"step_size": 1, "gamma": 0.5}}
@@ -104,7 +104,7 @@ def test_equal_starts_and_order_give_equal_weights(condition, blobs, network, ch
     theirs = notebook_loop.Notebook(chosen, 0, blobs, order)
     _copy_parameters(ours.model, theirs.model)
     for epoch in (1, 2):
-        order[:] = torch.randperm(50, generator=streams.generator(0, streams.ORDER, epoch)).tolist()
+        order[:] = torch.randperm(50, generator=draws.generator(0, draws.ORDER, epoch)).tolist()
         row, result = ours.run_epoch(epoch), theirs.run_epoch(epoch)
         for a, b in zip(ours.model.parameters(), theirs.model.parameters(), strict=True):
             torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
@@ -240,7 +240,7 @@ def test_made_up_runs_pass_the_checks_of_real_ones(root, tmp_path, monkeypatch):
     made_up_runs.make(run, range(2))
     for name, condition in run.conditions.items():
         for seed in range(2):
-            network = networks.described([condition["network"]])[condition["network"]]
+            network = networks.described(condition["network"])
             facts = identity.run_facts("digits", "controlled", name, condition, seed, spec.train_images, network)
             folder = Path("results/digits/controlled") / name / f"seed{seed}"
             files = {kind: str(folder / file) for kind, file in FILES.items()}

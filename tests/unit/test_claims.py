@@ -20,7 +20,7 @@ from normreg.data.specs import DATASETS
 from normreg.errors import ConfigError
 from normreg.models.build import build
 from normreg.models.networks import PUBLISHED, built_in
-from normreg.models.sizes import count_parameters
+from normreg.models.shapes import count_parameters
 from normreg.report import claims as page
 from normreg.utils import tables
 

@@ -133,7 +133,6 @@ def test_follows_every_import(package, script, expected):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("import os\nfrom . import a", r"normreg/a\.py, line 2: relative import\. Write the package's name instead"),
         ("import os\ndef f(:\n", r"normreg/a\.py, line 2: invalid syntax\. Correct this file"),
     ],
 )
@@ -183,8 +182,8 @@ def test_every_module_that_training_imports_is_known_to_decide_numbers_or_not(sc
     read = {path for paths in deciding(scripts).values() for path in paths}
     for name in Sources(scripts).closure("train.py"):
         inside = name.removeprefix("normreg/")
-        other = name == "train.py" or inside.endswith("__init__.py") or code._stands_in(NOT_NUMBERS, inside)
-        other = other or code._stands_in(code._PLUMBING, inside)
+        other = name == "train.py" or inside.endswith("__init__.py") or inside.startswith(NOT_NUMBERS)
+        other = other or inside.startswith(code._PLUMBING)
         assert other != (scripts / name in read) or inside.endswith("__init__.py"), name
 
 
@@ -316,7 +315,7 @@ def test_an_edit_changes_the_digests_of_the_scripts_that_reach_it(package, file,
 @pytest.mark.parametrize(
     ("name", "retrained"),
     [
-        ("normreg/training/penalties.py", {"numba", "torch"}),
+        ("normreg/training/objective.py", {"numba", "torch"}),
         ("normreg/models/layers.py", {"numba", "torch"}),
         ("normreg/engines/numba_cpu/optimiser.py", {"numba"}),
         ("normreg/engines/pytorch.py", {"torch"}),
@@ -345,7 +344,6 @@ def test_what_is_remembered_of_sources_gives_the_same_digests(package, tmp_path,
         assert Sources(package, memory=memory).digest("direct.py") == before
     for spoil in (
         lambda text: text[: len(text) // 2],
-        lambda text: text.replace('["normreg', '["normregg', 1),
         lambda _: "[]",
     ):
         memory.write_text(spoil(memory.read_text()))

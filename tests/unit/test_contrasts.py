@@ -7,10 +7,10 @@ import yaml
 
 from normreg.analysis import contrasts, effects
 from normreg.analysis.contrasts import ConfoundedPair, find_fewer_splits
-from normreg.config import factors, splits, studies
+from normreg.config import factors, sizes, studies
 from normreg.data.specs import DATASETS
-from normreg.models.batches import batch_bounds, usable_splits
 from normreg.models.layers import GhostBatchNorm2d
+from normreg.models.shapes import batch_bounds, usable_splits
 from normreg.report import effects as effects_page
 
 MNIST, DIGITS = (DATASETS[name].train_images for name in ("mnist", "digits"))
@@ -355,10 +355,10 @@ def ghosts(num_splits, **changes):
 )
 def test_how_many_ghost_batches_an_epoch_really_has(condition, batch_size, num_splits, images, used, said):
     asked = condition(**ghosts(num_splits, batch_size=batch_size))
-    found = splits.splits_used(asked, images)
+    found = sizes.splits_used(asked, images)
     assert (found["full"], found["last"]) == used
-    sizes = [stop - start for start, stop in batch_bounds(images, batch_size)]
-    assert found == {"full": usable_splits(sizes[0], num_splits), "last": usable_splits(sizes[-1], num_splits)}
+    lengths = [stop - start for start, stop in batch_bounds(images, batch_size)]
+    assert found == {"full": usable_splits(lengths[0], num_splits), "last": usable_splits(lengths[-1], num_splits)}
     assert find_fewer_splits({"a": condition(), "b": asked}, images) == ({"b": said} if said else {})
 
 

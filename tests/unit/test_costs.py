@@ -8,7 +8,7 @@ from normreg.config import costs, datasets, networks
 from normreg.models import build
 from normreg.models.description import DataShape, from_data
 from normreg.models.networks import BUILT_IN, built_in
-from normreg.models.sizes import count_multiply_adds
+from normreg.models.shapes import count_multiply_adds
 
 
 def counted(network, data):

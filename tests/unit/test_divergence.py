@@ -57,8 +57,8 @@ from normreg.report.explorer import content
 from normreg.report.explorer import curves as explorer_curves
 from normreg.report.explorer import page as explorer_page
 from normreg.report.explorer import responses as explorer_responses
-from normreg.training import evaluation, history
-from normreg.training.history import Epoch
+from normreg.training import evaluation, loop
+from normreg.training.loop import Epoch
 from normreg.utils import tables
 
 IMAGES, EPOCHS, SEEDS = 60, 6, 5
@@ -103,7 +103,7 @@ class Study:
             predictions.save_diverged(files["predictions"], who, predictions.Diverged(3, "torch"))
         else:
             predictions.save(files["predictions"], logits, labels, who, "torch")
-        history.write(rows, files["metrics"], who)
+        loop.write_metrics(rows, files["metrics"], who)
         evaluation.write_weights(self.model, files["weights"], who, diverged)
         return files
 
@@ -295,7 +295,7 @@ def test_pictures_of_a_single_run_say_that_it_diverged(study, tmp_path, epoch):
     """Validation came after the third epoch, if at all; a loss was as large as float32 goes."""
     made = study()
     rows = [Epoch(e, 1e30, 3e38, 3e38 / e, 10.0, None, None, 1.0) for e in range(1, epoch)]
-    history.write([*rows, Epoch(epoch, 1e30, None, None, None, None, None, 1.0)], tmp_path / "m.csv", "me")
+    loop.write_metrics([*rows, Epoch(epoch, 1e30, None, None, None, None, None, 1.0)], tmp_path / "m.csv", "me")
     table = run_tables.read_metrics(tmp_path / "m.csv", curves.COLUMNS, "me", 9)
     assert f"diverged in epoch {epoch}" in words(curves.draw(table, "T", run_tables.diverged_epoch(table, 9)))
     predictions.save_diverged(tmp_path / "p.npz", "me", predictions.Diverged(epoch, "torch"))

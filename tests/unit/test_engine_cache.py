@@ -15,7 +15,7 @@ import torch
 
 from normreg.engines.numba_cpu import codegen, compiled, kernels
 from normreg.engines.numba_cpu.trainer import EngineTrainer
-from normreg.utils.locks import exclusive
+from normreg.utils.files import exclusive
 
 DOUBLED = """
 from numba import njit, types

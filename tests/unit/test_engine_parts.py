@@ -14,7 +14,7 @@ from normreg.engines.numba_cpu.stages import make_stages
 from normreg.engines.numba_cpu.tiles import AVX2, AVX512, choose_registers, forward_tiles, gradient_tiles, split
 from normreg.models.description import MNIST_LIKE, AvgPool, Conv, Dropout, MaxPool, Network, Norm, Relu
 from normreg.models.networks import PUBLISHED, built_in
-from normreg.training import optimizer, penalties
+from normreg.training import objective
 
 
 @pytest.fixture(scope="module")
@@ -134,14 +134,14 @@ def test_step_equals_pytorch(shared, scope, lambdas, momentum, nesterov):
         model[0].weight[0, 0, 0, 0] = 0  # |w| has the gradient 0 there
     names = dict(zip(("l1", "l2", "group_l2"), lambdas, strict=True))
     settings = {"name": "sgd", "lr": 0.1, "momentum": momentum, "nesterov": nesterov}
-    sgd = optimizer.make_optimizer(model, settings, names["l2"], scope)
-    inside = {id(p) for p in penalties.scoped_parameters(model, scope)[0]}
+    sgd = objective.make_optimizer(model, settings, names["l2"], scope)
+    inside = {id(p) for p in objective.scoped_parameters(model, scope)[0]}
     sizes = [p.numel() for p in model.parameters()]
     weights = torch.cat([p.detach().reshape(-1) for p in model.parameters()]).float().numpy()
     velocity, gradients = np.zeros_like(weights), np.random.default_rng(0).normal(size=len(weights)).astype(np.float32)
     for _ in range(3):
-        penalised = penalties.scoped_parameters(model, scope)[0]
-        expected = penalties.penalty(penalised, names)
+        penalised = objective.scoped_parameters(model, scope)[0]
+        expected = objective.penalty(penalised, names)
         sgd.zero_grad()
         if expected is not None:
             expected.backward()

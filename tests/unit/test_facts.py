@@ -24,7 +24,7 @@ from normreg.report import curves, last_five, published, registry
 from normreg.report.palette import NORM_STYLES, PENALTY_STYLES
 from normreg.settings import table
 from normreg.settings.table import KINDS
-from normreg.training.history import Epoch
+from normreg.training.loop import Epoch
 
 
 def schema(root: Path, name: str, *keys: str) -> dict:

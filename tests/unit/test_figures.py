@@ -22,7 +22,7 @@ from normreg.report import axes as scales
 from normreg.report import comparison, confusion, curves, gallery, job, style
 from normreg.report.job import Course, PredictedImages
 from normreg.report.looks import looks
-from normreg.training import history
+from normreg.training import loop
 
 EIGHT = [(f"{p}-{n}", p, n) for p in ("none", "l1", "l2", "l1l2") for n in ("bn", "gbn")]
 TWELVE = [
@@ -39,8 +39,8 @@ def write_metrics(path: Path, accuracy: list[float]) -> Path:
     rows = []
     for epoch, value in enumerate(accuracy, start=1):
         loss = (100 - value) / 30
-        rows.append(history.Epoch(epoch, 0.1 / epoch, loss + 1, loss + 0.01, value - 0.5, loss, value, 1.5))
-    history.write(rows, path, path.stem)
+        rows.append(loop.Epoch(epoch, 0.1 / epoch, loss + 1, loss + 0.01, value - 0.5, loss, value, 1.5))
+    loop.write_metrics(rows, path, path.stem)
     return path
 
 

@@ -20,7 +20,7 @@ from normreg.report.axes import Time
 from normreg.report.explorer import curves
 from normreg.report.job import Course
 from normreg.report.looks import MANY
-from normreg.training.trainer import validates
+from normreg.training.loop import validates
 
 Made = tuple[list[Course], dict[str, Named]]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from normreg.config import datasets, defaults, folders, networks, studies, study_files
+from normreg.config import datasets, folders, networks, studies, study_files
 from normreg.errors import ConfigError
 
 _LAYERS = "layers:\n  - conv: {channels: %d, kernel: 3}\n  - norm\n  - global_avg_pool\n  - flatten\n"
@@ -89,11 +89,11 @@ def test_a_project_in_its_own_folder_has_one_place(project, monkeypatch):
 def test_defaults_are_for_missing_keys_alone(project, monkeypatch):
     (project / "config/config.yaml").write_text("dataset: mnist\nseeds: 2\nepochs: 7\n")
     given = {"dataset": "digits", "epochs": None, "report": {"landing": "of an earlier import"}}
-    assert defaults.fill(given) == {"dataset": "digits", "epochs": None, "seeds": 2}
+    assert studies.fill_in(given) == {"dataset": "digits", "epochs": None, "seeds": 2}
     texts = {"dataset": "2", "seeds": "3", "epochs": "x"}  # as from a section on the command line
-    assert defaults.fill(texts) == {"dataset": "2", "seeds": 3, "epochs": "x"}
+    assert studies.fill_in(texts) == {"dataset": "2", "seeds": 3, "epochs": "x"}
     monkeypatch.chdir(project)
-    assert defaults.fill(texts)["seeds"] == "3"  # there it was written so
+    assert studies.fill_in(texts)["seeds"] == "3"  # there it was written so
     (project / "config/config.yaml").write_text("just a text\n")
     with pytest.raises(ConfigError, match=r"config/config\.yaml: found 'just a text'; expected keys"):
-        defaults.fill({})
+        studies.fill_in({})

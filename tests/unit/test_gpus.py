@@ -10,15 +10,15 @@ import pytest
 from waiting import HANG, wait_until
 
 from normreg.errors import OrphanedError
-from normreg.utils import gpus
+from normreg.utils import devices
 
 # Takes one device, writes that it has entered, waits until the file `go` is there, writes that it leaves, releases.
 # Lines are appended in one write each, so their order is the order of what happened.
 _JOB = """
 import os, sys, time
-from normreg.utils import gpus
+from normreg.utils import devices
 note = os.open("log", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-with gpus.one("auto", int(sys.argv[1]), present=lambda: sys.argv[2].split()) as name:
+with devices.one("auto", int(sys.argv[1]), present=lambda: sys.argv[2].split()) as name:
     assert os.environ["CUDA_VISIBLE_DEVICES"] == name
     assert "torch" not in sys.modules
     os.write(note, f"enter {name}\\n".encode())
@@ -34,7 +34,7 @@ def machine(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
-    for name in (gpus.VISIBLE, "SLURM_JOB_ID"):
+    for name in (devices.VISIBLE, "SLURM_JOB_ID"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path
 
@@ -112,13 +112,13 @@ def test_a_killed_job_gives_its_gpu_to_the_one_that_waits(machine, start):
 )
 def test_what_the_environment_says_stays(monkeypatch, device, shown, present, expected):
     if shown is not None:
-        monkeypatch.setenv(gpus.VISIBLE, shown)
+        monkeypatch.setenv(devices.VISIBLE, shown)
     else:
-        monkeypatch.setenv(gpus.VISIBLE, "x")  # so that monkeypatch takes it away at the end
-        monkeypatch.delenv(gpus.VISIBLE)
-    with gpus.one(device, 1, present=lambda: present) as name:
+        monkeypatch.setenv(devices.VISIBLE, "x")  # so that monkeypatch takes it away at the end
+        monkeypatch.delenv(devices.VISIBLE)
+    with devices.one(device, 1, present=lambda: present) as name:
         assert name == expected
-        assert os.environ.get(gpus.VISIBLE) == (shown if expected is None else expected)
+        assert os.environ.get(devices.VISIBLE) == (shown if expected is None else expected)
 
 
 def test_jobs_of_slurm_have_devices_of_their_own(machine, start):
@@ -132,14 +132,14 @@ def test_jobs_of_slurm_have_devices_of_their_own(machine, start):
 def test_a_job_that_nobody_waits_for_does_not_wait(machine, start):
     start(1, "0")
     wait_until(lambda: lines(machine))
-    with pytest.raises(OrphanedError, match="waits for no GPU"), gpus.one("auto", 1, lambda: True, lambda: ["0"]):
+    with pytest.raises(OrphanedError, match="waits for no GPU"), devices.one("auto", 1, lambda: True, lambda: ["0"]):
         pass
 
 
 def test_without_locks_a_job_runs_and_says_so(machine, caplog, monkeypatch):
     (machine / "file").touch()
     monkeypatch.setattr("tempfile.tempdir", str(machine / "file"))
-    with gpus.one("auto", 1, present=lambda: ["0"]) as name:
+    with devices.one("auto", 1, present=lambda: ["0"]) as name:
         assert name is None
     assert "no lock" in caplog.text
 
@@ -147,12 +147,12 @@ def test_without_locks_a_job_runs_and_says_so(machine, caplog, monkeypatch):
 def test_without_a_driver_no_process_is_asked(monkeypatch):
     monkeypatch.setattr("normreg.utils.devices.load_driver", lambda: None)
     monkeypatch.setattr("subprocess.run", None)
-    assert gpus.on_this_machine() == []
+    assert devices.on_this_machine() == []
 
 
 def test_the_driver_is_asked_in_another_process(monkeypatch):
     monkeypatch.setattr("normreg.utils.devices.load_driver", lambda: object())
-    monkeypatch.setattr(gpus, "_COUNT", "print(2)")
-    assert gpus.on_this_machine() == ["0", "1"]
-    monkeypatch.setattr(gpus, "_COUNT", "raise SystemExit(1)")
-    assert gpus.on_this_machine() == []
+    monkeypatch.setattr(devices, "_COUNT", "print(2)")
+    assert devices.on_this_machine() == ["0", "1"]
+    monkeypatch.setattr(devices, "_COUNT", "raise SystemExit(1)")
+    assert devices.on_this_machine() == []

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from normreg.utils import devices, starter
+from normreg.utils import devices, jobs
 
 
 def run(root, tmp_path, body, **environment):
@@ -68,7 +68,7 @@ def test_a_batch_systems_sigterm_ends_a_job_in_order(root, tmp_path):
     ],
 )
 def test_a_job_asks_for_a_gpu_only_where_it_uses_one(monkeypatch, device, driver, here, asks):
-    monkeypatch.setattr(devices, "driver_sees_gpu", lambda: driver)
+    monkeypatch.setattr(devices, "count_gpus", lambda: int(driver))
     assert devices.wants_gpu(device, here) == asks
 
 
@@ -85,8 +85,8 @@ def test_threads_are_pinned_whatever_the_environment_says(root, tmp_path):
 
 SNAKEMAKE = """
 import subprocess, sys, threading
-from normreg.utils import starter
-starter.announce()
+from normreg.utils import jobs
+jobs.announce()
 def run():
     subprocess.Popen(sys.argv[1:])
 thread = threading.Thread(target=run)  # as Snakemake does; it ends before the job begins
@@ -168,7 +168,7 @@ def family_tree(tmp_path, monkeypatch):
         (folder / "self/ns/pid").symlink_to(namespace)
         (folder / "sys/kernel/random").mkdir(parents=True)
         (folder / "sys/kernel/random/boot_id").write_text(f"{machine}\n")
-        monkeypatch.setattr(starter, "PROC", folder)
+        monkeypatch.setattr(jobs, "PROC", folder)
 
         def process(pid):
             if pid not in parents:
@@ -177,7 +177,7 @@ def family_tree(tmp_path, monkeypatch):
 
         monkeypatch.setattr(psutil, "Process", process)
 
-    monkeypatch.delenv(starter.VARIABLE, raising=False)
+    monkeypatch.delenv(jobs.VARIABLE, raising=False)
     monkeypatch.setattr(os, "getpid", lambda: 30)
     monkeypatch.setattr(os, "getppid", lambda: 20)  # that of pytest is 1 where its shell has ended
     return make
@@ -185,17 +185,17 @@ def family_tree(tmp_path, monkeypatch):
 
 def test_a_snakemake_that_is_process_1_of_a_container_is_found(family_tree, monkeypatch):
     family_tree(30, 20, 1)
-    monkeypatch.setenv(starter.VARIABLE, "b/pid:[1] 1")
-    assert not starter.Starter().gone()
-    monkeypatch.setenv(starter.VARIABLE, "b/pid:[1] 7")
-    assert starter.Starter().gone()
+    monkeypatch.setenv(jobs.VARIABLE, "b/pid:[1] 1")
+    assert not jobs.Starter().gone()
+    monkeypatch.setenv(jobs.VARIABLE, "b/pid:[1] 7")
+    assert jobs.Starter().gone()
 
 
 def test_a_group_has_two_snakemakes_and_a_slurm_job_forgets_the_one_that_is_elsewhere(family_tree, monkeypatch):
     family_tree(30, 20, 1)
-    monkeypatch.setenv(starter.VARIABLE, "b/pid:[1] 7 20")
-    starter.announce()
-    assert os.environ[starter.VARIABLE] == "b/pid:[1] 20 30"
+    monkeypatch.setenv(jobs.VARIABLE, "b/pid:[1] 7 20")
+    jobs.announce()
+    assert os.environ[jobs.VARIABLE] == "b/pid:[1] 20 30"
 
 
 @pytest.mark.parametrize("there", [{"machine": "another"}, {"machine": "c", "namespace": "pid:[2]"}], ids=str)
@@ -204,10 +204,10 @@ def test_elsewhere_a_job_does_not_look_for_the_snakemake_that_handed_its_environ
 ):
     """The first PID namespace has the same number on all machines. The parent is watched."""
     family_tree(30, 25, 1)
-    starter.announce()
+    jobs.announce()
     family_tree(31, 20, 1, **there)
     monkeypatch.setattr(os, "getpid", lambda: 31)
-    watched = starter.Starter()
+    watched = jobs.Starter()
     assert not watched.gone()
     monkeypatch.setattr(os, "getppid", lambda: 1)
     assert watched.gone()
@@ -218,8 +218,8 @@ def test_processes_hidden_from_other_users_make_nobody_an_orphan(family_tree, mo
     family_tree(30, 20, 1)
     tree = psutil.Process
     monkeypatch.setattr(psutil, "Process", lambda pid: tree(pid if pid in seen else 99))
-    monkeypatch.setenv(starter.VARIABLE, "b/pid:[1] 20")
-    watched = starter.Starter()
+    monkeypatch.setenv(jobs.VARIABLE, "b/pid:[1] 20")
+    watched = jobs.Starter()
     assert not watched.gone()
     monkeypatch.setattr(os, "getppid", lambda: 1)
     assert watched.gone() == (len(seen) == 1)

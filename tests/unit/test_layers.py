@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from normreg.models.batches import usable_splits
 from normreg.models.layers import Dropout, GhostBatchNorm1d, GhostBatchNorm2d, GhostBatchNorm3d
+from normreg.models.shapes import usable_splits
 
 CHANNELS = 3
 

@@ -10,10 +10,13 @@ import sys
 
 import pytest
 
-from normreg.utils import atomic, locks, snakemake_locks
+from normreg.utils import files
+from normreg.workflow import internals
 
-START = "import sys; from pathlib import Path; from normreg.utils import atomic, locks, snakemake_locks; "
-HOLD = START + "\nwith locks.exclusive(Path(sys.argv[1]), 'it'): print('held', flush=True); sys.stdin.read()"
+START = (
+    "import sys; from pathlib import Path; from normreg.utils import files; from normreg.workflow import internals; "
+)
+HOLD = START + "\nwith files.exclusive(Path(sys.argv[1]), 'it'): print('held', flush=True); sys.stdin.read()"
 
 
 @pytest.fixture
@@ -63,9 +66,9 @@ def test_the_second_waits_says_for_whom_and_goes_on_when_the_first_is_killed(sta
 def test_the_lock_file_may_come_and_go_and_still_only_one_is_inside(start, tmp_path):
     """Three processes add 1 to a number 60 times each; each time the lock file is made and removed."""
     count = START + (
-        "locks.POLL_SECONDS = 0.001; number = Path(sys.argv[1])\n"
+        "files.POLL_SECONDS = 0.001; number = Path(sys.argv[1])\n"
         "for _ in range(60):\n"
-        "    with locks.exclusive(number.with_name('.lock'), 'it'):\n"
+        "    with files.exclusive(number.with_name('.lock'), 'it'):\n"
         "        number.write_text(str(int(number.read_text()) + 1))\n"
     )
     (tmp_path / "number").write_text("0")
@@ -83,7 +86,7 @@ def test_without_locks_on_the_file_system_it_runs_on_and_says_so(tmp_path, monke
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    with locks.exclusive(tmp_path / ".lock", "this training run"):
+    with files.exclusive(tmp_path / ".lock", "this training run"):
         inside = True
     assert inside
     assert f"{tmp_path / '.lock'}: no lock (" in caplog.text
@@ -92,10 +95,10 @@ def test_without_locks_on_the_file_system_it_runs_on_and_says_so(tmp_path, monke
 
 
 def test_an_error_inside_the_block_ends_the_lock(tmp_path):
-    with pytest.raises(ValueError, match="inside"), locks.exclusive(tmp_path / ".lock", "it"):
+    with pytest.raises(ValueError, match="inside"), files.exclusive(tmp_path / ".lock", "it"):
         raise ValueError("inside")
     assert list(tmp_path.iterdir()) == []
-    with locks.exclusive(tmp_path / ".lock", "it"):
+    with files.exclusive(tmp_path / ".lock", "it"):
         assert (tmp_path / ".lock").read_text() == f"process {os.getpid()} on {socket.gethostname()}"
 
 
@@ -103,8 +106,8 @@ def test_an_error_inside_the_block_ends_the_lock(tmp_path):
 
 
 WRITE = START + (
-    "locks.POLL_SECONDS = 0.001\n"
-    "with atomic.replacing(sys.argv[1]) as temporary:\n"
+    "files.POLL_SECONDS = 0.001\n"
+    "with files.replacing(sys.argv[1]) as temporary:\n"
     "    temporary.write_text('half'); print(temporary, flush=True)\n"
     "    sys.stdin.readline(); temporary.write_text('whole')"
 )
@@ -117,7 +120,7 @@ def test_what_a_killed_writer_left_goes_with_the_next_one(start, tmp_path):
     left = {path.name for path in tmp_path.iterdir()}
     assert left
     assert "x.csv" not in left
-    with atomic.replacing(tmp_path / "x.csv") as temporary:
+    with files.replacing(tmp_path / "x.csv") as temporary:
         temporary.write_text("new")
     assert [path.name for path in tmp_path.iterdir()] == ["x.csv"]
     assert (tmp_path / "x.csv").read_text() == "new"
@@ -154,7 +157,7 @@ def claimed(start, home):
     """A living process that has noted 1.input.lock and 1.output.lock as its own."""
     code = START + (
         "home = Path(sys.argv[1])\n"
-        "snakemake_locks.claim(home.glob('locks/1.*'), home); print('held', flush=True); sys.stdin.read()"
+        "internals.claim(home.glob('locks/1.*'), home); print('held', flush=True); sys.stdin.read()"
     )
     process = start(code, home)
     assert process.stdout.readline() == "held\n"
@@ -166,10 +169,10 @@ def names(home):
 
 
 def test_lock_files_of_a_living_snakemake_stay_and_those_of_a_killed_one_go(home, claimed, caplog):
-    snakemake_locks.release_dead(home)
+    internals.release_dead(home)
     assert names(home) == ["0.output.lock", "1.input.lock", "1.output.lock"]
     kill(claimed)
-    snakemake_locks.release_dead(home)
+    internals.release_dead(home)
     assert names(home) == ["0.output.lock"]
     assert caplog.text.count("the Snakemake that held it is dead") == 2
     assert list((home / "normreg").iterdir()) == []
@@ -180,7 +183,7 @@ def test_a_later_lock_file_of_the_same_name_stays(home, claimed):
     kill(claimed)
     (home / "locks/1.input.lock").rename(home / "kept")  # so that the new file cannot have its inode
     (home / "locks/1.input.lock").write_text("other/y")
-    snakemake_locks.release_dead(home)
+    internals.release_dead(home)
     assert names(home) == ["0.output.lock", "1.input.lock"]
 
 
@@ -193,16 +196,16 @@ def test_a_note_that_proves_nothing_removes_nothing(home, claimed, change):
         note.write_text(note.read_text()[:30])
     else:
         note.rename(note.with_name(f"else-{note.name}"))
-    snakemake_locks.release_dead(home)
+    internals.release_dead(home)
     assert names(home) == ["0.output.lock", "1.input.lock", "1.output.lock"]
 
 
 def test_without_locks_on_the_file_system_every_lock_file_stays(home, claimed, monkeypatch):
     kill(claimed)
     monkeypatch.setattr(fcntl, "flock", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOLCK, "No locks")))
-    snakemake_locks.claim([home / "locks/0.output.lock"], home)
-    snakemake_locks.release_dead(home)
+    internals.claim([home / "locks/0.output.lock"], home)
+    internals.release_dead(home)
     assert len(names(home)) == 3
     monkeypatch.undo()
-    snakemake_locks.release_dead(home)
+    internals.release_dead(home)
     assert names(home) == ["0.output.lock"]

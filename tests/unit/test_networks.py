@@ -17,7 +17,7 @@ from normreg.models.build import build
 from normreg.models.description import BASELINE, DataShape, Network, PythonNetwork, as_data, from_data
 from normreg.models.layers import Dropout, GhostBatchNorm1d, GhostBatchNorm2d, GhostBatchNorm3d
 from normreg.models.networks import BUILT_IN, built_in
-from normreg.models.sizes import count_parameters
+from normreg.models.shapes import count_parameters
 from normreg.report.layers import layer_table
 from normreg.training import draws
 from normreg.workflow import trials
@@ -529,7 +529,7 @@ def test_who_reads_the_dropout_is_noticed(folder):
 def test_only_a_change_of_the_code_changes_the_digest(folder):
     def digest(text):
         (folder / "code.py").write_text(text)
-        return networks.described(["code"])["code"]["python"]
+        return networks.described("code")["python"]
 
     assert digest(PLAIN) == digest('"""A docstring."""\n# and a comment\n' + PLAIN)
     assert digest(PLAIN) != digest(PLAIN.replace("GELU", "ReLU"))
@@ -549,10 +549,10 @@ def test_the_digest_covers_the_files_beside_it_that_are_imported(folder):
     for name, text in files.items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text)
-    before = networks.described(["code"])
+    before = networks.described("code")
     for name, text in files.items():
         (folder / name).write_text(text + "new = 1\n")
-        assert (networks.described(["code"]) != before) == (name != "aside.py"), name
+        assert (networks.described("code") != before) == (name != "aside.py"), name
         (folder / name).write_text(text)
     (folder / "more.py").write_text("x =")
     with pytest.raises(ConfigError, match=r"more\.py: cannot be read as Python"):
@@ -566,7 +566,7 @@ def test_finding_a_network_runs_none_of_its_code(folder):
 
 def test_a_file_that_was_edited_while_the_workflow_ran_is_noticed(folder):
     (folder / "code.py").write_text(PLAIN)
-    before = networks.described(["code", "gilf641"])
+    before = {name: networks.described(name) for name in ("code", "gilf641")}
     networks.check_unchanged(before)
     (folder / "code.py").write_text(PLAIN.replace("GELU", "ReLU"))
     with pytest.raises(ConfigError, match="network code was edited while the workflow ran"):

@@ -18,9 +18,10 @@ from docutils.core import publish_parts
 from test_jobs import run
 
 from normreg.config import schema
+from normreg.data import npz_file
 from normreg.errors import ConfigError, DataError, NormregError, printable
 from normreg.report import landing
-from normreg.utils import npz, pictures
+from normreg.utils import pictures
 from normreg.utils.files import regular_file
 
 # Escape codes (C0 and C1), a bell, line ends of Unicode, a text that runs from right to left, half a surrogate pair
@@ -44,7 +45,7 @@ def test_what_is_no_file_is_never_opened(tmp_path: Path) -> None:
     for kind, path in not_files(tmp_path).items():
         with pytest.raises(OSError, match=f"it is {kind}, expected a regular file"):
             regular_file(path)
-        for read in (npz.headers, pictures.read_header, schema.read_yaml):
+        for read in (npz_file.headers, pictures.read_header, schema.read_yaml):
             with pytest.raises(NormregError, match=rf"^{path}.*it is {kind}, expected a regular file"):
                 read(path)
     with pytest.raises(OSError, match="No such file"):
@@ -76,7 +77,7 @@ def test_a_header_that_asks_for_gigabytes_is_not_unpacked(tmp_path: Path) -> Non
         for _ in range(64):
             file.write(b" " * 2**20)
     with pytest.raises(DataError, match=r"a\.npz: cannot be read as a \.npz file \(.*header"):
-        npz.headers(tmp_path / "a.npz")
+        npz_file.headers(tmp_path / "a.npz")
 
 
 NINE = range(1, 10)
@@ -129,7 +130,7 @@ def test_letters_of_any_language_stay_as_they_are() -> None:
 
 def test_names_of_arrays_and_tracebacks_do_not_act_on_a_terminal(root: Path, tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", **{"\x1b[31mred": np.zeros(3)})
-    body = f"from normreg.utils import npz; jobs.log.info('has %s', *npz.headers({str(tmp_path / 'a.npz')!r}))"
+    body = f"from normreg.data import npz_file; jobs.log.info('has %s', *npz_file.headers({str(tmp_path / 'a.npz')!r}))"
     done, log = run(root, tmp_path, body)
     assert log == done.stderr == "has \\x1b[31mred\n"
     done, log = run(root, tmp_path, "raise RuntimeError('\\x1b[2J')")

@@ -14,10 +14,9 @@ import pytest
 from own_data import arrays, describe, folder, images, prepare, refused, write_npz
 
 from normreg.config import datasets
-from normreg.data import image_folder, sources
+from normreg.data import image_folder, own, sources
 from normreg.data.specs import ImageFolder, NpzFile
 from normreg.errors import ConfigError, DataError
-from normreg.utils import memory, shares
 
 pytestmark = pytest.mark.usefixtures("place")
 
@@ -94,14 +93,14 @@ def test_a_share_of_each_class_becomes_the_test_split(names):
     assert sorted(train + test) == list(range(58))
     assert train == sorted(train)
     assert labels[train].tolist() == data.train_labels.tolist()
-    again = shares.divide(labels, 0.2)
+    again = own.divide(labels, 0.2)
     assert [part.tolist() for part in again] == [train, test]
 
 
 def test_the_images_of_the_test_share_are_always_the_same():
     """Fixed for ever: other images would change results."""
-    assert shares.divide(np.arange(12) % 2, 0.3)[1].tolist() == [3, 4, 7, 10]
-    assert [shares.test_images(*one) for one in ((10, 0.25), (1, 0.9), (5, 0.5), (100, 0.999))] == [3, 0, 3, 99]
+    assert own.divide(np.arange(12) % 2, 0.3)[1].tolist() == [3, 4, 7, 10]
+    assert [own.test_images(*one) for one in ((10, 0.25), (1, 0.9), (5, 0.5), (100, 0.999))] == [3, 0, 3, 99]
 
 
 def test_more_than_256_classes_have_wider_labels():
@@ -260,7 +259,7 @@ def test_a_header_that_promises_more_than_there_is():
 def test_memory_is_looked_at_before_it_is_used(monkeypatch):
     write_npz(arrays())
     folder()
-    monkeypatch.setattr(memory, "available", lambda: 1000)
+    monkeypatch.setattr(own, "available", lambda: 1000)
     with pytest.raises(DataError, match=r"a\.npz: needs about 0 MiB of memory, but 0 MiB are left\. Take fewer"):
         prepare()
     describe("folder: f\n")
@@ -269,13 +268,13 @@ def test_memory_is_looked_at_before_it_is_used(monkeypatch):
 
 
 def test_the_memory_that_is_left_is_that_of_the_machine_or_of_its_control_group(monkeypatch, tmp_path):
-    monkeypatch.setattr(memory, "_GROUP", tmp_path)
+    monkeypatch.setattr(own, "_GROUP", tmp_path)
     rows = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
-    assert 0 < memory.available() <= int(rows["MemTotal"].split()[0]) * 1024
+    assert 0 < own.available() <= int(rows["MemTotal"].split()[0]) * 1024
     (tmp_path / "memory.current").write_text("900\n")
     for most, left in (("max\n", None), ("1000\n", 100)):
         (tmp_path / "memory.max").write_text(most)
-        assert (memory.available() == 100) is (left == 100)
+        assert (own.available() == 100) is (left == 100)
 
 
 def test_images_without_any_spread_are_refused_when_prepared():

@@ -5,12 +5,14 @@ import pandas as pd
 import pytest
 
 from normreg.analysis import inference, published
-from normreg.config import comparability, studies, study_files
+from normreg.config import datasets, studies, study_files
+from normreg.errors import ConfigError
 from normreg.report import last_five
 from normreg.report import published as published_page
 from normreg.report import summary as summary_page
-from normreg.training import history
+from normreg.training import loop
 from normreg.utils import tables
+from normreg.workflow.study import Study
 
 CONDITIONS = {
     "l1-bn": {
@@ -250,20 +252,22 @@ def test_the_table_is_written_and_read_back(tmp_path):
 
 def test_only_the_studys_own_run_on_its_own_data_is_compared(in_root):
     """The five studies published results on MNIST."""
-    plain = {"study": "ashxjain", "network": None, "epochs": None}
-    run = studies.load_run(plain)
-    assert comparability.published_for(run, "mnist") == study_files.read("ashxjain")["published"]
-    assert comparability.objection(run, "mnist") is None
-    assert comparability.published_for(run, "digits") is None
-    assert comparability.objection(run, "digits") == (
+
+    def on(dataset, **changed):
+        run = studies.load_run({"study": "ashxjain", "network": None, "epochs": None} | changed)
+        return Study(run, datasets.find(dataset), [0])
+
+    assert on("mnist").published == study_files.read("ashxjain")["published"]
+    assert on("mnist").objection is None
+    assert on("digits").objection == (
         "ashxjain on digits is not compared with the published results of ashxjain: those are on MNIST."
     )
+    with pytest.raises(ConfigError, match=r"those are on MNIST\. So there are no files called published"):
+        _ = on("digits").published
     for changed in ({"epochs": 2}, {"network": "gilf641"}):
-        short = studies.load_run(plain | changed)
-        assert comparability.published_for(short, "mnist") is None
-        assert "it has another network or other epochs" in comparability.objection(short, "mnist")
-    controlled = studies.load_run(plain | {"study": "controlled"})
-    assert comparability.objection(controlled, "digits") is None  # it has no published results
+        assert "published" not in on("mnist", **changed).kinds
+        assert "it has another network or other epochs" in on("mnist", **changed).objection
+    assert on("digits", study="controlled").objection is None  # it has no published results
 
 
 def test_the_summary_says_why_a_run_is_not_compared(tmp_path):
@@ -277,8 +281,8 @@ def test_the_summary_says_why_a_run_is_not_compared(tmp_path):
 def test_last_five_epochs(tmp_path, html_tables):
     files, runs = [], []
     for name, epochs in (("none-bn", 7), ("l1-bn", 3)):
-        rows = [history.Epoch(e, 0.1, 9.9, e / 10, 90.0 + e, e / 100, 95.0 + e / 10, 1.0) for e in range(1, epochs + 1)]
-        history.write(rows, tmp_path / f"{name}.csv", name)
+        rows = [loop.Epoch(e, 0.1, 9.9, e / 10, 90.0 + e, e / 100, 95.0 + e / 10, 1.0) for e in range(1, epochs + 1)]
+        loop.write_metrics(rows, tmp_path / f"{name}.csv", name)
         files.append(tmp_path / f"{name}.csv")
         runs.append({"condition": name, "seed": 0, "epochs": epochs, "identity": name})
     table, _ = last_five.collect(runs, files)

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from normreg.analysis import predictions
-from normreg.data.normalise import Normaliser
 from normreg.errors import DataError
 from normreg.models.build import build
 from normreg.training import checkpoint, evaluation
+from normreg.training.evaluation import Normaliser
 
 RUN = "digits/x/l1-bn/seed0 0123456789abcdef"
 

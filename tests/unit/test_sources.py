@@ -7,6 +7,7 @@ import logging
 import os
 import pickle
 import socket
+import struct
 import subprocess
 import sys
 import tarfile
@@ -42,7 +43,10 @@ def files_of(spec: DatasetSpec) -> list[idx.Spec]:
 
 
 _PLAIN = replace(DATASETS["mnist"], train_images=4, test_images=2, source=IdxFiles("MNIST"), digest=None)
-RAW = {spec.name: spec.header + array.tobytes() for spec, array in zip(files_of(_PLAIN), ARRAYS, strict=True)}
+RAW = {
+    name: struct.pack(f">{1 + array.ndim}I", 0x800 + array.ndim, *array.shape) + array.tobytes()
+    for name, array in zip(NAMES, ARRAYS, strict=True)
+}
 ZIPPED = {name: gzip.compress(content, mtime=0) for name, content in RAW.items()}
 _SHA = tuple(hashlib.sha256(RAW[name]).hexdigest() for name in NAMES)
 _MD5 = tuple(hashlib.md5(ZIPPED[name], usedforsecurity=False).hexdigest() for name in NAMES)
@@ -124,7 +128,7 @@ def test_the_folders_of_torchvision_are_known(tmp_path: Path, cache: Path, below
 def test_a_folder_in_the_place_of_a_file_is_said(folder: Path, cache: Path) -> None:
     (folder / f"{NAMES[0]}.gz").unlink()
     (folder / NAMES[0]).mkdir()
-    assert f"{folder / NAMES[0]} is not a regular file" in failure("mnist", str(folder), cache)
+    assert f"{folder / NAMES[0]} cannot be read (it is a folder" in failure("mnist", str(folder), cache)
 
 
 def test_tilde_is_expanded(folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,25 +176,12 @@ def swap(folder: Path, a: str, b: str) -> None:
 def test_images_and_labels_swapped(folder: Path, cache: Path) -> None:
     swap(folder, NAMES[0], NAMES[1])
     message = failure("mnist", str(folder), cache)
-    assert f"{NAMES[0]}.gz has 1 dimension(s), expected 3; are the images and the labels swapped?" in message
+    assert f"{NAMES[0]}.gz is not the published file (is it another one under this name?): it holds only" in message
 
 
 def test_train_and_test_swapped(folder: Path, cache: Path) -> None:
     swap(folder, NAMES[0], NAMES[2])
-    message = failure("mnist", str(folder), cache)
-    assert f"{NAMES[0]}.gz says that it holds 2 x 28 x 28 values, expected 4 x 28 x 28" in message
-
-
-def test_fewer_labels_than_images(folder: Path, cache: Path) -> None:
-    fewer = files_of(replace(_PLAIN, train_images=3))[1]
-    (folder / f"{NAMES[1]}.gz").write_bytes(gzip.compress(fewer.header + bytes(3)))
-    message = failure("mnist", str(folder), cache)
-    assert f"{NAMES[1]}.gz says that it holds 3 values, expected 4" in message
-
-
-def test_label_out_of_range(folder: Path, cache: Path) -> None:
-    (folder / f"{NAMES[3]}.gz").write_bytes(gzip.compress(RAW[NAMES[3]][:-1] + b"\x0a"))
-    assert f"{NAMES[3]}.gz holds the value 10 at index 1, expected 0 to 9" in failure("mnist", str(folder), cache)
+    assert f"{NAMES[0]}.gz is not the published file" in failure("mnist", str(folder), cache)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -304,14 +295,16 @@ def test_a_damaged_file_in_the_cache_is_not_replaced_silently(folder: Path) -> N
     path = folder / f"{NAMES[2]}.gz"
     path.write_bytes(ZIPPED[NAMES[2]][:-20])
     message = failure("mnist", None, folder)
-    assert f"{path} is cut short" in message
+    assert f"{path} is a damaged or incomplete gzip file" in message
     assert "Delete it and run the same command again" in message
 
 
 def test_kmnist_is_checked_as_published(folder: Path) -> None:
     path = folder / f"{NAMES[1]}.gz"
     path.write_bytes(gzip.compress(RAW[NAMES[1]], compresslevel=1, mtime=1))
-    assert f"{path} is not the published file: its MD5 is" in failure("kmnist", None, folder)
+    assert f"{path} is not the published file (is it another one under this name?): its MD5 is" in failure(
+        "kmnist", None, folder
+    )
 
 
 def test_kmnist_without_gz_has_no_sum_to_check(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from normreg.data import augmentation
-from normreg.training import draws, streams
+from normreg.training import draws
 
-STREAMS = [streams.INIT, streams.ORDER, streams.AUGMENTATION, streams.DROPOUT]
+STREAMS = [draws.INIT, draws.ORDER, draws.AUGMENTATION, draws.DROPOUT]
 
 
 def test_the_four_streams_have_four_names() -> None:
@@ -20,13 +20,13 @@ def test_the_four_streams_have_four_names() -> None:
 
 def test_every_stream_seed_and_epoch_has_its_own_seed() -> None:
     keys = list(itertools.product(range(20), STREAMS, range(30)))
-    assert len({streams.stream_seed(*key) for key in keys}) == len(keys)
+    assert len({draws.stream_seed(*key) for key in keys}) == len(keys)
 
 
 def test_pytorchs_32_bits_of_a_seed_are_distinct_over_a_large_study() -> None:
     # The CPU generator keeps the low 32 bits only.
     keys = list(itertools.product(range(20), STREAMS, range(41)))
-    assert len({streams.stream_seed(*key) % 2**32 for key in keys}) == len(keys)
+    assert len({draws.stream_seed(*key) % 2**32 for key in keys}) == len(keys)
 
 
 @pytest.mark.parametrize(
@@ -34,41 +34,41 @@ def test_pytorchs_32_bits_of_a_seed_are_distinct_over_a_large_study() -> None:
     [((0, "init"), 1397630600457869760), ((7, "dropout", 25), 7865565778638394871)],
 )
 def test_seeds_stay_the_same_for_ever(arguments: tuple, value: int) -> None:
-    assert streams.stream_seed(*arguments) == value
+    assert draws.stream_seed(*arguments) == value
 
 
 @pytest.mark.parametrize(("seed", "stream", "epoch"), [(0, "init", 0), (3, "order", 12), (12, "order", 3)])
 def test_seed_is_the_top_63_bits_of_sha256_read_little_endian(seed: int, stream: str, epoch: int) -> None:
     words = hashlib.sha256(f"{stream}/{seed}/{epoch}".encode("ascii")).hexdigest()[:16]
-    assert streams.stream_seed(seed, stream, epoch) == int(bytes.fromhex(words)[::-1].hex(), 16) // 2
+    assert draws.stream_seed(seed, stream, epoch) == int(bytes.fromhex(words)[::-1].hex(), 16) // 2
 
 
 def test_seeds_fit_into_63_bits_and_use_them() -> None:
-    values = [streams.stream_seed(seed, stream) for seed in range(200) for stream in STREAMS]
+    values = [draws.stream_seed(seed, stream) for seed in range(200) for stream in STREAMS]
     assert min(values) >= 0
     assert 2**62 < max(values) < 2**63
 
 
 def test_epoch_defaults_to_zero() -> None:
-    assert streams.stream_seed(4, "init") == streams.stream_seed(4, "init", 0)
+    assert draws.stream_seed(4, "init") == draws.stream_seed(4, "init", 0)
 
 
 def test_generator_repeats_and_is_a_cpu_generator_of_its_own() -> None:
     before = torch.get_rng_state()
-    first, second = (torch.rand(5, generator=streams.generator(1, "order", 2)) for _ in range(2))
+    first, second = (torch.rand(5, generator=draws.generator(1, "order", 2)) for _ in range(2))
     assert torch.equal(first, second)
-    assert streams.generator(1, "order", 2).device == torch.device("cpu")
+    assert draws.generator(1, "order", 2).device == torch.device("cpu")
     assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_generator_is_seeded_with_the_streams_seed() -> None:
-    expected = torch.Generator().manual_seed(streams.stream_seed(1, "order", 2))
-    assert torch.equal(streams.generator(1, "order", 2).get_state(), expected.get_state())
+    expected = torch.Generator().manual_seed(draws.stream_seed(1, "order", 2))
+    assert torch.equal(draws.generator(1, "order", 2).get_state(), expected.get_state())
 
 
 @pytest.mark.parametrize("other", [(2, "order", 2), (1, "init", 2), (1, "order", 3)])
 def test_generators_of_other_streams_draw_other_numbers(other: tuple[int, str, int]) -> None:
-    here, there = (torch.rand(5, generator=streams.generator(*key)) for key in ((1, "order", 2), other))
+    here, there = (torch.rand(5, generator=draws.generator(*key)) for key in ((1, "order", 2), other))
     assert not torch.equal(here, there)
 
 
@@ -79,8 +79,8 @@ SPEC = [{"rotation": {"degrees": 7, "fill": 1}}, {"jitter": {"brightness": 0.1, 
 
 def test_an_epoch_is_drawn_from_its_two_streams() -> None:
     drawn = draws.epoch_draws(3, 2, 20, SPEC, (28, 28))
-    assert torch.equal(drawn.order, torch.randperm(20, generator=streams.generator(3, "order", 2)))
-    expected = augmentation.draw(SPEC, 20, streams.generator(3, "augmentation", 2), (28, 28))
+    assert torch.equal(drawn.order, torch.randperm(20, generator=draws.generator(3, "order", 2)))
+    expected = augmentation.draw(SPEC, 20, draws.generator(3, "augmentation", 2), (28, 28))
     assert len(drawn.augmentation) == len(expected) == 2
     for found, step in zip(drawn.augmentation, expected, strict=True):
         assert found.keys() == step.keys()
@@ -111,7 +111,7 @@ def test_conditions_of_a_seed_start_from_the_same_weights(condition: Any) -> Non
 
 
 def test_dropout_has_the_seed_of_its_stream_in_every_epoch() -> None:
-    assert draws.dropout_key(3, 2) == streams.stream_seed(3, "dropout", 2)
+    assert draws.dropout_key(3, 2) == draws.stream_seed(3, "dropout", 2)
     assert len({draws.dropout_key(seed, epoch) for seed in (3, 4) for epoch in (1, 2)}) == 4
 
 

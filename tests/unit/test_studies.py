@@ -16,9 +16,9 @@ from torch import nn
 
 from normreg.config import studies, study_files
 from normreg.engines.pytorch import TorchTrainer
-from normreg.models.batches import batch_bounds
 from normreg.models.build import build
 from normreg.models.layers import Dropout, GhostBatchNorm2d
+from normreg.models.shapes import batch_bounds
 
 CPU = torch.device("cpu")
 IMAGES = 300  # enough to tell batches of 128, 64 and 32 apart

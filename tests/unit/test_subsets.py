@@ -8,7 +8,7 @@ import pytest
 from normreg.data import digits
 from normreg.data.dataset import Dataset
 from normreg.errors import DataError
-from normreg.training import streams, subsets
+from normreg.training import draws, subsets
 
 
 @pytest.fixture(scope="module")
@@ -63,13 +63,13 @@ def test_a_hold_out_takes_the_place_of_the_test_split_and_is_not_trained_on(data
 def test_every_beginning_has_all_classes_in_proportion_to_within_one(shares):
     random = np.random.default_rng(0)
     labels = random.permutation(np.repeat(np.arange(len(shares)), [round(1000 * share) for share in shares]))
-    order = subsets.stratified_order(labels, streams.generator(5, streams.SUBSET))
+    order = subsets.stratified_order(labels, draws.generator(5, draws.SUBSET))
     assert sorted(order.tolist()) == list(range(1000))
     counts = np.cumsum(labels[order][:, None] == np.arange(len(shares)), axis=0)
     expected = np.arange(1, 1001)[:, None] * np.array(shares)
     # Each class is within one of its own share; the places of the others shift the end of a beginning by one each.
     assert np.abs(counts - expected).max() <= len(shares)
-    alone = subsets.stratified_order(np.zeros(50, int), streams.generator(5, streams.SUBSET))
+    alone = subsets.stratified_order(np.zeros(50, int), draws.generator(5, draws.SUBSET))
     assert sorted(alone.tolist()) == list(range(50))
 
 
@@ -82,7 +82,7 @@ def colours(images=60, height=9, width=11):
     highest = np.array([40, 256, 130]).reshape(1, 3, 1, 1)
     pixels = random.integers(0, np.broadcast_to(highest, (images, 3, height, width)), dtype=np.uint8)
     labels = (np.arange(images) % 3).astype(np.uint8)
-    return Dataset(pixels, labels, pixels[:9], labels[:9], np.array(["a", "b", "c"]))
+    return Dataset(pixels, labels, pixels[:9], labels[:9], np.array(["a", "b", "c"]), np.full((2, 3), np.nan))
 
 
 def test_means_and_standard_deviations_are_those_of_the_training_split_without_the_hold_out(condition):

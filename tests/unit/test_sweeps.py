@@ -6,7 +6,7 @@ import textwrap
 import pytest
 
 from normreg.config import factors, sizes, studies, study_files, sweeps
-from normreg.config.splits import splits_used
+from normreg.config.sizes import splits_used
 from normreg.data.specs import DATASETS
 from normreg.errors import ConfigError
 

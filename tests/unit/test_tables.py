@@ -11,7 +11,7 @@ from normreg.analysis.quantities import effect_quantities
 from normreg.config import studies
 from normreg.errors import DataError
 from normreg.report import published as published_item
-from normreg.training import history
+from normreg.training import loop
 from normreg.utils import tables
 
 NAMES = ["null", "nan", "001", "1e5", "true", "none-bn"]
@@ -84,7 +84,7 @@ def test_a_missing_file_and_one_that_is_no_text_are_one_message(tmp_path):
 
 
 def test_tables_name_what_training_and_evaluation_write():
-    assert list(run_tables.METRICS.columns) == [*history.Epoch.__annotations__, "data", "code", "run"]
+    assert list(run_tables.METRICS.columns) == [*loop.Epoch.__annotations__, "data", "code", "run"]
     shares = ["share_below_0.0001", "share_below_0.001", "share_below_0.01"]
     assert list(run_tables.WEIGHTS.columns) == [
         "parameter",

@@ -13,8 +13,7 @@ from torch.nn import functional as F
 from normreg.analysis import run_tables
 from normreg.engines import pytorch
 from normreg.models.build import build
-from normreg.training import loop, streams
-from normreg.training.history import write as write_history
+from normreg.training import draws, loop
 from normreg.training.objective import PLAIN, Target, make_target, objective
 from normreg.training.state import StateFile
 from normreg.utils import devices
@@ -61,7 +60,7 @@ def test_equals_a_plain_loop_with_l1_and_weight_decay_and_onecycle(condition, bl
     )
     trained, history = run_training(chosen, 3, blobs)
 
-    torch.manual_seed(streams.stream_seed(3, "init"))
+    torch.manual_seed(draws.stream_seed(3, "init"))
     model = build({"network": "gilf641", "norm": "bn", "num_splits": 1, "dropout": 0.0}).train()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9, weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.1, total_steps=epochs * 4)
@@ -69,7 +68,7 @@ def test_equals_a_plain_loop_with_l1_and_weight_decay_and_onecycle(condition, bl
     labels = torch.tensor(blobs.train_labels).long()
     for epoch in range(1, epochs + 1):
         objectives, losses, hits, rate = [], [], 0, optimizer.param_groups[0]["lr"]
-        order = torch.randperm(50, generator=streams.generator(3, "order", epoch))
+        order = torch.randperm(50, generator=draws.generator(3, "order", epoch))
         for chunk in order.split(16):
             logits = model(pixels[chunk].unsqueeze(1))
             loss = F.nll_loss(F.log_softmax(logits, 1), labels[chunk])
@@ -134,7 +133,7 @@ def test_every_epoch_draws_its_own_dropout_masks(condition, blobs):
     for epoch in (1, 2):
         trainer.run_epoch(epoch)
         seeds.append(torch.initial_seed())  # the last seed given to PyTorch's default generator
-    assert seeds == [streams.stream_seed(3, "dropout", epoch) for epoch in (1, 2)]
+    assert seeds == [draws.stream_seed(3, "dropout", epoch) for epoch in (1, 2)]
 
 
 def test_order_and_augmentation_do_not_depend_on_the_batch_size(condition, blobs, monkeypatch, run_training):
@@ -228,7 +227,7 @@ def test_a_diverged_run_is_that_of_the_epochs_before(condition, blobs, tmp_path,
     again.breaks = trainer.breaks
     assert without_seconds(loop.train(again, "x", state)) == without_seconds(history)
     assert torch.equal(weights(again.model), weights(trainer.model))
-    write_history(history, tmp_path / "metrics.csv", "r")
+    loop.write_metrics(history, tmp_path / "metrics.csv", "r")
     table = run_tables.read_metrics(tmp_path / "metrics.csv", ["train_loss"], "r", 4)
     assert table["epoch"].tolist() == list(range(1, epoch))
     assert run_tables.diverged_epoch(table, 4) == epoch
@@ -263,7 +262,7 @@ def test_validation_now_and_then_changes_no_weight_and_comes_after_the_last_epoc
     for row, full in zip(without_seconds(history), without_seconds(whole), strict=True):
         empty = {} if row.epoch in epochs else {"validation_loss": None, "validation_accuracy": None}
         assert row == dataclasses.replace(full, **empty)
-    write_history(history, tmp_path / "metrics.csv", "r")
+    loop.write_metrics(history, tmp_path / "metrics.csv", "r")
     table = run_tables.read_metrics(tmp_path / "metrics.csv", ["validation_accuracy"], "r", 5)
     assert set(table["epoch"][~np.isnan(table["validation_accuracy"])].tolist()) == epochs
 
@@ -282,7 +281,7 @@ def test_equals_a_plain_loop_with_adamw_and_cosine(condition, blobs, run_trainin
     )
     trained, _ = run_training(chosen, 3, blobs)
 
-    torch.manual_seed(streams.stream_seed(3, "init"))
+    torch.manual_seed(draws.stream_seed(3, "init"))
     model = build({"network": "gilf641", "norm": "bn", "num_splits": 1, "dropout": 0.0}).train()
     inside = [p for p in model.parameters() if p.ndim == 4]  # convolutions; norms have vectors
     outside = [p for p in model.parameters() if p.ndim == 1]
@@ -293,7 +292,7 @@ def test_equals_a_plain_loop_with_adamw_and_cosine(condition, blobs, run_trainin
     rates = [0.01 * (0.01 + 0.99 * t / 4) for t in range(4)]
     rates += [0.001 + 0.009 * (1 + math.cos(math.pi * t / 4)) / 2 for t in range(4)]
     for epoch in (1, 2):
-        order = torch.randperm(50, generator=streams.generator(3, "order", epoch))
+        order = torch.randperm(50, generator=draws.generator(3, "order", epoch))
         for chunk in order.split(16):
             for group in optimizer.param_groups:
                 group["lr"] = rates[0]
@@ -323,12 +322,14 @@ def test_smoothing_and_balanced_weights_enter_the_objective_alone():
     target = make_target({"class_weights": "balanced", "label_smoothing": 0.3}, labels, 3)
     weights = torch.tensor([4 / 9, 1.0, 4 / 3], dtype=torch.float64)  # 4 images / 3 classes / 3, none, 1 of the class
     torch.testing.assert_close(target.weights.double(), weights)
-    found = objective(nn.Identity(), logits, labels, [], {"l1": 0, "l2": 0, "group_l2": 0}, Target(0.3, weights))
+    value, figures = objective(
+        nn.Identity(), logits, labels, [], {"l1": 0, "l2": 0, "group_l2": 0}, Target(0.3, weights)
+    )
     goal = 0.7 * F.one_hot(labels, 3) + 0.1  # 0.3 in equal parts
     each = -(goal * weights * F.log_softmax(logits, 1)).sum(1)
-    assert found.objective.item() == pytest.approx((each.sum() / weights[labels].sum()).item())
+    assert value.item() == pytest.approx((each.sum() / weights[labels].sum()).item())
     plain = -F.log_softmax(logits, 1)[range(4), labels].mean().item()
-    assert found.figures.tolist() == pytest.approx([found.objective.item(), plain, 0.75])
+    assert figures.tolist() == pytest.approx([value.item(), plain, 0.75])
     assert make_target({"class_weights": "none", "label_smoothing": 0.0}, labels, 3) == PLAIN
 
 
@@ -337,14 +338,14 @@ def test_equals_a_plain_loop_with_adam_and_smoothing(condition, blobs, run_train
     rates = {"name": "adam", "lr": 1e-3, "beta1": 0.8, "beta2": 0.99}
     plain = {"dropout": 0.0, "augmentation": [], "label_smoothing": 0.2, "optimizer": rates, "epochs": 2}
     trained, history = run_training(condition(**plain, lambdas={"l2": 0.1}), 3, blobs)
-    torch.manual_seed(streams.stream_seed(3, "init"))
+    torch.manual_seed(draws.stream_seed(3, "init"))
     model = build({"network": "gilf641", "norm": "bn", "num_splits": 1, "dropout": 0.0}).train()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, betas=(0.8, 0.99))
     fit = nn.CrossEntropyLoss(label_smoothing=0.2)
     pixels = (torch.tensor(blobs.train_images).float() / 255 - 0.1307) / 0.3081
     labels = torch.tensor(blobs.train_labels).long()
     for epoch in (1, 2):
-        order = torch.randperm(50, generator=streams.generator(3, "order", epoch))
+        order = torch.randperm(50, generator=draws.generator(3, "order", epoch))
         for chunk in order.split(16):
             optimizer.zero_grad()
             fit(model(pixels[chunk].unsqueeze(1)), labels[chunk]).backward()

@@ -17,7 +17,7 @@ from normreg.models.networks import PUBLISHED
 from normreg.report import style
 from normreg.report import weights as page
 from normreg.training import evaluation
-from normreg.training.penalties import scoped_parameters
+from normreg.training.objective import scoped_parameters
 from normreg.utils import tables
 
 STUDY = "digits/x 0123456789abcdef"

@@ -50,7 +50,7 @@ def test_a_copied_project_has_nothing_to_do(copy):
 
 def test_comments_docstrings_and_formatting_of_every_source_rerun_nothing(copy):
     assert rewrite(copy.folder / "workflow/scripts") > 100
-    assert "# Edited comment." in copy.read(f"{CODE}/training/penalties.py")
+    assert "# Edited comment." in copy.read(f"{CODE}/training/objective.py")
     assert copy.stale() == Counter()
 
 
@@ -131,8 +131,8 @@ def test_a_margin_or_a_plan_reruns_the_verdicts_and_no_training(copy):
 
 def test_code_restored_with_an_old_modification_time_retrains(copy):
     """As `cp -p`, `tar` and `rsync -a` leave it."""
-    penalties = copy.folder / CODE / "training/penalties.py"
-    copy.edit(f"{CODE}/training/penalties.py", 'lambdas["l1"] * l1(parameters)', '2 * lambdas["l1"] * l1(parameters)')
+    penalties = copy.folder / CODE / "training/objective.py"
+    copy.edit(f"{CODE}/training/objective.py", 'lambdas["l1"] * l1(parameters)', '2 * lambdas["l1"] * l1(parameters)')
     os.utime(penalties, (1_000_000_000, 1_000_000_000))
     assert copy.stale() == following(*CONDITIONS)
 

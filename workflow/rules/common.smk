@@ -1,12 +1,12 @@
 # Binds the library to wildcards. No rules here.
 from normreg.analysis import plan
-from normreg.config import defaults, made_of, studies
+from normreg.config import studies
 from normreg.report import registry
-from normreg.utils import starter
+from normreg.utils import jobs
 from normreg.utils.code import Sources
 from normreg.utils.devices import wants_gpu
+from normreg.workflow import freshness, trials
 from normreg.workflow import study as bound
-from normreg.workflow import trials
 from normreg.workflow.studies import NothingChosenError, Studies, answer
 from snakemake.logging import logger
 
@@ -14,7 +14,7 @@ MAIN = internals.is_main(workflow)
 SOURCES = Sources(SCRIPTS, memory=Path(".snakemake/normreg-sources.json"))
 FRESH = freshness.Freshness(SOURCES, placed, writes=MAIN)
 try:
-    checked = studies.check_config(defaults.fill(config))
+    checked = studies.check_config(studies.fill_in(config))
     config.clear()  # not another dict: a workflow that imports this one may have given its own
     config.update(checked)
     STUDIES = Studies(config, placed)
@@ -27,8 +27,9 @@ try:
 except NormregError as error:
     raise WorkflowError(str(error)) from None
 
-internals.release_dead_locks(workflow)
-starter.announce()  # jobs look for this process
+if MAIN:
+    internals.release_dead()
+jobs.announce()  # jobs look for this process
 USE_GPU = wants_gpu(config["device"], here=internals.runs_here(workflow))
 
 
@@ -147,7 +148,7 @@ def get_report_facts():
     shown = [STUDIES.main.folder, f"{STUDIES.main.folder}{studies.CONFIRM}"]
     pages = [Path(placed(f"{folder}/landing.fragment")) for folder in shown]
     found = [str(page.absolute()) for page in pages if page.is_file()]
-    difference = made_of.difference(placed(f"{STUDIES.main.folder}/summary.csv"), STUDIES.main.runs)
+    difference = freshness.difference(placed(f"{STUDIES.main.folder}/summary.csv"), STUDIES.main.runs)
     missing = (
         f"{STUDIES.main.folder} has no finished run. Make the run first, or give --report the --config of another."
     )
@@ -158,7 +159,8 @@ config["report"] = get_report_facts()
 
 
 onstart:
-    internals.claim_locks(workflow)
+    if MAIN:
+        internals.claim(internals.lock_files(workflow))
     internals.lift_rate_limit(workflow)
     too_narrow = plan.margin_note(STUDIES.main.run.margin, STUDIES.main.data.test_images)
     if MAIN and too_narrow and len(STUDIES.main.run.conditions) > 1:

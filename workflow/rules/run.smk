@@ -41,7 +41,6 @@ rule train:
         condition=get(lambda study, w: study.essentials(w.condition)),
         identity=get(lambda study, w: study.identify(w.condition, int(w.seed))),
         data_digest=get(lambda study, w: study.data.digest),
-        shape=get(lambda study, w: list(study.data.shape)),
         network=get(lambda study, w: study.network(w.condition)),
         kernels=placed("resources/engine/kernels"),
     script:
@@ -66,7 +65,6 @@ rule evaluate:
         condition=get(lambda study, w: study.essentials(w.condition)),
         identity=get(lambda study, w: study.identify(w.condition, int(w.seed))),
         data_digest=get(lambda study, w: study.data.digest),
-        shape=get(lambda study, w: list(study.data.shape)),
         code=get_code("evaluate.py"),
     script:
         "../scripts/evaluate.py"

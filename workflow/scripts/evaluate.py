@@ -18,7 +18,7 @@ with jobs.job(snakemake.log[0]):
 
     # The processor is quick enough for 10,000 images, and leaves the GPU to training.
     device = devices.resolve("cpu", snakemake.threads)
-    data = dataset.load(snakemake.input.data, snakemake.params.data_digest, snakemake.params.shape)
+    data = dataset.load(snakemake.input.data, snakemake.params.data_digest)
     condition, run = table.whole(snakemake.params.condition), snakemake.params.identity
     saved = checkpoint.restore(snakemake.input.checkpoint, run, data.digest())
     splits = {predictions.TEST: (data.test_images, data.test_labels, data.test_files)}

@@ -5,28 +5,28 @@ from pathlib import Path
 
 sys.path.insert(0, snakemake.scriptdir)  # before any installed normreg
 
-from normreg.utils import gpus, jobs
+from normreg.utils import devices, jobs
 
 with (
     jobs.job(snakemake.log[0]) as starter,
-    gpus.one(snakemake.config["device"], snakemake.config["jobs_per_gpu"], starter.gone),
+    devices.one(snakemake.config["device"], snakemake.config["jobs_per_gpu"], starter.gone),
 ):
     jobs.pin_threads(snakemake.threads)
-    from normreg.config import networks, splits
+    from normreg.config import networks, sizes
     from normreg.data import dataset
     from normreg.engines import select
     from normreg.settings import table
-    from normreg.training import checkpoint, history, loop, state, subsets
-    from normreg.utils import code, devices
+    from normreg.training import checkpoint, loop, state, subsets
+    from normreg.utils import code
 
     wildcards, condition = snakemake.wildcards, table.whole(snakemake.params.condition)
     seed = int(wildcards.seed)
-    data = dataset.load(snakemake.input.data, snakemake.params.data_digest, snakemake.params.shape)
+    data = dataset.load(snakemake.input.data, snakemake.params.data_digest)
     digest = data.digest()
     device = devices.resolve(snakemake.config["device"], snakemake.threads)
     label = f"{wildcards.study} {wildcards.condition} seed {seed}"
     images = len(data.train_labels)
-    if fewer := splits.fewer_splits(condition, images):
+    if fewer := sizes.fewer_splits(condition, images):
         jobs.log.warning("%s: %s", label, fewer)
     wanted, kernels = snakemake.config["engine"], Path(snakemake.params.kernels)
     part = subsets.of_run(data, condition, seed)
@@ -55,10 +55,10 @@ with (
             "data_digest": digest,
             "device": device.type,
             "engine": engine,
-            "splits_used": splits.splits_used(condition, images),
+            "splits_used": sizes.splits_used(condition, images),
             **diverged,
             **checkpoint.facts_of(part, snakemake.params.network[condition["network"]]),
         }
         checkpoint.save(snakemake.output.checkpoint, trainer.model, condition, provenance)
-        history.write(epochs, snakemake.output.metrics, snakemake.params.identity, digest, made_by)
+        loop.write_metrics(epochs, snakemake.output.metrics, snakemake.params.identity, digest, made_by)
         # The state stays: killed before Snakemake has recorded success, the outputs are deleted. `evaluate` removes it.

@@ -33,7 +33,7 @@ from normreg.config.factors import (
     text_of,
     trained,
 )
-from normreg.config.splits import fewer_splits
+from normreg.config.sizes import fewer_splits
 
 _SCOPE = "penalty_scope"
 

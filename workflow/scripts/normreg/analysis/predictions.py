@@ -15,7 +15,7 @@ import numpy as np
 from normreg.data.dataset import join_names
 from normreg.errors import AGAIN, DataError
 from normreg.utils import tables
-from normreg.utils.atomic import replacing
+from normreg.utils.files import replacing
 
 # Engines and devices differ in float32 rounding, by about 1e-5 of a logit. This is less than NEAR_TIE. So only an image
 # whose two classes are as near as NEAR_TIE can be right with one engine and wrong with another.

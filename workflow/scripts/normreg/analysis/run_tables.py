@@ -25,7 +25,7 @@ METRICS = Table(
     may_be_empty=frozenset((*TRAINING, *VALIDATION, "data", "code")),
     digits=8,
 )
-WEIGHT = "weight"  # in the column `role`, see `training.penalties.roles`
+WEIGHT = "weight"  # in the column `role`, see `training.objective.roles`
 WEIGHTS = Table(
     "sizes of weights",
     columns_of(str, "parameter", "layer_type", "role")

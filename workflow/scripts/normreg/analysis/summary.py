@@ -13,8 +13,7 @@ from normreg.analysis.quantities import ACCURACY, LOSS, QUANTITIES, Quantity, ef
 from normreg.config import datasets
 from normreg.config.condition import Condition
 from normreg.config.identity import RunFacts
-from normreg.config.sizes import trained_images
-from normreg.config.splits import splits_used
+from normreg.config.sizes import splits_used, trained_images
 from normreg.errors import AGAIN, DataError
 from normreg.utils import tables
 

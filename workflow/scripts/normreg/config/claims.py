@@ -12,7 +12,7 @@ from normreg.config.condition import Condition, flatten
 from normreg.config.schema import read_yaml, validate
 from normreg.errors import ConfigError
 from normreg.models.description import Network
-from normreg.models.sizes import count_parameters
+from normreg.models.shapes import count_parameters
 
 CLAIMS = Path("config/claims.yaml")  # see `folders`
 DATASET = "mnist"  # the data set of the published studies

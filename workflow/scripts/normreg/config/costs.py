@@ -12,7 +12,7 @@ from normreg.config import networks, sizes
 from normreg.config.condition import Condition
 from normreg.data.specs import DatasetSpec
 from normreg.models.description import Network
-from normreg.models.sizes import count_multiply_adds
+from normreg.models.shapes import count_multiply_adds
 
 IMAGE_MS = 0.3  # an image of any network
 MILLION_MS = 0.12  # and a million multiply-adds of its forward pass
@@ -32,11 +32,7 @@ def training_minutes(condition: Condition, data: DatasetSpec) -> int:
         ConfigError: there is no such network, or it does not fit the images.
     """
     images = sizes.trained_images(condition, data.train_images) + data.test_images / 3
-    image_ms = IMAGE_MS + MILLION_MS * multiply_adds(condition["network"], data) / 1e6
+    found = networks.find(condition["network"])
+    multiply_adds = count_multiply_adds(found, data.network_shape) if isinstance(found, Network) else PYTHON_NETWORK
+    image_ms = IMAGE_MS + MILLION_MS * multiply_adds / 1e6
     return START_MINUTES + math.ceil(SLOWER * condition["epochs"] * images * image_ms / 60_000)
-
-
-def multiply_adds(network: str, data: DatasetSpec) -> int:
-    """Those of a forward pass of one image. A network in Python is not run, so it gets `PYTHON_NETWORK`."""
-    found = networks.find(network)
-    return count_multiply_adds(found, data.network_shape) if isinstance(found, Network) else PYTHON_NETWORK

@@ -9,6 +9,7 @@ from normreg.config import folders
 from normreg.config.schema import read_yaml, validate
 from normreg.data.specs import DATASETS, DatasetSpec, ImageFolder, Normalise, NpzFile
 from normreg.errors import ConfigError, DataError, did_you_mean
+from normreg.utils.files import expanded
 
 if TYPE_CHECKING:
     from normreg.data.own import Facts
@@ -84,8 +85,8 @@ def _read(name: str, _folder: str) -> DatasetSpec:
         name=content.get("name", name),
         shape=facts.shape,
         class_names=facts.class_names,
-        train_images=sum(facts.train_counts),
-        test_images=sum(facts.test_counts),
+        train_images=facts.train_images,
+        test_images=facts.test_images,
         source=source,
         normalise=_normalise(content, facts.shape[0], where),
     )
@@ -107,7 +108,8 @@ def _check_keys(content: Mapping[str, Any], where: str) -> str:
 def _find_facts(kind: str, content: Mapping[str, Any], base: Path) -> tuple["Facts", NpzFile | ImageFolder]:
     from normreg.data import image_folder, npz_file  # not above: NumPy takes time, and most calls need none
 
-    path, share, classes = _absolute(content[kind], base), content.get("test_share"), content.get("classes")
+    path = base / expanded(content[kind])  # relative to the folder that has config/datasets
+    share, classes = content.get("test_share"), content.get("classes")
     if kind == "npz":
         checksum = content["sha256"].lower() if "sha256" in content else None
         return npz_file.look(path, share, classes), NpzFile(str(path), checksum, share)
@@ -116,23 +118,14 @@ def _find_facts(kind: str, content: Mapping[str, Any], base: Path) -> tuple["Fac
     return facts, ImageFolder(str(path), size is not None, channels is not None, share)
 
 
-def _absolute(path: str, base: Path) -> Path:
-    """The path of a source. It is relative to `base`, the folder that has config/datasets."""
-    try:
-        return base / Path(path).expanduser()
-    except RuntimeError:  # ~name of an unknown user stays as it is, and is then not found
-        return base / path
-
-
 def _normalise(content: Mapping[str, Any], channels: int, where: str) -> Normalise | None:
     if "normalise" not in content:
         return None
-    for key in ("mean", "std"):
-        found = content["normalise"][key]
+    mean, std = (tuple(float(value) for value in content["normalise"][key]) for key in ("mean", "std"))
+    for key, found in (("mean", mean), ("std", std)):
         if len(found) != channels:
             raise ConfigError(
                 f"{where}: key 'normalise.{key}': found {len(found)} number{'' if len(found) == 1 else 's'}; expected "
                 f"{channels}, one for each channel of the images."
             )
-    mean, std = (tuple(float(value) for value in content["normalise"][key]) for key in ("mean", "std"))
     return mean, std

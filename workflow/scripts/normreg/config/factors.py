@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from normreg.config.condition import Condition
-from normreg.config.sizes import trained_images
-from normreg.config.splits import splits_used
+from normreg.config.sizes import splits_used, trained_images
 from normreg.config.values import write
 from normreg.models import description
 from normreg.settings.table import OPTIMIZERS, SET_BY_ONECYCLE, SETTINGS

@@ -29,9 +29,11 @@ def files(own: Path, *names: str) -> list[Path]:
 
     A file of this project is left out if the working directory has the same one, as after a copy of `config`.
     """
-    mine, *project = ([path for path in _in(place, names) if path.is_file()] for place in places(own))
-    others = [path for found in project for path in found]
-    return mine + [path for path in others if not any(_same(path, each) for each in mine)]
+    found: list[Path] = []
+    for path in (place / name for place in places(own) for name in names):
+        if path.is_file() and not any(_same(path, each) for each in found):
+            found.append(path)
+    return found
 
 
 def only(found: Sequence[Path]) -> Path | None:
@@ -48,10 +50,6 @@ def only(found: Sequence[Path]) -> Path | None:
 def names(own: Path, *endings: str) -> list[str]:
     """The sorted names, without their endings, of the files with these endings in the `places` of a folder."""
     return sorted({path.stem for place in places(own) for path in place.glob("*") if path.suffix in endings})
-
-
-def _in(place: Path, names: Sequence[str]) -> list[Path]:
-    return [place / name for name in names]
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -2,9 +2,9 @@
 
 import ast
 import hashlib
-import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,8 @@ from normreg.models.description import (
     from_data,
 )
 from normreg.models.networks import BUILT_IN, built_in
-from normreg.models.sizes import count_parameters
-from normreg.utils.code import canonical
+from normreg.models.shapes import count_parameters
+from normreg.utils.code import canonical, files_of, imports
 from normreg.utils.files import regular_file
 
 NETWORKS = Path("config/networks")  # see `folders`
@@ -96,19 +96,19 @@ def check_all(conditions: Mapping[str, Condition], data: DataShape) -> None:
         seen.add(needs)
 
 
-def described(names: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Networks by name as plain data. A job has them in its params, so that it reruns when its network changes."""
-    return {name: as_data(find(name)) for name in names}
+def described(name: str) -> dict[str, Any]:
+    """A network as plain data. A job has it in its params, so that it reruns when its network changes."""
+    return as_data(find(name))
 
 
-def check_unchanged(described_before: Mapping[str, Mapping[str, Any]]) -> None:
+def check_unchanged(before: Mapping[str, Mapping[str, Any]]) -> None:
     """Checks that networks are still what they were when `described` was called.
 
     Raises:
         ConfigError: a file was edited in between.
     """
-    for name, network in described(described_before).items():
-        if network != described_before[name]:
+    for name, network in before.items():
+        if network != described(name):
             raise ConfigError(f"network {name} was edited while the workflow ran. Run the same command again.")
 
 
@@ -136,7 +136,8 @@ def python_file(path: Path) -> PythonNetwork:
     trees, waiting = {path: tree}, [path]
     while waiting:
         file = waiting.pop()
-        for beside in _imported(trees[file], path.parent, file.parent):
+        package = file.parent.relative_to(path.parent).parts
+        for beside in chain(*(files_of(path.parent, module) for module in imports(trees[file], package))):
             if beside not in trees:
                 trees[beside] = _parse(beside)
                 waiting.append(beside)
@@ -149,20 +150,3 @@ def _parse(path: Path) -> ast.Module:
         return ast.parse(regular_file(path).read_bytes(), str(path))
     except (SyntaxError, ValueError, OSError) as error:
         raise ConfigError(f"{path}: cannot be read as Python ({error}). Correct this file.") from error
-
-
-def _imported(tree: ast.Module, folder: Path, own: Path) -> Iterator[Path]:
-    """The files in `folder`, or below it, that a file imports which lies in `own`. Installed packages are elsewhere."""
-    for node in ast.walk(tree):
-        place, names = folder, []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            if node.level:  # relative to the package that the file is in
-                place = Path(os.path.normpath(own.joinpath(*[".."] * (node.level - 1))))
-            names = [".".join(filter(None, (node.module, alias.name))) for alias in node.names]
-        for parts in (name.split(".") for name in names):
-            for length in range(1, len(parts) + 1):
-                module = place.joinpath(*parts[:length])
-                files = (module.with_suffix(".py"), module / "__init__.py")
-                yield from (file for file in files if file.is_file())

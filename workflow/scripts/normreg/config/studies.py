@@ -3,13 +3,14 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
-from normreg.config import networks, study_files, sweeps
+from normreg.config import folders, networks, study_files, sweeps
 from normreg.config.condition import Condition
 from normreg.config.expand import Expanded
 from normreg.config.resolve import resolve
-from normreg.config.schema import validate
+from normreg.config.schema import read_yaml, validate
 from normreg.config.sweeps import Sweep
 from normreg.errors import ConfigError
 
@@ -21,6 +22,8 @@ MARGIN: Mapping[str, float] = {
 JUDGED = ("accuracy", "loss")  # if a study does not say
 CONFIRM = "-confirm"  # the end of the name of a confirmation
 _SEED = re.compile("[0-9]{1,6}")
+_NUMBERS = ("seeds", "epochs", "jobs_per_gpu")
+_REPORT = "report"  # the Snakefile adds this key for the report
 # Keys of the configuration that change what a study trains. Each adds a text to the run's name, in this order.
 _SUFFIXES = {"network": "-{}", "epochs": "-e{}"}
 _EPOCHS = re.compile("(.+)-e([1-9][0-9]{0,3}|10000)")
@@ -54,6 +57,30 @@ class Run:
     judge: tuple[str, ...]
     planned_seeds: int | None
     confirms: str = ""
+
+
+def fill_in(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration with the defaults of the keys that it lacks.
+
+    A workflow that imports this one gives only what differs. If it imports rules one by one, Snakemake reads the
+    Snakefile again with the same configuration, so what the first time added is taken out.
+
+    Raises:
+        ConfigError: the file of the defaults is not readable.
+    """
+    path = folders.PROJECT / "config/config.yaml"
+    defaults = read_yaml(path, strict=False)
+    if not isinstance(defaults, Mapping):
+        raise ConfigError(f"{path}: found {defaults!r}; expected keys such as `dataset: mnist`.")
+    given = {key: value for key, value in config.items() if key != _REPORT}
+    if Path.cwd().resolve() != folders.PROJECT:
+        given |= {key: _as_number(given[key]) for key in _NUMBERS if key in given}
+    return {**defaults, **given}
+
+
+def _as_number(value: Any) -> Any:
+    """A number. Snakemake gives it as a text if it stands in a section: --config 'normreg={seeds: 2}'."""
+    return int(value) if isinstance(value, str) and _SEED.fullmatch(value) else value
 
 
 def check_config(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -35,10 +35,7 @@ def names() -> list[str]:
 
 def exists(study: str) -> bool:
     """Whether there is a study of this name."""
-    try:
-        return path_of(study).is_file()
-    except OSError:  # for example, the name is too long for a file
-        return False
+    return path_of(study).is_file()
 
 
 def read(name: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 The published studies rotate, shift and jitter 8-bit PIL images before they normalise them. These functions do the same
 to uint8 tensors: (N, H, W) if gray, (N, 3, H, W) if colour. As in PIL, coordinates are 16.16 fixed-point numbers, the
 nearest pixel is taken, and blends are truncated. The fill value is in 8-bit units: the studies' "fill 1" is 1/255,
-almost black. It is the same for every channel. `normreg.data.crops` has the other steps.
+almost black. It is the same for every channel.
 
 The random parameters ("draws") are made for a whole epoch at once, one row per image, in the order of training. So they
 do not depend on the batch size. They are drawn on the CPU. To change images, they must be on the images' device.
@@ -15,9 +15,6 @@ from typing import Any
 
 import torch
 from torch import Generator, Tensor
-
-from normreg.data import crops
-from normreg.data.crops import wide
 
 Spec = Sequence[Mapping[str, Mapping[str, Any]]]
 Shape = tuple[int, int]  # height and width of an image
@@ -61,7 +58,7 @@ def warp(images: Tensor, matrix: Tensor, fill: int) -> Tensor:
     row = torch.arange(height, dtype=torch.int32, device=images.device).view(1, -1, 1)
     x = (a * column + b * row + c) >> 16
     y = (d * column + e * row + f) >> 16
-    return crops.take(images, x, y, fill)
+    return take(images, x, y, fill)
 
 
 def fixed_point(matrix: Tensor) -> Tensor:
@@ -151,36 +148,80 @@ def _draw_jitter(arguments: Mapping[str, Any], images: int, generator: Generator
     }
 
 
-def _draw_flip(arguments: Mapping[str, Any], images: int, generator: Generator, _: Shape) -> dict[str, Tensor]:
-    return {"flipped": torch.rand(images, generator=generator) < arguments["probability"]}
-
-
-def _draw_crop(arguments: Mapping[str, Any], images: int, generator: Generator, _: Shape) -> dict[str, Tensor]:
-    return {"offset": torch.randint(0, 2 * arguments["padding"] + 1, (images, 2), generator=generator)}
-
-
-def _draw_cutout(_: Mapping[str, Any], images: int, generator: Generator, shape: Shape) -> dict[str, Tensor]:
-    return {"centre": torch.stack([torch.randint(0, side, (images,), generator=generator) for side in shape], dim=1)}
-
-
 def _warp_by(images: Tensor, arguments: Mapping[str, Any], values: Mapping[str, Tensor]) -> Tensor:
     return warp(images, values["matrix"], arguments["fill"])
+
+
+def wide(values: Tensor, images: Tensor) -> Tensor:
+    """`values` (N,) in a shape that goes with `images`."""
+    return values.view(-1, *[1] * (images.ndim - 1))
+
+
+def take(images: Tensor, x: Tensor, y: Tensor, fill: int) -> Tensor:
+    """Images whose pixel at (row, column) is that of `images` at row `y` and column `x`, and `fill` outside of them.
+
+    `x` and `y` are whole numbers in a shape that broadcasts to (N, H, W). All channels move alike.
+    """
+    count, height, width = len(images), *images.shape[-2:]
+    inside = ((x >= 0) & (x < width) & (y >= 0) & (y < height)).reshape(count, 1, -1)
+    source = (y * width + x).reshape(count, 1, -1).where(inside, 0).long()
+    planes = images.reshape(count, -1, height * width)
+    return planes.gather(2, source.expand_as(planes)).where(inside, fill).view(images.shape)
+
+
+def flip(images: Tensor, flipped: Tensor) -> Tensor:
+    """Swaps left and right of those images for which `flipped` (N,) is true."""
+    return torch.where(wide(flipped, images), images.flip(-1), images)
+
+
+def crop(images: Tensor, offset: Tensor, padding: int, fill: int) -> Tensor:
+    """Pads each side with `padding` pixels of `fill`, then cuts out an image of the old size.
+
+    `offset` (N, 2) is the row and the column at which it begins in the padded image, from 0 to 2 * padding.
+    """
+    row, column = _grid(images)
+    top, left = (part.view(-1, 1, 1) - padding for part in offset.unbind(1))
+    return take(images, column + left, row + top, fill)
+
+
+def cutout(images: Tensor, centre: Tensor, size: int, fill: int) -> Tensor:
+    """Fills a square of `size` pixels. What lies outside the image is clipped (DeVries & Taylor 2017, "Cutout").
+
+    `centre` (N, 2) is a row and a column. The square begins `size` // 2 pixels before them.
+    """
+    row, column = _grid(images)
+    top, left = (part.view(-1, 1, 1) - size // 2 for part in centre.unbind(1))
+    square = (row >= top) & (row < top + size) & (column >= left) & (column < left + size)
+    return images.where(~(square if images.ndim == 3 else square.unsqueeze(1)), fill)
+
+
+def _grid(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Numbers of the rows (1, H, 1) and of the columns (1, 1, W)."""
+    height, width = images.shape[-2:]
+    row = torch.arange(height, device=images.device).view(1, -1, 1)
+    return row, torch.arange(width, device=images.device).view(1, 1, -1)
 
 
 _DRAW: Mapping[str, Callable[[Mapping[str, Any], int, Generator, Shape], dict[str, Tensor]]] = {
     "rotation": _draw_rotation,
     "affine": _draw_affine,
     "jitter": _draw_jitter,
-    "flip": _draw_flip,
-    "crop": _draw_crop,
-    "cutout": _draw_cutout,
+    "flip": lambda arguments, images, generator, _: {
+        "flipped": torch.rand(images, generator=generator) < arguments["probability"]
+    },
+    "crop": lambda arguments, images, generator, _: {
+        "offset": torch.randint(0, 2 * arguments["padding"] + 1, (images, 2), generator=generator)
+    },
+    "cutout": lambda _, images, generator, shape: {
+        "centre": torch.stack([torch.randint(0, side, (images,), generator=generator) for side in shape], dim=1)
+    },
 }
 # Each takes images, the arguments of the step and its draws.
 _APPLY: Mapping[str, Callable[[Tensor, Mapping[str, Any], Mapping[str, Tensor]], Tensor]] = {
     "rotation": _warp_by,
     "affine": _warp_by,
     "jitter": lambda images, _, values: jitter(images, **values),
-    "flip": lambda images, _, values: crops.flip(images, **values),
-    "crop": lambda images, arguments, values: crops.crop(images, values["offset"], **arguments),
-    "cutout": lambda images, arguments, values: crops.cutout(images, values["centre"], **arguments),
+    "flip": lambda images, _, values: flip(images, **values),
+    "crop": lambda images, arguments, values: crop(images, values["offset"], **arguments),
+    "cutout": lambda images, arguments, values: cutout(images, values["centre"], **arguments),
 }

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from normreg.data.specs import MNIST_PIXELS, Normalise
+from normreg.data.specs import MNIST_PIXELS, DatasetSpec
 from normreg.errors import DataError, printable
-from normreg.utils.atomic import replacing
+from normreg.utils.files import replacing
 
 _AGAIN = "Delete it and run the same command again, which prepares it anew."
-_EMPTY = np.empty(0)
 _NAMES = ("train_files", "test_files")
 
 
@@ -27,7 +26,7 @@ class Dataset:
         test_labels: as `train_labels`.
         class_names: texts (K,).
         normalise: float64 (2, C): means and standard deviations of the channels, for pixels of 0 to 1. NaN: to be
-            computed, see `training.subsets.of_run`. If left out, gray images have those of MNIST and others have NaN.
+            computed, see `training.subsets.of_run`.
         train_files: the file of each training image, relative to the folder of the data set. Empty if images have none.
         test_files: as `train_files`.
     """
@@ -37,16 +36,25 @@ class Dataset:
     test_images: np.ndarray
     test_labels: np.ndarray
     class_names: np.ndarray
-    normalise: np.ndarray = field(default_factory=lambda: _EMPTY)
+    normalise: np.ndarray = field(default_factory=lambda: np.array(MNIST_PIXELS))
     train_files: tuple[str, ...] = ()
     test_files: tuple[str, ...] = ()
 
-    def __post_init__(self) -> None:
-        """Fills `normalise` in if it is left out."""
-        if self.normalise is _EMPTY:
-            channels = self.shape[0]
-            usual = as_array(MNIST_PIXELS if channels == 1 else None, channels)
-            object.__setattr__(self, "normalise", usual)
+    @classmethod
+    def of(
+        cls,
+        spec: DatasetSpec,
+        train_images: np.ndarray,
+        train_labels: np.ndarray,
+        test_images: np.ndarray,
+        test_labels: np.ndarray,
+        *,
+        files: Sequence[tuple[str, ...]] = ((), ()),
+    ) -> "Dataset":
+        """The data set of these facts. `files` are those of the training and of the test images."""
+        normalise = np.array(spec.normalise or [[np.nan] * spec.shape[0]] * 2)
+        names = np.array(spec.class_names)
+        return cls(train_images, train_labels, test_images, test_labels, names, normalise, *files)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -98,27 +106,22 @@ def save(dataset: Dataset, path: str | Path, made_of: str = "") -> None:
         np.savez_compressed(temporary, **arrays, digest=np.array(dataset.digest()), made_of=np.array(made_of))
 
 
-def load(path: str | Path, known: str | None = None, shape: Sequence[int] | None = None) -> Dataset:
+def load(path: str | Path, known: str | None = None) -> Dataset:
     """Reads a file that `save` wrote, and compares its content with its digest.
 
     Args:
         path: the file.
         known: the digest that the content must have, see `specs`. None: it is not known.
-        shape: channels, height and width that its images must have. None: any, but all the same.
 
     Raises:
-        DataError: the file is missing or damaged, lacks an array, or has an array of another type or shape than
-            `Dataset` says; or the content was changed after it was prepared, or is another data set.
+        DataError: the file is missing or damaged, or lacks an array; or the content was changed after it was prepared,
+            or is another data set.
     """
     try:
         with np.load(path, allow_pickle=False) as arrays:
             present = {f.name: arrays[f.name] for f in fields(Dataset)}
-            present |= {name: split_names(present[name]) for name in _NAMES}
             recorded = str(arrays["digest"])
-        dataset = Dataset(**present)
-        _check(dataset, path, shape or dataset.shape)
-    except DataError:
-        raise
+        dataset = Dataset(**present | {name: split_names(present[name]) for name in _NAMES})
     except Exception as error:  # zip, zlib, numpy and OS errors all mean: the file cannot be read
         raise DataError(f"{path}: cannot be read as a prepared data set ({error}). {_AGAIN}") from error
     digest = dataset.digest()
@@ -127,10 +130,10 @@ def load(path: str | Path, known: str | None = None, shape: Sequence[int] | None
             f"{path}: its images and labels are not those that were prepared: their digest is {digest[:12]}, the one "
             f"recorded {ascii(recorded)[1:13]}. {_AGAIN}"
         )
-    if known is not None and known != digest:
+    if known not in (None, digest):
         raise DataError(
-            f"{path}: its content is not that of the published data set: digest {digest[:12]}, expected {known[:12]}. "
-            f"{_AGAIN}"
+            f"{path}: its content is not that of the published data set: digest {digest[:12]}, expected "
+            f"{str(known)[:12]}. {_AGAIN}"
         )
     return dataset
 
@@ -138,30 +141,3 @@ def load(path: str | Path, known: str | None = None, shape: Sequence[int] | None
 def label_type(classes: int) -> type[np.uint8] | type[np.uint16]:
     """The type of the labels of a data set with so many classes."""
     return np.uint8 if classes <= 256 else np.uint16
-
-
-def as_array(normalise: Normalise | None, channels: int) -> np.ndarray:
-    """`DatasetSpec.normalise` as `Dataset.normalise`."""
-    return np.full((2, channels), np.nan) if normalise is None else np.array(normalise, dtype=np.float64)
-
-
-def _check(data: Dataset, path: str | Path, shape: Sequence[int]) -> None:
-    """Refuses arrays of a wrong type, and images that have not this `shape` (channels, height, width)."""
-    classes = data.class_names.size
-    if shape[0] not in (1, 3):
-        raise DataError(f"{path}: its images have {shape[0]} channels, expected 1 or 3. {_AGAIN}")
-    kind = label_type(classes)
-    side = shape[1:] if shape[0] == 1 else shape
-    for split in ("train", "test"):
-        images, labels = getattr(data, f"{split}_images"), getattr(data, f"{split}_labels")
-        right = (images.dtype, labels.dtype) == (np.uint8, kind) and images.shape == (*labels.shape[:1], *side)
-        files = getattr(data, f"{split}_files")
-        if files and len(files) != len(images):
-            raise DataError(f"{path}: it names {len(files)} files of {len(images)} {split} images. {_AGAIN}")
-        if not right or labels.ndim != 1 or labels.max(initial=0) >= classes:
-            found = f"{images.dtype} {images.shape} and {labels.dtype} {labels.shape}"
-            expected = f"uint8 (N, {', '.join(map(str, side))}) and {kind.__name__} (N,) of 0 to {classes - 1}"
-            raise DataError(f"{path}: its {split} images and labels are {found}, expected {expected}. {_AGAIN}")
-    if data.normalise.dtype != np.float64 or data.normalise.shape != (2, shape[0]):
-        found = f"{data.normalise.dtype} {data.normalise.shape}"
-        raise DataError(f"{path}: its normalise is {found}, expected float64 (2, {shape[0]}). {_AGAIN}")

@@ -21,8 +21,8 @@ def load() -> Dataset:
 
     bunch = load_digits()
     images, labels = enlarge(bunch.images.astype(np.uint8)), bunch.target.astype(np.uint8)
-    train, names = _SPEC.train_images, np.array(_SPEC.class_names)
-    return Dataset(images[:train], labels[:train], images[train:], labels[train:], names, np.array(_SPEC.normalise))
+    train = _SPEC.train_images
+    return Dataset.of(_SPEC, images[:train], labels[:train], images[train:], labels[train:])
 
 
 def enlarge(images: np.ndarray) -> np.ndarray:

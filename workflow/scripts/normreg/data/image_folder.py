@@ -13,18 +13,16 @@ from pathlib import Path
 import numpy as np
 
 from normreg.data import own
-from normreg.data.dataset import Dataset, as_array, label_type
+from normreg.data.dataset import Dataset, label_type
 from normreg.data.listing import Listing, count_images, list_images
 from normreg.data.own import Facts
 from normreg.data.specs import DatasetSpec, ImageFolder
 from normreg.errors import DataError, unfit
-from normreg.utils import pictures, shares
+from normreg.utils import pictures
 from normreg.utils.files import regular_file, remembered
 from normreg.utils.jobs import log
-from normreg.utils.memory import check as check_memory
 from normreg.utils.pictures import PictureError
 
-_COPIES = 3  # of the images, in memory at once: as read, as divided, and as bytes for the digest
 _NAMED = 20  # broken files
 _QUIET = 30  # seconds without a line about progress: large photographs take long
 _SAID = {
@@ -59,20 +57,14 @@ def look(
         raise DataError(f"{root}: has 1 class, {name}. Name the folder in which the folders are the classes.")
     own.check_number(len(listing.train), str(root))
     if names is None:
-        names = tuple(_readable(name, root) for name in listing.train)
+        names = [_readable(name, root) for name in listing.train]
     if len(names) != len(listing.train):
         raise DataError(f"{root}: has {len(listing.train)} classes, but `classes` has {len(names)} names.")
     shape = _shape(listing, size, channels)
     own.check_shape(shape, str(root / next(iter(listing.train.values()))[0]))
     train = [len(files) for files in listing.train.values()]
-    if listing.test is not None:
-        test = [len(listing.test.get(name, ())) for name in listing.train]
-    else:
-        test = [shares.test_images(count, test_share or 0) for count in train]
-        train = [all_images - held for all_images, held in zip(train, test, strict=True)]
-    facts = Facts(shape, tuple(names), train, test)
-    own.check_counts(facts, str(root))
-    return facts
+    test = None if listing.test is None else [len(listing.test.get(name, ())) for name in listing.train]
+    return own.count(shape, names, train, test, test_share, str(root))
 
 
 def load(spec: DatasetSpec, source: ImageFolder) -> Dataset:
@@ -83,7 +75,7 @@ def load(spec: DatasetSpec, source: ImageFolder) -> Dataset:
     """
     root = Path(source.path)
     listing = list_images(root, source.test_share)
-    check_memory(_COPIES * len(listing.files) * math.prod(spec.shape), str(root))
+    own.check_memory(own.COPIES * len(listing.files) * math.prod(spec.shape), str(root))
     if listing.left_out:
         log.info("%s: left out: %s", spec.key, "; ".join(listing.left_out))
     files, labels = _flat(listing.train, listing.train)
@@ -98,13 +90,11 @@ def load(spec: DatasetSpec, source: ImageFolder) -> Dataset:
             f"{root}: all pixels are white once transparent ones are laid on white. Is something white drawn on a "
             "transparent background? Save the images on another background, without an alpha channel."
         )
-    named, normalise = np.array(spec.class_names), as_array(spec.normalise, spec.shape[0])
-    if source.test_share is None:
-        splits = images[:last], labels[:last], images[last:], labels[last:]
-        return Dataset(*splits, named, normalise, tuple(files[:last]), tuple(files[last:]))
-    train, test = shares.divide(labels, source.test_share)
-    splits = images[train], labels[train], images[test], labels[test]
-    return Dataset(*splits, named, normalise, tuple(files[i] for i in train), tuple(files[i] for i in test))
+    train, test = np.arange(last), np.arange(last, len(files))
+    if source.test_share is not None:
+        train, test = own.divide(labels, source.test_share)
+    named = [tuple(files[i] for i in split) for split in (train, test)]
+    return Dataset.of(spec, images[train], labels[train], images[test], labels[test], files=named)
 
 
 def content(source: ImageFolder, memory: Path | None = None) -> str:
@@ -186,7 +176,7 @@ def _refuse_broken(listing: Listing) -> None:
     broken: dict[str, PictureError] = {}
     for file in listing.files:
         try:
-            pictures.check(listing.root / file)
+            pictures.decode(listing.root / file, (3, 1, 1), resized=True, converted=True)
         except PictureError as error:
             broken[file] = error
     _refuse(broken, str(listing.root), len(listing.files))

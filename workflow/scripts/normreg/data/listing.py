@@ -7,7 +7,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
@@ -46,20 +46,6 @@ class Listing:
         return sorted(chain(*self.train.values(), *(self.test or {}).values()))
 
 
-@dataclass
-class _Other:
-    """Files that are not used, by their ending: those in class folders that are no images, and those beside them."""
-
-    inside: Counter[str] = field(default_factory=Counter)
-    beside: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def said(self) -> list[str]:
-        """Both for the person."""
-        texts = [f"{_by_ending(self.inside)} (no images)"] if self.inside else []
-        return texts + ([f"{_by_ending(self.beside)} beside the class folders"] if self.beside else [])
-
-
 def list_images(root: Path, test_share: float | None) -> Listing:
     """The image files of a folder.
 
@@ -70,15 +56,21 @@ def list_images(root: Path, test_share: float | None) -> Listing:
     folders, beside = _entries(root, "")
     splits = _find_splits(root, folders)
     own.check_test_share(test_share, splits is not None, str(root))
-    other = _Other(beside=Counter(map(_ending, beside)))
-    if splits is None:
-        train, test, said = _classes(root, "", folders, other), None, []
-    else:
-        train, test = (_split(root, name, other) for name in splits)
-        said = [_unused(root, name, splits) for name in folders if name not in splits]
-        _check_classes(root, splits, train, test)
-    _check_left_out(root, other, sum(map(len, chain(train.values(), (test or {}).values()))))
-    return Listing(root, train, test, (*other.said, *said))
+    no_images: Counter[str] = Counter()  # files in class folders, by their ending
+    outside = Counter(map(_ending, beside))  # files beside class folders
+    found = []
+    for name in splits or ("",):
+        below, classes, files = _inside(root, name) if name else ("", folders, [])
+        outside.update(map(_ending, files))
+        found.append(_classes(root, below, classes, no_images))
+    said = [f"{_by_ending(no_images)} (no images)"] if no_images else []
+    said += [f"{_by_ending(outside)} beside the class folders"] if outside else []
+    if splits:
+        _check_classes(root, splits, *found)
+    left_out = no_images.total() + sum(outside[ending] for ending in pictures.ENDINGS)
+    _check_left_out(root, left_out, sum(len(files) for split in found for files in split.values()), said)
+    said += [_unused(root, name, splits) for name in folders if splits and name not in splits]
+    return Listing(root, found[0], found[1] if splits else None, tuple(said))
 
 
 def _find_splits(root: Path, folders: Sequence[str]) -> tuple[str, str] | None:
@@ -129,14 +121,11 @@ def _inside(root: Path, split: str) -> tuple[str, list[str], list[str]]:
     return split, folders, beside
 
 
-def _split(root: Path, name: str, other: _Other) -> dict[str, list[str]]:
-    below, folders, beside = _inside(root, name)
-    other.beside.update(map(_ending, beside))
-    return _classes(root, below, folders, other)
+def _classes(root: Path, below: str, folders: Sequence[str], no_images: Counter[str]) -> dict[str, list[str]]:
+    """The images of each class, by its name in Unicode's composed form: disks differ in the form of one name.
 
-
-def _classes(root: Path, below: str, folders: Sequence[str], other: _Other) -> dict[str, list[str]]:
-    """The images of each class, by its name in Unicode's composed form: disks differ in the form of one name."""
+    Other files are counted in `no_images`.
+    """
     if not folders:
         raise DataError(f"{root / below}: has no folders, expected one folder of images for each class.")
     found: dict[str, list[str]] = {}
@@ -152,7 +141,7 @@ def _classes(root: Path, below: str, folders: Sequence[str], other: _Other) -> d
                 f"{root / place}: has no image{has}; expected files with the endings {', '.join(pictures.ENDINGS)}. "
                 "Add some, or delete the folder."
             )
-        other.inside += kinds
+        no_images.update(kinds)
     return dict(sorted(found.items()))
 
 
@@ -227,13 +216,12 @@ def _check_classes(
     )
 
 
-def _check_left_out(root: Path, other: _Other, images: int) -> None:
+def _check_left_out(root: Path, left_out: int, images: int, said: Sequence[str]) -> None:
     """Refuses a folder of which much would be left out. A note or a table beside the class folders does not count."""
-    left_out = other.inside.total() + sum(other.beside[ending] for ending in pictures.ENDINGS)
     if left_out > _MOST_LEFT_OUT * (images + left_out):
         raise DataError(
             f"{root}: {left_out:,} of {images + left_out:,} files would be left out, more than a tenth: "
-            f"{'; '.join(other.said)}. Expected images in class folders, with the endings "
+            f"{'; '.join(said)}. Expected images in class folders, with the endings "
             f"{', '.join(pictures.ENDINGS)}. Convert these files, or move them out of this folder."
         )
 

@@ -4,36 +4,73 @@ Every IDX file is checked against published sums before use. No data set is ever
 """
 
 import contextlib
+import http.client
+import io
 import shutil
+import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from normreg.data import cifar, digits, idx, image_folder, npz_file
-from normreg.data.dataset import Dataset, as_array
-from normreg.data.downloading import FAILURES, quiet_with_timeout
+from normreg.data import digits, idx, image_folder, npz_file
+from normreg.data.dataset import Dataset, label_type
 from normreg.data.pixels import mean_and_std
 from normreg.data.specs import DatasetSpec, Downloaded, IdxFiles, ImageFolder, NpzFile
 from normreg.errors import DataError
+from normreg.utils.files import expanded
 from normreg.utils.jobs import log
 
+_TIMEOUT = 20.0  # seconds without a byte until the download fails; without this the downloader would wait for ever
+# urllib, http and torchvision raise these for a bad connection, address, proxy or file. So does a full disk.
+FAILURES = (OSError, RuntimeError, ValueError, ImportError, http.client.HTTPException)
 _FILE_NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+
+
+@contextlib.contextmanager
+def quiet_with_timeout() -> Iterator[None]:
+    """Hides torchvision's progress bars, because they would fill the log, and limits every wait for the network."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(_TIMEOUT)
+    try:
+        with contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def _load_cifar(spec: DatasetSpec, source: Downloaded, cache: Path) -> Dataset:
+    """The data set. Files in `cache` that have the right sums need no network, and others are downloaded again.
+
+    Raises:
+        DataError: the files are not there and cannot be downloaded.
+    """
+    from torchvision import datasets  # imported here because it takes seconds
+
+    downloader = getattr(datasets, source.downloader)
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with quiet_with_timeout():
+            splits = [downloader(cache, train=train, download=True) for train in (True, False)]
+    except FAILURES as error:
+        raise DataError(
+            f"{spec.key}: {cache} lacks the data set, or a part of it, and the download failed; is there a network? "
+            f"Ways on: (1) put {downloader.filename} into {cache}; (2) train on scikit-learn's digits, without "
+            f"network: `--config dataset=digits`. The downloader says: {' '.join(str(error).split())}"
+        ) from error
+    kind = label_type(len(spec.class_names))
+    # torchvision has (N, 32, 32, 3)
+    images = [np.ascontiguousarray(np.moveaxis(np.asarray(split.data, dtype=np.uint8), 3, 1)) for split in splits]
+    labels = [np.array(split.targets, dtype=kind) for split in splits]
+    return Dataset.of(spec, images[0], labels[0], images[1], labels[1])
 
 
 def idx_files(spec: DatasetSpec, source: IdxFiles) -> list[idx.Spec]:
     """The expected content of the four files: train images, train labels, test images, test labels."""
     _, *side = spec.shape
     shapes = ((spec.train_images, *side), (spec.train_images,), (spec.test_images, *side), (spec.test_images,))
-    largest = len(spec.class_names) - 1
     none = (None,) * len(_FILE_NAMES)
-    rows = zip(
-        _FILE_NAMES,
-        shapes,
-        (255, largest, 255, largest),
-        source.sha256 or none,
-        source.gzip_md5 or none,
-        strict=True,
-    )
+    rows = zip(_FILE_NAMES, shapes, source.sha256 or none, source.gzip_md5 or none, strict=True)
     return [idx.Spec(*row) for row in rows]
 
 
@@ -86,7 +123,7 @@ def _load(spec: DatasetSpec, mnist_dir: str | None, cache: Path) -> tuple[Datase
         case IdxFiles():
             return _load_idx(spec, spec.source, mnist_dir, cache)
         case Downloaded():
-            return cifar.load(spec, spec.source, cache), str(cache)
+            return _load_cifar(spec, spec.source, cache), str(cache)
         case NpzFile():
             return npz_file.load(spec, spec.source), spec.source.path
         case ImageFolder():
@@ -96,52 +133,29 @@ def _load(spec: DatasetSpec, mnist_dir: str | None, cache: Path) -> tuple[Datase
 
 
 def _load_idx(spec: DatasetSpec, source: IdxFiles, mnist_dir: str | None, cache: Path) -> tuple[Dataset, str]:
+    files = idx_files(spec, source)
     if spec.key == "mnist" and mnist_dir:
         folder = _user_folder(mnist_dir)
         below = (folder, folder / "raw", folder / source.downloader / "raw")  # the last two are torchvision's
-        folder = next((place for place in below if _find(idx_files(spec, source)[0], place)), folder)
+        folder = next((place for place in below if files[0].find(place)), folder)
         remedy = (
             "Put the published file there, or set mnist_dir to another folder (`--config mnist_dir=/path/to/mnist`)."
         )
     else:
         folder = cache
-        _complete(spec, source, folder)
+        _complete(spec, source, files, folder)
         remedy = "Delete it and run the same command again, which downloads it, or put the published file there."
-    return _read_folder(spec, source, folder, remedy), str(folder)
-
-
-def _read_folder(spec: DatasetSpec, source: IdxFiles, folder: Path, remedy: str) -> Dataset:
-    """Reads the four files in `folder`. Each may have any of the accepted names.
-
-    Raises:
-        DataError: a file is missing, cannot be read or is not the published one. The message ends with `remedy`.
-    """
-    a, b, c, d = (_read(file, folder, remedy) for file in idx_files(spec, source))
-    return Dataset(a, b, c, d, np.array(spec.class_names), as_array(spec.normalise, 1))
-
-
-def _read(spec: idx.Spec, folder: Path, remedy: str) -> np.ndarray:
-    path = _find(spec, folder)
-    if path is None:
-        raise DataError(f"{folder} holds none of {', '.join(spec.file_names)}; expected one of them. {remedy}")
-    return idx.read(path, spec, remedy)
-
-
-def _find(spec: idx.Spec, folder: Path) -> Path | None:
-    try:
-        return spec.find(folder)
-    except OSError as error:
-        raise DataError(
-            f"{folder} cannot be searched for {spec.name} ({error.strerror}); expected a folder this user may read. "
-            "Change its permissions or use another folder."
-        ) from error
+    arrays = []
+    for file in files:
+        path = file.find(folder)
+        if path is None:
+            raise DataError(f"{folder} holds none of {', '.join(file.file_names)}; expected one of them. {remedy}")
+        arrays.append(idx.read(path, file, remedy))
+    return Dataset.of(spec, *arrays), str(folder)
 
 
 def _user_folder(mnist_dir: str) -> Path:
-    folder = Path(mnist_dir)
-    with contextlib.suppress(RuntimeError):  # ~name of an unknown user stays as it is, and is then not found
-        folder = folder.expanduser()
-    folder = folder.absolute()
+    folder = expanded(mnist_dir).absolute()
     try:
         if folder.is_dir():
             return folder
@@ -154,12 +168,12 @@ def _user_folder(mnist_dir: str) -> Path:
     )
 
 
-def _complete(data: DatasetSpec, source: IdxFiles, folder: Path) -> None:
+def _complete(data: DatasetSpec, source: IdxFiles, files: list[idx.Spec], folder: Path) -> None:
     """Downloads the files that `folder` lacks.
 
     An interrupted download leaves at most the folder `partial`. The next download removes it.
     """
-    missing = [file for file in idx_files(data, source) if _find(file, folder) is None]
+    missing = [file for file in files if file.find(folder) is None]
     if not missing:
         return
     partial = folder / "partial"

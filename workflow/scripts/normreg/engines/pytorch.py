@@ -10,15 +10,14 @@ from torch.nn import functional as F
 from normreg.config.condition import Condition
 from normreg.data import augmentation
 from normreg.data.dataset import Dataset
-from normreg.data.normalise import Normaliser
 from normreg.engines.contract import DataFacts, refuse_unknown
-from normreg.models.batches import batch_bounds
-from normreg.training import draws, module_state, penalties, streams
-from normreg.training.evaluation import predict
-from normreg.training.objective import make_target, objective
-from normreg.training.optimizer import make_optimizer
+from normreg.models.shapes import batch_bounds
+from normreg.training import draws
+from normreg.training.evaluation import Normaliser, predict
+from normreg.training.loop import Trained, Trainer, Validated
+from normreg.training.objective import make_optimizer, make_target, objective, scoped_parameters
 from normreg.training.schedule import make_schedule
-from normreg.training.trainer import Trained, Trainer, Validated
+from normreg.training.state import put, take
 
 
 class TorchTrainer(Trainer):
@@ -44,7 +43,7 @@ class TorchTrainer(Trainer):
         self.test_images, self.test_labels = _to_device(data.test_images, data.test_labels, device)
         self.model = draws.initial_model(condition, seed, facts.shape).to(device)
         scope, lambdas = condition["penalty_scope"], condition["lambdas"]
-        self.penalised, _ = penalties.scoped_parameters(self.model, scope)
+        self.penalised, _ = scoped_parameters(self.model, scope)
         self.target = make_target(condition, self.labels, facts.shape.classes)
         self.optimizer = make_optimizer(self.model, condition["optimizer"], lambdas["l2"], scope)
         self.bounds = batch_bounds(len(self.images), condition["batch_size"])
@@ -55,7 +54,7 @@ class TorchTrainer(Trainer):
         count, spec = len(self.images), self.condition["augmentation"]
         height, width = self.images.shape[-2:]
         drawn = draws.epoch_draws(self.seed, epoch, count, spec, (height, width)).to(self.device)
-        streams.seed_defaults(draws.dropout_key(self.seed, epoch))
+        draws.seed_defaults(draws.dropout_key(self.seed, epoch))
         totals = torch.zeros(3, dtype=torch.float64, device=self.device)
         self.model.train()
         for start, stop in self.bounds:
@@ -67,12 +66,12 @@ class TorchTrainer(Trainer):
 
     def _step(self, images: Tensor, labels: Tensor) -> Tensor:
         """One optimizer step; returns objective, loss and share of correct predictions of the batch, float64 (3,)."""
-        result = objective(self.model, images, labels, self.penalised, self.condition["lambdas"], self.target)
+        value, figures = objective(self.model, images, labels, self.penalised, self.condition["lambdas"], self.target)
         self.optimizer.zero_grad()
-        result.objective.backward()
+        value.backward()
         self.optimizer.step()
         self.schedule.after_batch()
-        return result.figures
+        return figures
 
     def _validate(self) -> Validated:
         logits = predict(self.model, self.test_images, self.normalise)
@@ -81,11 +80,11 @@ class TorchTrainer(Trainer):
 
     def state(self) -> dict[str, Any]:
         """Everything `restore` needs after a finished epoch. Of generators, only those that the network holds."""
-        return {"model": module_state.take(self.model), "schedule": self.schedule.state()}
+        return {"model": take(self.model), "schedule": self.schedule.state()}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Takes over what `state` returned in another process; the next epochs are then bit-identical to its next."""
-        module_state.put(self.model, state["model"])
+        put(self.model, state["model"])
         self.schedule.restore(state["schedule"])
 
 

@@ -16,7 +16,7 @@ from normreg.data.dataset import Dataset
 from normreg.engines.pytorch import TorchTrainer
 from normreg.errors import ConfigError
 from normreg.models.description import PythonNetwork
-from normreg.training import checkpoint, evaluation, module_state, state
+from normreg.training import checkpoint, evaluation, state
 
 log = logging.getLogger("normreg")
 _CANNOT_REPEAT = "does not have a deterministic implementation"  # PyTorch's warning, see `utils.devices`
@@ -75,11 +75,11 @@ def _shortened(condition: Condition, data: Dataset) -> tuple[Condition, Dataset]
 
 def _lost(whole: TorchTrainer, resumed: TorchTrainer) -> str | None:
     """What a saved state does not bring from one trainer to the other. None: nothing. Both are new."""
-    before = module_state.left_out(whole.model)
+    before = state.left_out(whole.model)
     whole.run_epoch(1)
     saved = state.pack(whole.state())
     row = replace(whole.run_epoch(2), seconds=0.0)
-    after = module_state.left_out(whole.model)
+    after = state.left_out(whole.model)
     changed = [name for name, content in after.items() if content != before.get(name)]
     if changed:
         return f"what cannot be saved is {', '.join(changed)}"

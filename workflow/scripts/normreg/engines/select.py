@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from normreg.config.condition import Condition
 from normreg.engines.contract import DataFacts, refuse_unknown
 from normreg.engines.numba_cpu import contract as numba_cpu
-from normreg.errors import ConfigError
 
 if TYPE_CHECKING:
     import torch
 
     from normreg.data.dataset import Dataset
-    from normreg.training.trainer import Trainer
+    from normreg.training.loop import Trainer
 
 log = logging.getLogger("normreg")
 
@@ -44,26 +43,15 @@ def choose(engine: str, condition: Mapping[str, Any], data: DataFacts, device: s
         device: the kind of device that the run uses, cpu or cuda.
 
     Raises:
-        ConfigError: `engine` is none of these, or no engine can train the condition. The message names the key.
+        ConfigError: no engine can train the condition. The message names the key.
     """
     refuse_unknown(condition, data)
-    if engine == "auto":
-        long = data.train_images * condition["epochs"] >= WORTH_COMPILING
-        wanted = "numba" if device == "cpu" and long else "torch"
-    else:
-        wanted = engine
-    if wanted == "torch":
+    worth = device == "cpu" and data.train_images * condition["epochs"] >= WORTH_COMPILING
+    if engine == "torch" or (engine == "auto" and not worth):
         return Choice("torch")
-    if wanted != "numba":
-        raise ConfigError(f"key 'engine': found {engine!r}; expected one of auto, torch, numba.")
-    reason = _why_not_numba(condition, data, device)
-    return Choice("numba") if reason is None else Choice("torch", f"not numba: {reason}")
-
-
-def _why_not_numba(condition: Mapping[str, Any], data: DataFacts, device: str) -> str | None:
-    if device != "cpu":
-        return f"it computes on the CPU, not on {device}"
-    return numba_cpu.supports(condition, data) or numba_cpu.lacking()
+    elsewhere = None if device == "cpu" else f"it computes on the CPU, not on {device}"
+    reason = elsewhere or numba_cpu.supports(condition, data) or numba_cpu.lacking()
+    return Choice("torch", f"not numba: {reason}") if reason else Choice("numba")
 
 
 def make_trainer(

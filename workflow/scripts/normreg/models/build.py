@@ -72,8 +72,6 @@ class _Builder:
         count: Counter[str] = Counter()
         modules: OrderedDict[str, nn.Module] = OrderedDict()
         for layer in layers:
-            if type(layer) not in _MODULES:
-                raise ConfigError(f"a network's layer is {layer!r}; expected one of {', '.join(d.KINDS)}.")
             fitted = shapes.fitted(layer, self.data)
             kind = d.kind_of(layer).rpartition("_")[2]  # every pooling is called pool
             count[kind] += 1

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from normreg.models.batches import usable_splits
+from normreg.models.shapes import usable_splits
 
 
 class GhostBatchNorm(_BatchNorm):

@@ -1,7 +1,7 @@
-"""The shape of the output of each layer of a network. Arithmetic: no import here needs PyTorch."""
+"""Arithmetic of a network: batches, the shape of each layer's output, parameters and cost. Needs no PyTorch."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +9,7 @@ from normreg.errors import ConfigError
 from normreg.models.description import (
     BASELINE,
     CLASSES_WORD,
+    MNIST_LIKE,
     AvgPool,
     Conv,
     DataShape,
@@ -25,6 +26,29 @@ from normreg.models.description import (
 
 Shape = tuple[int, ...]  # channels, height and width; or features alone, if flat
 _MOST = 2**24  # values that a layer gives for an image: 64 MiB
+
+
+def batch_bounds(images: int, batch_size: int) -> list[tuple[int, int]]:
+    """Start and stop (exclusive) of each batch. A last batch of one image is joined to the batch before it.
+
+    The reason: batch normalisation needs more than one value per channel in training.
+    """
+    starts = list(range(0, images, batch_size))
+    if len(starts) > 1 and images - starts[-1] == 1:
+        starts.pop()
+    return list(zip(starts, [*starts[1:], images], strict=True))
+
+
+def usable_splits(batch_size: int, num_splits: int) -> int:
+    """The number of ghost batches that a batch of this size is really split into.
+
+    It is the largest s <= num_splits that divides batch_size and leaves at least two samples in each ghost batch. It is
+    1 if there is no such number.
+    """
+    for splits in range(num_splits, 1, -1):
+        if batch_size % splits == 0 and batch_size // splits >= 2:
+            return splits
+    return 1
 
 
 def check(network: Network, data: DataShape, where: str, norm: str = BASELINE, count: int = 1) -> None:
@@ -143,10 +167,6 @@ def _max_pool(layer: MaxPool, shape: Shape, said: str) -> Shape:
     return (shape[0], *_windows(layer.size, layer.stride or layer.size, layer.padding, shape, said))
 
 
-def _avg_pool(layer: AvgPool, shape: Shape, said: str) -> Shape:
-    return (shape[0], *_windows(layer.size, layer.stride or layer.size, 0, shape, said))
-
-
 def _windows(size: int, stride: int, padding: int, shape: Shape, said: str) -> Shape:
     """Rows and columns of the output, if each of its pixels comes from a window of size x size."""
     _, *pixels = shape
@@ -163,8 +183,46 @@ _OUTPUTS: Mapping[type[Any], Callable[[Any, Shape, str], Shape]] = {
     Conv: _conv,
     Linear: lambda layer, _, __: (int(layer.features),),
     MaxPool: _max_pool,
-    AvgPool: _avg_pool,
+    AvgPool: lambda layer, shape, said: (shape[0], *_windows(layer.size, layer.stride or layer.size, 0, shape, said)),
     GlobalMaxPool: lambda _, shape, __: (shape[0], 1, 1),
     GlobalAvgPool: lambda _, shape, __: (shape[0], 1, 1),
     Flatten: lambda _, shape, __: (math.prod(shape),),
 }
+
+
+def count_parameters(network: Network, data: DataShape = MNIST_LIKE) -> int:
+    """Weights and biases of convolutions and linear layers, and a scale and a shift per channel of each norm layer."""
+    total = 0
+    for layer, before, _ in _walk(network.layers, data[:3], data):
+        match layer:
+            case Conv():
+                outputs = int(layer.channels)
+                total += outputs * (before[0] // layer.groups) * layer.kernel**2 + outputs * layer.bias
+            case Linear():
+                total += int(layer.features) * (before[0] + layer.bias)
+            case Norm():
+                total += 2 * before[0]
+    return total
+
+
+def count_multiply_adds(network: Network, data: DataShape = MNIST_LIKE) -> int:
+    """Multiplications, each with an addition, of a forward pass of one image: convolutions and linear layers."""
+    total = 0
+    for layer, before, outputs in _walk(network.layers, data[:3], data):
+        if isinstance(layer, Conv):
+            total += math.prod(outputs) * (before[0] // layer.groups) * layer.kernel**2
+        elif isinstance(layer, Linear):
+            total += outputs[0] * before[0]
+    return total
+
+
+def _walk(layers: Sequence[Any], shape: Shape, data: DataShape) -> Iterator[tuple[Any, Shape, Shape]]:
+    """Each layer with the shapes of its input and its output. Those inside of a residual block come before it."""
+    for layer in layers:
+        own = fitted(layer, data)
+        if isinstance(own, Residual):
+            yield from _walk(own.layers, shape, data)
+            yield from _walk(own.shortcut, shape, data)
+        outputs = after([own], shape, data, "this network")
+        yield own, shape, outputs
+        shape = outputs

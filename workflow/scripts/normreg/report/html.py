@@ -6,7 +6,7 @@ from pathlib import Path
 import jinja2
 import pandas as pd
 
-from normreg.utils.atomic import replacing
+from normreg.utils.files import replacing
 
 TEMPLATES = jinja2.Environment(autoescape=True, trim_blocks=True, keep_trailing_newline=True)
 _PAGE = TEMPLATES.from_string("""<!DOCTYPE html>

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font, LoadFlags
 from PIL import Image
 
-from normreg.utils.atomic import replacing
+from normreg.utils.files import replacing
 
 DPI = 130
 INK = "#333333"  # for text and marks that no colour belongs to

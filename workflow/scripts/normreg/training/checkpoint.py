@@ -16,13 +16,12 @@ from normreg.config import networks
 from normreg.config.condition import Condition
 from normreg.config.schema import validate
 from normreg.data.dataset import Dataset
-from normreg.data.normalise import Statistics
 from normreg.errors import ConfigError, DataError
 from normreg.models.build import build
 from normreg.models.description import DataShape, Network, PythonNetwork, as_data, from_data
+from normreg.training.evaluation import Statistics
 from normreg.utils import tables
-from normreg.utils.atomic import replacing
-from normreg.utils.files import regular_file
+from normreg.utils.files import regular_file, replacing
 
 AGAIN = "Delete it and run the same command again: that run is trained anew."
 _LARGEST = 2**32  # bytes of a file: a billion weights

@@ -1,11 +1,20 @@
-"""What the conditions of one seed share: initial weights, the order of the images, augmentation and dropout's seed.
+"""Named random streams, and what the conditions of one seed share: weights, order, augmentation, dropout's seed.
+
+Every draw depends on nothing but (seed, stream, epoch). So conditions that differ in penalty, norm or batch size share
+initial weights, the order of the images and the augmentation draws. A run can also continue from any epoch, without
+stored states of generators.
 
 Conditions can be compared in pairs only because they share these draws. So the draws of every engine are made here and
 nowhere else. They are made on the CPU, so that they are the same for every device.
 """
 
+import hashlib
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -14,7 +23,45 @@ from normreg.config.condition import Condition
 from normreg.data import augmentation
 from normreg.models.build import build
 from normreg.models.description import MNIST_LIKE, DataShape
-from normreg.training import streams
+
+INIT = "init"
+ORDER = "order"
+AUGMENTATION = "augmentation"
+DROPOUT = "dropout"
+HOLDOUT = "holdout"
+SUBSET = "subset"
+
+
+def stream_seed(seed: int, stream: str, epoch: int = 0) -> int:
+    """A 63-bit seed for one stream of one seed in one epoch, by SHA-256.
+
+    PyTorch's CPU generator uses only its low 32 bits. The chance that two streams of a study are equal is below 1e-4.
+    """
+    digest = hashlib.sha256(f"{stream}/{seed}/{epoch}".encode()).digest()
+    return int.from_bytes(digest[:8], "little") >> 1
+
+
+def generator(seed: int, stream: str, epoch: int = 0) -> torch.Generator:
+    """A CPU generator at the start of a stream. Draws are made on the CPU, so that every device gets the same."""
+    return torch.Generator().manual_seed(stream_seed(seed, stream, epoch))
+
+
+def seed_defaults(number: int) -> None:
+    """Seeds the default generators of PyTorch (on all devices), NumPy and Python. A network may draw from any."""
+    torch.manual_seed(number)
+    np.random.seed(number % 2**32)
+    random.seed(number)
+
+
+@contextmanager
+def seeded_defaults(number: int) -> Iterator[None]:
+    """Seeds them as `seed_defaults` while the block runs. Afterwards those on the CPU have their old states again."""
+    states = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=[]):
+        seed_defaults(number)
+        yield
+    random.setstate(states[0])
+    np.random.set_state(states[1])
 
 
 class EpochDraws(NamedTuple):
@@ -46,9 +93,8 @@ def epoch_draws(seed: int, epoch: int, count: int, spec: augmentation.Spec, shap
     It draws on the CPU. The draws depend only on the arguments, not on the batch size or the device. The order does not
     depend on `spec`.
     """
-    order = torch.randperm(count, generator=streams.generator(seed, streams.ORDER, epoch))
-    generator = streams.generator(seed, streams.AUGMENTATION, epoch)
-    return EpochDraws(order, augmentation.draw(spec, count, generator, shape))
+    order = torch.randperm(count, generator=generator(seed, ORDER, epoch))
+    return EpochDraws(order, augmentation.draw(spec, count, generator(seed, AUGMENTATION, epoch), shape))
 
 
 def initial_model(condition: Condition, seed: int, data: DataShape = MNIST_LIKE) -> nn.Module:
@@ -56,10 +102,10 @@ def initial_model(condition: Condition, seed: int, data: DataShape = MNIST_LIKE)
 
     Seeds the default generators of PyTorch, and of NumPy and Python for networks in Python that draw from those.
     """
-    streams.seed_defaults(streams.stream_seed(seed, streams.INIT))
+    seed_defaults(stream_seed(seed, INIT))
     return build(condition, data, networks.find(condition["network"]))
 
 
 def dropout_key(seed: int, epoch: int) -> int:
     """A 63-bit number that decides an epoch's dropout masks. It seeds the default generators, or those of an engine."""
-    return streams.stream_seed(seed, streams.DROPOUT, epoch)
+    return stream_seed(seed, DROPOUT, epoch)

@@ -1,5 +1,6 @@
-"""Predictions of a trained model for the validation split, and the size of its weights."""
+"""What a network gets and gives: normalised images, predictions in evaluation mode, and the size of its weights."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -7,12 +8,33 @@ import torch
 from torch import Tensor, nn
 
 from normreg.analysis import run_tables
-from normreg.data.normalise import Normaliser, Statistics
-from normreg.training import penalties, streams
+from normreg.training import draws, objective
 from normreg.utils import tables
 
+# Two rows: mean and standard deviation of each channel, of pixels from 0 to 1.
+Statistics = Sequence[Sequence[float]] | np.ndarray
 BATCH = 250  # measured: larger batches do not fit in the processor's cache
 _SEED = 0
+
+
+class Normaliser:
+    """Scales pixels to 0 to 1, subtracts the mean of their channel and divides by its standard deviation."""
+
+    def __init__(self, statistics: Statistics, device: torch.device | None = None) -> None:
+        """`statistics` are those of the images, see `Dataset.normalise`. `device` is where the images are."""
+        self.mean: float | Tensor
+        self.std: float | Tensor
+        means, deviations = ([float(value) for value in row] for row in statistics)
+        if len(means) == 1:  # numbers: with tensors a GPU would round otherwise
+            (self.mean,), (self.std,) = means, deviations
+        else:
+            self.mean, self.std = (torch.tensor(row, device=device).view(-1, 1, 1) for row in (means, deviations))
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """uint8 (N, height, width) or (N, channels, height, width) to float32 (N, channels, height, width)."""
+        if images.ndim == 3:
+            images = images.unsqueeze(1)
+        return images.to(torch.float32).div_(255).sub_(self.mean).div_(self.std)
 
 
 def predict(model: nn.Module, images: Tensor, normalise: Normaliser) -> Tensor:
@@ -27,7 +49,7 @@ def predict(model: nn.Module, images: Tensor, normalise: Normaliser) -> Tensor:
     """
     training = model.training
     model.eval()
-    with torch.inference_mode(), streams.seeded_defaults(_SEED):
+    with torch.inference_mode(), draws.seeded_defaults(_SEED):
         logits = torch.cat([model(normalise(part)) for part in images.split(BATCH)])
     model.train(training)
     return logits
@@ -53,7 +75,7 @@ def weight_rows(model: nn.Module) -> list[dict[str, str | int | float]]:
     Tensors without elements have no row.
     """
     rows: list[dict[str, str | int | float]] = []
-    role = penalties.roles(model)
+    role = objective.roles(model)
     for name, parameter in model.named_parameters():
         size = parameter.detach().abs().double()
         if not size.numel():

@@ -3,18 +3,149 @@
 import copy
 import logging
 import math
-from dataclasses import asdict
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor, nn
 
+from normreg.analysis import run_tables
 from normreg.config.condition import Condition
 from normreg.errors import AGAIN, DataError, OrphanedError
-from normreg.training.history import Epoch
+from normreg.training.schedule import Schedule
 from normreg.training.state import StateFile
-from normreg.training.trainer import Trainer
-from normreg.utils.starter import Starter
+from normreg.utils import tables
+from normreg.utils.jobs import Starter
 
 log = logging.getLogger("normreg")
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One epoch. Accuracies are in percent, losses are mean cross-entropy per image.
+
+    Training figures are measured during the epoch, while the weights change. `train_objective` is the loss plus the L1
+    and group-L2 terms, on which backward() is called. `learning_rate` is that of the epoch's first batch. `seconds` is
+    the time of training and validation together. Validation figures are None after an epoch without validation. In the
+    epoch in which a run diverged, its last one, all these figures are None.
+    """
+
+    epoch: int
+    learning_rate: float
+    train_objective: float | None
+    train_loss: float | None
+    train_accuracy: float | None
+    validation_loss: float | None
+    validation_accuracy: float | None
+    seconds: float
+
+    @property
+    def diverged(self) -> bool:
+        """Whether the run diverged in this epoch."""
+        return self.train_objective is None
+
+    def without_numbers(self) -> "Epoch":
+        """The same epoch as one in which the run diverged."""
+        return Epoch(self.epoch, self.learning_rate, None, None, None, None, None, self.seconds)
+
+
+def write_metrics(epochs: Sequence[Epoch], path: str | Path, run: str, data: str = "", code: str = "") -> None:
+    """Writes `epochs`, with eight significant digits. The file is written completely or not at all.
+
+    Args:
+        epochs: the rows.
+        path: the file.
+        run: the identity of the run.
+        data: the digest of the data set it was trained on, see `Dataset.digest`.
+        code: the code that decided the numbers, see `normreg.utils.code.of_training`. A workflow trains a run with
+            other data or code than now again, and so a run that does not say them.
+    """
+    made_of = {"data": data, "code": code, "run": run}
+    tables.write(path, run_tables.METRICS, ({**asdict(epoch), **made_of} for epoch in epochs))
+
+
+def validates(condition: Condition, epoch: int) -> bool:
+    """Whether validation comes after this epoch (numbered from 1)."""
+    return epoch % condition["validate_every"] == 0 or epoch == condition["epochs"]
+
+
+class Trained(NamedTuple):
+    """Training figures of one epoch: mean objective and mean loss over its images, and number of correct predictions.
+
+    All are running figures: each batch is evaluated with the weights before its own step.
+    """
+
+    objective: float
+    loss: float
+    correct: int
+
+
+class Validated(NamedTuple):
+    """Mean loss and number of correct predictions on the validation split."""
+
+    loss: float
+    correct: int
+
+
+class Trainer(ABC):
+    """Trains one run epoch by epoch. An engine sets the attributes and implements the abstract methods.
+
+    Attributes:
+        condition: the condition of the run.
+        model: the network with the weights and running statistics after the last finished epoch.
+        images: the images of the training split.
+        test_labels: the labels of the validation split, as a tensor or an array.
+        schedule: gives the rates of the next batch.
+        resumable: whether `state` has all that the next epochs need.
+    """
+
+    condition: Condition
+    model: nn.Module
+    images: Tensor
+    test_labels: Any
+    schedule: Schedule
+    resumable: bool = True
+
+    def run_epoch(self, epoch: int) -> Epoch:
+        """Trains for one epoch (numbered from 1), validates if it is due, and returns the epoch's row."""
+        started = time.perf_counter()
+        lr = self.schedule.lr
+        trained = self._train_epoch(epoch)
+        validated = self._validate() if validates(self.condition, epoch) else None
+        self.schedule.after_epoch()
+        return Epoch(
+            epoch=epoch,
+            learning_rate=lr,
+            train_objective=trained.objective,
+            train_loss=trained.loss,
+            train_accuracy=100 * trained.correct / len(self.images),
+            validation_loss=validated.loss if validated else None,
+            validation_accuracy=100 * validated.correct / len(self.test_labels) if validated else None,
+            seconds=time.perf_counter() - started,
+        )
+
+    @abstractmethod
+    def _train_epoch(self, epoch: int) -> Trained:
+        """Trains on every image once, in the order given by `training.draws`."""
+
+    @abstractmethod
+    def _validate(self) -> Validated:
+        """Evaluates the model on the validation split, in evaluation mode."""
+
+    @abstractmethod
+    def state(self) -> dict[str, Any]:
+        """The state after a finished epoch, as tensors and plain data. `restore` continues from it, bit for bit.
+
+        Each epoch seeds the default generators, so their states are not needed.
+        """
+
+    @abstractmethod
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continues from what `state` returned in another process. The next epochs give the same bits as there."""
 
 
 def train(trainer: Trainer, label: str, state: StateFile, starter: Starter | None = None) -> list[Epoch]:

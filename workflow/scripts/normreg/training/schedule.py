@@ -89,16 +89,16 @@ def make_schedule(optimizer: Optimizer, spec: Mapping[str, Mapping[str, Any]], e
     if kind == "cosine":
         warm_up = arguments["warmup_epochs"] * batches
         return Schedule(_cosine(optimizer, warm_up, epochs * batches, arguments["min_lr"]), per_batch=True)
-    if kind == "onecycle":
-        # With a single step, OneCycleLR starts at its end, where the rate is almost 0. The second step is never taken.
-        steps = max(2, epochs * batches)
-        if arguments.get("pct_start", 0.3) * steps == 1:  # PyTorch divides by zero here
-            raise ConfigError(
-                f"key 'schedule.onecycle.pct_start': found {arguments['pct_start']}, which over {steps} batches leaves "
-                "exactly one for the rise; choose another share or more epochs."
-            )
-        return Schedule(OneCycleLR(optimizer, total_steps=steps, **arguments), per_batch=True)
-    raise ValueError(f"unknown schedule {kind!r}; expected constant, step, cosine or onecycle")
+    if kind != "onecycle":
+        raise ValueError(f"unknown schedule {kind!r}; expected constant, step, cosine or onecycle")
+    # With a single step, OneCycleLR starts at its end, where the rate is almost 0. The second step is never taken.
+    steps = max(2, epochs * batches)
+    if arguments.get("pct_start", 0.3) * steps == 1:  # PyTorch divides by zero here
+        raise ConfigError(
+            f"key 'schedule.onecycle.pct_start': found {arguments['pct_start']}, which over {steps} batches leaves "
+            "exactly one for the rise; choose another share or more epochs."
+        )
+    return Schedule(OneCycleLR(optimizer, total_steps=steps, **arguments), per_batch=True)
 
 
 def _cosine(optimizer: Optimizer, warm_up: int, steps: int, min_lr: float) -> LRScheduler:

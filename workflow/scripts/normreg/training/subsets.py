@@ -9,7 +9,7 @@ import torch
 from normreg.config.condition import Condition
 from normreg.data.dataset import Dataset
 from normreg.data.pixels import mean_and_std
-from normreg.training import streams
+from normreg.training import draws
 
 log = logging.getLogger("normreg")
 _FOR_ALL_SEEDS = 0  # the seed of the hold-out
@@ -41,7 +41,7 @@ def of_run(data: Dataset, condition: Condition, seed: int) -> Dataset:
     if np.isnan(data.normalise).any():
         data = replace(data, normalise=mean_and_std(data.train_images[kept]))
     if isinstance(wanted, int):
-        order = stratified_order(data.train_labels[kept], streams.generator(seed, streams.SUBSET))
+        order = stratified_order(data.train_labels[kept], draws.generator(seed, draws.SUBSET))
         kept = kept[np.sort(order[:wanted])]
     if len(kept) == len(data.train_labels):
         return data
@@ -75,5 +75,5 @@ def stratified_order(labels: np.ndarray, generator: torch.Generator) -> np.ndarr
 
 def _hold_out(data: Dataset, images: int) -> tuple[np.ndarray, np.ndarray]:
     """Numbers of the images in the hold-out and of all others, each in order."""
-    order = stratified_order(data.train_labels, streams.generator(_FOR_ALL_SEEDS, streams.HOLDOUT))
+    order = stratified_order(data.train_labels, draws.generator(_FOR_ALL_SEEDS, draws.HOLDOUT))
     return np.sort(order[:images]), np.sort(order[images:])

@@ -11,30 +11,25 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from normreg.errors import NormregError
 
-# What decides the numbers of a run, for each engine: the files and folders of the package that its digest covers.
+_PACKAGE = "normreg"
+# What decides the numbers of a run, for each engine: the beginnings of the names, below the package, of the files that
+# its digest covers.
 # Settings, networks and data do not stand here: their values are in the identity of the run.
 _SHARED = (
     "data/augmentation.py",
-    "data/crops.py",
-    "data/normalise.py",
     "data/pixels.py",
     "models/",
     "training/draws.py",
     "training/evaluation.py",
-    "training/history.py",
     "training/loop.py",
     "training/objective.py",
-    "training/optimizer.py",
-    "training/penalties.py",
     "training/schedule.py",
-    "training/streams.py",
     "training/subsets.py",
-    "training/trainer.py",
 )
 NUMBERS = {"torch": (*_SHARED, "engines/pytorch.py"), "numba": (*_SHARED, "engines/numba_cpu/")}
 
@@ -44,15 +39,10 @@ _PLUMBING = (
     "engines/rehearsal.py",
     "engines/select.py",
     "errors.py",
-    "training/module_state.py",
     "training/state.py",
-    "utils/atomic.py",
     "utils/devices.py",
-    "utils/gpus.py",
+    "utils/files.py",
     "utils/jobs.py",
-    "utils/locks.py",
-    "utils/memory.py",
-    "utils/starter.py",
 )
 
 
@@ -62,18 +52,26 @@ class Sources:
     Each object reads each file once. Make a new object to see later edits.
     """
 
-    def __init__(self, folder: Path, package: str = "normreg", memory: Path | None = None) -> None:
+    def __init__(self, folder: Path, memory: Path | None = None) -> None:
         """Says where the code is.
 
         Args:
-            folder: the folder of the scripts and the package.
-            package: the package's name. All other imports are installed packages, which are not followed.
+            folder: the folder of the scripts and the package. All other imports are installed packages, which are not
+                followed.
             memory: a file that keeps what was found in each source, by the source's content, for other processes.
                 Parsing all sources takes longer than all else that Snakemake does in a run without jobs.
         """
-        self.folder, self.package, self._inside = folder, package, f"{package}/"
+        self.folder = folder
         self._files: dict[str, tuple[list[str], str]] = {}
-        self._memory = _Memory(memory)
+        self._memory = memory
+        self._known: dict[str, tuple[list[str], str]] = {}  # by the SHA-256 of a source
+        # What this module finds in a source depends on this module too.
+        self._finder = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+        if memory is not None:  # a cache: if it cannot be read or written, nothing is lost
+            with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+                saved = json.loads(memory.read_text(encoding="utf-8"))
+                self._known = dict(saved["known"]) if saved["by"] == self._finder else {}
+        self._remembered = len(self._known)
 
     def digest(self, script: str, *modules: str) -> str:
         """The name of `script` and 16 hex digits: SHA-256 over the syntax trees of `closure` without plumbing.
@@ -84,7 +82,7 @@ class Sources:
         only the values of params, not their keys.
 
         Raises:
-            NormregError: a file is not valid Python, or has a relative import.
+            NormregError: a file is not valid Python.
         """
         return f"{script} {self._sum(self.closure(script, *modules))}"
 
@@ -94,21 +92,21 @@ class Sources:
         Raises:
             NormregError: see `digest`.
         """
-        files = (path.relative_to(self.folder).as_posix() for path in (self.folder / self.package).rglob("*.py"))
-        deciding = [name for name in sorted(files) if _stands_in(NUMBERS[engine], name.removeprefix(self._inside))]
+        files = (path.relative_to(self.folder).as_posix() for path in (self.folder / _PACKAGE).rglob("*.py"))
+        deciding = [name for name in sorted(files) if name.removeprefix(f"{_PACKAGE}/").startswith(NUMBERS[engine])]
         return f"{engine} {self._sum(deciding)}"
 
     def _sum(self, names: list[str]) -> str:
         """The digest of these files without the plumbing among them."""
-        covered = [name for name in names if not _stands_in(_PLUMBING, name.removeprefix(self._inside))]
+        covered = [name for name in names if not name.removeprefix(f"{_PACKAGE}/").startswith(_PLUMBING)]
         trees = [f"{name} {self._read(name)[1]}\n" for name in covered]
-        self._memory.save()
+        self._remember()
         return hashlib.sha256("".join(trees).encode()).hexdigest()[:16]
 
     def closure(self, script: str, *modules: str) -> list[str]:
         """`script`, `modules` and all modules of the package that they import: sorted paths below the folder."""
         found: set[str] = set()
-        waiting = [script, *(f"{self._inside}{module.replace('.', '/')}.py" for module in modules)]
+        waiting = [script, *(f"{_PACKAGE}/{module.replace('.', '/')}.py" for module in modules)]
         while waiting:
             name = waiting.pop()
             if name not in found:
@@ -119,11 +117,25 @@ class Sources:
     def _read(self, name: str) -> tuple[list[str], str]:
         """The files that this file imports, and the digest of its own syntax tree."""
         if name not in self._files:
-            modules, digest = self._memory.recall(
-                (self.folder / name).read_bytes(), lambda text: self._parse(text, name)
-            )
-            self._files[name] = [file for module in modules for file in self._files_of(module)], digest
+            text = (self.folder / name).read_bytes()
+            key = hashlib.sha256(text).hexdigest()
+            if key not in self._known:
+                self._known[key] = self._parse(text, name)
+            modules, digest = self._known[key]
+            files = (file for module in modules for file in files_of(self.folder, module))
+            self._files[name] = [file.relative_to(self.folder).as_posix() for file in files], digest
         return self._files[name]
+
+    def _remember(self) -> None:
+        """Writes the memory if it lacks something. Of processes that write at once, one wins."""
+        if self._memory is None or len(self._known) == self._remembered:
+            return
+        temporary = self._memory.with_name(f".{self._memory.name}.{os.getpid()}")
+        with contextlib.suppress(OSError):
+            self._memory.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_text(json.dumps({"by": self._finder, "known": self._known}), encoding="utf-8")
+            os.replace(temporary, self._memory)
+        self._remembered = len(self._known)
 
     def _parse(self, text: bytes, name: str) -> tuple[list[str], str]:
         """The dotted names that a source imports from the package, and the digest of its syntax tree."""
@@ -131,14 +143,8 @@ class Sources:
             tree = ast.parse(text, name)
         except SyntaxError as error:
             raise NormregError(f"{name}, line {error.lineno}: {error.msg}. Correct this file.") from error
-        return list(_imports(tree, self.package, name)), hashlib.sha256(canonical(tree).encode()).hexdigest()
-
-    def _files_of(self, module: str) -> Iterator[str]:
-        """The files that `import a.b.c` runs: a/__init__, a/b/__init__, a/b/c. A name in a/b has no file."""
-        parts = module.split(".")
-        for length in range(1, len(parts) + 1):
-            path = "/".join(parts[:length])
-            yield from (file for file in (f"{path}.py", f"{path}/__init__.py") if (self.folder / file).is_file())
+        own = [module for module in imports(tree) if module.split(".")[0] == _PACKAGE]
+        return own, hashlib.sha256(canonical(tree).encode()).hexdigest()
 
 
 def of_training(engine: str) -> str:
@@ -146,57 +152,22 @@ def of_training(engine: str) -> str:
     return Sources(Path(__file__).parents[2]).training(engine)
 
 
-def _stands_in(places: tuple[str, ...], name: str) -> bool:
-    """Whether one of the files and folders (which end in a slash) is or holds this file."""
-    return any(name == place or (place.endswith("/") and name.startswith(place)) for place in places)
-
-
-class _Memory:
-    """What was found in sources, in a file. It is a cache: if it cannot be read or written, nothing is lost."""
-
-    def __init__(self, path: Path | None) -> None:
-        self.path, self.changed = path, False
-        self.known: dict[str, tuple[list[str], str]] = {}
-        # What this module finds in a source depends on this module too.
-        self.own = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
-        if path is not None:
-            with contextlib.suppress(OSError, ValueError, TypeError, AttributeError, KeyError):
-                saved = json.loads(path.read_text(encoding="utf-8"))
-                text = json.dumps(saved["known"], sort_keys=True)
-                if saved["sum"] == hashlib.sha256(f"{self.own}{text}".encode()).hexdigest():
-                    self.known = {key: (modules, digest) for key, (modules, digest) in saved["known"].items()}
-
-    def recall(self, text: bytes, parse: Callable[[bytes], tuple[list[str], str]]) -> tuple[list[str], str]:
-        """What `parse` returns for this source, from the file if it is there."""
-        key = hashlib.sha256(text).hexdigest()
-        if key not in self.known:
-            self.known[key], self.changed = parse(text), True
-        return self.known[key]
-
-    def save(self) -> None:
-        """Writes the file if it lacks something. Of processes that write at once, one wins."""
-        if self.path is None or not self.changed:
-            return
-        text = json.dumps(self.known, sort_keys=True)
-        content = {"known": self.known, "sum": hashlib.sha256(f"{self.own}{text}".encode()).hexdigest()}
-        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-        with contextlib.suppress(OSError):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(json.dumps(content), encoding="utf-8")
-            os.replace(temporary, self.path)
-        self.changed = False
-
-
-def _imports(tree: ast.Module, package: str, file: str) -> Iterator[str]:
-    """The dotted names that a file imports from `package`. The last part may be a module or a name inside a module."""
+def imports(tree: ast.Module, package: tuple[str, ...] = ()) -> Iterator[str]:
+    """The dotted names that a file in `package` imports. The last part may be a module or a name inside of one."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if alias.name.split(".")[0] == package)
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            if node.level:
-                raise NormregError(f"{file}, line {node.lineno}: relative import. Write the package's name instead.")
-            if node.module and node.module.split(".")[0] == package:
-                yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            above = package[: len(package) + 1 - node.level] if node.level else ()
+            yield from (".".join(filter(None, (*above, node.module, alias.name))) for alias in node.names)
+
+
+def files_of(folder: Path, module: str) -> Iterator[Path]:
+    """The files below a folder that `import a.b.c` runs: a/__init__, a/b/__init__, a/b/c. A name in a/b has no file."""
+    place = folder
+    for part in module.split("."):
+        place = place / part
+        yield from (file for file in (place.with_name(f"{part}.py"), place / "__init__.py") if file.is_file())
 
 
 def canonical(node: object) -> str:

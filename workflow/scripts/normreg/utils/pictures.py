@@ -80,17 +80,6 @@ def read_header(path: Path) -> Header:
         return _describe(image)
 
 
-def check(path: Path) -> None:
-    """Decodes an image, to see whether that works.
-
-    Raises:
-        PictureError: it does not.
-    """
-    with _opened(path) as image:
-        _describe(image)
-        _opaque(image)
-
-
 def decode(path: Path, shape: tuple[int, int, int], resized: bool, converted: bool) -> tuple[np.ndarray, Header]:
     """The pixels of an image, uint8 (H, W) if `shape` has one channel, else (3, H, W), and the header of its file.
 

@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from normreg.errors import AGAIN, DataError
-from normreg.utils.atomic import replacing
+from normreg.utils.files import replacing
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _DIGEST, _DIGITS = "digest", 16
-_SHOWN, _PLACE = 40, 100  # the most characters of a cell and of a place in a message
+_SHOWN = 40  # characters of the columns that another file has
 
 
 @dataclass(frozen=True)
@@ -90,28 +90,26 @@ def read(path: str | Path, table: Table, run: str | None = None) -> dict[str, li
         run: the identity that its column `run` must have in every row. None: any.
 
     Raises:
-        DataError: the file is unreadable, has other columns or no row, has a cell of a wrong type, was changed after it
-            was written, or is of another run.
+        DataError: the file is unreadable, has other columns or no row, was changed after it was
+            written, or is of another run.
     """
     try:
         with open(path, newline="", encoding="utf-8") as file:
-            rows = list(csv.reader(file, strict=True))
+            heading, *rows = list(csv.reader(file)) or [[]]
     except OSError as error:
         raise _refusal(path, table, str(error.strerror)) from error
     except (csv.Error, ValueError) as error:  # ValueError: not UTF-8
         raise _refusal(path, table, str(error)) from error
-    if not rows or rows[0] != table.heading:
-        found = _show(", ".join(rows[0])) if rows else "nothing"
+    if heading != table.heading:
+        found = ascii(", ".join(heading)[:_SHOWN])
         raise _refusal(path, table, f"its columns are {found}, expected {', '.join(table.heading)}")
-    if len(rows) == 1:
+    if not rows:
         raise _refusal(path, table, "it has no row")
-    for line, row in enumerate(rows[1:], start=2):
-        if len(row) != len(table.heading):
-            raise _refusal(path, table, f"row {line} has {len(row)} cells, expected {len(table.heading)}")
-    columns = dict(zip(table.heading, map(list, zip(*rows[1:], strict=True)), strict=True))
-    values = {name: [_read_cell(path, table, name, cell) for cell in columns[name]] for name in table.columns}
-    if table.sealed and set(columns[_DIGEST]) != {_seal([row[:-1] for row in rows])}:
+    seal = _seal([row[:-1] for row in (heading, *rows)])
+    if table.sealed and any(row[-1:] != [seal] for row in rows):
         raise _refusal(path, table, "its content was changed after it was written")
+    columns = zip(table.columns.items(), zip(*rows, strict=True), strict=False)  # the last one is the digest
+    values = {name: [kind(cell) if cell else None for cell in cells] for (name, kind), cells in columns}
     if run is not None:
         for owner in dict.fromkeys(values["run"]):
             check_run(path, owner, run)
@@ -148,37 +146,19 @@ def check_run(path: str | Path, found: object, expected: str) -> None:
 
 def place_of(identity: str) -> str:
     """The part of an identity for people: data set, run, condition and seed."""
-    return identity.partition(" ")[0][:_PLACE]
+    return identity.partition(" ")[0]
 
 
 def _write_cell(table: Table, name: str, value: Any) -> str:
     kind = table.columns[name]
-    if value is None or (kind is not str and not math.isfinite(value)) or (kind is str and not value):
-        if name not in table.may_be_empty or (value is not None and not (kind is str or math.isnan(value))):
-            raise ValueError(f"{table.name}: column {name} cannot hold {value!r}")
+    unknown = value is None or value == "" or (kind is not str and math.isnan(value))
+    if unknown and name in table.may_be_empty:
         return ""
-    if kind is str:
-        return str(value)
-    if kind is int:
-        return str(int(value))
-    return repr(float(value)) if table.digits is None else f"{value:.{table.digits}g}"
-
-
-def _read_cell(path: str | Path, table: Table, name: str, cell: str) -> str | int | float | None:
-    kind = table.columns[name]
-    if not cell:
-        if name in table.may_be_empty:
-            return None
-        raise _refusal(path, table, f"column {name} has an empty cell")
-    if kind is str:
-        return cell
-    try:
-        value: int | float = kind(cell)
-    except ValueError as error:
-        raise _refusal(path, table, f"column {name} holds {_show(cell)}, expected a number") from error
-    if not math.isfinite(value):
-        raise _refusal(path, table, f"column {name} holds {_show(cell)}, which is not a finite number")
-    return value
+    if unknown or (kind is not str and math.isinf(value)):
+        raise ValueError(f"{table.name}: column {name} cannot hold {value!r}")
+    if kind is float:
+        return repr(float(value)) if table.digits is None else f"{value:.{table.digits}g}"
+    return str(kind(value))
 
 
 def _seal(rows: Sequence[Sequence[str]]) -> str:
@@ -188,8 +168,3 @@ def _seal(rows: Sequence[Sequence[str]]) -> str:
 
 def _refusal(path: str | Path, table: Table, reason: str) -> DataError:
     return DataError(f"{path}: cannot be read as {table.name}: {reason}. {AGAIN}")
-
-
-def _show(text: str) -> str:
-    """A cell in one printable line."""
-    return ascii(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}...")

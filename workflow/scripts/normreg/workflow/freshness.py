@@ -4,16 +4,18 @@ An input function of a rule returns `CHANGED` if the rule's outputs were made ot
 file is then newer than the outputs, so that the job runs.
 """
 
+import csv
 import functools
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from normreg.config import datasets, identity
+from normreg.config.identity import RunFacts
 from normreg.errors import ConfigError, DataError
-from normreg.utils.atomic import is_cut
 from normreg.utils.code import Sources
+from normreg.utils.files import is_cut
 from normreg.workflow.study import Study
 
 CHANGED = Path(".snakemake/normreg-other-settings-or-code")
@@ -68,7 +70,7 @@ class Freshness:
                 from normreg.data import sources  # not above: NumPy takes time, and most calls need none
 
                 content = sources.content(spec, CONTENTS)  # also compares it with `sha256`
-            parts = [described, content, self._sources.digest("prepare_data.py")]
+            parts = [dataset, described, content, self._sources.digest("prepare_data.py")]
             self._made_of[dataset] = identity.digest(parts)
         return self._made_of[dataset]
 
@@ -124,3 +126,23 @@ def check_folders(*folders: str) -> None:
             f"{records.absolute()}: this user may not write there. Snakemake keeps its records there and needs them "
             "also for -n and --report. Make the folder writable, or give --directory a folder of your own."
         )
+
+
+def difference(path: str | Path, runs: Sequence[RunFacts]) -> str | None:
+    """A sentence if the summary at `path` was made of other runs than `runs`: what it has and what to do.
+
+    None if they are the same, or if the file is missing or is no summary: others say that.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            found = {row["run"]: int(row["seed"]) for row in csv.DictReader(file)}
+    except (OSError, csv.Error, KeyError, TypeError, ValueError):
+        return None
+    if not found or None in found or set(found) == {run["identity"] for run in runs}:
+        return None
+    has, asked = (", ".join(map(str, sorted(each))) for each in (set(found.values()), {run["seed"] for run in runs}))
+    return (
+        f"{path} and all figures beside it were made of other runs (seeds {has}) than those that --report asks for "
+        f"(seeds {asked}): other seeds, conditions or settings. Give --report the --config of the run, or make the run "
+        "first: the same command without --report."
+    )

@@ -4,14 +4,27 @@ Each function says what is lost without it. A Snakemake that lacks an attribute 
 the object of that name in a Snakefile.
 """
 
+import contextlib
+import glob
+import json
+import logging
 import os
 import shlex
+import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from normreg.utils import snakemake_locks
+from filelock import FileLock
+
+from normreg.utils.files import file_lock
+
+HOME = Path(".snakemake")  # Snakemake's own folder in the working directory
+_NOTES = "normreg"
+
+log = logging.getLogger("normreg")
+_held: list[FileLock] = []  # until this process ends
 
 
 def prefix(workflow: Any) -> Callable[[str], str]:
@@ -57,14 +70,51 @@ def lift_rate_limit(workflow: Any) -> None:
         scheduler.job_rate_limiter = None
 
 
-def release_dead_locks(workflow: Any) -> None:
-    """Removes the locks of a killed Snakemake. Without it, the same command asks for --unlock first."""
-    if is_main(workflow):
-        snakemake_locks.release_dead()
-
-
-def claim_locks(workflow: Any) -> None:
-    """Notes whose the locks of this run are, for `release_dead_locks`."""
+def lock_files(workflow: Any) -> Iterable[str | Path]:
+    """The files by which this run of Snakemake locks its outputs. Without it, `claim` notes none."""
     files: dict[str, str | Path] = getattr(getattr(workflow, "persistence", None), "_lockfile", {})
-    if is_main(workflow):
-        snakemake_locks.claim(files.values())
+    return files.values()
+
+
+def claim(files: Iterable[str | Path], home: Path = HOME) -> None:
+    """Writes the note that these files in `home`/locks belong to this process, for `release_dead`.
+
+    A killed Snakemake leaves its lock files behind, and they do not say whose they are. This process holds a lock on
+    its note as long as it lives. Without a lock there is no note.
+    """
+    path = home / _NOTES / f"{socket.gethostname()}.{os.getpid()}"
+    lock = file_lock(path)
+    # The file system may have no locks or no room. Then lock files stay until --unlock, as in any other workflow.
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire(blocking=False)
+        _held.append(lock)
+        path.write_text(json.dumps({Path(file).name: _identity(Path(file)) for file in files}), encoding="utf-8")
+
+
+def release_dead(home: Path = HOME) -> None:
+    """Removes the lock files in the notes of dead processes of this machine, as `--unlock` would.
+
+    Lock files of another workflow in this folder, of another machine, or of a living process stay. Without this, the
+    same command asks for --unlock after a SIGKILL of Snakemake.
+    """
+    for path in (home / _NOTES).glob(f"{glob.escape(socket.gethostname())}.*"):
+        lock = file_lock(path)
+        try:
+            lock.acquire(blocking=False)
+        except OSError:  # Timeout: its process lives. Other errors: this file system has no locks
+            continue
+        with contextlib.suppress(ValueError):  # the process died while it wrote the note
+            for name, identity in json.loads(path.read_text(encoding="utf-8")).items():
+                file = home / "locks" / name
+                if file.exists() and _identity(file) == identity:
+                    log.warning("removing %s: the Snakemake that held it is dead", file)
+                    file.unlink()
+        path.unlink(missing_ok=True)
+        lock.release()
+
+
+def _identity(file: Path) -> list[int]:
+    """Numbers that tell a file from a later one with the same name."""
+    found = file.stat()
+    return [found.st_ino, found.st_mtime_ns]

@@ -8,13 +8,14 @@ from typing import Any
 
 from normreg.config import (
     claims,
-    comparability,
     costs,
+    datasets,
     identity,
     labels,
     networks,
     sizes,
     studies,
+    study_files,
 )
 from normreg.config.condition import Condition
 from normreg.config.identity import RunFacts
@@ -25,6 +26,7 @@ from normreg.report import registry
 from normreg.settings import table
 
 FOLDER = "results/{dataset}/{study}"
+_network = functools.cache(networks.described)  # every run has it in its params
 MOST_DRAWN = 12  # of a study with more conditions, only those of its `galleries` have pictures of their own
 
 
@@ -62,7 +64,7 @@ class Study:
                 settings,
                 seed,
                 sizes.trained_images(settings, self.data.train_images),
-                network(settings["network"]),
+                _network(settings["network"]),
             )
             for name, settings in self.run.conditions.items()
             for seed in self.seeds
@@ -134,7 +136,7 @@ class Study:
     def networks(self) -> dict[str, dict[str, Any]]:
         """A param: its networks as data."""
         names = sorted({settings["network"] for settings in self.run.conditions.values()})
-        return {name: network(name) for name in names}
+        return {name: _network(name) for name in names}
 
     @property
     def landing(self) -> dict[str, Any]:
@@ -143,7 +145,7 @@ class Study:
         split = "the official test split"
         if held_out:
             split = f"a hold-out of {held_out:,} training images; effects are of the saved models on the test split"
-        return {"validation": split, "comparison": comparability.objection(self.run, self.data.key)}
+        return {"validation": split, "comparison": self.objection}
 
     @property
     def held_out(self) -> bool:
@@ -157,18 +159,32 @@ class Study:
         return list(dict.fromkeys(every if len(self.run.conditions) <= MOST_DRAWN else self.run.galleries))
 
     @property
+    def objection(self) -> str | None:
+        """A sentence: why it is not compared with the published results. None if it is, or if there are none."""
+        block = study_files.read(self.run.study).get("published")
+        if block is None or self._published:
+            return None
+        said = f"is not compared with the published results of {self.run.study}:"
+        if self.run.published is None:
+            return f"{self.run.name} {said} it has another network or other epochs than the study."
+        return f"{self.title} {said} those are on {datasets.find(block['dataset']).name}."
+
+    @property
+    def _published(self) -> dict[str, Any] | None:
+        block = self.run.published
+        return block if block and block["dataset"] == self.data.key else None
+
+    @property
     def published(self) -> dict[str, Any]:
-        """A param: the published results that it is compared with.
+        """A param: the published results that it is compared with, see `study.schema.yaml`.
 
         Raises:
             ConfigError: there are none.
         """
-        found = comparability.published_for(self.run, self.data.key)
-        if found is None:
-            why = comparability.objection(self.run, self.data.key)
+        if self._published is None:
             none = f"Study {self.run.study} has no published results."
-            raise ConfigError(f"{why or none} So there are no files called published.")
-        return found
+            raise ConfigError(f"{self.objection or none} So there are no files called published.")
+        return self._published
 
     @functools.cached_property
     def claims(self) -> list[claims.Claim]:
@@ -195,7 +211,7 @@ class Study:
         return {
             kind
             for kind, there in {
-                "published": comparability.published_for(self.run, self.data.key) is not None,
+                "published": self._published is not None,
                 "claims": bool(self.claims),
                 "sweeps": bool(self.run.sweeps),
                 "chooses": held_out,
@@ -227,7 +243,7 @@ class Study:
     def identify(self, condition: str, seed: int) -> str:
         """The identity of one run."""
         settings = self.condition(condition)
-        layers = network(settings["network"])
+        layers = _network(settings["network"])
         return identity.identify(self.data.key, self.run.name, condition, settings, seed, layers)
 
     def picture(self, condition: str) -> dict[str, Any]:
@@ -243,7 +259,7 @@ class Study:
     def network(self, condition: str) -> dict[str, Any]:
         """A param: the network of a condition as data, by its name."""
         name = self.condition(condition)["network"]
-        return {name: network(name)}
+        return {name: _network(name)}
 
     def targets(self, *wanted: str) -> list[str]:
         """Its files that are targets. `wanted` are some of "training", "evaluation", "figures", "tables".
@@ -274,12 +290,6 @@ class Study:
         if name not in known:
             raise ConfigError(f"study {self.run.name} has no {what} '{name}'; it has {', '.join(known)}.")
         return name
-
-
-@functools.cache
-def network(name: str) -> dict[str, Any]:
-    """A network as data. Read once: every run has it in its params."""
-    return networks.described([name])[name]
 
 
 def memory(base: int, data: DatasetSpec) -> int:

@@ -71,7 +71,7 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _try(conditions: Sequence[Condition], data: DataShape) -> list[dict[str, Any] | None]:
-    """`trial.Facts` of the networks in Python of conditions, from a process of its own. None without PyTorch."""
+    """`trial.facts_of` the networks in Python of conditions, from a process of its own. None without PyTorch."""
     if not conditions or importlib.util.find_spec("torch") is None:
         return [None] * len(conditions)
     found = {one["network"]: vars(networks.find(one["network"])) for one in conditions}

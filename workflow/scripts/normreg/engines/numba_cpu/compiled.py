@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from normreg.utils.atomic import replacing
+from normreg.utils.files import replacing
 
 _DIGEST = 32  # bytes
 

@@ -37,7 +37,7 @@ from normreg.engines.numba_cpu import (
 from normreg.engines.numba_cpu.errors import UnsupportedError
 from normreg.engines.numba_cpu.stages import Stage
 from normreg.engines.numba_cpu.tiles import Registers, choose_registers
-from normreg.utils.locks import exclusive
+from normreg.utils.files import exclusive
 
 log = logging.getLogger("normreg")
 

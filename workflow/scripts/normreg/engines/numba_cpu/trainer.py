@@ -14,7 +14,6 @@ from torch import nn
 
 from normreg.config.condition import Condition
 from normreg.data.dataset import Dataset
-from normreg.data.normalise import Normaliser
 from normreg.engines.contract import DataFacts
 from normreg.engines.numba_cpu.augment import augment
 from normreg.engines.numba_cpu.contract import stages_of, supports
@@ -22,11 +21,12 @@ from normreg.engines.numba_cpu.errors import UnsupportedError
 from normreg.engines.numba_cpu.kernels import processor
 from normreg.engines.numba_cpu.network import Batch, EngineNetwork
 from normreg.engines.numba_cpu.tiles import Registers
-from normreg.models.batches import batch_bounds, usable_splits
 from normreg.models.layers import Dropout, GhostBatchNorm
-from normreg.training import draws, penalties
+from normreg.models.shapes import batch_bounds, usable_splits
+from normreg.training import draws, objective
+from normreg.training.evaluation import Normaliser
+from normreg.training.loop import Trained, Trainer, Validated
 from normreg.training.schedule import make_detached_schedule
-from normreg.training.trainer import Trained, Trainer, Validated
 
 _CHUNK = 512  # images augmented at once, at least: few calls are faster, and so few images stay in the cache
 _STATISTICS = {"running_mean": "running_mean", "running_var": "running_variance"}  # names in PyTorch, and in the engine
@@ -64,7 +64,7 @@ class EngineTrainer(Trainer):
         values = torch.arange(256, dtype=torch.uint8).expand(1, facts.shape.channels, 1, 256)
         self.network.pixels[:] = Normaliser(data.normalise)(values).numpy().reshape(-1)
         self._import_model()
-        inside = {id(p) for p in penalties.scoped_parameters(self.model, condition["penalty_scope"])[0]}
+        inside = {id(p) for p in objective.scoped_parameters(self.model, condition["penalty_scope"])[0]}
         self.penalised = np.array([id(p) in inside for p in self.model.parameters()])
         self.schedule = make_detached_schedule(condition, len(self.bounds))
 
