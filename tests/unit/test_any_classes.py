@@ -4,6 +4,7 @@ import base64
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -261,7 +262,7 @@ def test_many_classes_without_a_mistake() -> None:
 # --- the explorer
 
 
-def decoded(atlas: content.Atlas) -> np.ndarray:
+def decoded(atlas: dict[str, Any]) -> np.ndarray:
     with Image.open(io.BytesIO(base64.b64decode(atlas["source"].split(",")[1]))) as opened:
         return np.asarray(opened.convert("RGB"))
 

@@ -163,6 +163,9 @@ class Job:
         config: Snakemake's.
         runs: the runs, in the order of the files of `input`.
         title: the study and the data set.
+        conditions: all conditions with their settings.
+        declared: the conditions of the study file, without those of its sweeps.
+        named: what figures call the conditions.
         folder: where the items are written.
         condition: the condition whose pictures are drawn, if any.
         sweep: the sweep that is drawn, if any.
@@ -171,27 +174,16 @@ class Job:
     def __init__(self, snakemake: Any) -> None:
         self.params, self.input, self.config = snakemake.params, snakemake.input, snakemake.config
         self._facts: dict[str, Any] = snakemake.params.study
-        self.runs: list[RunFacts] = list(self._facts.get("runs", ()))
-        self.title = str(self._facts["title"])
+        self.title: str = self._facts["title"]
+        # A job about one condition, or about networks, does not get these.
+        self.runs: list[RunFacts] = self._facts.get("runs", [])
+        self.conditions: dict[str, Any] = self._facts.get("conditions", {})
+        self.declared: dict[str, Any] = self._facts.get("declared", {})
+        self.named: dict[str, Any] = self._facts.get("named", {})
         self.condition = snakemake.wildcards.get("condition", "")
         self.sweep = snakemake.wildcards.get("sweep", "")
         output = Path(snakemake.output[0]).parent
         self.folder = output.parent if self.condition else output
-
-    @property
-    def conditions(self) -> dict[str, Any]:
-        """All conditions with their settings."""
-        return dict(self._facts["conditions"])
-
-    @property
-    def declared(self) -> dict[str, Any]:
-        """The conditions of the study file, without those of its sweeps."""
-        return dict(self._facts["declared"])
-
-    @property
-    def named(self) -> dict[str, Any]:
-        """What figures call the conditions."""
-        return dict(self._facts["named"])
 
     @property
     def sweeps(self) -> list[Sweep]:
@@ -204,9 +196,9 @@ class Job:
         return datasets.find(self._facts["dataset"])
 
     @property
-    def place(self) -> dict[str, str]:
+    def place(self) -> list[str]:
         """Data set, study and name of the run."""
-        return {key: self._facts[key] for key in ("dataset", "study", "name")}
+        return [self._facts[key] for key in ("dataset", "study", "name")]
 
     @property
     def reference(self) -> str:

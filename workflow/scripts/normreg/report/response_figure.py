@@ -164,10 +164,10 @@ def _draw_means(axes: Axes, means: pd.DataFrame, key: str, inches: float) -> Non
         penalty, norm = PENALTY_STYLES[first["penalty"]], NORM_STYLES[first["norm"]]
         look: dict[str, Any] = {"color": penalty.color, "linestyle": norm.line, "marker": penalty.markers[0]}
         look |= {"markersize": 5, "markerfacecolor": penalty.color if norm.filled else "white", "linewidth": 1.4}
-        axes.plot(response_panel.places(rows)[0], rows["mean"], label=answer.curve_name(first), **look)
+        axes.plot(response_panel.places(rows), rows["mean"], label=answer.curve_name(first), **look)
     scales.use_error_scale(axes, quantity, own["mean"].to_numpy())
     whole = own[own["curve"] == own["curve"].iloc[0]]
-    axes.set_xticks(response_panel.places(whole)[0], response_panel.texts_of(whole))
+    axes.set_xticks(response_panel.places(whole), response_panel.texts_of(whole))
     _panel_title(axes, "all conditions")
     axes.set_xlabel(key)
     axes.set_ylabel(f"{quantity.label}\n{scales.scale_name(quantity)}", size=9)

@@ -48,30 +48,23 @@ class Arranged:
         at: their places.
         absent: the place of the reference of a strength, left of all values. None where each value has its own.
         ends: of the axis.
-        log: whether the axis is one of powers of ten.
     """
 
     rows: pd.DataFrame
     at: np.ndarray
     absent: float | None
     ends: tuple[float, float]
-    log: bool
 
     @classmethod
     def of(cls, rows: pd.DataFrame) -> "Arranged":
         """Arranges the rows of one curve and quantity."""
-        rows = rows.iloc[np.argsort(places(rows)[0], kind="stable")]
-        at, log = places(rows)
+        rows = rows.iloc[np.argsort(places(rows), kind="stable")]
+        at = places(rows)
         step = float(np.diff(at).min()) if len(at) > 1 else 1.0
         step = max(step, (at[-1] - at[0]) / 12)
         absent = float(at[0] - 1.3 * step) if rows["level"].iloc[0] == ResponseLevel.STRENGTH else None
         first = float(at[0] if absent is None else absent)
-        return cls(rows, at, absent, (first - 0.5 * step, float(at[-1] + 0.6 * step)), log)
-
-    @property
-    def texts(self) -> list[str]:
-        """See `texts_of`."""
-        return texts_of(self.rows)
+        return cls(rows, at, absent, (first - 0.5 * step, float(at[-1] + 0.6 * step)))
 
     def numbers(self, seeds: pd.DataFrame) -> np.ndarray:
         """The differences of single seeds, one seed in each row, from the curve's rows of `response_seeds.csv`."""
@@ -84,13 +77,12 @@ def texts_of(rows: pd.DataFrame) -> list[str]:
     return [str(value).split(" / ")[0] for value in rows["value"]]
 
 
-def places(rows: pd.DataFrame) -> tuple[np.ndarray, bool]:
-    """Where the values stand on the axis, and whether this is a log axis. Texts stand in order, one apart."""
+def places(rows: pd.DataFrame) -> np.ndarray:
+    """Where the values stand on the axis, which may be one of powers of ten. Texts stand in order, one apart."""
     x = rows["x"].to_numpy(float)
     if np.isnan(x).any():
-        return np.arange(len(x), dtype=float), False
-    log = bool((x > 0).all() and x.max() >= _LOG * x.min())
-    return (np.log10(x) if log else x), log
+        return np.arange(len(x), dtype=float)
+    return np.asarray(np.log10(x) if (x > 0).all() and x.max() >= _LOG * x.min() else x)
 
 
 def limits(rows: pd.DataFrame, quantity: Quantity) -> tuple[float, float]:
@@ -185,7 +177,7 @@ def _lines(axes: Axes, arranged: Arranged, numbers: np.ndarray, ends: tuple[floa
 
 def _ticks(axes: Axes, arranged: Arranged, inches: float) -> None:
     """Labels at the values. If they would touch they are turned. If that is not enough, every second one stays."""
-    where, texts = arranged.at, arranged.texts
+    where, texts = arranged.at, texts_of(arranged.rows)
     if arranged.absent is not None:
         where, texts = np.array([arranged.absent, *where]), [ABSENT, *texts]
     low, high = arranged.ends

@@ -17,5 +17,5 @@ def make(job: Job) -> None:
         _, holdout, _ = subsets.holdout(job.data, held_out)
     table = summaries.summarise(job.runs, files, job.data.test_labels, holdout)
     job.write("summary.csv", study_tables.SUMMARY, table, sealed=False)
-    rows = summaries.tabulate(table, job.conditions, *job.place.values())
+    rows = summaries.tabulate(table, job.conditions, *job.place)
     job.write("runs.csv", study_tables.runs(summaries.varying(job.conditions)), rows, sealed=False)

@@ -5,7 +5,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from io import BytesIO
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -98,29 +98,17 @@ def _text(array: np.ndarray) -> str:
     return base64.b64encode(array.tobytes()).decode()
 
 
-class Atlas(TypedDict):
-    """A grid of images, filled row by row.
-
-    `source` is a data URI, `width` and `height` are those of one image, `across` and `down` say how far it is to the
-    next, `gray` that it has one channel, and `exact` that no pixel was changed by compression.
-    """
-
-    source: str
-    columns: int
-    width: int
-    height: int
-    across: int
-    down: int
-    gray: bool
-    exact: bool
-
-
-def atlas(images: np.ndarray, exact: bool = True) -> Atlas:
+def atlas(images: np.ndarray, exact: bool = True) -> dict[str, Any]:
     """Puts images side by side, about as many rows as columns, into a PNG or, if it need not be exact, a JPEG.
 
     Args:
         images: uint8, (N, height, width) or (N, 1, height, width) for gray, (N, 3, height, width) for RGB.
         exact: whether every pixel must stay as it is. A JPEG takes about a quarter of the bytes for photographs.
+
+    Returns:
+        A grid that is filled row by row. `source` is a data URI, `width` and `height` are those of one image, `across`
+        and `down` say how far it is to the next, `gray` that it has one channel, and `exact` that no pixel was changed
+        by compression.
     """
     if images.ndim == 3:
         images = images[:, None]
@@ -137,16 +125,16 @@ def atlas(images: np.ndarray, exact: bool = True) -> Atlas:
     pixels = grid.reshape(rows, columns, channels, height, width).transpose(0, 3, 1, 4, 2)
     pixels = pixels.reshape(rows * height, columns * width, channels)
     gray = channels == 1
-    return Atlas(
-        source=_encode(pixels[:, :, 0] if gray else pixels, exact),
-        columns=columns,
-        width=sides[1],
-        height=sides[0],
-        across=width,
-        down=height,
-        gray=gray,
-        exact=exact,
-    )
+    return {
+        "source": _encode(pixels[:, :, 0] if gray else pixels, exact),
+        "columns": columns,
+        "width": sides[1],
+        "height": sides[0],
+        "across": width,
+        "down": height,
+        "gray": gray,
+        "exact": exact,
+    }
 
 
 def _small(images: np.ndarray) -> np.ndarray:

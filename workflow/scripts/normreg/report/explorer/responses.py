@@ -116,11 +116,17 @@ def _describe_panel(rows: pd.DataFrame, seeds: pd.DataFrame, quantity: Quantity)
     light, dark = (response_panel.shades(one, len(rows)) for one in (color, for_dark(color)))
     first = arranged.rows.iloc[0].to_dict()
     shared = arranged.absent is not None and arranged.rows["reference"].nunique(dropna=False) == 1
+    texts = response_panel.texts_of(arranged.rows)
     points = [
         _describe_point(row, quantity, seeds, ends)
         | {"x": round((at - low) / (high - low), 4), "text": text, "light": shade, "dark": bright}
         for row, at, text, shade, bright in zip(
-            arranged.rows.to_dict("records"), arranged.at, arranged.texts, light, reversed(dark), strict=True
+            arranged.rows.to_dict("records"),
+            arranged.at,
+            texts,
+            light,
+            reversed(dark),
+            strict=True,
         )
     ]
     return {
