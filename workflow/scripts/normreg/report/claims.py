@@ -48,7 +48,8 @@ def write(path: str | Path, title: str, source: str | None, table: pd.DataFrame)
     parts = {"": overview} | {f"{name} ({rows['kind'].iloc[0]})": _claim(rows) for name, rows in claims.items()}
     few = f"Effects and curves have a verdict from {LEAST_SEEDS} seeds on: repeat with --config seeds=5."
     texts = [f"Published in: {source}." if source else "", *_READING]
-    texts.append(few if table["seeds"].max() < LEAST_SEEDS else "")  # nothing is less than the largest of none
+    seeds = table["seeds"].dropna()
+    texts.append(few if len(seeds) and seeds.max() < LEAST_SEEDS else "")
     html.write_page(path, title, texts, parts, style=_STYLE)
 
 
