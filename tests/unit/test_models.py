@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pytest
 import torch
@@ -10,7 +9,6 @@ from torch import Tensor, nn
 
 from normreg.errors import ConfigError
 from normreg.models.build import build
-from normreg.models.description import MNIST_LIKE, Conv, Network
 from normreg.models.layers import Dropout, GhostBatchNorm2d
 from normreg.report.layers import layer_table
 
@@ -238,17 +236,6 @@ def test_a_missing_key_is_named(missing: str) -> None:
     del condition[missing]
     with pytest.raises(ConfigError, match=f"'{missing}' is missing"):
         build(condition)
-
-
-def test_an_unknown_layer_is_refused() -> None:
-    condition = {"network": "own", "norm": "bn", "num_splits": 1, "dropout": 0.1}
-
-    @dataclass(frozen=True)
-    class MinPool:
-        size: int
-
-    with pytest.raises(ConfigError, match=r"MinPool\(size=2\)"):
-        build(condition, MNIST_LIKE, Network((Conv(10, kernel=28), MinPool(2))))
 
 
 def test_batch_norm_ignores_the_number_of_splits() -> None:
