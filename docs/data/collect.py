@@ -71,12 +71,17 @@ def collect(results: Path, data: Path) -> None:
             saved = dict(np.load(path))
         except (OSError, ValueError, zipfile.BadZipFile) as error:
             raise SystemExit(f"{path}: cannot be read ({error}). Make this run again.") from None
-        if "logits" not in saved:  # it diverged
+        if "logits" not in saved:
+            print(f"{path.parent}: diverged, so it is left out")
             continue
         who = {"condition": condition, "seed": seed}
         epochs = rows_of(path.with_name("metrics.csv"))
         columns = [name for name in epochs[0] if name not in ("data", "code", "run", "digest")]
         curves += [{**who, **{name: epoch[name] for name in columns}} for epoch in epochs]
+        settings, prepared = settings_of(path.with_name("checkpoint.pt")), epochs[0].get("data", "")
+        before = about["conditions"].setdefault(condition, settings), about.setdefault("data", prepared)
+        if before != (settings, prepared):
+            raise SystemExit(f"{path.parent}: has other settings or images than {data}; take another folder.")
         logits, labels = saved["logits"].astype(float), saved["labels"]
         losses = np.logaddexp.reduce(logits, axis=1) - logits[np.arange(len(labels)), labels]
         predicted = logits.argmax(axis=1)
@@ -89,8 +94,6 @@ def collect(results: Path, data: Path) -> None:
             before = images.get(f"{condition}/{name}", np.zeros_like(values))
             images[f"{condition}/{name}"] = before + values
         images[f"{condition}/runs"] = images.get(f"{condition}/runs", np.zeros((), np.int32)) + 1
-        about["conditions"].setdefault(condition, settings_of(path.with_name("checkpoint.pt")))
-        about["data"] = epochs[0].get("data", "")
         of_run = {"engine": str(saved["engine"]), "processor": processor(), "code": epochs[0].get("code", "")}
         test = {"mistakes": len(wrong), "test_loss": f"{losses.mean():.6g}"}
         seconds = sum(float(epoch["seconds"]) for epoch in epochs)

@@ -331,6 +331,16 @@ reference: own
         ("factors: {norm: [bn, gn]}", "conditions.gn: norm gn needs num_groups"),
         ("factors: {optimizer: [{lr: 0.1}, {lr: 0.2}]}", "two combinations would be called lr; make them conditions"),
         ("factors: {norm: [bn, gbn]}\nreference: none-bn", "key 'reference': found 'none-bn'; expected conditions"),
+        (
+            "factors: {optimizer.lr: [1, 2], optimizer: [{}, {lr: 1}]}",
+            "found optimizer.lr and the whole of it",
+        ),
+        ("factors: {norm: [bn, gbn], num_splits: [2, 4]}", "bn-num-splits-2 and bn-num-splits-4 would train the same"),
+        ("factors: {penalty: [none, l1], lambdas.l1: [1, 2]}", "none-l1-1 and none-l1-2 would train the same"),
+        (
+            "factors: {norm: [bn, gbn]}\nconditions: {gbn: {penalty: l1, norm: bn}}",
+            "gbn': the factors make",
+        ),
     ],
 )
 def test_factors_that_cannot_be_crossed(study_files_in, text, said):

@@ -92,7 +92,7 @@ def find_contrasts(
     """All contrasts of resolved conditions, factor by factor. If settings are equal, only the first one counts.
 
     Without a `reference`, a condition is compared with the one that lacks a factor. The factor of which no condition
-    lacks it, and every setting that all conditions have, such as a batch size, is compared with that of the reference.
+    lacks it, and every setting that all conditions have, such as a batch size, is compared with the reference.
     Effects are means over the settings that are `crossed`, which are dotted keys.
     """
     distinct = dict.fromkeys(find_distinct(conditions, train_images).values())
@@ -142,11 +142,13 @@ def find_confounded(
     found = []
     for one, other in combinations(settings, 2):
         promised = promises[one] ^ promises[other]
-        differing = _differing(settings[one], settings[other])
-        if not promised and one == reference and differing and other not in compared_at_all:
-            found.append(ConfoundedPair(one, other, _say(differing, settings[one], settings[other])))
+        if not promised and one == reference and other not in compared_at_all:
+            if differing := _differing(settings[one], settings[other]):
+                found.append(ConfoundedPair(one, other, _say(differing, settings[one], settings[other])))
+            continue
         if len(promised) != 1:
             continue
+        differing = _differing(settings[one], settings[other])
         (factors,) = promised
         also = differing - {factor.key for factor in factors}
         compared = kept & {(factor.label, name) for factor in factors for name in (one, other)}

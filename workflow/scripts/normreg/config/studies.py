@@ -9,6 +9,7 @@ from typing import Any
 from normreg.config import folders, networks, study_files, sweeps
 from normreg.config.condition import Condition
 from normreg.config.expand import Expanded
+from normreg.config.factors import signature, trained
 from normreg.config.resolve import resolve
 from normreg.config.schema import read_yaml, validate
 from normreg.config.sweeps import Sweep
@@ -120,6 +121,7 @@ def load_run(config: Mapping[str, Any]) -> Run:
     for network in dict.fromkeys(_column("network", plain)):
         _check_network(network, str(study_files.path_of(study)))
     sweeps.check_distinct(expanded.sweeps, conditions)
+    _check_crossed(content, conditions, str(study_files.path_of(study)))
     changed = [key for key in overrides if _column(key, plain) != _column(key, conditions)]
     return Run(
         name=_name(study, {key: overrides[key] for key in changed}),
@@ -191,6 +193,18 @@ def _resolve_all(
 ) -> dict[str, Condition]:
     where = f"{study_files.path_of(study)}: conditions"
     return {name: resolve(content, own, overrides, f"{where}.{name}") for name, own in expanded.own.items()}
+
+
+def _check_crossed(content: Mapping[str, Any], conditions: Mapping[str, Condition], path: str) -> None:
+    """Refuses factors of which two combinations train the same, such as the ghost batches of batch norm."""
+    seen: dict[str, str] = {}
+    for name in study_files.combinations(content["factors"], path) if "factors" in content else ():
+        other = seen.setdefault(signature(trained(conditions[name])), name)
+        if other != name:
+            raise ConfigError(
+                f"{path}: key 'factors': {other} and {name} would train the same, because a setting has no effect in "
+                "one of them, or --config replaces it; leave that factor out, or make the rest conditions."
+            )
 
 
 def _check_network(name: str, where: str) -> None:

@@ -142,7 +142,11 @@ def _check_names(content: Mapping[str, Any], path: str) -> None:
 
 def _crossed(content: Mapping[str, Any], path: str) -> dict[str, Any]:
     """The content of a study file with a condition for each combination of its `factors`, before its own conditions."""
-    conditions = {**combinations(content["factors"], path), **content.get("conditions", {})}
+    made, own = combinations(content["factors"], path), content.get("conditions", {})
+    twice = [name for name in made if name in own and own[name] != made[name]]
+    if twice:
+        raise ConfigError(f"{path}: key 'conditions.{twice[0]}': the factors make another condition of this name.")
+    conditions = {**made, **own}
     galleries = content.get("galleries", list(conditions)[:MOST_GALLERIES])
     return {**content, "conditions": conditions, "galleries": galleries}
 
@@ -151,7 +155,8 @@ def combinations(factors: Mapping[str, Sequence[Any]], path: str) -> dict[str, A
     """The entry of a condition for each combination of values, by name.
 
     Raises:
-        ConfigError: there is no list of values for each setting; or two combinations have one name, or are too many.
+        ConfigError: there is no list of values for each setting, or a setting is there with a part of itself; or two
+            combinations have one name, or are too many.
     """
     made: dict[str, Any] = {}
     lists = factors.values() if isinstance(factors, Mapping) else [None]
@@ -160,6 +165,9 @@ def combinations(factors: Mapping[str, Sequence[Any]], path: str) -> dict[str, A
             f"{path}: key 'factors': found {str(factors)[:80]}; expected a map of settings, such as norm or "
             "optimizer.lr, to lists of two or more values."
         )
+    for key in factors:
+        if str(key).partition(".")[0] in factors.keys() - {key}:
+            raise ConfigError(f"{path}: key 'factors': found {key} and the whole of it; expected one of the two.")
     if math.prod(map(len, lists)) > MOST:
         raise ConfigError(f"{path}: key 'factors': these lists have more than {MOST} combinations.")
     for values in itertools.product(*factors.values()):

@@ -58,7 +58,7 @@ def check(network: Network, data: DataShape, where: str, norm: str = BASELINE, c
         network: the network. `data` is what it must fit.
         data: shape of the images and number of classes.
         where: the network's name or file, for messages.
-        norm: the norm of a condition. Without it, that of the network as it is written.
+        norm: the norm of a condition. Without it, the norm of the network as it is written.
         count: its number of groups.
 
     Raises:

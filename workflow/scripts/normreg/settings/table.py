@@ -25,6 +25,7 @@ _SCALE = list_of("two numbers such as [0.9, 1.1]", number("a factor", 0.01, 100)
 
 # The defaults of Adam, AdamW and OneCycleLR are PyTorch's. A test compares them.
 _LR = Setting("lr", _RATE, label="learning rate")
+_BETAS = (Setting("beta1", _BETA, default=0.9), Setting("beta2", _BETA, default=0.999))
 OPTIMIZERS = {
     "sgd": optimizer(
         _LR,
@@ -35,15 +36,13 @@ OPTIMIZERS = {
     ),
     "adam": optimizer(
         _LR,
-        Setting("beta1", _BETA, default=0.9),
-        Setting("beta2", _BETA, default=0.999),
+        *_BETAS,
         decoupled=False,
         text="PyTorch's Adam; eps is 1e-8; `lambdas.l2` is a part of the gradient, as in SGD",
     ),
     "adamw": optimizer(
         _LR,
-        Setting("beta1", _BETA, default=0.9),
-        Setting("beta2", _BETA, default=0.999),
+        *_BETAS,
         decoupled=True,
         text="PyTorch's AdamW; eps is 1e-8",
     ),
@@ -158,7 +157,8 @@ SETTINGS = (
     Setting(
         "num_groups",
         count("groups", 1, 30000, note=", a divisor of the channels of every norm"),
-        "groups of channels of a `gn` condition, which are normalised together (Wu and He 2018)",
+        "groups of channels of a `gn` condition, which are normalised together (Wu and He 2018); a study with `gn` "
+        "must have it",
         default=1,
         neutral=1,
         label="groups of channels",
@@ -188,7 +188,7 @@ SETTINGS = (
     ),
     Setting(
         "class_weights",
-        choice({"none": "", "balanced": "images of all classes over those of the class and the number of classes"}),
+        choice({"none": "", "balanced": "all images over the number of classes and the images of the class"}),
         "how much a training image counts in what training minimises; the reported loss is without weights",
         default="none",
         neutral="none",

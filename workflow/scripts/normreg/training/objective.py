@@ -5,7 +5,7 @@ strength is the condition's `lambdas.l2`, here l:
 
 - SGD, coupled: the gradient is g + l * w. So the objective has a term l / 2 * sum(w * w). The decay goes through the
   momentum.
-- Adam, coupled: the gradient is g + l * w too, but both moments are those of this sum. So the decay of a weight is
+- Adam, coupled: the gradient is g + l * w too, but both are the moments of this sum. So the decay of a weight is
   divided by the root of its second moment.
 - AdamW, decoupled: a step is w = w - lr * l * w - lr * m / (sqrt(v) + eps). The moments m and v are those of g alone,
   corrected for their start at 0. So the decay is not divided by sqrt(v), and it is no term of the objective.
