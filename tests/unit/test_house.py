@@ -82,7 +82,7 @@ def test_the_library_imports_without_snakemake_and_its_tables_and_figures_withou
     ]
     light = ["analysis", "config", "utils", "data/dataset.py", *(f"report/{name}" for name in sorted(report))]
     light += ["report/explorer"]
-    code += f"check({light}, {{'snakemake', 'torch'}})\ncheck({ORDER[:-1]}, {{'snakemake'}})\n"
+    code += f"check({light}, {{'snakemake', 'torch', 'scipy.stats'}})\ncheck({ORDER[:-1]}, {{'snakemake'}})\n"
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=root / "workflow/scripts", capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

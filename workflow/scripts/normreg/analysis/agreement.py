@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 
 from normreg.analysis import predictions
 from normreg.analysis.contrasts import Contrast
@@ -241,7 +241,7 @@ def mcnemar(only_one: int, only_other: int) -> float:
         only_other: the number of images that only the other gets right.
     """
     discordant = only_one + only_other
-    return float(stats.binomtest(only_one, discordant, 0.5).pvalue) if discordant else 1.0
+    return float(scipy.stats.binomtest(only_one, discordant, 0.5).pvalue) if discordant else 1.0
 
 
 def compare_models(contrasts: Sequence[Contrast], classes: Classes, seed: int) -> pd.DataFrame:

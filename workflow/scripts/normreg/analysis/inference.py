@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from normreg.analysis.verdicts import EffectVerdict, Method, Objection
 
@@ -49,16 +49,16 @@ class Estimate:
 
     def interval(self, level: float = LEVEL) -> tuple[float, float]:
         """Student's interval that misses the true value with probability `level`."""
-        reach = float(stats.t.isf(level / 2, self.freedom)) * self.error
+        reach = float(scipy.stats.t.isf(level / 2, self.freedom)) * self.error
         return self.difference - reach, self.difference + reach
 
     def p(self) -> float:
         """The two-sided p-value of "the true value is 0"."""
-        return float(2 * stats.t.sf(abs(self.difference) / self.error, self.freedom))
+        return float(2 * scipy.stats.t.sf(abs(self.difference) / self.error, self.freedom))
 
     def p_equivalence(self, margin: float) -> float:
         """The p-value of "the true value is `margin` or more away from 0": two one-sided tests (Schuirmann 1987)."""
-        return float(stats.t.sf((margin - abs(self.difference)) / self.error, self.freedom))
+        return float(scipy.stats.t.sf((margin - abs(self.difference)) / self.error, self.freedom))
 
 
 def paired(values: np.ndarray, weights: np.ndarray) -> Estimate:
@@ -131,13 +131,13 @@ class Pool:
         own = float(((self.residuals @ weights) ** 2).sum() / (weights @ weights))
         rest = max(self.variance * self.freedom - own, 0.0)
         one, other = seeds - 1, self.freedom - (seeds - 1)
-        if own * other > rest * one * float(stats.f.isf(VARIES_LEVEL, one, other)):
+        if own * other > rest * one * float(scipy.stats.f.isf(VARIES_LEVEL, one, other)):
             return Objection.VARIES
         return Objection.SPREADS if self._spreads_differ else None
 
     @cached_property
     def _spreads_differ(self) -> bool:
-        return bool(stats.levene(*self.residuals.T, center="median").pvalue < SPREADS_LEVEL)
+        return bool(scipy.stats.levene(*self.residuals.T, center="median").pvalue < SPREADS_LEVEL)
 
 
 def rounding(values: np.ndarray) -> float:

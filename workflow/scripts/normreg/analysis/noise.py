@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 
 from normreg.analysis.agreement import Classes
 from normreg.analysis.inference import LEAST_SEEDS, LEVEL, Pool, rounding
@@ -82,8 +82,8 @@ def spread(values: np.ndarray) -> _Row:
     pool = Pool(values)
     residual, freedom = pool.variance, pool.freedom
     between = conditions * float(values.mean(axis=1).var(ddof=1))
-    low, high = (freedom * residual / stats.chi2.isf([LEVEL / 2, 1 - LEVEL / 2], freedom)) ** 0.5
-    reach = float(stats.t.isf(LEVEL / 2, freedom)) * (2 * residual / seeds) ** 0.5
+    low, high = (freedom * residual / scipy.stats.chi2.isf([LEVEL / 2, 1 - LEVEL / 2], freedom)) ** 0.5
+    reach = float(scipy.stats.t.isf(LEVEL / 2, freedom)) * (2 * residual / seeds) ** 0.5
     correlation, least, most = _correlation(between, residual, seeds, conditions)
     return {
         "residual_sd": residual**0.5,
@@ -105,7 +105,7 @@ def _correlation(between: float, residual: float, seeds: int, conditions: int) -
         return 1.0, 1.0, 1.0
     more, ratio = conditions - 1, between / residual
     freedom = seeds - 1, (seeds - 1) * more
-    low, high = ratio / stats.f.isf(LEVEL / 2, *freedom), ratio * stats.f.isf(LEVEL / 2, *reversed(freedom))
+    low, high = ratio / scipy.stats.f.isf(LEVEL / 2, *freedom), ratio * scipy.stats.f.isf(LEVEL / 2, *reversed(freedom))
     value, bottom, top = ((f - 1) / (f + more) for f in (ratio, low, high))
     return float(value), float(bottom), float(top)
 

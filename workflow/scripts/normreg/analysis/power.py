@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from scipy import optimize, stats
+import scipy
 
 from normreg.analysis.inference import LEAST_SEEDS, LEVEL, VARIES_LEVEL
 from normreg.analysis.verdicts import Method
@@ -65,7 +65,7 @@ class Spread:
 
         def enough(seeds: int) -> bool:
             freedom, shift = (seeds - 1) * self.freedom_per_seed, margin / self.deviation * seeds**0.5
-            return 2 * _above(float(stats.t.isf(LEVEL, freedom)), freedom, shift) - 1 >= POWER
+            return 2 * _above(float(scipy.stats.t.isf(LEVEL, freedom)), freedom, shift) - 1 >= POWER
 
         return _least(enough)
 
@@ -73,8 +73,8 @@ class Spread:
 @lru_cache(maxsize=4096)
 def _detectable(method: Method, seeds: int, freedom_per_seed: int, family: int) -> float:
     """The effect that is found with probability `POWER`, in standard errors."""
-    high = 10 * float(stats.t.isf(LEVEL / family / 2, (seeds - 1) * freedom_per_seed)) + 10
-    return float(optimize.brentq(lambda x: _found(x, method, seeds, freedom_per_seed, family) - POWER, 0, high))
+    high = 10 * float(scipy.stats.t.isf(LEVEL / family / 2, (seeds - 1) * freedom_per_seed)) + 10
+    return float(scipy.optimize.brentq(lambda x: _found(x, method, seeds, freedom_per_seed, family) - POWER, 0, high))
 
 
 def _found(shift: float, method: Method, seeds: int, freedom_per_seed: int, family: int) -> float:
@@ -85,19 +85,19 @@ def _found(shift: float, method: Method, seeds: int, freedom_per_seed: int, fami
     is a mean over this upper tenth of the spread's chi-square distribution.
     """
     freedom, level = (seeds - 1) * freedom_per_seed, LEVEL / family / 2
-    whole = _above(float(stats.t.isf(level, freedom)), freedom, shift)
+    whole = _above(float(scipy.stats.t.isf(level, freedom)), freedom, shift)
     if method is Method.PAIRED:
         return whole
     own = seeds - 1
     tail = 1 - VARIES_LEVEL * (np.arange(_POINTS) + 0.5) / _POINTS
-    spreads = np.sqrt(stats.chi2.ppf(tail, own) / own)
-    paired = stats.norm.sf(float(stats.t.isf(level, own)) * spreads - shift).mean()
+    spreads = np.sqrt(scipy.stats.chi2.ppf(tail, own) / own)
+    paired = scipy.stats.norm.sf(float(scipy.stats.t.isf(level, own)) * spreads - shift).mean()
     return (1 - VARIES_LEVEL) * whole + VARIES_LEVEL * float(paired)
 
 
 def _above(critical: float, freedom: int, shift: float) -> float:
     """The probability that a noncentral t is above `critical`. Far above, where SciPy has no digits, it is 1."""
-    return 1.0 if shift > 10 * critical + 10 else float(stats.nct.sf(critical, freedom, shift))
+    return 1.0 if shift > 10 * critical + 10 else float(scipy.stats.nct.sf(critical, freedom, shift))
 
 
 def _least(enough: Callable[[int], bool]) -> int | None:

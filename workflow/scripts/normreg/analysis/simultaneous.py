@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy import optimize, special, stats
+import scipy
 
 from normreg.analysis import inference
 from normreg.analysis.inference import LEVEL, Estimates, Runs
@@ -81,7 +81,7 @@ def _adjust(both: Estimates, correlations: np.ndarray, groups: int) -> Simultane
         reach = quantile(level, correlations, test.freedom)
     else:  # its own spread
         within = sidak(test.p(), contrasts)
-        reach = float(stats.t.isf(sidak_level(level, contrasts) / 2, test.freedom))
+        reach = float(scipy.stats.t.isf(sidak_level(level, contrasts) / 2, test.freedom))
     around = reach * test.error
     return Simultaneous(both, sidak(within, groups), test.difference - around, test.difference + around)
 
@@ -108,7 +108,7 @@ def tail(value: float, correlations: np.ndarray, freedom: int) -> float:
         freedom: degrees of freedom of the variance.
     """
     largest, rank = _directions(np.round(correlations, 10).tobytes(), len(correlations))
-    return float(special.fdtrc(rank, freedom, (value / largest) ** 2 / rank).mean())
+    return float(scipy.special.fdtrc(rank, freedom, (value / largest) ** 2 / rank).mean())
 
 
 def quantile(level: float, correlations: np.ndarray, freedom: int) -> float:
@@ -119,10 +119,12 @@ def quantile(level: float, correlations: np.ndarray, freedom: int) -> float:
 @lru_cache(maxsize=512)
 def _quantile(level: float, key: bytes, count: int, freedom: int) -> float:
     correlations = np.frombuffer(key).reshape(count, count)
-    low, high = (float(stats.t.isf(each / 2, freedom)) for each in (level, level / count))
+    low, high = (float(scipy.stats.t.isf(each / 2, freedom)) for each in (level, level / count))
     if count == 1:
         return low
-    return float(optimize.brentq(lambda t: tail(t, correlations, freedom) - level, 0.9 * low, 1.1 * high, xtol=1e-6))
+    return float(
+        scipy.optimize.brentq(lambda t: tail(t, correlations, freedom) - level, 0.9 * low, 1.1 * high, xtol=1e-6)
+    )
 
 
 @lru_cache(maxsize=128)
@@ -133,8 +135,8 @@ def _directions(key: bytes, count: int) -> tuple[np.ndarray, int]:
     root, rank = vectors[:, kept] * np.sqrt(values[kept]), int(kept.sum())
     if rank == 1:
         return np.abs(root).max(axis=0), 1
-    uniform = stats.qmc.Sobol(rank, rng=np.random.default_rng(0)).random_base2(_POINTS)
-    normal = special.ndtri(np.clip(uniform, 1e-12, 1 - 1e-12))
+    uniform = scipy.stats.qmc.Sobol(rank, rng=np.random.default_rng(0)).random_base2(_POINTS)
+    normal = scipy.special.ndtri(np.clip(uniform, 1e-12, 1 - 1e-12))
     directions = normal / np.linalg.norm(normal, axis=1, keepdims=True)
     largest = np.sort(np.abs(directions @ root.T).max(axis=1))
     return largest.reshape(2**_CLASSES, -1).mean(axis=1), rank  # the tail is smooth: a class needs one value only

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 
 from normreg.analysis import response_tables, simultaneous, sweep_families
 from normreg.analysis.inference import LEAST_CONDITIONS, LEAST_SEEDS, Pool, Runs
@@ -62,7 +62,7 @@ def scattering(values: np.ndarray) -> list[int]:
     while len(values) >= LEAST_SEEDS and len(kept) > LEAST_CONDITIONS:
         one, many = len(values) - 1, (len(values) - 1) * (len(kept) - 2)
         ratios = [_ratio(values[:, kept], place) for place in range(len(kept))]
-        if len(kept) * stats.f.sf(max(ratios), one, many) >= SCATTERS_LEVEL:
+        if len(kept) * scipy.stats.f.sf(max(ratios), one, many) >= SCATTERS_LEVEL:
             break
         left.append(kept.pop(int(np.argmax(ratios))))
     return left

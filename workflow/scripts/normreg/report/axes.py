@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
-from scipy.optimize import isotonic_regression
 
 from normreg.analysis.quantities import Quantity
 from normreg.report.job import Course
@@ -102,7 +102,7 @@ def spread_out(wanted: np.ndarray, gap: float, low: float, high: float) -> np.nd
     gap = min(gap, (high - low) / max(1, len(wanted) - 1))
     order = np.argsort(wanted, kind="stable")
     steps = gap * np.arange(len(wanted))
-    level = isotonic_regression(wanted[order] - steps).x
+    level = scipy.optimize.isotonic_regression(wanted[order] - steps).x
     places = np.empty(len(wanted))
     places[order] = np.clip(level, low, max(low, high - steps[-1])) + steps
     return places
