@@ -2,6 +2,8 @@
 
 import os
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +55,34 @@ def test_a_gbn_checkpoint_evaluates_in_a_bn_network(saved, blobs):
     plain.load_state_dict(torch.load(path, weights_only=True)["state_dict"])
     ours = evaluation.logits(model, blobs.test_images, blobs.normalise)
     assert np.array_equal(evaluation.logits(plain, blobs.test_images, blobs.normalise), ours)
+
+
+def test_neither_training_nor_evaluation_loads_the_compiler_of_pytorch(saved, blobs, root):
+    """That takes each job a second of processor time."""
+    code = """
+import sys, torch
+from normreg.training import checkpoint, objective, schedule
+from normreg.utils import devices
+
+devices.resolve("cpu", 1)
+assert torch.are_deterministic_algorithms_enabled() and torch.is_deterministic_algorithms_warn_only_enabled()
+model = checkpoint.restore(*sys.argv[1:]).model.train()
+for name in ("sgd", "adam", "adamw"):
+    settings = dict(name=name, lr=0.1, momentum=0.9, nesterov=True, beta1=0.9, beta2=0.99)
+    optimizer = objective.make_optimizer(model, settings, 0.1, "all")
+    rates = schedule.make_schedule(optimizer, {"constant": {}}, 1, 1)
+    optimizer.zero_grad()
+    model(torch.ones(4, 1, 28, 28)).sum().backward()
+    before = torch.cat([p.detach().reshape(-1) for p in model.parameters()])
+    optimizer.step()
+    assert not torch.equal(before, torch.cat([p.detach().reshape(-1) for p in model.parameters()]))
+    rates.after_epoch()
+    rates.restore(rates.state())
+assert not {"torch._dynamo", "sympy"} & set(sys.modules)
+"""
+    command = [sys.executable, "-W", "error", "-c", code, str(saved[0]), RUN, blobs.digest()]
+    done = subprocess.run(command, cwd=root / "workflow/scripts", capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 class Evil:

@@ -179,7 +179,7 @@ def _build(content: Mapping[str, Any], network: Network | PythonNetwork) -> nn.M
     needed = sum(tensor.nbytes for tensor in model.state_dict().values())
     if needed > stored:
         raise ValueError(f"it needs {needed:,} bytes of weights, found {stored:,}")
-    return model.to_empty(device="cpu")
+    return build(condition, shape, network)  # not `to_empty`, which imports sympy: half a second
 
 
 def _check(content: Any, where: str) -> None:

@@ -15,9 +15,11 @@ Regularization" (ICLR 2019), algorithms 1 and 2. As PyTorch does, this multiplie
 only the schedule's share of the learning rate does, so its lambda is lr times l.
 """
 
+import functools
+import inspect
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -34,6 +36,7 @@ _MATRIX = re.compile(r"weight|weight_(ih|hh|hr)\w*|(in|q|k|v)_proj_weight")
 _NORMS = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)  # the first: batch, instance norm
 NORM, BIAS, OTHER = "norm", "bias", "other"
 _ROLES = (WEIGHT, NORM, BIAS, OTHER)  # a tensor that two layers share has the first of its roles
+_KINDS = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 _SCOPES: Mapping[str, tuple[str, ...]] = {"all": _ROLES, "weights": (WEIGHT,), "no-norm": (WEIGHT, BIAS, OTHER)}
 
 
@@ -165,6 +168,17 @@ def penalty(parameters: Sequence[Tensor], lambdas: Lambdas) -> Tensor | None:
     return torch.stack(terms).sum() if terms else None
 
 
+@functools.cache
+def uncompiled(kind: type[torch.optim.Optimizer]) -> Callable[..., torch.optim.Optimizer]:
+    """The same optimizer without the decorators that only `torch.compile` needs. It gives the same bits.
+
+    They import PyTorch's compiler when an optimizer is made: 1 s of processor time a job.
+    """
+    names = "add_param_group", "load_state_dict", "state_dict", "zero_grad"
+    methods = {name: inspect.unwrap(getattr(kind, name)) for name in names}
+    return type(kind.__name__, (kind,), {**methods, "step": torch.no_grad()(inspect.unwrap(kind.step))})
+
+
 def make_optimizer(model: nn.Module, optimizer: Optimizer, weight_decay: float, scope: str) -> torch.optim.Optimizer:
     """PyTorch's SGD, Adam or AdamW. The parameters in scope have this weight decay. All others have none."""
     inside, outside = scoped_parameters(model, scope)
@@ -173,6 +187,7 @@ def make_optimizer(model: nn.Module, optimizer: Optimizer, weight_decay: float, 
         groups.append({"params": outside, "weight_decay": 0.0})  # AdamW's default is not 0
     lr = optimizer["lr"]
     if optimizer["name"] == "sgd":
-        return torch.optim.SGD(groups, lr=lr, momentum=optimizer["momentum"], nesterov=optimizer["nesterov"])
-    kinds: Mapping[str, type[torch.optim.Adam]] = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
-    return kinds[optimizer["name"]](groups, lr=lr, betas=(optimizer["beta1"], optimizer["beta2"]))
+        own: dict[str, Any] = {"momentum": optimizer["momentum"], "nesterov": optimizer["nesterov"]}
+    else:
+        own = {"betas": (optimizer["beta1"], optimizer["beta2"])}
+    return uncompiled(_KINDS[optimizer["name"]])(groups, lr=lr, **own)

@@ -17,6 +17,7 @@ from torch.optim.lr_scheduler import (
 
 from normreg.config.condition import Condition
 from normreg.errors import ConfigError
+from normreg.training.objective import uncompiled
 
 WARM_UP_FROM = 0.01  # the share of the learning rate at which cosine's warm-up begins, as in torchvision's recipes
 
@@ -61,7 +62,7 @@ class Schedule:
 def make_detached_schedule(condition: Condition, batches: int) -> Schedule:
     """A schedule for an engine that does SGD itself and only reads rates. Its optimizer trains nothing."""
     own = condition["optimizer"]
-    optimizer = SGD([torch.zeros(1)], lr=own["lr"], momentum=own["momentum"], nesterov=own["nesterov"])
+    optimizer = uncompiled(SGD)([torch.zeros(1)], lr=own["lr"], momentum=own["momentum"], nesterov=own["nesterov"])
     schedule = make_schedule(optimizer, condition["schedule"], condition["epochs"], batches)
     optimizer.step()  # changes nothing; without it, PyTorch's schedules warn
     return schedule

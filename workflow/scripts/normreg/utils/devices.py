@@ -62,9 +62,10 @@ def resolve(device: str, threads: int) -> "torch.device":
     import torch
 
     torch.set_num_threads(threads)
-    # warn_only: a GPU operation that has no deterministic kernel gives a warning in the log and does not stop the run.
-    # On the CPU, all operations used here have one.
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    # "warn": a GPU operation that has no deterministic kernel gives a warning in the log and does not stop the run.
+    # On the CPU, all operations used here have one. The same as `use_deterministic_algorithms(True, warn_only=True)`,
+    # which also imports PyTorch's compiler: 1 s of processor time.
+    torch.set_deterministic_debug_mode("warn")
     # Deterministic mode fills every new tensor with NaN, to show reads before writes. Here this would only cost time:
     # 5 % of a step.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
