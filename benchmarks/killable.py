@@ -119,7 +119,8 @@ def _run(folder: Path, data: Path, condition: dict[str, Any], engine: str, die: 
         threads=1,
         wildcards=SimpleNamespace(study="mine", condition="l1l2-gbn", seed="0", dataset="digits"),
         params=SimpleNamespace(**params),
-        config={"device": "cpu", "engine": engine, "jobs_per_gpu": 1},
+        config={"device": "cpu", "jobs_per_gpu": 1},
+        resources=SimpleNamespace(engine=engine),
         input=SimpleNamespace(data=str(data)),
         output=SimpleNamespace(checkpoint=str(folder / "checkpoint.pt"), metrics=str(folder / "metrics.csv")),
     )

@@ -7,12 +7,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
-from normreg.config import networks
+from normreg.config import datasets, networks
 from normreg.engines import contract, select
 from normreg.engines.contract import DataFacts
 from normreg.engines.numba_cpu import contract as numba_cpu
@@ -21,10 +22,13 @@ from normreg.engines.numba_cpu.errors import UnsupportedError
 from normreg.engines.numba_cpu.stages import make_stages
 from normreg.engines.numba_cpu.trainer import EngineTrainer
 from normreg.engines.pytorch import TorchTrainer
+from normreg.engines.select import Choice
 from normreg.errors import ConfigError
 from normreg.models.description import MNIST_LIKE, AvgPool, Conv, DataShape, Network, Norm
 from normreg.models.networks import PUBLISHED, built_in
 from normreg.models.shapes import batch_bounds
+from normreg.workflow import trials
+from normreg.workflow.study import Study
 
 CPU = torch.device("cpu")
 CONTRACTS = {"torch": contract, "numba": numba_cpu}
@@ -146,7 +150,7 @@ def test_what_each_engine_takes(condition, change, engines):
     assert select.choose("numba", chosen, DATA, "cpu").engine == ("numba" if "numba" in engines else "torch")
 
 
-@pytest.mark.parametrize("engine", ["auto", "numba", "torch"])
+@pytest.mark.parametrize("engine", ["numba", "torch"])
 def test_what_no_engine_knows_is_an_error_whatever_engine_is_asked_for(full, engine):
     for path in places(full):
         if isinstance(at(full, path), dict):
@@ -270,27 +274,80 @@ def test_a_new_setting_of_a_known_kind_has_no_kernels(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("engine", "device", "images", "epochs", "expected"),
+    ("engine", "device", "expected"),
     [
-        ("auto", "cpu", 60_000, 1, "numba"),
-        ("auto", "cpu", 906, 25, "torch"),
-        ("auto", "cpu", 906, 60, "numba"),
-        ("auto", "cuda", 60_000, 25, "torch"),
-        ("numba", "cpu", 906, 1, "numba"),
-        ("numba", "cuda", 60_000, 25, "torch"),
-        ("torch", "cpu", 60_000, 25, "torch"),
+        ("numba", "cpu", Choice("numba")),
+        ("numba", "cuda", Choice("torch", "not numba: it computes on the CPU, not on cuda")),
+        ("torch", "cpu", Choice("torch")),
+        ("torch", "cuda", Choice("torch")),
     ],
 )
-def test_choice(condition, engine, device, images, epochs, expected):
-    choice = select.choose(engine, condition(epochs=epochs), DataFacts(images), device)
-    assert choice.engine == expected
-    assert bool(choice.reason) == (engine not in ("auto", expected))
+def test_choice_of_a_run(condition, engine, device, expected):
+    assert select.choose(engine, condition(), DATA, device) == expected
 
 
-@pytest.mark.parametrize(("epochs", "engine"), [(1, "torch"), (55, "torch"), (56, "numba"), (60, "numba")])
-def test_a_conditions_own_epochs_decide_whether_kernels_are_worth_compiling(condition, epochs, engine):
-    """On digits 50,000 images are seen in the 56th epoch."""
-    assert select.choose("auto", condition(epochs=epochs), DataFacts(906), "cpu").engine == engine
+@pytest.mark.parametrize(
+    ("epochs", "images", "expected"),
+    [
+        ([25], 60_000, "numba"),
+        ([25], 906, "torch"),  # of 50,000 images, 22,650
+        ([25, 25, 25], 906, "numba"),  # 67,950
+        ([27, 27], 906, "torch"),  # 48,924
+        ([27, 29], 906, "numba"),  # 50,736
+    ],
+)
+def test_the_work_of_all_conditions_decides_whether_kernels_are_worth_compiling(condition, epochs, images, expected):
+    conditions = {str(place): condition(epochs=each) for place, each in enumerate(epochs)}
+    for order in (conditions, dict(reversed(conditions.items()))):
+        assert select.of_study("auto", order, DataFacts(images)) == Choice(expected)
+    for engine in ("torch", "numba"):
+        assert select.of_study(engine, conditions, DataFacts(images)) == Choice(engine)
+
+
+def test_each_network_has_kernels_to_compile(condition):
+    """Four times 906 images in 25 epochs are 90,600: enough for one network and not for two."""
+    chosen = {name: condition(epochs=25) for name in "abcd"}
+    assert select.of_study("auto", chosen, DataFacts(906)).engine == "numba"
+    chosen["d"] = condition(epochs=25, network="noopuragr")
+    assert select.of_study("auto", chosen, DataFacts(906)).engine == "torch"
+
+
+def test_the_images_that_a_condition_trains_on_are_counted(condition):
+    few = {"a": condition(epochs=25, train_images=1_000)}
+    assert select.of_study("auto", few, DATA).engine == "torch"
+    assert select.of_study("auto", {"a": condition(epochs=25, holdout_images=10_000)}, DATA).engine == "numba"
+
+
+@pytest.mark.parametrize("place", ["first", "last"])
+def test_one_condition_that_numba_cannot_train_sends_the_study_to_pytorch(condition, place):
+    chosen = {"plain": condition(), "adaptive": condition(optimizer=ADAMW)}
+    if place == "first":
+        chosen = dict(reversed(chosen.items()))
+    reason = "optimizer.name.adamw is not implemented"
+    assert select.of_study("auto", chosen, DATA) == Choice("torch", f"adaptive: {reason}")
+    assert select.of_study("numba", chosen, DATA) == Choice("numba")
+    assert select.not_in_numba(chosen, DATA) == {"adaptive": reason}
+    assert [select.choose("numba", one, DATA, "cpu").engine for one in chosen.values()].count("numba") == 1
+
+
+@pytest.mark.parametrize(
+    ("engine", "kinds", "expected"),
+    [
+        ("auto", ["sgd", "adamw"], "engine auto: the numba engine cannot train 1 (optimizer.name.adamw is not"),
+        ("numba", ["sgd", "adamw", "adamw"], "engine numba: the numba engine cannot train 1, 2 (optimizer.name.adamw"),
+        ("torch", ["sgd", "adamw"], None),
+        ("auto", ["sgd", "sgd"], None),
+        ("auto", ["adamw", "adamw"], None),  # nothing is lost
+    ],
+)
+def test_a_study_that_numba_can_train_in_part_is_said(condition, engine, kinds, expected):
+    conditions = {
+        str(place): condition(**({"optimizer": ADAMW} if kind == "adamw" else {})) for place, kind in enumerate(kinds)
+    }
+    run = SimpleNamespace(conditions=conditions)
+    said = trials.engine_remarks(Study(run, datasets.find("mnist"), [0], wanted_engine=engine))
+    assert len(said) == (expected is not None)
+    assert all(line.startswith(expected) for line in said)
 
 
 def test_the_question_needs_neither_numba_nor_pytorch():

@@ -186,8 +186,8 @@ def test_numba_trains_where_it_can(condition, blobs, kernel_cache, caplog):
     assert found == ("EngineTrainer", "numba", f"engine numba, {kernels.processor().name} kernels")
 
 
-def test_little_work_goes_to_pytorch(condition, blobs, kernel_cache, caplog):
-    assert choose(condition, blobs, kernel_cache, caplog, "auto") == ("TorchTrainer", "torch", "engine torch")
+def test_pytorch_trains_what_a_study_leaves_to_it(condition, blobs, kernel_cache, caplog):
+    assert choose(condition, blobs, kernel_cache, caplog, "torch") == ("TorchTrainer", "torch", "engine torch")
 
 
 def test_another_processor_falls_back(condition, blobs, kernel_cache, caplog, monkeypatch):

@@ -22,7 +22,8 @@ try:
         every = STUDIES.main.targets("training", "evaluation", "figures", "tables")
         freshness.check_results(STUDIES.main, [f"resources/{config['dataset']}.npz", *every], placed)
         STUDIES.main.claims  # says what is wrong with config/claims.yaml
-        for remark in trials.remarks(STUDIES.main.run.conditions, STUDIES.main.data.network_shape):
+        tried = trials.remarks(STUDIES.main.run.conditions, STUDIES.main.data.network_shape)
+        for remark in tried + trials.engine_remarks(STUDIES.main):
             logger.warning(remark)
 except NormregError as error:
     raise WorkflowError(str(error)) from None

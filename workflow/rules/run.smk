@@ -18,7 +18,7 @@ rule prepare_data:
         "../scripts/prepare_data.py"
 
 
-# One rule trains every condition and seed. `device` and `engine` are no params, so that changing them reruns nothing.
+# One rule trains every condition and seed. Device and engine are no params, so that changing them reruns nothing.
 # No digest of the code is in params: each metrics.csv says the code that made it, and `changed` compares.
 rule train:
     input:
@@ -35,6 +35,7 @@ rule train:
         "../../envs/normreg.yaml"
     resources:
         gpu=int(USE_GPU),
+        engine=get(lambda study, w: study.engine.engine),
         mem_mb=get_memory(6000 if USE_GPU else 2000),
         runtime=lambda wildcards, attempt: attempt * get(lambda s, w: s.minutes(w.condition))(wildcards),
     params:

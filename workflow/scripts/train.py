@@ -28,7 +28,7 @@ with (
     images = len(data.train_labels)
     if fewer := sizes.fewer_splits(condition, images):
         jobs.log.warning("%s: %s", label, fewer)
-    wanted, kernels = snakemake.config["engine"], Path(snakemake.params.kernels)
+    wanted, kernels = snakemake.resources.engine, Path(snakemake.params.kernels)
     part = subsets.of_run(data, condition, seed)
     networks.check_unchanged(snakemake.params.network)
     trainer, engine = select.make_trainer(wanted, condition, seed, part, device, kernels)

@@ -1,7 +1,7 @@
 """Chooses the engine that trains a run: PyTorch, or the CPU engine in numba.
 
 An engine is imported only when it is needed. The numba engine is several times as fast on a CPU, but its kernels take
-seconds to compile. So `auto` chooses it if training is long enough to save more than that.
+seconds to compile. So `auto` chooses it for a study whose trainings save more than that.
 """
 
 import logging
@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from normreg.config import sizes
 from normreg.config.condition import Condition
 from normreg.engines.contract import DataFacts, refuse_unknown
 from normreg.engines.numba_cpu import contract as numba_cpu
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("normreg")
 
-# `auto` takes the numba engine if a run trains on this many images (training images times epochs) or more. The engine
-# saves some 0.3 ms an image, so it saves 15 s on this many. The kernels of a network take as long to compile.
+# `auto` takes the numba engine if the conditions of a study train on this many images for each network, or more. An
+# image counts once for each epoch and condition, and not for each seed. The engine saves some 0.3 ms an image, so it
+# saves 15 s of a processor on this many. The kernels of a network take as long to compile, once.
 WORTH_COMPILING = 50_000
 
 
@@ -33,12 +35,37 @@ class Choice(NamedTuple):
     reason: str = ""
 
 
-def choose(engine: str, condition: Mapping[str, Any], data: DataFacts, device: str) -> Choice:
-    """Chooses the engine that trains a run. No other code decides this.
+def of_study(engine: str, conditions: Mapping[str, Condition], data: DataFacts) -> Choice:
+    """The engine that the runs of a study ask for. Engines round differently, so all conditions get the same one.
+
+    It depends neither on seeds nor on the machine, so runs that are added later ask for the same one.
 
     Args:
-        engine: auto, torch or numba. If numba cannot train the condition, PyTorch does.
-        condition: the condition of the run, with its own epochs.
+        engine: auto, torch or numba. A person's choice stays.
+        conditions: all conditions of the study by name.
+        data: facts of the data set.
+    """
+    if engine != "auto":
+        return Choice(engine)
+    seen = sum(sizes.trained_images(one, data.train_images) * one["epochs"] for one in conditions.values())
+    if seen < WORTH_COMPILING * len({one["network"] for one in conditions.values()}):
+        return Choice("torch")
+    left = not_in_numba(conditions, data)
+    return Choice("torch", f"{next(iter(left))}: {next(iter(left.values()))}") if left else Choice("numba")
+
+
+def not_in_numba(conditions: Mapping[str, Condition], data: DataFacts) -> dict[str, str]:
+    """The conditions that the numba engine cannot train, and why."""
+    found = {name: numba_cpu.supports(one, data) for name, one in conditions.items()}
+    return {name: reason for name, reason in found.items() if reason}
+
+
+def choose(engine: str, condition: Mapping[str, Any], data: DataFacts, device: str) -> Choice:
+    """Chooses the engine that trains a run.
+
+    Args:
+        engine: torch or numba, see `of_study`. If numba cannot train the condition, PyTorch does.
+        condition: the condition of the run.
         data: facts of the data set.
         device: the kind of device that the run uses, cpu or cuda.
 
@@ -46,8 +73,7 @@ def choose(engine: str, condition: Mapping[str, Any], data: DataFacts, device: s
         ConfigError: no engine can train the condition. The message names the key.
     """
     refuse_unknown(condition, data)
-    worth = device == "cpu" and data.train_images * condition["epochs"] >= WORTH_COMPILING
-    if engine == "torch" or (engine == "auto" and not worth):
+    if engine == "torch":
         return Choice("torch")
     elsewhere = None if device == "cpu" else f"it computes on the CPU, not on {device}"
     reason = elsewhere or numba_cpu.supports(condition, data) or numba_cpu.lacking()
@@ -60,7 +86,7 @@ def make_trainer(
     """A new trainer and the name of its engine: torch or numba. Logs a line that says which engine and why.
 
     Args:
-        engine: auto, torch or numba, see `choose`.
+        engine: torch or numba, see `choose`.
         condition, seed, data, device: those of the run.
         cache: folder of compiled kernels. Missing kernels are compiled into it.
 

@@ -50,7 +50,7 @@ class Studies:
         """
         if name not in self._known:
             run = studies.load_named_run(name)
-            plain = Study(run, datasets.find(self.config["dataset"]), self.config["seeds"])
+            plain = Study(run, datasets.find(self.config["dataset"]), self.config["seeds"], None, self.config["engine"])
             self._known[name] = self._confirmation(plain) if run.confirms else plain
         return self._known[name]
 
@@ -68,7 +68,7 @@ class Studies:
             )
         first = max(self.config["seeds"]) + 1
         seeds = range(first, first + (run.planned_seeds or len(self.config["seeds"])))
-        return Study(studies.only(run, conditions), plain.data, seeds, source.run)
+        return Study(studies.only(run, conditions), plain.data, seeds, source.run, self.config["engine"])
 
     def published(self) -> list[Study]:
         """Every study with published results. Network and epochs of the configuration apply here too."""

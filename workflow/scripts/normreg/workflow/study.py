@@ -21,6 +21,8 @@ from normreg.config.condition import Condition
 from normreg.config.identity import RunFacts
 from normreg.config.studies import Run
 from normreg.data.specs import DatasetSpec
+from normreg.engines import select
+from normreg.engines.contract import DataFacts
 from normreg.errors import ConfigError
 from normreg.report import registry
 from normreg.settings import table
@@ -38,10 +40,19 @@ class Study:
         data: the data set.
         seeds: the seeds of every condition.
         source: the study whose names its conditions have: its own, or that which it confirms.
+        wanted_engine: the key of the configuration.
     """
 
-    def __init__(self, run: Run, data: DatasetSpec, seeds: Sequence[int], source: Run | None = None) -> None:
+    def __init__(
+        self,
+        run: Run,
+        data: DatasetSpec,
+        seeds: Sequence[int],
+        source: Run | None = None,
+        wanted_engine: str = "auto",
+    ) -> None:
         self.run, self.data, self.seeds, self.source = run, data, list(seeds), source or run
+        self.wanted_engine = wanted_engine
 
     @property
     def folder(self) -> str:
@@ -146,6 +157,16 @@ class Study:
         if held_out:
             split = f"a hold-out of {held_out:,} training images; effects are of the saved models on the test split"
         return {"validation": split, "comparison": self.objection}
+
+    @functools.cached_property
+    def engine(self) -> select.Choice:
+        """The engine that all its runs ask for."""
+        return select.of_study(self.wanted_engine, self.run.conditions, self.data_facts)
+
+    @property
+    def data_facts(self) -> DataFacts:
+        """What the choice of an engine depends on, besides the conditions."""
+        return DataFacts(self.data.train_images, self.data.network_shape)
 
     @property
     def held_out(self) -> bool:

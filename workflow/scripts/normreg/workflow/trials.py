@@ -10,9 +10,11 @@ from typing import Any
 
 from normreg.config import networks
 from normreg.config.condition import Condition
+from normreg.engines import select
 from normreg.errors import ConfigError
 from normreg.models.description import DataShape, Dropout, PythonNetwork
 from normreg.workflow.internals import interpreter
+from normreg.workflow.study import Study
 
 _SCRIPTS = Path(__file__).resolve().parents[2]
 _NAMED = 3  # names in a sentence
@@ -40,6 +42,19 @@ def remarks(conditions: Mapping[str, Condition], data: DataShape) -> list[str]:
         if penalised and (found := facts.get(kind)) and found["left_out"]:
             said.append(_say_left_out(network, scope, found))
     return [*dict.fromkeys(said), *(_say_unread(network, names) for network, names in unread.items())]
+
+
+def engine_remarks(study: Study) -> list[str]:
+    """What a person should know of the engines of a study that the numba engine can train in part only."""
+    if study.wanted_engine != "numba" and not study.engine.reason:
+        return []
+    left = select.not_in_numba(study.run.conditions, study.data_facts)
+    if not 0 < len(left) < len(study.run.conditions):
+        return []
+    said = f"the numba engine cannot train {_some(list(left))} ({next(iter(left.values()))}), so PyTorch trains"
+    if study.wanted_engine == "numba":
+        return [f"engine numba: {said} what it cannot. A difference between runs of two engines is not judged."]
+    return [f"engine auto: {said} all conditions. With engine=numba it trains only what numba cannot."]
 
 
 def _reads_dropout(name: str, facts: Mapping[str, Any] | None) -> bool:
