@@ -50,7 +50,7 @@ requirements:
 	@$(INSTALL) pins
 
 digits: install
-	$(BIN)/snakemake --cores $(CORES) --resources gpu=1 --quiet rules host reason \
+	$(BIN)/snakemake --cores $(CORES) --resources gpu=1 \
 	  --report report.html --report-after-run --config dataset=digits
 	@echo
 	@echo "Figures:  results/digits/controlled/ (validation_accuracy.png, validation_loss.png, */gallery.png)"

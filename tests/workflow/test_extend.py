@@ -87,7 +87,7 @@ def test_no_example_takes_ten_lines(root):
 def test_an_example_is_accepted_and_would_make_its_figures(examples, section):
     """A dry run: files and names are right, and the network fits the images."""
     (command,) = examples.write(section)
-    said = examples.run([*command.replace("--cores 4", "-n --cores 4").split(), "seeds=1"])
+    said = examples.run([*command.replace("--cores 4", "-n --quiet host --cores 4").split(), "seeds=1"])
     crossed = "crossed" in SECTIONS[section]
     first = "bn-dropout-0-sgd" if crossed else "none-bn"
     assert f"results/{SECTIONS[section]}/{first}/gallery.png" in said

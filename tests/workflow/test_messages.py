@@ -121,6 +121,15 @@ def test_a_damaged_data_file_is_named(copy):
     done = copy.snakemake("results/digits/tiny/none-bn/seed0/checkpoint.pt", "--forcerun", "train", check=False)
     assert "resources/digits.npz: cannot be read as a prepared data set" in done.stdout
     assert "Traceback" not in done.stdout
+    assert "Error in rule train:\n" in done.stdout  # which `quiet: rules` would hide, and with it a job that is killed
+    assert "log: logs/train/digits/tiny/none-bn/seed0.log" in done.stdout
+
+
+def test_a_dry_run_has_one_line_for_each_job(new_project):
+    said = new_project().snakemake("-n").stdout
+    assert "\ntrain digits tiny l1-bn 0: missing output files\n" in said
+    assert "rule train:" not in said
+    assert "resources:" not in said
 
 
 @pytest.mark.parametrize(
@@ -128,7 +137,7 @@ def test_a_damaged_data_file_is_named(copy):
     [pytest.param("cpu", "0", marks=pytest.mark.slow), ("cuda", "1")],  # tests/unit/test_jobs.py
 )
 def test_a_training_job_asks_for_a_gpu_only_where_it_uses_one(new_project, device, gpus):
-    output = new_project().snakemake("-n", config=(f"device={device}",)).stdout
+    output = new_project().snakemake("-n", "--quiet", "host", config=(f"device={device}",)).stdout
     trains = re.findall(r"rule train:\n(?:    .*\n)+", output)
     assert len(trains) == 3
     for job in trains:

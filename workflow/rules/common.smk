@@ -30,6 +30,7 @@ except NormregError as error:
 
 if MAIN:
     internals.release_dead()
+    internals.calm(workflow)
 jobs.announce()  # jobs look for this process
 USE_GPU = wants_gpu(config["device"], here=internals.runs_here(workflow))
 

@@ -182,7 +182,8 @@ def train(trainer: Trainer, label: str, state: StateFile, starter: Starter | Non
         history.append(row)
         if trainer.resumable or epoch == epochs:
             state.save({"trainer": trainer.state(), "history": [asdict(past) for past in history]})
-        log.info(_progress(label, history, epochs))
+        shown = epoch % 10 == 0 or epoch in (1, epochs)  # on the console; the log has every epoch
+        log.log(logging.INFO if shown else logging.DEBUG, _progress(label, history, epochs))
         _check_starter(starter, trainer, label, epoch)
     return history
 

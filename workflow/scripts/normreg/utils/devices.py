@@ -77,7 +77,7 @@ def resolve(device: str, threads: int) -> "torch.device":
             "Check the driver with nvidia-smi, or run on the processor: --config device=cpu."
         )
     chosen = torch.device("cuda" if available and device != "cpu" else "cpu")
-    log.info("device %s, threads %d, PyTorch %s", chosen, torch.get_num_threads(), torch.__version__)
+    log.debug("device %s, threads %d, PyTorch %s", chosen, torch.get_num_threads(), torch.__version__)
     return chosen
 
 

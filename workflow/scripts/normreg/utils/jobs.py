@@ -98,7 +98,9 @@ def pin_threads(threads: int) -> None:
 
 @contextmanager
 def job(log_path: str | Path) -> Iterator[Starter]:
-    """Logs to `log_path` and to the console while the block runs; gives it the processes that wait for the job.
+    """Logs to `log_path` while the block runs, and all but details to the console.
+
+    It gives the block the processes that wait for the job.
 
     A job whose Snakemake is dead already does not begin.
 
@@ -147,9 +149,11 @@ def _log_to(path: str | Path, keep: bool) -> None:
         with open(path, "wb"):  # emptied
             pass
     handlers: list[logging.Handler] = [logging.FileHandler(path, encoding="utf-8"), logging.StreamHandler(sys.stderr)]
+    handlers[1].setLevel(logging.INFO)
     for handler in handlers:
         handler.setFormatter(Lines())
     logging.basicConfig(level=logging.INFO, handlers=handlers, force=True)
+    log.setLevel(logging.DEBUG)
     logging.captureWarnings(True)
     logging.raiseExceptions = False  # on a full disk a line of the log is lost, without a traceback for each
 

@@ -5,6 +5,7 @@ the object of that name in a Snakefile.
 """
 
 import contextlib
+import functools
 import glob
 import json
 import logging
@@ -22,6 +23,8 @@ from normreg.utils.files import file_lock
 
 HOME = Path(".snakemake")  # Snakemake's own folder in the working directory
 _NOTES = "normreg"
+_OF_JOBS = ("job_info", "job_started", "job_finished")  # Snakemake's events
+_CHATTER = ("Select jobs to execute", "Adding ", "Loading script code")  # and what it says without an event
 
 log = logging.getLogger("normreg")
 _held: list[FileLock] = []  # until this process ends
@@ -68,6 +71,31 @@ def lift_rate_limit(workflow: Any) -> None:
     default = (getattr(limiter, "max_jobs", None), getattr(limiter, "timespan", None)) == (100, 1)
     if scheduler is not None and default and runs_here(workflow):
         scheduler.job_rate_limiter = None
+
+
+def calm(workflow: Any) -> None:
+    """Where `quiet` has "reason", as in profiles/default: the console has no block of lines for each job.
+
+    A job that starts is one line of a dry run, and none of a run. Errors, warnings and progress stay, and Snakemake's
+    own log has all. Without this function a run of the digits prints 600 lines more. `quiet: rules` is no way: it hides
+    the errors of jobs too.
+    """
+    settings = getattr(workflow, "output_settings", None)
+    if "reason" not in map(str, getattr(settings, "quiet", None) or ()):
+        return
+    for handler in logging.getLogger("snakemake.logging").handlers:
+        if handler.name == "DefaultStreamHandler":
+            handler.addFilter(functools.partial(_is_shown, handler, getattr(settings, "dryrun", False)))
+
+
+def _is_shown(handler: logging.Handler, dry: bool, record: logging.LogRecord) -> bool:
+    """Whether the console shows a record of Snakemake as it is. Of a job in a dry run it shows one line instead."""
+    event, told = str(getattr(record, "event", "")), vars(record)
+    if event == "job_info" and dry and told["rule_name"] != "all":
+        which = " ".join(map(str, told["wildcards"].values()))
+        line = f"{told['rule_name']} {which}: {str(told['reason']).partition(':')[0].lower()}"
+        handler.emit(logging.makeLogRecord({"msg": line, "levelno": record.levelno, "levelname": record.levelname}))
+    return event not in _OF_JOBS and not record.getMessage().startswith(_CHATTER)
 
 
 def lock_files(workflow: Any) -> Iterable[str | Path]:
