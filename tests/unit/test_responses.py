@@ -1,11 +1,14 @@
 """What a sweep compares, the tables of its responses, and what the page and the figure say."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.collections import FillBetweenPolyCollection
 from scipy import stats
+from test_figures import assert_readable
 
 from normreg.analysis import answer, response_tables, responses, simultaneous, strengths, sweep_families
 from normreg.config import sweeps as config_sweeps
@@ -248,16 +251,24 @@ def written(tmp_path, found):
     return paths
 
 
-def test_the_figure_has_every_value_and_says_what_lies_outside(l1, tmp_path):
+def test_the_figure_has_every_value_and_says_what_lies_outside_and_what_collapsed(l1, tmp_path):
     sweep, conditions = l1
-    found = estimate(sweep, conditions, make_summary(conditions, gain={"l1-bn-2": -60}))
+    found = estimate(sweep, conditions, make_summary(conditions, gain={"l1-bn-2": -60, "l1-gbn-2": -3}))
     table, seeds = figure.read(*written(tmp_path, found), STUDY, "l1")
     drawn = figure.draw(table, seeds, "x", sweep.over)
     assert [axes.get_label() for axes in drawn.axes][:2] == ["l1-bn last5_accuracy", "l1-gbn last5_accuracy"]
     first = drawn.axes[0]
     labels = [line.get_label() for line in first.lines]
-    assert [label for label in labels if not label.startswith("_")] == ["1e-5", "1e-4", "1e-3"]
-    assert any(text.get_text().startswith("−60") or text.get_text().startswith("−59") for text in first.texts)
+    assert [label for label in labels if not label.startswith("_")] == ["1e-5", "1e-4"]  # no verdict on a collapse
+    (said,) = (text.get_text() for text in first.texts if text.get_text())
+    assert re.fullmatch(r"−(59|60)\.\d, collapsed in 6 of 6", said)
+    (band,) = (one for one in first.collections if isinstance(one, FillBetweenPolyCollection))
+    assert band.get_paths()[0].vertices[:, 0].max() == pytest.approx(-4)  # it ends before the collapse
+    (outside,) = (text.get_text() for text in drawn.axes[1].texts if text.get_text())
+    assert re.fullmatch(r"−(2|3)\.\d\d", outside)
+    assert drawn.axes[0].get_ylim() == drawn.axes[1].get_ylim()  # so that equal heights are equal differences
+    assert drawn.axes[2].get_ylim() == drawn.axes[3].get_ylim()
+    assert_readable(drawn)
     low, high = first.get_ylim()
     assert -1 < low < -0.05 < 0.05 < high < 1
     assert drawn.axes[2].get_ylim()[0] > drawn.axes[2].get_ylim()[1]  # of a loss up is better

@@ -1,6 +1,6 @@
 """Images that runs get wrong together, and that factors fix or break: `agreement.csv`, its page and two pictures."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,16 +14,16 @@ from normreg.analysis.agreement import Classes, Flips
 from normreg.data.dataset import Dataset
 from normreg.report import html, style, tiles, words
 from normreg.report.job import NO_FACTORS, Job
-from normreg.report.tiles import Names, Tile
+from normreg.report.tiles import Layout, Tile
 from normreg.utils.tables import Table, columns_of
 
 LISTED = 50  # rows of the page's table of images
-_STYLE = "table:last-of-type td { white-space: normal; max-width: min(22em, 28vw); overflow-wrap: anywhere; }"  # names
+_STYLE = ".table:last-of-type td { white-space: normal; max-width: min(22em, 28vw); overflow-wrap: anywhere; }"  # names
 MOST = 25  # hardest images
 EACH = 5  # images in a row, which a factor fixes or breaks
 _SUBTITLE = (
-    "the images that each factor most often fixes (wrong without it, right with it) or breaks (the reverse); "
-    "without effect, it fixes about as many as it breaks"
+    "the images that each factor most often fixes (wrong without it, right with it) or breaks (the reverse), and in "
+    "how many comparisons"
 )
 _SOME = "the {} of {} factors with the largest difference between what they fix (wrong without, right with) and break"
 _MOST_FACTORS = 8  # with a sweep there are more: the figure would be many screens tall
@@ -142,26 +142,19 @@ def _images(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     )
 
 
-@dataclass(frozen=True)
-class _Shown:
-    """What tiles show: images, what is `known` of them (rows of `agreement.tabulate` by image), names of classes."""
-
-    data: Dataset
-    known: pd.DataFrame
-    names: Names
-
-    def tile(self, image: int, often: str, small: str) -> Tile:
-        """An image with its class and its most common wrong class. `often` says how often that is predicted."""
-        actual, predicted = (self.names.of[int(self.known.loc[image, column])] for column in ("label", "predicted"))
-        small += f"\nimage {image}{tiles.file_line(self.data.file_of(image), self.names.layout)}"
-        return Tile(self.data.test_images[image], f"actual\n{actual}\n→ {often}\n{predicted}", small)
-
-
-def _choose(data: Dataset, table: pd.DataFrame, images: Sequence[int]) -> _Shown:
-    """What the tiles of these images show. They are rows of the table."""
-    known = table.set_index("image").loc[list(images)]
-    classes = pd.concat([known["label"], known["predicted"]]).astype(int)
-    return _Shown(data, known, tiles.name_classes([str(name) for name in data.class_names], classes, data.test_files))
+def _tiles(table: pd.DataFrame, data: Dataset, texts: Mapping[int, str]) -> dict[int, Tile]:
+    """Images with their class, their most common wrong class and a smaller text. All are rows of the table."""
+    known = table.set_index("image").loc[list(texts), ["label", "predicted"]].astype(int)
+    pairs = dict(zip(known.index, known.itertuples(index=False, name=None), strict=True))
+    classes = tiles.between([str(name) for name in data.class_names], pairs.values())
+    return {
+        image: Tile(
+            data.test_images[image],
+            classes[pairs[image]],
+            f"{text}\nimage {image}{tiles.file_line(data.file_of(image))}",
+        )
+        for image, text in texts.items()
+    }
 
 
 @matplotlib.rc_context(style.RC)
@@ -170,22 +163,18 @@ def draw_hardest(table: pd.DataFrame, data: Dataset, title: str, diverged: str =
 
     `diverged` is a sentence on the runs that diverged.
     """
-    shown = _choose(data, table, [int(image) for image in table["image"].head(MOST)])
-    caption = _caption(len(shown.known), len(table), len(data.test_labels))
-    found = {
-        f"image {image}": shown.tile(image, "always" if row["times"] == row["missed"] else "most often", _of_runs(row))
-        for image, row in shown.known.iterrows()
-    }
-    return tiles.gallery(
-        found, shown.names.layout, title, style.joined(caption, diverged), "No mistakes: every run is right."
-    )
+    known = table.head(MOST).set_index("image")
+    caption = _caption(len(known), len(table), len(data.test_labels))
+    shown = _tiles(table, data, {int(image): _of_runs(row) for image, row in known.iterrows()})
+    found = {f"image {image}": tile for image, tile in shown.items()}
+    return tiles.gallery(found, title, style.joined(caption, diverged), "No mistakes: every run is right.")
 
 
 def _caption(shown: int, total: int, images: int) -> str:
     """Says which images are shown, and how many there are."""
     if not total:
         return f"no run misses any of {images:,} images"
-    among = f"that one or more runs miss, among {images:,}"
+    among = f"that one or more runs miss, among {images:,}; actual → most common wrong class"
     if shown < total:
         return f"the {shown} hardest of {total:,} images {among}"
     return f"all {total} images {among}, the hardest first" if total > 1 else f"the only image {among}"
@@ -195,7 +184,7 @@ def _of_runs(found: pd.Series) -> str:
     """How many runs miss an image, short enough for a tile."""
     runs, missed = found["runs"], found["missed"]
     many = "all" if missed == runs and runs > 1 else missed
-    return f"missed by\n{many} of {runs}{' runs' if runs < 100 else ''}"  # no place for more digits and the word
+    return f"missed by\n{many} of {runs}"
 
 
 @dataclass(frozen=True)
@@ -221,21 +210,20 @@ def draw_changes(
         return style.only_words(title, diverged or NO_FACTORS)
     total, changes = len(changes), _strongest(changes)
     sides = [[_most(change, side) for side in ("fixed", "broken")] for change in changes]
-    shown = _choose(data, table, list(dict.fromkeys(image for pair in sides for side in pair for image in side.images)))
-    layout = shown.names.layout
+    drawn = [[_tiles(table, data, side.images) for side in pair] for pair in sides]
+    layout = Layout.of(tile for pair in drawn for found in pair for tile in found.values())
     row = _NAME + 2 * (_LINE + layout.height) + 0.1
     width, height = EACH * layout.width + 0.3, len(changes) * row + tiles.HEAD
     figure = style.new_figure(width, height)
     among = _SOME.format(len(changes), total) if total > len(changes) else _SUBTITLE
     style.heading(figure, title, style.joined(among, diverged))
-    for number, (change, pair) in enumerate(zip(changes, sides, strict=True)):
+    for number, (change, pair, rows) in enumerate(zip(changes, sides, drawn, strict=True)):
         top = height - tiles.HEAD - number * row
         figure.text(tiles.EDGE / width, top / height, change.name, size=11, weight="bold", va="top")
-        for place, side in enumerate(pair):
+        for place, (side, found) in enumerate(zip(pair, rows, strict=True)):
             up = top - _NAME - place * (_LINE + layout.height)
             figure.text(tiles.EDGE / width, (up - 0.07) / height, side.heading, size=9.5, color=style.GREY, va="top")
-            found = {f"{side.name} {i}": shown.tile(i, "taken for", small) for i, small in side.images.items()}
-            tiles.draw_rows(figure, found, layout, up - _LINE)
+            tiles.draw_rows(figure, {f"{side.name} {i}": tile for i, tile in found.items()}, layout, up - _LINE)
     return figure
 
 
@@ -253,7 +241,7 @@ def _most(change: Flips, side: str) -> _Side:
     ((other, against),) = counts.items()
     more = own.astype(int) - against
     order = [int(image) for image in np.argsort(-more, kind="stable")[:EACH] if more[image] > 0]
-    texts = {i: f"{side} {own[i]} of {change.comparisons}\n{other} {against[i]}" for i in order}
+    texts = {i: f"{side} {own[i]}\n{other} {against[i]}" for i in order}
     heading = f"{side}: {own.sum() / change.comparisons:.1f} images, mean of {change.comparisons} comparisons"
     return _Side(f"{change.name} {side}", heading, texts)
 

@@ -1,12 +1,10 @@
-"""Scales, ticks and positions of labels: arithmetic that several figures share. Knows nothing about conditions."""
+"""Scales and ticks: arithmetic that several figures share. Knows nothing about conditions."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import scipy
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from normreg.analysis.quantities import Quantity
@@ -94,20 +92,6 @@ def epoch_ticks(first: int, last: int, most: int = 13) -> list[int]:
     return sorted({*ticks, last})
 
 
-def spread_out(wanted: np.ndarray, gap: float, low: float, high: float) -> np.ndarray:
-    """Positions between `low` and `high`, at least `gap` apart, as near as possible to `wanted` (K,) by least squares.
-
-    Keeps the order of `wanted`. If there is no room for K positions, the gap becomes smaller.
-    """
-    gap = min(gap, (high - low) / max(1, len(wanted) - 1))
-    order = np.argsort(wanted, kind="stable")
-    steps = gap * np.arange(len(wanted))
-    level = scipy.optimize.isotonic_regression(wanted[order] - steps).x
-    places = np.empty(len(wanted))
-    places[order] = np.clip(level, low, max(low, high - steps[-1])) + steps
-    return places
-
-
 def common_range(low: np.ndarray, high: np.ndarray, finals: np.ndarray, better_up: bool) -> tuple[float, float]:
     """The range in which most of the lines end, for a panel that enlarges the end.
 
@@ -130,15 +114,6 @@ def common_range(low: np.ndarray, high: np.ndarray, finals: np.ndarray, better_u
                 bottom, top = wider
                 break
     return bottom, top
-
-
-def in_inches(axes: Axes) -> tuple[float, float]:
-    """Sets the data coordinates of `axes` to inches, hides its frame, and returns its width and height."""
-    assert isinstance(axes.figure, Figure)
-    width, height = axes.figure.get_size_inches() * axes.get_position().size
-    axes.set(xlim=(0, width), ylim=(0, height))
-    axes.set_axis_off()
-    return float(width), float(height)
 
 
 @dataclass(frozen=True)

@@ -11,30 +11,24 @@ from matplotlib.ticker import MaxNLocator
 from normreg.analysis.quantities import QUANTITIES, Quantity
 from normreg.config.labels import Named
 from normreg.report import style
-from normreg.report.axes import Time, common_range, epoch_ticks, in_inches, scale_name, spread_out, use_error_scale
+from normreg.report.axes import Time, common_range, epoch_ticks, scale_name, use_error_scale
 from normreg.report.job import Course, Job, band_name
-from normreg.report.looks import MANY, Legend, Look
+from normreg.report.looks import MANY, Look, legend
 from normreg.report.looks import looks as find_looks
 
-_WIDTH = 9.6  # inches, like all lengths here; wider figures are shown smaller in the report
-_PANELS = 5.1  # least width of both panels together
-_LEFT, _BETWEEN = 0.72, 0.58  # left of each panel, for its ticks
-# Of the texts at the ends of the lines:
-_SIZE = 9.0  # points
-_STRIP = 0.1  # between two ranges
-_GAP = 0.18  # between labels
-_LEADER = 0.26  # from the panel to a label's sample of its line
-_SAMPLE = 0.38  # length of the sample of a line
+_WIDTH, _HEIGHT = 9.6, 4.9  # inches; wider figures are shown smaller in the report
+_BESIDE = 2.2  # the legend stands beside the panels if its texts are at most as wide, inches
+_STEP = 0.07  # between two ranges at the end, as a share of the epochs shown
 
 
 @matplotlib.rc_context(style.RC)
 def draw(
     courses: Sequence[Course], title: str, metric: str, named: Mapping[str, Named] | None = None, diverged: str = ""
 ) -> Figure:
-    """Draws all `courses` in one panel, their last epochs again in a second one, and a legend below both.
+    """Draws all `courses` in one panel, their last epochs again in a second one, and a legend with the final values.
 
-    The labels of the axes are "all epochs", "last epochs", "final values" and "legend". Each line has its condition's
-    name as label. With more than `MANY` conditions there are no "final values" beside the lines: the legend has them.
+    The labels of the axes are "all epochs" and "last epochs". Each line has its condition's name as label. The legend
+    has the best final value first; that of more than `MANY` conditions has their order.
 
     Args:
         courses: one per condition, at least one.
@@ -44,33 +38,22 @@ def draw(
         diverged: see `job.Courses`.
     """
     quantity, looks = QUANTITIES[metric], find_looks(courses, named)
-    many = len(courses) > MANY
-    labels = final_labels(courses, looks, quantity)
-    gutter = 0.2 if many else _finals_width(courses, labels)
-    legend = _legend(courses, looks, quantity)
-    width = max(_LEFT + _BETWEEN + _PANELS + gutter, legend.width + 0.4, _WIDTH)
-    figure = style.new_figure(width, 5.2 + legend.height)
-    style.heading(figure, title, style.joined(_subtitle(courses), diverged))
-    bottom, tall = legend.height + 0.6, 3.65
-    panels = width - gutter - _LEFT - _BETWEEN
-    everything = style.place(figure, "all epochs", _LEFT, bottom, 0.6 * panels, tall)
-    ending = style.place(figure, "last epochs", width - gutter - 0.4 * panels, bottom, 0.4 * panels, tall)
+    figure = style.new_figure(_WIDTH, _HEIGHT)
+    everything, ending = figure.subplots(1, 2, width_ratios=(3, 2))
+    everything.set_label("all epochs")
+    ending.set_label("last epochs")
     _draw_all(everything, courses, looks, quantity)
     _draw_end(ending, courses, looks, quantity)
-    everything.axvspan(*ending.get_xlim(), color="#f3f0e6", zorder=0, linewidth=0)
-    if not many:
-        final = style.place(figure, "final values", width - gutter, bottom, gutter, tall)
-        _draw_finals(final, ending, courses, looks, labels)
-    legend.draw(style.place(figure, "legend", 0.2, 0.08, width - 0.4, legend.height))
+    time = Time.of(courses)
+    everything.axvspan(time.end - 0.5, time.last + 0.5, color="#f3f0e6", zorder=0, linewidth=0)
+    texts = dict(zip(looks, final_labels(courses, looks, quantity), strict=True))
+    sign = -1 if quantity.better_up else 1
+    few = len(courses) <= MANY
+    order = sorted(courses, key=lambda course: sign * course.final) if few else courses
+    beside = few and max(style.text_width(text, style.RC["font.size"]) for text in texts.values()) <= _BESIDE
+    legend(figure, order, looks, texts, "at the last epoch", right=beside)
+    style.lay_out(figure, title, style.joined(_subtitle(courses), diverged))
     return figure
-
-
-def _legend(courses: Sequence[Course], looks: dict[str, Look], quantity: Quantity) -> Legend:
-    """The legend. That of many conditions also has the final values."""
-    if len(courses) <= MANY:
-        return Legend(courses, looks)
-    texts = {one.condition: f"{quantity.write(one.final)}  {looks[one.condition].name}".rstrip() for one in courses}
-    return Legend(courses, looks, _WIDTH - 0.4, texts, "penalty; final value")
 
 
 def _subtitle(courses: Sequence[Course]) -> str:
@@ -80,24 +63,18 @@ def _subtitle(courses: Sequence[Course]) -> str:
         seeds = {course.seeds[0] for course in courses}
         return f"seed {seeds.pop()}" if len(seeds) == 1 else "one seed per condition"
     number = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    if len(courses) > MANY:
-        return f"median over {number} seeds; without bands, which would hide the lines of {len(courses)} conditions"
-    return f"median and {band_name(courses)} over {number} seeds"
+    at_end = f"; right of the last epoch: {band_name(courses)}" if len(courses) <= MANY else ""
+    return f"median over {number} seeds{at_end}"
 
 
 def _draw_lines(axes: Axes, courses: Sequence[Course], looks: dict[str, Look], marks: int) -> None:
-    """Draws lines with about `marks` markers each, shifted from line to line, so that no marker hides another.
-
-    The more bands there are, the paler they are. Otherwise many of them hide the lines.
-    """
-    alpha, time = 0.5 / max(6, len(courses)), Time.of(courses)
+    """Draws lines with about `marks` markers each, shifted from line to line, so that no marker hides another."""
+    time = Time.of(courses)
     for number, course in enumerate(courses):
         look, places = looks[course.condition], time.places(course)
         step = max(1, round(len(course.epochs) / marks))
         shift = number * step // len(courses) % step
         axes.plot(places, course.middle, label=course.condition, markevery=(shift, step), **look.line())
-        if len(course.seeds) > 1 and len(courses) <= MANY:
-            axes.fill_between(places, *course.band, color=look.color, alpha=alpha, linewidth=0)
 
 
 def _draw_all(axes: Axes, courses: Sequence[Course], looks: dict[str, Look], quantity: Quantity) -> None:
@@ -116,18 +93,20 @@ def _draw_end(axes: Axes, courses: Sequence[Course], looks: dict[str, Look], qua
     _draw_lines(axes, courses, looks, marks=10**6 if few and last - first < 12 else 10 if few else 3)
     late = [time.places(course) >= first for course in courses]
     shown = [(course, own) for course, own in zip(courses, late, strict=True) if own[-1]]
-    low = np.array([course.band[0][own].min() for course, own in shown])
-    high = np.array([course.band[1][own].max() for course, own in shown])
+    low = np.array([min(course.middle[own].min(), course.band[0][-1]) for course, own in shown])
+    high = np.array([max(course.middle[own].max(), course.band[1][-1]) for course, own in shown])
     finals = np.array([course.final for course, _ in shown])
     bottom, top = common_range(low if few else finals, high if few else finals, finals, quantity.better_up)
     margin = max(0.05 * (top - bottom), 10.0**-quantity.digits)
     room = 0.04 * (last - first) + 0.1
-    axes.set(xlim=(first - room, last + room), ylim=(bottom - margin, top + margin), facecolor="#fcfbf7")
+    ranges = few and any(len(course.seeds) > 1 for course in courses)
+    right = _draw_ranges(axes, courses, looks, first) if ranges else last + room
+    axes.set(xlim=(first - room, right), ylim=(bottom - margin, top + margin), facecolor="#fcfbf7")
     axes.set_xticks(epoch_ticks(first, last, most=10))
     axes.yaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 5, 10]))
     axes.ticklabel_format(axis="y", useOffset=False, style="plain")
     axes.set_xlabel("share of the run (%)" if time.shares else time.label)
-    outside = 0 if few else int(((finals < bottom) | (finals > top)).sum())
+    outside = int(((finals < bottom) | (finals > top)).sum())
     style.panel_title(axes, f"{time.ending}, enlarged{f'; {outside} end outside' if outside else ''}")
 
 
@@ -141,57 +120,17 @@ def final_labels(courses: Sequence[Course], looks: dict[str, Look], quantity: Qu
     return labels
 
 
-def _finals_width(courses: Sequence[Course], labels: Sequence[str]) -> float:
-    """The width that `_draw_finals` needs."""
-    return _strip(courses) + _LEADER + _SAMPLE + 0.1 + max(style.text_width(label, _SIZE) for label in labels) + 0.12
-
-
-def _strip(courses: Sequence[Course]) -> float:
-    """Width of the ranges at the end. It is 0 if every course has one seed."""
-    return _STRIP * len(courses) + 0.1 if any(len(course.seeds) > 1 for course in courses) else 0.0
-
-
-def _draw_finals(
-    axes: Axes, ending: Axes, courses: Sequence[Course], looks: dict[str, Look], labels: Sequence[str]
-) -> None:
-    """Writes the labels right of the enlarged end, and joins each to the end of its line.
-
-    A label whose line ends outside the scale has an arrow instead.
-    """
-    height = in_inches(axes)[1]
-    bottom, top = ending.get_ylim()
-    ends = np.array([(course.final - bottom) / (top - bottom) * height for course in courses])
-    places = spread_out(np.clip(ends, 0, height), _GAP, 0.07, height - 0.07)
-    left = _strip(courses)
-    x = left + _LEADER
-    for course, label, end, place in zip(courses, labels, ends, places, strict=True):
-        look = looks[course.condition]
-        if 0 <= end <= height:
-            axes.plot([left + 0.02, left + 0.24], [end, place], color=look.color, linewidth=0.7)
-        else:
-            arrow = "↑" if end > height else "↓"
-            axes.text(left + 0.14, place, arrow, color=look.text_color, ha="center", va="center")
-        axes.plot([x, x + _SAMPLE / 2, x + _SAMPLE], [place] * 3, markevery=[1], clip_on=False, **look.line())
-        axes.text(x + _SAMPLE + 0.1, place, label, color=look.text_color, size=_SIZE, va="center")
-    if left:
-        _draw_ranges(axes, courses, looks, (bottom, top))
-    head = f"{band_name(courses)} and median at the end" if left else "at the last epoch"
-    axes.text(0.04 if left else x, height + 0.09, head, size=9.5, color=style.GREY, va="baseline")
-
-
-def _draw_ranges(axes: Axes, courses: Sequence[Course], looks: dict[str, Look], limits: tuple[float, float]) -> None:
-    """Draws the ranges over the seeds at the last epoch side by side, because the lines' bands hide each other."""
-    height = axes.get_ylim()[1]
-    for number, course in enumerate(courses, start=1):
-        bottom, top = course.band
-        ends = np.array([bottom[-1], course.final, top[-1]])
-        low, middle, high = (ends - limits[0]) / (limits[1] - limits[0]) * height
-        if high < 0 or low > height:
-            continue
-        look, x = looks[course.condition], _STRIP * number
-        axes.plot([x, x], [max(low, 0), min(high, height)], color=look.color, linewidth=2, alpha=0.55)
-        if 0 <= middle <= height:
-            axes.plot([x], [middle], **look.line())
+def _draw_ranges(axes: Axes, courses: Sequence[Course], looks: dict[str, Look], first: float) -> float:
+    """Draws median and range over the seeds at the last epoch, right of all lines. Returns where the axis ends then."""
+    last = Time.of(courses).last
+    step = _STEP * max(last - first, 0.5)
+    for place, course in enumerate(courses, start=1):
+        look, (low, high) = looks[course.condition], (float(end[-1]) for end in course.band)
+        x = last + step * (place + 1)
+        axes.plot([x, x], [low, high], color=look.color, linewidth=2, alpha=0.6)
+        axes.plot([x], [course.final], **look.line())
+    axes.axvline(last + step, color=style.GREY, linewidth=0.7, linestyle=(0, (2, 2)))
+    return last + step * (len(courses) + 2)
 
 
 def draw_both(job: Job, name: str, draw: Callable[..., Figure]) -> None:

@@ -12,8 +12,9 @@ from normreg.report.axes import epoch_ticks, scale_name, use_error_scale
 from normreg.report.job import Job
 
 COLUMNS = ("learning_rate", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
-_TRAIN = {"color": "#b35900", "linestyle": (0, (4, 1.5)), "marker": "s", "markerfacecolor": "white"}
-_VALIDATION = {"color": "#0066cc", "linestyle": "-", "marker": "o"}
+# No colours of penalties, and apart without colour too.
+_TRAIN = {"color": "#6b6b6b", "linestyle": (0, (4, 1.5)), "marker": "s", "markerfacecolor": "white"}
+_VALIDATION = {"color": "#00735c", "linestyle": "-", "marker": "o"}
 
 
 @matplotlib.rc_context(style.RC)
@@ -102,5 +103,6 @@ def make(job: Job) -> None:
     """Training and validation of a condition's first seed."""
     picture = job.params.picture
     table = run_tables.read_metrics(job.input.metrics, COLUMNS, picture["identity"], picture["epochs"])
-    figure = draw(table, picture["title"], run_tables.diverged_epoch(table, picture["epochs"]))
+    title = f"Training and validation: {picture['title']}"
+    figure = draw(table, title, run_tables.diverged_epoch(table, picture["epochs"]))
     style.save(figure, *job.paths(f"{job.condition}/curves"))

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from normreg.analysis.predictions import Diverged
 from normreg.report import style, tiles
 from normreg.report.job import Job, PredictedImages
-from normreg.report.tiles import Names, Tile
+from normreg.report.tiles import Tile
 
 MOST = 25
 
@@ -49,12 +49,13 @@ def most_confident(predictions: PredictedImages, most: int = MOST) -> list[Mista
 def caption(total: int, images: int, most: int = MOST) -> str:
     """Says which mistakes are shown, and how many there are."""
     among = f"among {images:,} images"
+    how = ", actual → predicted class, with the model's confidence"
     if total == 0:
         return f"no mistakes {among}"
     if total > most:
-        return f"{most} most confident of {total:,} mistakes {among}"
+        return f"{most} most confident of {total:,} mistakes {among}{how}"
     noun = "the only mistake" if total == 1 else f"all {total} mistakes"
-    return f"{noun} {among}" + (", most confident first" if total > 1 else "")
+    return f"{noun} {among}{', most confident first' if total > 1 else ''}{how}"
 
 
 @matplotlib.rc_context(style.RC)
@@ -64,22 +65,24 @@ def draw(predictions: PredictedImages | Diverged, title: str) -> Figure:
     if isinstance(predictions, Diverged):
         return style.only_words(title, predictions.sentence)
     mistakes = most_confident(predictions)
-    classes = [c for mistake in mistakes for c in (mistake.actual, mistake.predicted)]
-    names = tiles.name_classes(predictions.class_names, classes, predictions.files)
-    found = {f"mistake {place}": _tile(predictions, mistake, names) for place, mistake in enumerate(mistakes)}
+    classes = tiles.between(predictions.class_names, [(one.actual, one.predicted) for one in mistakes])
+    found = {
+        f"mistake {place}": _tile(predictions, one, classes[one.actual, one.predicted])
+        for place, one in enumerate(mistakes)
+    }
     subtitle = caption(predictions.mistakes, len(predictions.labels))
-    return tiles.gallery(found, names.layout, title, subtitle, "No mistakes: every image is classified correctly.")
+    return tiles.gallery(found, title, subtitle, "No mistakes: every image is classified correctly.")
 
 
-def _tile(predictions: PredictedImages, mistake: Mistake, names: Names) -> Tile:
-    text = f"actual\n{names.of[mistake.actual]}\n→ predicted\n{names.of[mistake.predicted]}"
-    file = tiles.file_line(predictions.files[mistake.row], names.layout) if predictions.files else ""
-    return Tile(predictions.images[mistake.row], text, f"{_percent(mistake.confidence)}\nimage {mistake.index}{file}")
+def _tile(predictions: PredictedImages, mistake: Mistake, classes: str) -> Tile:
+    file = tiles.file_line(predictions.files[mistake.row]) if predictions.files else ""
+    text = f"{_percent(mistake.confidence)}\nimage {mistake.index}{file}"
+    return Tile(predictions.images[mistake.row], classes, text)
 
 
 def _percent(confidence: float) -> str:
     """A confidence as text, with one decimal. A confidence above 0.9995 is never shown as 100 %."""
-    return "> 99.9 % sure" if confidence > 0.9995 else f"{100 * confidence:.1f} % sure"
+    return "> 99.9 %" if confidence > 0.9995 else f"{100 * confidence:.1f} %"
 
 
 def make(job: Job) -> None:

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.text import Annotation
 
 from normreg.analysis import answer, response_tables
 from normreg.analysis.quantities import QUANTITIES, Quantity
@@ -24,9 +25,8 @@ from normreg.settings.table import label
 from normreg.utils import tables
 
 _MOST = 4  # panels side by side
-_NAMES = 2.0  # room for the names of conditions, inches
-_PANEL, _ALONE, _TALL = 3.3, 6.4, 2.5  # width of a panel, of a single one, and height; inches
-_LEFT, _GAP, _RIGHT, _TOP, _HEAD, _FOOT, _BOTTOM = 1.1, 0.85, 0.25, 0.68, 0.32, 0.75, 0.75
+_PANEL, _ALONE, _TALL = 3.6, 6.8, 3.3  # width of a panel with its texts, of a single one, and height; inches
+_SIDE, _BESIDE, _HEAD = 0.9, 0.5, 0.75  # left of all panels; what the texts of one take; the heading
 _CELL, _LOW = 1.5, 0.62  # width and height of a cell of a grid, inches
 _CAP = 20  # colors of cells end at this many margins: a collapse must not make all others white
 _FOUND = {EffectVerdict.BETTER, EffectVerdict.WORSE, EffectVerdict.SLIGHTLY_BETTER, EffectVerdict.SLIGHTLY_WORSE}
@@ -75,29 +75,27 @@ def draw(table: pd.DataFrame, seeds: pd.DataFrame, title: str, over: Sequence[st
     wide = _PANEL if columns > 1 else _ALONE
     blocks = [curves[start : start + columns] for start in range(0, len(curves), columns)]
     kinds = [(block, quantity) for block in blocks for quantity in quantities]
-    width = _LEFT + columns * wide + (columns - 1) * _GAP + _RIGHT
-    one = _HEAD + _TALL + _FOOT
-    height = _TOP + one * (len(kinds) + bool(len(means))) + _BOTTOM
-    figure = style.new_figure(width, height)
-    style.heading(figure, title, subtitle(compared if len(compared) else means))
-    for number, (block, quantity) in enumerate(kinds):
-        bottom = height - _TOP - one * number - _HEAD - _TALL
+    rows = len(kinds) + bool(len(means))
+    figure = style.new_figure(_SIDE + columns * wide, rows * _TALL + _HEAD)
+    grid = figure.add_gridspec(rows, columns)
+    for row, (block, quantity) in enumerate(kinds):
+        shown = compared[compared["curve"].isin(block) & (compared["quantity"] == quantity.key)]
+        ends = response_panel.common_limits(shown, quantity)
         for column, curve in enumerate(block):
-            rows, own = compared[compared["curve"] == curve], seeds[seeds["curve"] == curve]
-            left = _LEFT + column * (wide + _GAP)
-            axes = style.place(figure, f"{curve} {quantity.key}", left, bottom, wide, _TALL)
-            lines = own[(own["quantity"] == quantity.key) & (own["level"] != ResponseLevel.MEAN)]
-            response_panel.draw(axes, rows[rows["quantity"] == quantity.key], lines, quantity, wide)
-            _panel_title(axes, answer.curve_name(rows.iloc[0].to_dict()))
-            axes.set_xlabel(name_of(over[0], rows))
-            if not column:
+            axes = figure.add_subplot(grid[row, column], label=f"{curve} {quantity.key}")
+            lines = seeds[(seeds["curve"] == curve) & (seeds["quantity"] == quantity.key)]
+            own = shown[shown["curve"] == curve]
+            response_panel.draw(axes, own, lines[lines["level"] != ResponseLevel.MEAN], quantity, ends, wide - _BESIDE)
+            _panel_title(axes, answer.curve_name(own.iloc[0].to_dict()))
+            axes.set_xlabel(name_of(over[0], own))
+            if column:
+                axes.tick_params(labelleft=False)
+            else:
                 axes.set_ylabel(f"{axis_of(quantity)}\nup is better", size=9)
-                axes.yaxis.set_label_coords(-0.72 / wide, 0.5)
     if len(means):
-        inside = width - _LEFT - _NAMES
-        axes = style.place(figure, "means", _LEFT, _BOTTOM + _FOOT, inside, _TALL)
-        _draw_means(axes, means, keys[0], inside)
-    _draw_legend(figure, compared)
+        _draw_means(figure.add_subplot(grid[-1, :], label="means"), means, keys[0])
+    _add_legend(figure, compared)
+    style.lay_out(figure, title, subtitle(compared if len(compared) else means))
     return figure
 
 
@@ -122,37 +120,33 @@ def subtitle(rows: pd.DataFrame) -> str:
     return f"difference from the same without it, within each of {seeds}; band: 95 % for a whole curve at once"
 
 
-def _draw_legend(figure: Figure, rows: pd.DataFrame) -> None:
-    known, ink = set(rows["verdict"].dropna()), style.INK
+def _add_legend(figure: Figure, rows: pd.DataFrame) -> None:
+    """Adds a legend below the panels: the marks of verdicts that are drawn, and what else is."""
+    drawn = rows[~rows.apply(response_panel.has_collapsed, axis=1)] if len(rows) else rows
+    known = set(drawn["verdict"].dropna())
     handles: list[Any] = [
         Line2D([], [], marker=marker, markerfacecolor=style.GREY if filled else "white", label=str(verdict))
         for verdict, (marker, filled) in response_panel.MARKS.items()
         if verdict in known
     ]
-    if _cut(rows):
-        handles.append(Line2D([], [], marker="$\u2193$", label=response_panel.FAR))
+    if any(isinstance(text, Annotation) for axes in figure.axes for text in axes.texts):
+        handles.append(Line2D([], [], marker="$\u2193$", label=response_panel.OUTSIDE))
     for handle in handles:
-        handle.set(color=ink, linestyle="", markersize=7)
+        handle.set(color=style.INK, linestyle="", markersize=7)
     handles.append(Line2D([], [], color=style.GREY, linewidth=0.8, alpha=0.6, label=response_panel.SEED))
     handles.append(Patch(color=ZONE, label=response_panel.WITHIN))
-    style.legend_below(figure, handles, columns=max(1, int((figure.get_figwidth() - 0.3) / 2.6)))
+    columns = max(1, int(figure.get_figwidth() / 3.1))
+    figure.set_figheight(figure.get_figheight() + 0.21 * -(-len(handles) // columns) + 0.15)
+    figure.legend(handles=handles, loc="outside lower left", ncols=columns, frameon=False)
 
 
-def _cut(rows: pd.DataFrame) -> bool:
-    """Whether a value is outside the axis of its panel."""
-    panels = rows.groupby(["curve", "quantity"], sort=False)
-    ends = [(own["difference"].dropna(), response_panel.limits(own, QUANTITIES[key])) for (_, key), own in panels]
-    return not all(differences.between(*limits).all() for differences, limits in ends)
-
-
-def _draw_means(axes: Axes, means: pd.DataFrame, key: str, inches: float) -> None:
+def _draw_means(axes: Axes, means: pd.DataFrame, key: str) -> None:
     """Draws the mean accuracy of every condition, as a learning curve; errors are on a log scale.
 
     Args:
-        axes: `inches` wide.
+        axes: the panel.
         means: rows of the level "mean". That of a condition of which all runs diverged is unknown.
         key: the name of the axis of values.
-        inches: see above.
     """
     quantity = next(QUANTITIES[name] for name in means["quantity"].unique() if QUANTITIES[name].percent)
     own = means[(means["quantity"] == quantity.key) & means["mean"].notna()]
@@ -171,8 +165,7 @@ def _draw_means(axes: Axes, means: pd.DataFrame, key: str, inches: float) -> Non
     _panel_title(axes, "all conditions")
     axes.set_xlabel(key)
     axes.set_ylabel(f"{quantity.label}\n{scales.scale_name(quantity)}", size=9)
-    axes.legend(loc="center left", bbox_to_anchor=(1.0 + 0.12 / inches, 0.5), frameon=False, borderaxespad=0)
-    axes.spines["left"].set_color(style.GREY)
+    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
 
 
 def _draw_grid(rows: pd.DataFrame, title: str, keys: Sequence[str]) -> Figure:
@@ -186,19 +179,18 @@ def _draw_grid(rows: pd.DataFrame, title: str, keys: Sequence[str]) -> Figure:
     curves, quantities = list(rows["curve"].unique()), [QUANTITIES[key] for key in rows["quantity"].unique()]
     firsts, seconds = _values(rows, 0, "x"), _values(rows, 1, "y")
     wide, tall = max(2.4, _CELL * len(firsts)), max(1.2, _LOW * len(seconds))
-    gap, one = 1.1, _HEAD + tall + _FOOT
-    height = _TOP + one * len(quantities) + 0.3
-    figure = style.new_figure(max(_LEFT + len(curves) * (wide + gap) - gap + 0.3, 6.4), height)
-    style.heading(figure, title, "difference from the same without it; the verdicts hold for a whole map at once")
+    width = max(len(curves) * (wide + 0.6) + _SIDE, _ALONE)
+    figure = style.new_figure(width, len(quantities) * (tall + 1.0) + _HEAD)
+    panels = figure.subplots(len(quantities), len(curves), squeeze=False)
     for row, quantity in enumerate(quantities):
-        for column, curve in enumerate(curves):
+        for axes, curve in zip(panels[row], curves, strict=True):
             own = rows[(rows["curve"] == curve) & (rows["quantity"] == quantity.key)]
-            left, bottom = _LEFT + column * (wide + gap), height - _TOP - one * row - _HEAD - tall
-            axes = style.place(figure, f"{curve} {quantity.key}", left, bottom, wide, tall)
+            axes.set(xlabel=keys[0], ylabel=keys[1], label=f"{curve} {quantity.key}")
             _draw_map(axes, own, quantity, firsts, seconds)
-            axes.set(xlabel=keys[0], ylabel=keys[1])
-    note = "purple: better, orange: worse, the darker the larger; bold: a difference is shown"
-    figure.text(0.2 / figure.get_figwidth(), 0.12 / height, note, size=9, color=style.GREY)
+    figure.supxlabel(
+        "purple: better, orange: worse, the darker the larger; bold: a difference is shown", size=9, color=style.GREY
+    )
+    style.lay_out(figure, title, "difference from the same without it; the verdicts hold for a whole map at once")
     return figure
 
 
@@ -236,5 +228,6 @@ def make(job: Job) -> None:
     """The figure of one sweep."""
     table, seeds = read(job.folder / "responses.csv", job.folder / "response_seeds.csv", job.identity, job.sweep)
     over = next(sweep.over for sweep in job.sweeps if sweep.name == job.sweep)
-    figure = draw(table, seeds, f"Response, {job.sweep}: {job.title}", over)
+    name = name_of(over[0], table)
+    figure = draw(table, seeds, f"{name[0].upper()}{name[1:]}, accuracy and loss: {job.title}", over)
     style.save(figure, *job.paths(f"response_{job.sweep}"))

@@ -36,7 +36,7 @@ MARKS: Mapping[str, tuple[str, bool]] = {
     _V.SAME: ("|", True),
 }
 # Words of the legend, besides the verdicts.
-FAR, SEED, WITHIN = "far worse: outside the axis, with its number", "a seed", "within the margin that counts as none"
+OUTSIDE, SEED, WITHIN = "outside the axis, with its number", "a seed", "too small to matter (margin)"
 
 
 @dataclass(frozen=True)
@@ -112,6 +112,17 @@ def limits(rows: pd.DataFrame, quantity: Quantity) -> tuple[float, float]:
     return low - room, high + room
 
 
+def common_limits(rows: pd.DataFrame, quantity: Quantity) -> tuple[float, float]:
+    """Ends of an axis that several curves share, so that one height is one difference."""
+    every = [limits(own, quantity) for _, own in rows.groupby("curve", sort=False)]
+    return min(low for low, _ in every), max(high for _, high in every)
+
+
+def has_collapsed(row: "pd.Series[Any]") -> bool:
+    """Whether some run of a comparison collapsed. Its mean and its interval then mix two kinds of runs."""
+    return bool(row["collapses"] > 0)  # an unknown number is not
+
+
 def short(difference: float, quantity: Quantity) -> str:
     """The number beside the mark of a value outside the axis."""
     return words.signed(difference, 1 if abs(difference) >= 10 else 2 if quantity.percent else 3)
@@ -128,19 +139,26 @@ def shades(color: str, count: int) -> list[str]:
     return [to_hex(1 + (np.array(to_rgb(color)) - 1) * part) for part in amounts]
 
 
-def draw(axes: Axes, rows: pd.DataFrame, seeds: pd.DataFrame, quantity: Quantity, inches: float) -> None:
+def draw(
+    axes: Axes,
+    rows: pd.DataFrame,
+    seeds: pd.DataFrame,
+    quantity: Quantity,
+    ends: tuple[float, float],
+    inches: float,
+) -> None:
     """Draws one curve of one quantity. Up is better: the axis of a loss is reversed.
 
     Args:
-        axes: `inches` wide.
+        axes: the panel.
         rows: its rows of `responses.csv`.
         seeds: its rows of `response_seeds.csv`.
         quantity: of both.
-        inches: see above.
+        ends: of the axis, see `common_limits`.
+        inches: about how wide the panel is.
     """
     arranged = Arranged.of(rows)
     rows, at, absent = arranged.rows, arranged.at, arranged.absent
-    ends = limits(rows, quantity)
     axes.set(xlim=arranged.ends, ylim=ends if quantity.better_up else ends[::-1])
     margin = float(rows["margin"].iloc[0])
     axes.axhspan(-margin, margin, color=ZONE, zorder=0.5, label="_margin")
@@ -158,7 +176,10 @@ def draw(axes: Axes, rows: pd.DataFrame, seeds: pd.DataFrame, quantity: Quantity
 
 
 def _lines(axes: Axes, arranged: Arranged, numbers: np.ndarray, ends: tuple[float, float]) -> None:
-    """The seeds, one in each row of `numbers`, the band and the mean. To a value outside, lines end at the edge."""
+    """The seeds, one in each row of `numbers`, the band and the mean. To a value outside, lines end at the edge.
+
+    The band breaks at a value outside, and where runs collapsed: there it would be as wide as the figure.
+    """
     rows, at, absent = arranged.rows, arranged.at, arranged.absent
     color = color_of(rows)
     low, high, mean = (rows[name].to_numpy(float) for name in ("low", "high", "difference"))
@@ -170,8 +191,9 @@ def _lines(axes: Axes, arranged: Arranged, numbers: np.ndarray, ends: tuple[floa
 
     for line in numbers:
         axes.plot([*start, *at], [*zero, *cut(line)], color=color, alpha=0.25, linewidth=0.7, zorder=1.5)
-    axes.fill_between(at, cut(low), cut(high), color=color, alpha=0.16, linewidth=0, zorder=1.6)
-    axes.vlines(at[~outside], low[~outside], high[~outside], color=color, linewidth=1.4, zorder=3)
+    whole = ~outside & ~rows.apply(has_collapsed, axis=1).to_numpy(bool)
+    axes.fill_between(at, low, high, where=list(whole), color=color, alpha=0.16, linewidth=0, zorder=1.6)
+    axes.vlines(at[whole], low[whole], high[whole], color=color, linewidth=1.4, zorder=3)
     axes.plot([*start, *at], [*zero, *cut(mean)], color=color, linewidth=1.5, zorder=3)
 
 
@@ -200,24 +222,27 @@ def _point(axes: Axes, place: float, row: pd.Series, shade: str, quantity: Quant
     look |= {"markerfacecolor": shade if filled else "white", "markeredgecolor": style.INK if marker != "x" else shade}
     look["label"] = str(row["value"])
     low, high = sorted(axes.get_ylim())
+    inside, collapsed = bool(low <= row["difference"] <= high), has_collapsed(row)
     if np.isnan(row["difference"]):
         if row["verdict"] == _V.DIVERGED:
             axes.plot([place], [_EDGE], transform=axes.get_xaxis_transform(), **look)
-    elif low <= row["difference"] <= high:
+    elif inside and not collapsed:
         axes.plot([place], [row["difference"]], **look)
     else:
-        _outside(axes, place, row["difference"], look, quantity)
+        _at_edge(axes, place, row, quantity, {} if collapsed else look)
 
 
-def _outside(axes: Axes, place: float, difference: float, look: dict[str, Any], quantity: Quantity) -> None:
-    """A value outside the axis: its mark at the edge, an arrow, and its number."""
-    below = (difference < min(axes.get_ylim())) == quantity.better_up
+def _at_edge(axes: Axes, place: float, row: pd.Series, quantity: Quantity, look: dict[str, Any]) -> None:
+    """A value outside the axis, or whose runs collapsed: an arrow, its number, and its mark if it has a verdict."""
+    below = not look or (row["difference"] < min(axes.get_ylim())) == quantity.better_up
     tip, tail, mark, number = (0.0, 0.1, 0.13, 0.19) if below else (1.0, 0.9, 0.87, 0.81)
     across = axes.get_xaxis_transform()
-    axes.plot([place], [mark], transform=across, **look | {"zorder": 6})
+    if look:
+        axes.plot([place], [mark], transform=across, **look | {"zorder": 6})
     arrow = {"arrowstyle": "-|>", "color": style.INK, "linewidth": 1.2}
     axes.annotate("", (place, tip), (place, tail), across, arrowprops=arrow)
+    collapsed = "" if look else f", collapsed in {row['collapses']:.0f} of {row['runs']:.0f}"
     box = {"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.8}
     text: dict[str, Any] = {"ha": "center", "va": "bottom" if below else "top", "rotation": 90, "transform": across}
     text |= {"size": _SIZE, "weight": "bold", "color": style.INK, "bbox": box, "zorder": 6}
-    axes.text(place, number, short(difference, quantity), **text)
+    axes.text(place, number if look else tail + 0.03, f"{short(row['difference'], quantity)}{collapsed}", **text)

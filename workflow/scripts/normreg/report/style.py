@@ -51,6 +51,13 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
+def lay_out(figure: Figure, title: str, subtitle: str) -> None:
+    """Writes the heading and lets matplotlib lay out all else: axes with their texts, and legends outside of them."""
+    height = figure.get_figheight()
+    heading(figure, title, subtitle)
+    figure.set_layout_engine("constrained", rect=(0, 0.08 / height, 1, 1 - 0.75 / height), w_pad=0.1, h_pad=0.06)
+
+
 def place(figure: Figure, label: str, left: float, bottom: float, width: float, height: float) -> Axes:
     """Adds axes with a label. Position and size are in inches."""
     across, up = figure.get_size_inches()

@@ -18,7 +18,7 @@ from normreg.config.condition import Condition
 from normreg.config.labels import Named
 from normreg.report import html, style, words
 from normreg.report.job import Drawn, Job
-from normreg.report.looks import MANY, Legend, Look
+from normreg.report.looks import MANY, Look, legend
 from normreg.report.looks import looks as find_looks
 from normreg.utils.tables import Table, columns_of
 
@@ -42,8 +42,7 @@ _READING = (
     "divides by the size of the convolution's output. So smaller weights there do not change by themselves what the "
     "network computes."
 )
-_LEFT, _RIGHT, _GAP, _TOP, _TALL = 0.75, 0.25, 0.85, 1.0, 3.5  # inches
-_SHARES = 3.7  # width of the panel of shares, inches
+_LEAST, _TALL, _SHARES = 9.6, 5.4, 4.4  # least width, height, and width of the panel of shares, inches
 _STEP, _NAME = 0.55, 2.2  # inches from layer to layer, and of the name of a layer; a longer name is shortened
 _SIZE = style.RC["font.size"]
 
@@ -128,7 +127,7 @@ def _sizes(name: str, rows: pd.DataFrame) -> Sizes:
 
 @matplotlib.rc_context(style.RC)
 def draw(sizes: Sequence[Sizes], title: str, named: Mapping[str, Named] | None = None, diverged: str = "") -> Figure:
-    """Draws two panels, "shares" and "norms", with a line per condition, and a "legend" below them.
+    """Draws two panels, "shares" and "norms", with a line per condition, and a legend below them.
 
     The second panel shows the L1 norms in percent of the control's, for conditions that have a control. If none has
     one, it shows the L1 norm per weight of every condition. See `looks` for `named`. `diverged` is a sentence on the
@@ -137,20 +136,17 @@ def draw(sizes: Sequence[Sizes], title: str, named: Mapping[str, Named] | None =
     looks = find_looks(sizes, named)
     layers = list(dict.fromkeys(layer for one in sizes for layer in one.layers))
     labels = list(style.fitted(layers, range(len(layers)), _NAME, _SIZE).values())
-    longest = max(style.text_width(label, _SIZE) for label in labels)
-    turned = longest > _STEP  # so that labels do not run into each other
-    left = _LEFT + _SHARES + _GAP
-    width = left + max(3.8, _STEP * len(layers)) + _RIGHT
-    legend = Legend(sizes, looks, width - 0.4)
-    width = max(width, legend.width + 0.4)
-    bottom = legend.height + 0.65 + turned * longest
-    figure = style.new_figure(width, bottom + _TALL + _TOP)
-    style.heading(figure, title, style.joined(_subtitle(sizes), diverged))
-    _draw_shares(style.place(figure, "shares", _LEFT, bottom, _SHARES, _TALL), sizes, looks)
-    norms = style.place(figure, "norms", left, bottom, width - left - _RIGHT, _TALL)
+    turned = max(style.text_width(label, _SIZE) for label in labels) > _STEP  # so that labels do not touch
+    width = max(_LEAST, _SHARES + _STEP * len(layers))
+    figure = style.new_figure(width, _TALL)
+    shares, norms = figure.subplots(1, 2, width_ratios=(_SHARES, width - _SHARES))
+    shares.set_label("shares")
+    norms.set_label("norms")
+    _draw_shares(shares, sizes, looks)
     _draw_norms(norms, sizes, looks, layers)
     norms.set_xticks(range(len(layers)), labels, rotation=90 * turned)
-    legend.draw(style.place(figure, "legend", 0.2, 0.08, width - 0.4, legend.height))
+    legend(figure, sizes, looks, {name: look.label for name, look in looks.items()}, "condition")
+    style.lay_out(figure, title, style.joined(_subtitle(sizes), diverged))
     return figure
 
 

@@ -53,7 +53,7 @@ def describe(swept: Sequence[Swept]) -> dict[str, Any]:
     return {
         "marks": {code: marker_path(code) for code in codes},
         "absent": response_panel.ABSENT,
-        "words": {"far": response_panel.FAR, "seed": response_panel.SEED, "within": response_panel.WITHIN},
+        "words": {"far": response_panel.OUTSIDE, "seed": response_panel.SEED, "within": response_panel.WITHIN},
         "sweeps": [_describe_sweep(one) for one in swept],
     }
 
