@@ -3,7 +3,7 @@
 import pytest
 from looking import VIEWS, colors, in_view, overflow, serious
 
-TITLE = "tiny on digits"
+TITLE = "digits (tiny)"
 
 
 @pytest.fixture(scope="module")

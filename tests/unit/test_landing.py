@@ -57,8 +57,11 @@ def test_every_effect_of_the_accuracy_has_a_row_with_its_name_verdict_and_colour
         effect("L1", 1e-5, quantity="final_loss", margin=0.001),
     )
     first, second = (list(row.find("div")) for row in root.findall("div"))
-    assert [each.text for each in first] == ["L1 1e-5", "equivalent within 0.05 points"]
-    assert [each.text for each in second] == ["GBN, 2 splits", "worse"]
+    assert [each.text for each in first] == [
+        "L1 1e-5",
+        "accuracy: equivalent within 0.05 points; loss: undecided",
+    ]
+    assert [each.text for each in second] == ["GBN, 2 splits", "accuracy: worse"]
     colors = [f"color:{factor_color(label)}" for label in ("L1", "GBN")]
     assert [first[0].get("style"), second[0].get("style")] == colors
     faces = [drawing.find("svg/path").get("fill") for drawing in drawings(root)]
@@ -72,6 +75,7 @@ def test_one_seed_has_points_and_no_interval():
     assert len(drawing.findall("line")) == 1  # that of 0
     assert drawing.find("svg") is not None
     assert root.find("div/div/span").text == "too few seeds"
+    assert factor_color("L1") not in ElementTree.tostring(root, encoding="unicode")  # nothing is judged
     assert "interval" not in root.find("figcaption").text
 
 

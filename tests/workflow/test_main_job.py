@@ -186,7 +186,7 @@ def test_report_is_complete_and_shows_the_resolved_configuration(copy):
     assert "Edited caption" in report
     for text in ("1 Answer", "2 Comparison", "3 Effects", "4 Mistakes", "Confusion matrices", "8 Curves"):
         assert text in report
-    assert "tiny on digits" in report
+    assert "digits (tiny)" in report
     for name in ("validation_accuracy.svg", "validation_loss.svg", "gallery.png", "confusion.png", "summary.html"):
         assert name in report
     assert "penalty l2, norm gbn, num_splits 2" in report

@@ -173,6 +173,7 @@ rule explore:
         made="explore",
         study=get(get_facts),
         landing=get(lambda study, w: study.landing),
+        rules=get(lambda study, w: study.rules),
         files=lambda wildcards: assets.digest(),
         code=get_code("make_items.py", *registry.modules("explore")),
     script:

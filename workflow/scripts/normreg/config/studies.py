@@ -26,7 +26,7 @@ _SEED = re.compile("[0-9]{1,6}")
 _NUMBERS = ("seeds", "epochs", "jobs_per_gpu")
 _REPORT = "report"  # the Snakefile adds this key for the report
 # Keys of the configuration that change what a study trains. Each adds a text to the run's name, in this order.
-_SUFFIXES = {"network": "-{}", "epochs": "-e{}"}
+SUFFIXES = {"network": "-{}", "epochs": "-e{}"}
 _EPOCHS = re.compile("(.+)-e([1-9][0-9]{0,3}|10000)")
 
 
@@ -114,7 +114,7 @@ def load_run(config: Mapping[str, Any]) -> Run:
     study = config["study"]
     content = study_files.read(study)
     expanded = Expanded(content, str(study_files.path_of(study)))
-    overrides = {key: config[key] for key in _SUFFIXES if config[key] is not None}
+    overrides = {key: config[key] for key in SUFFIXES if config[key] is not None}
     if "network" in overrides:
         _check_network(overrides["network"], "config")
     plain, conditions = (_resolve_all(study, content, expanded, each) for each in ({}, overrides))
@@ -223,7 +223,7 @@ def _name(study: str, changed: Mapping[str, Any]) -> str:
     """The run's name. Its beginning must not be the name of another study, which could give a run of the same name."""
     name = study
     for key, value in changed.items():
-        name += _SUFFIXES[key].format(value)
+        name += SUFFIXES[key].format(value)
         if study_files.exists(name):
             raise ConfigError(
                 f"config: key '{key}': found {value!r}, which puts the results of {study} where those of the study "

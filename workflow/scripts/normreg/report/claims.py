@@ -17,11 +17,11 @@ from normreg.report.job import Job
 _STYLE = """
 td { white-space: normal; text-align: left; vertical-align: top; overflow-wrap: break-word; }
 th { text-align: left; }
-h2 ~ table { width: 100%; max-width: 60em; }
-h2 ~ table thead { display: none; }
-h2 ~ table td:first-child { width: 9em; font-weight: 600; }
-h2 ~ table td:last-child { overflow-wrap: anywhere; }
-@media (max-width: 40em) { td, th { padding: 0.3em; } h2 ~ table td:first-child { width: 5.5em; } }
+h2 ~ .table table { width: 100%; max-width: 60em; }
+h2 ~ .table table thead { display: none; }
+h2 ~ .table table td:first-child { width: 9em; font-weight: 600; }
+h2 ~ .table table td:last-child { overflow-wrap: anywhere; }
+@media (max-width: 40em) { td, th { padding: 0.3em; } h2 ~ .table table td:first-child { width: 5.5em; } }
 """
 _READINGS = {
     "executed": "as executed",

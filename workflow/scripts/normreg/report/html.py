@@ -1,10 +1,12 @@
 """Writes tables as small, self-contained HTML pages. A Snakemake report shows HTML pages, but only links to CSV."""
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import jinja2
 import pandas as pd
+from markupsafe import Markup
 
 from normreg.utils.files import replacing
 
@@ -15,10 +17,11 @@ _PAGE = TEMPLATES.from_string("""<!DOCTYPE html>
 <style>
 body { font: 15px/1.45 system-ui, sans-serif; margin: 1.2em; color: #1a1a1a; background: #fff; }
 p { max-width: 60em; }
-table { border-collapse: collapse; margin: 0.6em 0 1.6em; }
-th, td { padding: 0.3em 0.6em; text-align: right; white-space: nowrap; border-bottom: 1px solid #ddd; }
+.table { overflow-x: auto; margin: 0.6em 0 1.6em; }
+table { border-collapse: collapse; }
+th, td { padding: 0.3em 0.6em; text-align: left; white-space: nowrap; border-bottom: 1px solid #ddd; }
 th { border-bottom: 2px solid #444; vertical-align: bottom; white-space: normal; }
-th.row_heading, td:first-child, th:first-child { text-align: left; }
+.number { text-align: right; font-variant-numeric: tabular-nums; }
 {{ style | safe }}</style></head>
 <body>
 <h1>{{ title }}</h1>
@@ -29,16 +32,32 @@ th.row_heading, td:first-child, th:first-child { text-align: left; }
 {% if heading %}
 <h2>{{ heading }}</h2>
 {% endif %}
-{{ table | safe }}
+<div class="table" tabindex="0" role="region" aria-label="{{ heading or title }}">{{ table | safe }}</div>
 {% endfor %}
 </body></html>
 """)
+_TABLE = TEMPLATES.from_string("""<table>
+<thead><tr>{% for name, side, _ in columns %}<th{{ side }}>{{ name }}</th>{% endfor %}</tr></thead>
+<tbody>
+{% for row in rows %}
+<tr>{% for _, side, cells in columns %}<td{{ side }}>{{ cells[row] }}</td>{% endfor %}</tr>
+{% endfor %}
+</tbody></table>
+""")
+_NUMBER = re.compile(r"[<>]? ?[+−-]?[\d,]*\.?\d+(e-?\d+)?( %)?|–?")
 
 
 def write_table(table: pd.DataFrame) -> str:
-    """One table as HTML, with a dash for a missing value."""
-    shown = table.astype(object).where(table.notna(), "–")  # `na_rep` of to_html does not replace None
-    return str(shown.to_html(index=False, border=0, justify="unset"))
+    """One table as HTML, with a dash for a missing value. A column of nothing else is left out.
+
+    Numbers stand at the right of their column, texts at the left.
+    """
+    columns = []
+    for name, column in table.dropna(axis="columns", how="all").items():
+        cells = ["–" if pd.isna(cell) else str(cell) for cell in column]
+        numbers = all(map(_NUMBER.fullmatch, cells))
+        columns.append((name, Markup(' class="number"') if numbers else "", cells))
+    return _TABLE.render(columns=columns, rows=range(len(table)))
 
 
 def write_page(

@@ -10,9 +10,9 @@ from typing import Any
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
-from normreg.analysis import answer, summary
+from normreg.analysis import answer, plan, summary
 from normreg.analysis.quantities import QUANTITIES, Quantity
-from normreg.analysis.verdicts import Level
+from normreg.analysis.verdicts import EffectVerdict, Level
 from normreg.config.factors import FACTORS
 from normreg.report import effects_figure, html, style
 from normreg.report.job import Job
@@ -59,8 +59,9 @@ _PAGE = html.TEMPLATES.from_string("""<h1>{{ title }}</h1>
 <ul>{% for sentence in sentences %}<li>{{ sentence }}</li>{% endfor %}</ul>
 {% endif %}
 {% if few %}
-<p>With fewer than three seeds no effect can be told from chance. Add seeds; finished ones are kept: <code>snakemake \
---cores 4 --resources gpu=1 --config seeds=5</code>, with this run's other keys.</p>
+<p>With fewer than three seeds no effect can be told from chance\
+{% if planned %}; this study plans {{ planned }}{% endif %}. Add seeds, finished ones are kept:
+<code>{{ command }}</code></p>
 {% endif %}
 {% if comparison %}
 <p>{{ comparison }}</p>
@@ -82,7 +83,7 @@ def picture(table: pd.DataFrame) -> str:
     quantity = QUANTITIES[rows["quantity"].iloc[0]]
     low, high = effects_figure.limits(rows, quantity)
     drawn = _PICTURE.render(
-        rows=[_row(row, low, high) for row in rows.to_dict("records")],
+        rows=[_row(row, effects, low, high) for row in rows.to_dict("records")],
         numbers=_numbers(low, high),
         caption=_caption(rows, quantity, effects_figure.too_narrow(rows["margin"].iloc[0], low, high)),
         ink=style.INK,
@@ -91,22 +92,33 @@ def picture(table: pd.DataFrame) -> str:
     return "".join(line.strip() for line in drawn.splitlines())  # docutils would end the HTML at an indent
 
 
-def _row(row: Mapping[Any, Any], low: float, high: float) -> dict[str, Any]:
-    """The words of an effect, its colour, and its places on the axis from `low` to `high`."""
+def _row(row: Mapping[Any, Any], effects: pd.DataFrame, low: float, high: float) -> dict[str, Any]:
+    """The words of an effect, its colour, and its places on the axis from `low` to `high`.
+
+    `effects` has it and the others, of all quantities. One that is not judged has no colour.
+    """
 
     def place(value: float) -> str:
         return "" if pd.isna(value) else f"{100 * (value - low) / (high - low):.2f}%"
 
+    judged = row["verdict"] != EffectVerdict.TOO_FEW
     return {
         "name": answer.name_of(row),
-        "verdict": answer.verdict(row),
+        "verdict": _verdicts(row, effects) if judged else answer.verdict(row),
         "found": row["verdict"] in effects_figure.FOUND,
-        "color": factor_color(row["factor"]),
+        "color": factor_color(row["factor"]) if judged else style.GREY,
         "zone": place(-row["margin"]),
         "wide": place(low + 2 * row["margin"]),
         "zero": place(0),
         **{end: place(row[end]) for end in ("low", "high", "difference")},
     }
+
+
+def _verdicts(row: Mapping[Any, Any], effects: pd.DataFrame) -> str:
+    """The verdict of each quantity: "accuracy: undecided; loss: better"."""
+    same = [own for own in effects.to_dict("records") if answer.name_of(own) == answer.name_of(row)]
+    texts = {QUANTITIES[own["quantity"]].margin.replace("_", " "): answer.verdict(own) for own in same}
+    return "; ".join(f"{name}: {text}" for name, text in texts.items() if text)
 
 
 def _numbers(low: float, high: float) -> list[tuple[str, str]]:
@@ -137,7 +149,8 @@ def _caption(rows: pd.DataFrame, quantity: Quantity, narrow: str) -> str:
 
 def make(job: Job) -> None:
     """`landing.fragment`: the beginning of the report's first page, which includes it."""
-    sentences = [summary.diverged(job.summary)]
+    rules, planned = job.params.rules, job.params.rules["planned_seeds"]
+    sentences = [summary.diverged(job.summary), plan.margin_note(rules["margin"], job.spec.test_images)]
     if job.sweeps:
         sentences += answer.read_responses(job.folder, job.identity)
     drawn = ""
@@ -152,6 +165,8 @@ def make(job: Job) -> None:
         picture=drawn,
         sentences=[sentence for sentence in sentences if sentence],
         few=len({run["seed"] for run in job.runs}) < 3,
+        planned=planned,
+        command=f"{job.params.landing['command']} seeds={planned or 5}",
         comparison=job.params.landing["comparison"],
         validation=job.params.landing["validation"],
     )

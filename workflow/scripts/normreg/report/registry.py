@@ -16,8 +16,8 @@ from normreg.report.job import Job
 from normreg.utils.jobs import explain, log
 
 ANSWER, COMPARISON, EFFECTS = "1 Answer", "2 Comparison", "3 Effects"
-MISTAKES, PUBLISHED, WEIGHTS = "4 Mistakes", "5 Published and claims", "6 Weights and network"
-TABLES, CURVES, ABOUT = "7 Tables", "8 Curves", "9 About this run"
+MISTAKES, WEIGHTS, TABLES = "4 Mistakes", "5 Weights and network", "6 Tables"
+CURVES, ABOUT = "7 Curves", "8 About this run"  # all studies have all categories: the numbers have no gap
 
 
 class Shown(NamedTuple):
@@ -69,16 +69,19 @@ _ALL = _graph("validation_accuracy", COMPARISON, "accuracy of all conditions", "
 _PANELS = _graph("small_multiples_accuracy", COMPARISON, "accuracy, a panel per condition", "small_multiples") | _graph(
     "small_multiples_loss", COMPARISON, "loss, a panel per condition", "small_multiples"
 )
-_RESPONSES = _page("responses", EFFECTS, "response curves") | {"response_seeds.csv": None, "response_shapes.csv": None}
-_RESPONSE = _graph("response_{sweep}", ANSWER, "response, {sweep}", "response")
-_EFFECTS = _page("effects", EFFECTS, "effect of each factor") | _graph("effects", ANSWER, "effect of each factor")
+_RESPONSES = _page("responses", EFFECTS, "response curves (table)") | {
+    "response_seeds.csv": None,
+    "response_shapes.csv": None,
+}
+_RESPONSE = _graph("response_{sweep}", ANSWER, "response curve, {sweep}", "response")
+_EFFECTS = _page("effects", EFFECTS, "effects (table)") | _graph("effects", ANSWER, "effects (figure)")
 _MCNEMAR = _page("mcnemar", EFFECTS, "two saved models (McNemar)")
 _WRONG = _page("agreement", MISTAKES, "images that runs get wrong", _AGREEMENT)
-_WEIGHTS = _page("weight_sizes", WEIGHTS, "sizes of the weights") | _graph(
-    "weight_sizes", WEIGHTS, "sizes of the weights"
+_WEIGHTS = _page("weight_sizes", WEIGHTS, "sizes of the weights (table)") | _graph(
+    "weight_sizes", WEIGHTS, "sizes of the weights (figure)"
 )
-_COMPARED = _page("published", PUBLISHED, "published and measured") | _graph(
-    "published", PUBLISHED, "published and measured"
+_COMPARED = _page("published", EFFECTS, "published and measured (table)") | _graph(
+    "published", ANSWER, "published and measured (figure)"
 )
 ITEMS = (
     Item("summarise", "runs", {"summary.csv": None, "runs.csv": None}),
@@ -98,7 +101,7 @@ ITEMS = (
     Item("draw_condition", "confusion", {"{condition}/confusion.png": _CONFUSION}),
     Item("draw_condition", "curves", _graph("{condition}/curves", CURVES, "{condition}", "curves")),
     Item("compare_published", "published", _COMPARED, "published"),
-    Item("judge_claims", "claims", _page("claims", PUBLISHED, "claims of the study"), "claims"),
+    Item("judge_claims", "claims", _page("claims", EFFECTS, "claims of the study"), "claims"),
     Item("tabulate", "weights", _WEIGHTS),
     Item("list_layers", "layers", _page("layers", WEIGHTS, "layers and parameters")),
     Item("tabulate", "summary", {"summary.html": _SUMMARY}),

@@ -24,15 +24,14 @@ _METHOD = (
     "experiment: the settings are those of the reference or of an earlier value.",
 )
 _OWN = (
-    "Where the column “own spread because” says why, the residuals of the curve are not used: the difference has the "
-    "error of its own spread over seeds, and Šidák's adjustment."
+    "Where “own spread” says yes, the residuals of the curve are not used: the difference has the error of its own "
+    "spread over seeds, and Šidák's adjustment. Why:"
 )
 _SHAPE = (
     "Whether there is a dependence on the strength at all is one test over a straight line and an umbrella for each "
     "strength; strengths that diverge, collapse or scatter far more are left out of it. The best of several means is "
     "lucky too: its difference on the same runs is too good. Choose on the hold-out and measure on fresh seeds."
 )
-_STYLE = "td:last-child { white-space: normal; min-width: 10em; }"
 _CELLS = {"difference": "difference", "low": "band from", "high": "to"}
 
 
@@ -50,9 +49,10 @@ def write(path: str | Path, title: str, found: Tables, notes: Sequence[str]) -> 
         parts |= tables_of(sweep, QUANTITIES[key], own)
     parts["Does it depend on the strength?"] = _shapes(found.shapes)
     text = [*answer.response_sentences(found.responses, found.shapes), *notes, *_METHOD]
-    text.append(_OWN if found.responses["objection"].notna().any() else "")
+    objections = found.responses["objection"].dropna().unique()
+    text.append(f"{_OWN} {'; '.join(objections)}." if len(objections) else "")
     text.append(_SHAPE if len(found.shapes) else "")
-    html.write_page(path, title, text, parts, _STYLE)
+    html.write_page(path, title, text, parts)
 
 
 def tables_of(sweep: str, quantity: Quantity, own: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -78,7 +78,7 @@ def _compared(rows: pd.DataFrame, quantity: Quantity) -> pd.DataFrame:
             "p adjusted": words.p_value(row["p_adjusted"]),
             "verdict": answer.verdict(row) or "no reference",
             "collapses": collapses(row),
-            "own spread because": words.text(row["objection"]),
+            "own spread": "" if pd.isna(row["objection"]) else "yes",
         }
         for row in rows.to_dict("records")
     ]

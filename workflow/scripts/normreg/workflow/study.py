@@ -61,8 +61,11 @@ class Study:
 
     @property
     def title(self) -> str:
-        """How pages and figures name it."""
-        return f"{self.run.name} on {self.data.name}"
+        """How pages and figures name it: the data, how many images train if not all do, and its run."""
+        used = sorted({sizes.trained_images(one, self.data.train_images) for one in self.run.conditions.values()})
+        several = f"{used[0]:,} to {used[-1]:,}" if len(used) > 1 else f"{used[0]:,}"
+        images = "" if used == [self.data.train_images] else f", {several} images"
+        return f"{self.data.name}{images} ({self.run.name})"
 
     @functools.cached_property
     def runs(self) -> list[RunFacts]:
@@ -156,7 +159,16 @@ class Study:
         split = "the official test split"
         if held_out:
             split = f"a hold-out of {held_out:,} training images; effects are of the saved models on the test split"
-        return {"validation": split, "comparison": self.objection}
+        return {"validation": split, "comparison": self.objection, "command": self.command}
+
+    @property
+    def command(self) -> str:
+        """The command that made it, but for the seeds and the machine."""
+        keys = {"dataset": self.data.key, "study": self.run.study}
+        first: Any = next(iter(self.run.conditions.values()))
+        suffix = self.run.name.removeprefix(self.run.study)
+        keys |= {key: first[key] for key, text in studies.SUFFIXES.items() if text.format(first[key]) in suffix}
+        return f"snakemake --cores 4 --resources gpu=1 --config {' '.join(f'{k}={v}' for k, v in keys.items())}"
 
     @functools.cached_property
     def engine(self) -> select.Choice:
@@ -188,7 +200,7 @@ class Study:
         said = f"is not compared with the published results of {self.run.study}:"
         if self.run.published is None:
             return f"{self.run.name} {said} it has another network or other epochs than the study."
-        return f"{self.title} {said} those are on {datasets.find(block['dataset']).name}."
+        return f"{self.run.name} on {self.data.name} {said} those are on {datasets.find(block['dataset']).name}."
 
     @property
     def _published(self) -> dict[str, Any] | None:
@@ -271,7 +283,7 @@ class Study:
         """A param: what the pictures of a condition show, which are of its first seed."""
         settings, seed = self.condition(condition), self.seeds[0]
         return {
-            "title": f"{self.named[condition]['label']}, seed {seed} ({self.title})",
+            "title": f"{self.named[condition]['label']}, seed {seed}: {self.title}",
             "epochs": settings["epochs"],
             "identity": self.identify(condition, seed),
             "data_digest": self.data.digest,
