@@ -69,3 +69,12 @@ def test_the_explorer_works_in_the_report(report, visit, truth):
     assert frame.locator("#predictions td").count() == len(truth.runs)
     frame.locator("#close").click()
     assert not frame.locator("#detail").is_visible()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_page_of_tables_is_never_wider_than_the_window(folder, visit, width):
+    """Its tables are, and scroll in their place."""
+    for name in ("about", "agreement", "effects", "last_five", "layers", "mcnemar", "noise", "summary", "weight_sizes"):
+        page = visit((folder / f"{name}.html").as_uri(), width)
+        assert overflow(page) <= 0, name
+        assert serious(page) == [], name

@@ -58,10 +58,10 @@ _PAGE = html.TEMPLATES.from_string("""<h1>{{ title }}</h1>
 {% if sentences %}
 <ul>{% for sentence in sentences %}<li>{{ sentence }}</li>{% endfor %}</ul>
 {% endif %}
-{% if few %}
-<p>With fewer than three seeds no effect can be told from chance\
-{% if planned %}; this study plans {{ planned }}{% endif %}. Add seeds, finished ones are kept:
-<code>{{ command }}</code></p>
+{% if seeds < (planned or 3) %}
+<p>{% if seeds < 3 %}With fewer than three seeds no effect can be told from chance. {% endif %}
+{% if planned %}The study plans {{ planned }} seeds, and this report has {{ seeds }}. {% endif %}
+Add seeds, finished ones are kept: <code>{{ command }}</code></p>
 {% endif %}
 {% if comparison %}
 <p>{{ comparison }}</p>
@@ -149,8 +149,9 @@ def _caption(rows: pd.DataFrame, quantity: Quantity, narrow: str) -> str:
 
 def make(job: Job) -> None:
     """`landing.fragment`: the beginning of the report's first page, which includes it."""
-    rules, planned = job.params.rules, job.params.rules["planned_seeds"]
-    sentences = [summary.diverged(job.summary), plan.margin_note(rules["margin"], job.spec.test_images)]
+    sentences = [summary.diverged(job.summary)]
+    rules = job.params.rules
+    planned = rules["planned_seeds"]
     if job.sweeps:
         sentences += answer.read_responses(job.folder, job.identity)
     drawn = ""
@@ -159,12 +160,13 @@ def make(job: Job) -> None:
         table = answer.read(job.folder / "effects.csv", job.identity)
         sentences += answer.sentences(table)
         drawn = picture(table)
+    sentences.append(plan.margin_note(rules["margin"], job.spec.test_images) if drawn else "")
     page = _PAGE.render(
         title=job.title,
         question="Does L1, L2 or ghost batch normalisation (GBN) help" if usual else "What does each setting change",
         picture=drawn,
         sentences=[sentence for sentence in sentences if sentence],
-        few=len({run["seed"] for run in job.runs}) < 3,
+        seeds=len({run["seed"] for run in job.runs}),
         planned=planned,
         command=f"{job.params.landing['command']} seeds={planned or 5}",
         comparison=job.params.landing["comparison"],
