@@ -36,10 +36,9 @@ def multiply_adds() -> float:
     """
     import numpy as np
 
-    from normreg.engines.numba_cpu.kernels import processor
-    from normreg.engines.numba_cpu.tiles import AVX512, LANES
+    from normreg.engines.numba_cpu.machine import LANES
 
-    count = 12 if processor() is AVX512 else 5  # enough to hide their latency, few enough for the registers
+    count = 12  # enough to hide their latency, few enough for the registers
     run = chains(count)
     memory = np.full((2 + count) * LANES, 0.5, dtype=np.float32).view(np.uint8)  # x = x / 2 + 1 / 2 stays in range
     return 2 * LANES * count * ROUNDS / _fastest(lambda: run(memory, ROUNDS)) / 1e9
@@ -53,7 +52,7 @@ def chains(count: int) -> Any:
     from numba.core import cgutils
     from numba.extending import intrinsic
 
-    from normreg.engines.numba_cpu.tiles import LANES
+    from normreg.engines.numba_cpu.machine import LANES
     from normreg.engines.numba_cpu.vectors import FLOATS, VECTOR, load_at, multiply_add, pointer, store_at
 
     def emit(context: Any, builder: Any, _signature: Any, values: Any) -> Any:

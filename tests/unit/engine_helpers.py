@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from normreg.data.specs import MNIST_PIXELS
-from normreg.engines.numba_cpu.kernels import processor
+from normreg.engines.numba_cpu.machine import LANES
 from normreg.engines.numba_cpu.network import Batch, EngineNetwork
 from normreg.engines.numba_cpu.stages import make_stages
 from normreg.models.build import build
@@ -32,9 +32,9 @@ def random_batch(count: int, splits: int = 1, seed: int = 0) -> Batch:
     return Batch(images.reshape(count, -1), labels, usable_splits(count, splits))
 
 
-def make_engine(name, largest, cache, dropout=0, registers=None):
+def make_engine(name, largest, cache, dropout=0):
     """A network with the weights of `make_model`."""
-    network = EngineNetwork(make_stages(built_in(name), MNIST_LIKE), largest, dropout, cache, registers or processor())
+    network = EngineNetwork(make_stages(built_in(name), MNIST_LIKE), largest, dropout, cache)
     gray = torch.arange(256, dtype=torch.uint8).view(1, 1, -1)
     network.pixels[:] = Normaliser(MNIST_PIXELS)(gray).numpy().reshape(-1)
     network.weights[:] = torch.cat([p.detach().reshape(-1) for p in make_model(name, 1).parameters()]).float().numpy()
@@ -85,17 +85,18 @@ def assert_moved_alike(found, expected, start):
 
 
 def images_of(array, count, channels, side):
-    """The first `count` images of [block][channel][row][column][16] as float64 (count, channels, side, side)."""
-    blocks = -(-count // 16)
-    lanes = array[: blocks * channels * side * side * 16].reshape(blocks, channels, side, side, 16)
+    """The first `count` images of [block][channel][row][column][lane] as float64 (count, channels, side, side)."""
+    blocks = -(-count // LANES)
+    lanes = array[: blocks * channels * side * side * LANES].reshape(blocks, channels, side, side, LANES)
     return torch.tensor(lanes.transpose(0, 4, 1, 2, 3).reshape(-1, channels, side, side)[:count], dtype=torch.float64)
 
 
 def masks_of(array, count, channels, side):
     """Dropout masks in the same shape, 0 or 1."""
-    blocks = -(-count // 16)
-    words = array[: blocks * channels * side * side].reshape(blocks, channels, side, side)
-    lanes = words[..., None] >> np.arange(16, dtype=np.uint16) & 1
+    blocks = -(-count // LANES)
+    kind = np.dtype(f"uint{LANES}")
+    words = array.view(kind)[: blocks * channels * side * side].reshape(blocks, channels, side, side)
+    lanes = words[..., None] >> np.arange(LANES, dtype=kind) & 1
     return torch.tensor(lanes.transpose(0, 4, 1, 2, 3).reshape(-1, channels, side, side)[:count].astype(np.float64))
 
 

@@ -10,9 +10,7 @@ import numpy as np
 import pytest
 import torch
 from engine_helpers import (
-    COMPILED,
     ENGINE_NETWORKS,
-    SLOW,
     crop,
     images_of,
     make_engine,
@@ -23,17 +21,11 @@ from engine_helpers import (
 )
 from torch.nn import functional as F
 
+from normreg.engines.numba_cpu.machine import LANES
 from normreg.engines.numba_cpu.network import Batch
 from normreg.engines.numba_cpu.stages import AVERAGE_POOL, MAX_POOL
-from normreg.engines.numba_cpu.tiles import AVX2, AVX512
 from normreg.models.layers import GhostBatchNorm2d
 
-CASES = [
-    *((name, None) for name in COMPILED),
-    ("gilf641", AVX2),
-    ("gilf641", AVX512),
-    *(pytest.param(name, None, marks=pytest.mark.slow) for name in SLOW),
-]
 DROPOUT = 6554  # of 65,536: a tenth
 
 
@@ -68,10 +60,10 @@ def check_convolution(stage, own, count):
     return source, weight, raw
 
 
-@pytest.mark.parametrize(("name", "registers"), CASES)
-@pytest.mark.parametrize(("count", "splits"), [(16, 4), (15, 3)])
-def test_each_kernel(name, registers, count, splits, kernel_cache):
-    network = make_engine(name, 17, kernel_cache, DROPOUT, registers)
+@pytest.mark.parametrize("name", ENGINE_NETWORKS)
+@pytest.mark.parametrize(("count", "splits"), [(LANES, 4), (LANES // 3 * 3, 3)])
+def test_each_kernel(name, count, splits, kernel_cache):
+    network = make_engine(name, LANES + 1, kernel_cache, DROPOUT)
     batch = random_batch(count, splits)
     assert batch.splits == splits
     owns, before = train_keeping_outputs(network, batch, key=7), None

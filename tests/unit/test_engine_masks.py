@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from normreg.engines.numba_cpu.machine import LANES
 from normreg.engines.numba_cpu.trainer import EngineTrainer
 from normreg.engines.pytorch import TorchTrainer
 from normreg.models.layers import Dropout
@@ -36,7 +37,7 @@ def engine_masks(condition, seed, data, cache, monkeypatch):
         counter = train(batch, *rest)
         for stage, own in zip(network.stages, network.buffers, strict=True):
             if stage.dropout:
-                words = own["mask_words"][: stage.mask_words(-(-len(batch.labels) // 16))]
+                words = own["masks"][: stage.mask_words(-(-len(batch.labels) // LANES))]
                 masks.append(np.unpackbits(words.view(np.uint8), bitorder="little").astype(bool))
         return counter
 

@@ -10,6 +10,7 @@ from scipy import stats
 from normreg.engines.numba_cpu import kernels
 from normreg.engines.numba_cpu.errors import UnsupportedError
 from normreg.engines.numba_cpu.images import draw_masks
+from normreg.engines.numba_cpu.machine import LANES, MASKS
 from normreg.engines.numba_cpu.stages import make_stages
 from normreg.engines.numba_cpu.tiles import AVX2, AVX512, choose_registers, forward_tiles, gradient_tiles, split
 from normreg.models.description import MNIST_LIKE, AvgPool, Conv, Dropout, MaxPool, Network, Norm, Relu
@@ -87,7 +88,7 @@ def test_what_has_no_kernels_is_refused(layers, message):
 
 
 def draw(words, counter=0, key=(1, 2), threshold=6554):
-    masks = np.zeros(words, np.uint32)
+    masks = np.zeros(words, MASKS)
     draw_masks(masks, counter, *key, threshold)
     return masks, np.unpackbits(masks.view(np.uint8), bitorder="little").astype(bool)
 
@@ -103,9 +104,11 @@ def test_masks_are_independent_of_each_other():
     """Correlations along lanes, vectors, counters and keys: each a normal deviate if there is none."""
     _, kept = draw(100_000, threshold=32768)
     signs = np.where(kept, 1.0, -1.0)
-    deviates = [(signs[k:] * signs[:-k]).sum() / math.sqrt(len(signs) - k) for k in (1, 2, 15, 16, 17, 32, 512, 513)]
+    deviates = [
+        (signs[k:] * signs[:-k]).sum() / math.sqrt(len(signs) - k) for k in (1, 2, 7, 8, 9, 15, 16, 17, 32, 512, 513)
+    ]
     for other in (
-        draw(100_000, counter=100_000 * 16, threshold=32768),
+        draw(100_000, counter=100_000 * LANES, threshold=32768),
         draw(100_000, 0, (1, 3), 32768),
     ):
         deviates.append((signs * np.where(other[1], 1.0, -1.0)).sum() / math.sqrt(len(signs)))
@@ -114,7 +117,7 @@ def test_masks_are_independent_of_each_other():
 
 def test_masks_continue_where_the_counter_says():
     whole, _ = draw(64)
-    rest, _ = draw(32, counter=32 * 16)
+    rest, _ = draw(32, counter=32 * LANES)
     assert np.array_equal(whole[32:], rest)
     assert not np.array_equal(whole, draw(64, key=(2, 2))[0])
 

@@ -12,11 +12,11 @@ import torch
 from engine_helpers import ENGINE_NETWORKS, assert_moved_alike
 
 from normreg.data import augmentation
-from normreg.engines import pytorch, select
-from normreg.engines.numba_cpu import kernels
+from normreg.engines import numba_cpu, pytorch, select
+from normreg.engines.numba_cpu import tiles
 from normreg.engines.numba_cpu.augment import augment
 from normreg.engines.numba_cpu.errors import UnsupportedError
-from normreg.engines.numba_cpu.tiles import AVX2
+from normreg.engines.numba_cpu.machine import REGISTERS
 from normreg.engines.numba_cpu.trainer import EngineTrainer
 from normreg.training import draws, loop
 from normreg.training.state import StateFile
@@ -56,8 +56,8 @@ AUGMENTATION = [
 def make(condition, kernel_cache, blobs):
     """A function that makes an engine trainer; `network` and other settings as for `condition`."""
 
-    def build(seed=0, registers=None, **changes):
-        return EngineTrainer(condition(**changes), seed, blobs, kernel_cache, registers)
+    def build(seed=0, **changes):
+        return EngineTrainer(condition(**changes), seed, blobs, kernel_cache)
 
     return build
 
@@ -141,13 +141,6 @@ def test_augments_to_the_same_bits(spec, make, blobs):
     assert torch.equal(torch.from_numpy(found).view(50, 28, 28), augmentation.apply(spec, values, images))
 
 
-def test_avx2_tiles_agree_with_the_reference_path(condition, make, blobs):
-    changes = {"optimizer": {"name": "sgd", "lr": 1e-3, "momentum": 0.9, "nesterov": False}, "dropout": 0.0}
-    mine = make(registers=AVX2, **changes)
-    reference = pytorch.TorchTrainer(condition(**changes), 0, blobs, CPU)
-    assert mine.run_epoch(1).train_loss == pytest.approx(reference.run_epoch(1).train_loss, rel=1e-4)
-
-
 def test_batch_norm_has_no_ghost_batches_whatever_num_splits_is(make):
     plain, split, ghost = (make(norm=norm, num_splits=n) for norm, n in (("bn", 1), ("bn", 4), ("gbn", 4)))
     for trainer in (plain, split, ghost):
@@ -183,7 +176,7 @@ def choose(condition, blobs, cache, caplog, engine, device=CPU):
 
 def test_numba_trains_where_it_can(condition, blobs, kernel_cache, caplog):
     found = choose(condition, blobs, kernel_cache, caplog, "numba")
-    assert found == ("EngineTrainer", "numba", f"engine numba, {kernels.processor().name} kernels")
+    assert found == ("EngineTrainer", "numba", f"engine numba, {REGISTERS.name} kernels")
 
 
 def test_pytorch_trains_what_a_study_leaves_to_it(condition, blobs, kernel_cache, caplog):
@@ -191,10 +184,12 @@ def test_pytorch_trains_what_a_study_leaves_to_it(condition, blobs, kernel_cache
 
 
 def test_another_processor_falls_back(condition, blobs, kernel_cache, caplog, monkeypatch):
-    def refuse():
+    def refuse(_):
         raise UnsupportedError("this processor has neither AVX-512 nor AVX2 with FMA")
 
-    monkeypatch.setattr("normreg.engines.numba_cpu.kernels.processor", refuse)
+    monkeypatch.setattr(tiles, "choose_registers", refuse)
+    monkeypatch.delitem(sys.modules, "normreg.engines.numba_cpu.machine", raising=False)
+    monkeypatch.delattr(numba_cpu, "machine", raising=False)
     kind, name, line = choose(condition, blobs, kernel_cache, caplog, "numba")
     assert (kind, name) == ("TorchTrainer", "torch")
     assert line == "engine torch (not numba: this processor has neither AVX-512 nor AVX2 with FMA)"

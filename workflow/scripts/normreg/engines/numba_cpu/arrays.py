@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from normreg.engines.numba_cpu.tiles import LANES
+from normreg.engines.numba_cpu.machine import LANES, MASKS
 from normreg.engines.numba_cpu.transfer import inlined
 from normreg.engines.numba_cpu.vectors import store, zero
 
@@ -40,8 +40,8 @@ def floats(memory: Any, places: Any, stage: int, name: int) -> Any:
 
 @inlined
 def words(memory: Any, places: Any, stage: int, name: int) -> Any:
-    """A flat uint32 array, see `floats`."""
-    return memory[places[stage, name, 0] : places[stage, name, 1]].view(np.uint32)
+    """A flat array of `MASKS`, see `floats`."""
+    return memory[places[stage, name, 0] : places[stage, name, 1]].view(MASKS)
 
 
 @inlined

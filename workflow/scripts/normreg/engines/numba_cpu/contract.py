@@ -8,7 +8,7 @@ from normreg.engines import contract
 from normreg.engines.contract import SHARED, DataFacts
 from normreg.engines.numba_cpu.errors import UnsupportedError
 from normreg.engines.numba_cpu.stages import Stage, make_stages
-from normreg.engines.numba_cpu.tiles import LANES
+from normreg.engines.numba_cpu.tiles import AVX512
 from normreg.models.description import Network
 
 MASK_NUMBERS = 2**32  # the counter of dropout masks has 32 bits
@@ -60,18 +60,17 @@ def stages_of(condition: Mapping[str, Any], data: DataFacts) -> tuple[Stage, ...
 def mask_numbers(stages: Sequence[Stage], images: int, batch_size: int) -> int:
     """How many numbers of the counter of dropout masks an epoch needs at most.
 
-    A block has masks for 16 images, even if fewer images are in it.
+    A block has masks for all its images, even if fewer are in it. The largest blocks need the most numbers.
     """
-    steps, blocks = -(-images // batch_size), -(-batch_size // LANES)
-    return steps * sum(stage.mask_words(blocks) * LANES for stage in stages if stage.dropout)
+    lanes = AVX512.lanes
+    steps, blocks = -(-images // batch_size), -(-batch_size // lanes)
+    return steps * sum(stage.mask_words(blocks) * lanes for stage in stages if stage.dropout)
 
 
 def lacking() -> str | None:
     """Says what the engine needs and this machine lacks: numba or processor instructions. None if it lacks nothing."""
     try:
-        from normreg.engines.numba_cpu.kernels import processor
-
-        processor()
+        from normreg.engines.numba_cpu import machine  # noqa: F401  it looks at the processor
     except (ImportError, UnsupportedError) as error:
         return str(error)
     return None

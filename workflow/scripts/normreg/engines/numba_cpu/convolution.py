@@ -1,6 +1,6 @@
-"""Convolutions of one block of 16 images and their input gradients, as LLVM instructions for each shape.
+"""Convolutions of one block of images and their input gradients, as LLVM instructions for each shape.
 
-Arrays are [channel][row][column][16 images]. Both directions compute the same sum, output[o][y][x] +=
+Arrays are [channel][row][column][image]. Both directions compute the same sum, output[o][y][x] +=
 weight[o][i][p][q] * input[i][y + p][x + q]. The zero padding of the input is in memory. The input gradient reads the
 weights in another order: input and output channels are exchanged, and the kernel is turned by 180 degrees.
 
@@ -20,7 +20,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from normreg.engines.numba_cpu.tiles import LANES, Run, Tiles
+from normreg.engines.numba_cpu.machine import LANES
+from normreg.engines.numba_cpu.tiles import Run, Tiles
 from normreg.engines.numba_cpu.vectors import (
     FLOAT,
     FLOATS,

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from normreg.engines.numba_cpu.machine import LANES
 from normreg.engines.numba_cpu.stages import MAX_POOL
-from normreg.engines.numba_cpu.tiles import LANES
 from normreg.engines.numba_cpu.transfer import Link, Sizes, inlined, pool_window
 from normreg.engines.numba_cpu.vectors import (
     add,

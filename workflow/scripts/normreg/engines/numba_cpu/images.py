@@ -3,11 +3,11 @@
 from typing import Any
 
 from llvmlite import ir
-from numba import njit, types
+from numba import from_dtype, njit, types
 from numba.extending import intrinsic
 
-from normreg.engines.numba_cpu.tiles import LANES
-from normreg.engines.numba_cpu.vectors import HALVES, WORD, WORDS, spread
+from normreg.engines.numba_cpu.machine import LANES, MASKS
+from normreg.engines.numba_cpu.vectors import HALVES, WORDS, spread
 
 compiled = njit(error_model="numpy")
 
@@ -51,10 +51,11 @@ def warp(images: Any, matrix: Any, fill: int, target: Any, size: int) -> None:
 
 @intrinsic
 def _two_masks(_: Any, counter: Any, first_key: Any, second_key: Any, threshold: Any) -> Any:
-    """32 random bits. Each is set with probability 1 - threshold / 65536.
+    """Random bits, two for each lane. Each is set with probability 1 - threshold / 65536.
 
-    A hash of 16 counters gives 32 numbers of 16 bits, and each number is compared with the threshold. The hash is
-    C. Wellons' "triple32" (three rounds of shift and multiply). A key goes in before each of the first two rounds.
+    A hash of a counter for each lane gives two numbers of 16 bits, and each number is compared with the threshold. The
+    hash is C. Wellons' "triple32" (three rounds of shift and multiply). A key goes in before each of the first two
+    rounds.
     """
 
     def emit(_context: Any, b: Any, _signature: Any, values: Any) -> Any:
@@ -69,16 +70,16 @@ def _two_masks(_: Any, counter: Any, first_key: Any, second_key: Any, threshold:
         x = shifted(b.mul(shifted(x, 15), ir.Constant(WORDS, [0x31848BAB] * LANES)), 14)
         numbers = b.bitcast(x, HALVES)
         kept = b.icmp_unsigned(">=", numbers, spread(b, b.trunc(limit, ir.IntType(16)), 2 * LANES))
-        return b.bitcast(kept, WORD)
+        return b.bitcast(kept, ir.IntType(2 * LANES))
 
-    return types.uint32(types.uint32, types.uint32, types.uint32, types.uint32), emit
+    return from_dtype(MASKS)(types.uint32, types.uint32, types.uint32, types.uint32), emit
 
 
 @compiled
 def draw_masks(masks: Any, counter: int, first_key: int, second_key: int, threshold: int) -> None:
-    """Fills uint32 `masks`. Each word has the masks of two vectors. `counter` is the first number that is hashed.
+    """Fills `masks`, an array of `MASKS`. Each word has the masks of two vectors.
 
-    Equal arguments give equal masks.
+    `counter` is the first number that is hashed. Equal arguments give equal masks.
     """
     for k in range(len(masks)):
         masks[k] = _two_masks(

@@ -26,6 +26,7 @@ from normreg.engines.numba_cpu import (
     convolution,
     gradients,
     images,
+    machine,
     normalisation,
     optimiser,
     steps,
@@ -34,9 +35,7 @@ from normreg.engines.numba_cpu import (
     vectors,
     weight_gradient,
 )
-from normreg.engines.numba_cpu.errors import UnsupportedError
 from normreg.engines.numba_cpu.stages import Stage
-from normreg.engines.numba_cpu.tiles import Registers, choose_registers
 from normreg.utils.files import exclusive
 
 log = logging.getLogger("normreg")
@@ -49,6 +48,7 @@ _COMPILED = (
     convolution,
     gradients,
     images,
+    machine,
     normalisation,
     optimiser,
     steps,
@@ -66,26 +66,14 @@ _SOURCE_TIME = 1_000_000_000  # seconds; always the same, because some versions 
 _imported: dict[Path, ModuleType] = {}  # modules by the path of their compiled code
 
 
-def processor() -> Registers:
-    """The registers of the processor that numba compiles for: this one, unless `NUMBA_CPU_FEATURES` names another.
-
-    Raises:
-        UnsupportedError: the processor lacks the instructions that the kernels need, or numba may not compile.
-    """
-    if numba.config.DISABLE_JIT:
-        raise UnsupportedError("NUMBA_DISABLE_JIT is set, so numba compiles nothing")
-    _, _, features = cpu_target.target_context.codegen().magic_tuple()
-    return choose_registers({feature[1:]: feature[0] == "+" for feature in features.split(",") if feature})
-
-
 def load_shared(cache: Path) -> ModuleType:
     """The kernels that all networks use. Compiles them if the cache does not have them."""
     return _module("shared", codegen.shared_source(), cache)
 
 
-def load_network(stages: Sequence[Stage], registers: Registers, cache: Path) -> ModuleType:
+def load_network(stages: Sequence[Stage], cache: Path) -> ModuleType:
     """The kernels of a network. Compiles them if the cache does not have them."""
-    return _module("network", codegen.network_source(stages, registers), cache)
+    return _module("network", codegen.network_source(stages), cache)
 
 
 def _module(kind: str, source: str, cache: Path) -> ModuleType:

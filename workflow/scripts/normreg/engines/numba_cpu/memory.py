@@ -7,8 +7,8 @@ import numpy as np
 
 from normreg.engines.numba_cpu.arrays import NAMES
 from normreg.engines.numba_cpu.buffers import Arena
+from normreg.engines.numba_cpu.machine import LANES, MASKS
 from normreg.engines.numba_cpu.stages import Stage
-from normreg.engines.numba_cpu.tiles import LANES
 
 
 def _requests(stages: Sequence[Stage], index: int, largest: int) -> dict[str, tuple[int, Any]]:
@@ -37,7 +37,7 @@ def _requests(stages: Sequence[Stage], index: int, largest: int) -> dict[str, tu
     if index == len(stages) - 1:
         floats["gradient"] = vectors * pooled
     requests: dict[str, tuple[int, Any]] = {name: (count, np.float32) for name, count in floats.items()}
-    requests["masks"] = (2 * stage.mask_words(blocks), np.uint16)
+    requests["masks"] = (stage.mask_words(blocks), MASKS)
     requests |= dict.fromkeys(("mean", "rstd"), (stage.outputs * largest, np.float64))
     return requests
 
@@ -86,7 +86,6 @@ class Memory:
         prefix = f"{index}."
         own = {name.removeprefix(prefix): a for name, a in self.arena.arrays.items() if name.startswith(prefix)}
         own["mean"], own["rstd"] = (own[name].reshape(stage.outputs, -1) for name in ("mean", "rstd"))
-        own["mask_words"] = own["masks"].view(np.uint32)
         names = ("weight", "norm_weight", "norm_bias") if stage.norm else ("weight",)
         for k, name in enumerate(names, start=tensor):
             part = slice(self.bounds[k], self.bounds[k + 1])

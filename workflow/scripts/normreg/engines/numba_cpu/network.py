@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from normreg.engines.numba_cpu import kernels, steps
+from normreg.engines.numba_cpu.machine import LANES
 from normreg.engines.numba_cpu.memory import Memory
 from normreg.engines.numba_cpu.stages import AVERAGE_POOL, Stage
 from normreg.engines.numba_cpu.steps import Kind
-from normreg.engines.numba_cpu.tiles import LANES, Registers
 
 _SCALE = 65536  # dropout's probability is a multiple of 1 / _SCALE
 _WORD = 2**32
@@ -41,11 +41,11 @@ class EngineNetwork:
     float for each 8-bit value of each channel. `addresses` has the machine code of each kernel, by its name.
     """
 
-    def __init__(self, stages: Sequence[Stage], largest: int, dropout: int, cache: Path, registers: Registers) -> None:
+    def __init__(self, stages: Sequence[Stage], largest: int, dropout: int, cache: Path) -> None:
         """`dropout` is the probability times 65,536. `cache` is the folder of compiled kernels."""
         self.stages, self.largest, self.dropout = tuple(stages), largest, dropout
         self.shared = kernels.load_shared(cache)
-        module = kernels.load_network(stages, registers, cache)
+        module = kernels.load_network(stages, cache)
         names = [f"{way}_{k}" for way in ("forward", "backward") for k in range(len(stages))]
         self.addresses = {name: steps.address(getattr(module, name)) for name in (*names, "finish", "begin_backward")}
         self.pixels = np.zeros(self.stages[0].inputs * 256, dtype=np.float32)
@@ -151,7 +151,7 @@ class EngineNetwork:
 
 
 def _blocks(images: int) -> int:
-    """Number of blocks of 16 images. The last block may be partly filled."""
+    """Number of blocks. The last block may be partly filled."""
     return -(-images // LANES)
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from numba import njit
 
 from normreg.engines.numba_cpu.gradients import Slopes
-from normreg.engines.numba_cpu.tiles import LANES
+from normreg.engines.numba_cpu.machine import LANES
 
 EPSILON, MOMENTUM = 1e-5, 0.1  # PyTorch's defaults, which the PyTorch path uses too
 compiled = njit(error_model="numpy")

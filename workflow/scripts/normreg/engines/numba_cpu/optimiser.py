@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from normreg.engines.numba_cpu.tiles import LANES
+from normreg.engines.numba_cpu.machine import LANES
 from normreg.engines.numba_cpu.transfer import inlined
 from normreg.engines.numba_cpu.vectors import load, store_sum
 
@@ -46,7 +46,7 @@ def cross_entropy(logits: Any, labels: Any, gradient: Any, classes: int, totals:
 
 @inlined
 def add_lanes(sums: Any, gradient: Any, count: int) -> None:
-    """Computes the gradient of each of `count` weights: the sum of its vector of 16."""
+    """Computes the gradient of each of `count` weights: the sum of its vector."""
     for k in range(count):
         store_sum(gradient, k, load(sums, k * LANES))
 

@@ -83,7 +83,7 @@ class Stage:
         return self.kernel - 1 - self.padding
 
     def mask_words(self, blocks: int) -> int:
-        """Number of 32-bit words for the dropout masks of `blocks` blocks. A mask has one bit per image and pixel."""
+        """Number of words for the dropout masks of `blocks` blocks. A word has the masks of two vectors."""
         return -(-blocks * self.outputs * self.size**2 // 2)
 
 

@@ -15,9 +15,9 @@ from normreg.engines.numba_cpu import normalisation
 from normreg.engines.numba_cpu.arrays import NAMES, doubles, floats, words
 from normreg.engines.numba_cpu.gradients import Slopes
 from normreg.engines.numba_cpu.images import draw_masks, load_images
+from normreg.engines.numba_cpu.machine import LANES
 from normreg.engines.numba_cpu.normalisation import Extent, Norm, set_constant
 from normreg.engines.numba_cpu.optimiser import cross_entropy
-from normreg.engines.numba_cpu.tiles import LANES
 
 compiled = njit(error_model="numpy")
 

@@ -1,9 +1,9 @@
 """Divides the work of a kernel into tiles. A tile is so small that its sums stay in registers.
 
-A forward tile has some output channels and some neighbouring columns. Each sum is a vector of 16 images. The tile reads
-`columns + kernel - 1` inputs and `channels * kernel` weights for `channels * columns * kernel` multiply-adds. A tile of
-the weight gradient has some output channels and some taps. Taps are the columns of a kernel row. In a 1x1 convolution
-they are input channels.
+A forward tile has some output channels and some neighbouring columns. Each sum is a vector, with a number for each
+image of a block. The tile reads `columns + kernel - 1` inputs and `channels * kernel` weights for `channels * columns *
+kernel` multiply-adds. A tile of the weight gradient has some output channels and some taps. Taps are the columns of a
+kernel row. In a 1x1 convolution they are input channels.
 """
 
 from dataclasses import dataclass
@@ -11,24 +11,24 @@ from functools import cache
 
 from normreg.engines.numba_cpu.errors import UnsupportedError
 
-LANES = 16  # images in a block, and numbers in a vector
 _OVERHEAD = 6  # extra cycles in a step of the innermost loop, besides its arithmetic; roughly measured
 _VARIANT = 1.02  # a second size of tile must be faster by this factor, because it takes as long to compile as the first
 
 
 @dataclass(frozen=True)
 class Registers:
-    """The registers of a kind of processor. Numbers are of vectors of 16 floats."""
+    """The registers of a kind of processor. A register holds one vector."""
 
     name: str
+    lanes: int  # numbers in a vector
     total: int  # registers
     sums: int  # at most so many sums; all other operands may come from memory
     fma_cycles: float  # per vector
     load_cycles: float
 
 
-AVX512 = Registers("avx512", total=32, sums=28, fma_cycles=1.0, load_cycles=1.0)
-AVX2 = Registers("avx2", total=12, sums=6, fma_cycles=1.0, load_cycles=0.7)
+AVX512 = Registers("avx512", lanes=16, total=32, sums=28, fma_cycles=1.0, load_cycles=1.0)
+AVX2 = Registers("avx2", lanes=8, total=16, sums=12, fma_cycles=0.5, load_cycles=0.35)
 
 
 def choose_registers(features: dict[str, bool]) -> Registers:

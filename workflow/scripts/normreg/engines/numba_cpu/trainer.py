@@ -18,9 +18,8 @@ from normreg.engines.contract import DataFacts
 from normreg.engines.numba_cpu.augment import augment
 from normreg.engines.numba_cpu.contract import stages_of, supports
 from normreg.engines.numba_cpu.errors import UnsupportedError
-from normreg.engines.numba_cpu.kernels import processor
+from normreg.engines.numba_cpu.machine import REGISTERS
 from normreg.engines.numba_cpu.network import Batch, EngineNetwork
-from normreg.engines.numba_cpu.tiles import Registers
 from normreg.models.layers import Dropout, GhostBatchNorm
 from normreg.models.shapes import batch_bounds, usable_splits
 from normreg.training import draws, objective
@@ -35,10 +34,8 @@ _STATISTICS = {"running_mean": "running_mean", "running_var": "running_variance"
 class EngineTrainer(Trainer):
     """One run. Sets PyTorch's default generator for the initial weights. Uses one thread."""
 
-    def __init__(
-        self, condition: Condition, seed: int, data: Dataset, cache: Path, registers: Registers | None = None
-    ) -> None:
-        """`cache` is the folder of compiled kernels. `registers`, if given, chooses tiles for another processor.
+    def __init__(self, condition: Condition, seed: int, data: Dataset, cache: Path) -> None:
+        """`cache` is the folder of compiled kernels.
 
         Raises:
             UnsupportedError: the engine does not know a key or value of the condition, or has no kernels for the
@@ -57,10 +54,9 @@ class EngineTrainer(Trainer):
         self.splits = next((norm.num_splits for norm in self._norms if isinstance(norm, GhostBatchNorm)), 1)
         self.bounds = batch_bounds(len(self.images), condition["batch_size"])
         self.largest = max(stop - start for start, stop in self.bounds)
-        registers = registers or processor()
-        self.description = f"{registers.name} kernels"
+        self.description = f"{REGISTERS.name} kernels"
         stages, dropout = stages_of(condition, facts), Dropout(condition["dropout"]).threshold
-        self.network = EngineNetwork(stages, self.largest, dropout, cache, registers)
+        self.network = EngineNetwork(stages, self.largest, dropout, cache)
         values = torch.arange(256, dtype=torch.uint8).expand(1, facts.shape.channels, 1, 256)
         self.network.pixels[:] = Normaliser(data.normalise)(values).numpy().reshape(-1)
         self._import_model()

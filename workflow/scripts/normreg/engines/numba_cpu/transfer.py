@@ -2,7 +2,7 @@
 
 These layers may be between the two, in this order: a ReLU, normalisation, a ReLU, dropout, and pooling. The convolution
 has already applied the first ReLU. Normalisation is one multiply-add for each channel and image. All functions work on
-one block of 16 images. They are inlined into kernels, in which sizes are constants.
+one block of images. They are inlined into kernels, in which sizes are constants.
 """
 
 from typing import Any, NamedTuple
@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
+from normreg.engines.numba_cpu.machine import LANES
 from normreg.engines.numba_cpu.stages import AVERAGE_POOL, MAX_POOL
-from normreg.engines.numba_cpu.tiles import LANES
 from normreg.engines.numba_cpu.vectors import (
     add,
     fma,
@@ -34,7 +34,7 @@ class Link(NamedTuple):
     Attributes:
         output: the convolution's output, [block][channel][row][column][image]. It is rectified if a ReLU follows it
             directly.
-        masks: the dropout masks, 16 bits for each vector of `output`.
+        masks: the dropout masks, a bit for each number of `output`.
         scale, shift: the multiply-add's vectors, [block][channel][image]. 0 for unused images of the last block.
         choice: for max pooling, the number of the largest pixel in its window. Pixels count from 0 in reading order.
         drop: whether dropout is on.

@@ -1,6 +1,6 @@
-"""A numba type for a vector of 16 floats, one per image of a block, and the operations that the kernels need.
+"""A numba type for a vector of floats, one per image of a block, and the operations that the kernels need.
 
-A vector is one 512-bit register with AVX-512. With AVX2 LLVM splits it into two 256-bit registers.
+A vector fills one register: 16 floats with AVX-512, 8 with AVX2.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,11 +11,12 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
 
-from normreg.engines.numba_cpu.tiles import LANES
+from normreg.engines.numba_cpu.machine import LANES
 
 FLOAT, WORD = ir.FloatType(), ir.IntType(32)
 VECTOR, WORDS = ir.VectorType(FLOAT, LANES), ir.VectorType(WORD, LANES)
 HALVES, MASK = ir.VectorType(ir.IntType(16), 2 * LANES), ir.VectorType(ir.IntType(1), LANES)
+BITS = ir.IntType(LANES)  # of a mask
 ZERO = ir.Constant(VECTOR, [0.0] * LANES)
 FLOATS = types.CPointer(types.float32)
 
@@ -24,7 +25,7 @@ class VectorType(types.Type):
     """Numba's type of a vector."""
 
     def __init__(self) -> None:
-        super().__init__(name="Vector16")
+        super().__init__(name=f"Vector{LANES}")
 
 
 vector = VectorType()
@@ -45,8 +46,8 @@ def data_pointer(context: Any, builder: Any, kind: Any, value: Any) -> Any:
 
 
 def load_at(builder: Any, pointer: Any, index: Any, kind: ir.Type = VECTOR) -> Any:
-    """Loads a value of type `kind` from element `index` after `pointer`, which points to floats or parts of a mask."""
-    return builder.load(builder.bitcast(builder.gep(pointer, [index]), kind.as_pointer()), align=2)
+    """Loads a value of type `kind` from element `index` after `pointer`, which points to floats or masks."""
+    return builder.load(builder.bitcast(builder.gep(pointer, [index]), kind.as_pointer()), align=LANES // 8)
 
 
 def store_at(builder: Any, pointer: Any, index: Any, value: Any) -> None:
@@ -69,7 +70,7 @@ def call(builder: Any, name: str, result: ir.Type, arguments: Sequence[Any]) -> 
 
 def multiply_add(builder: Any, a: Any, b: Any, c: Any) -> Any:
     """a * b + c, rounded once."""
-    return call(builder, "llvm.fma.v16f32", VECTOR, [a, b, c])
+    return call(builder, f"llvm.fma.v{LANES}f32", VECTOR, [a, b, c])
 
 
 def rectify(builder: Any, value: Any) -> Any:
@@ -137,8 +138,7 @@ def keep(_: Any, masks: Any, position: Any, value: Any) -> Any:
     """`value` in lanes whose bit is set in mask number `position` of those at the address `masks`, 0 in the others."""
 
     def emit(_context: Any, builder: Any, _signature: Any, values: Any) -> Any:
-        half = ir.IntType(16)
-        bits = load_at(builder, builder.bitcast(values[0], half.as_pointer()), values[1], half)
+        bits = load_at(builder, builder.bitcast(values[0], BITS.as_pointer()), values[1], BITS)
         return builder.select(builder.bitcast(bits, MASK), values[2], ZERO)
 
     return vector(FLOATS, types.int64, vector), emit

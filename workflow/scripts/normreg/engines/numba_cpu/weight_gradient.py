@@ -1,7 +1,7 @@
-"""The gradient of a convolution's weights, for one block of 16 images.
+"""The gradient of a convolution's weights, for one block of images.
 
-gradient[o][i][p][q] += sum over rows y and columns x of output_gradient[o][y][x] * input[i][y + p][x + q]. Each of the
-16 lanes has its own sum until the end of the batch. A tile has the sums of some output channels and some taps. The taps
+gradient[o][i][p][q] += sum over rows y and columns x of output_gradient[o][y][x] * input[i][y + p][x + q]. Each
+lane has its own sum until the end of the batch. A tile has the sums of some output channels and some taps. The taps
 are one kernel row of one input channel, or some input channels of a 1x1 convolution.
 """
 
@@ -12,7 +12,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from normreg.engines.numba_cpu.convolution import INDEX, Shape, integer, tile_loop
-from normreg.engines.numba_cpu.tiles import LANES, Run, Tiles
+from normreg.engines.numba_cpu.machine import LANES
+from normreg.engines.numba_cpu.tiles import Run, Tiles
 from normreg.engines.numba_cpu.vectors import FLOATS, VECTOR, load_at, multiply_add, store_at
 
 _NEAR_CACHE = 24_576  # bytes of output gradient that stay in the first-level cache while all inputs are read
