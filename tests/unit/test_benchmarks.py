@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 import yaml
@@ -20,7 +19,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
 import commands
 import harness
-import kernels
 import made_up_runs
 import notebook_loop
 import peak
@@ -28,7 +26,6 @@ import phases
 import recipes
 import scale
 import table
-import tile_sizes
 import work
 import worker
 
@@ -37,13 +34,8 @@ from normreg.config import identity, networks, studies
 from normreg.data import augmentation, dataset, sources
 from normreg.data.specs import DATASETS, MNIST_PIXELS
 from normreg.engines import pytorch
-from normreg.engines.numba_cpu import tiles
-from normreg.engines.numba_cpu.kernels import processor
-from normreg.engines.numba_cpu.stages import make_stages
 from normreg.models import layers
 from normreg.models.build import build
-from normreg.models.description import MNIST_LIKE
-from normreg.models.networks import PUBLISHED, built_in
 from normreg.training import checkpoint, draws
 from normreg.training.evaluation import Normaliser
 
@@ -286,41 +278,3 @@ def test_the_peak_counts_multiply_adds_that_are_done(count, kernel_cache):
     peak.chains(count)(numbers.reshape(-1).view(np.uint8), 7)
     assert numbers[2:] == pytest.approx(expected, rel=1e-5, abs=1e-5)
     assert peak.multiply_adds() > 0
-
-
-def test_the_tiles_that_are_compared_begin_with_those_of_the_engine(kernel_cache):
-    found = tile_sizes.choices(tiles.forward_tiles, 10, 28, 3)
-    assert found[0] == tiles.forward_tiles(10, 28, 3, processor())
-    assert len(found) == len(set(found)) > 1
-    stage = make_stages(built_in("gilf641"), MNIST_LIKE)[5]  # 16 -> 16 channels, 4 x 4 pixels
-    for way, shape, compared in tile_sizes.convolutions(stage, first=False):
-        assert min(tile_sizes.measure(way, shape, compared[:2], rounds=1)) > 0
-
-
-@pytest.mark.parametrize("network", PUBLISHED)
-def test_the_kernels_do_the_arithmetic_of_a_step(network):
-    stages = make_stages(built_in(network), MNIST_LIKE)
-    parts = [
-        kernels.work_of(stages, index, way, 32)[0] for index in range(len(stages)) for way in ("forward", "backward")
-    ]
-    assert sum(parts) == pytest.approx(32 * work.training_flops(network) / 1e9)
-
-
-def test_every_kernel_of_a_step_is_timed_and_all_but_python_is_in_the_table(kernel_cache, monkeypatch, tmp_path):
-    monkeypatch.setattr(kernels, "KERNELS", kernel_cache)
-    monkeypatch.setattr(kernels, "STEPS", 2)
-    condition = recipes.make_condition("gilf641", "none-bn", kernels.ENDLESS, 32)
-    condition["validate_every"] = kernels.ENDLESS
-    found = kernels.measure(condition, rounds=2)
-    stages = make_stages(built_in("gilf641"), MNIST_LIKE)
-    assert {f"{way} {index}" for way in ("forward", "backward") for index in range(len(stages))} < set(found)
-    assert (
-        0
-        < sum(value for name, value in found.items() if name not in ("step", "timed step", *kernels.MACHINE))
-        < found["timed step"]
-    )
-    kernels.write(table.Table(tmp_path / "kernels.csv"), condition, stages, [found, found])
-    rows = pd.read_csv(tmp_path / "kernels.csv")
-    memory = rows.query("item == 'memory'").set_index("variant")["value"]
-    # 32 images of 4 bytes: outputs of the first and the second stage
-    assert memory["forward 1: 3x3, 8->10, 24"] == pytest.approx((8 * 26**2 + 10 * 24**2) * 32 * 4 / 1e6, rel=1e-3)

@@ -26,7 +26,6 @@ ELSEWHERE = {
     "python benchmarks/phases.py": "needs a GPU; its parts run in test_benchmarks.py",
     ".venv/bin/python benchmarks/scale.py": "takes an hour; its parts run in test_benchmarks.py",
     ".venv/bin/python benchmarks/phases.py": "takes minutes; its parts run in test_benchmarks.py",
-    ".venv/bin/python benchmarks/kernels.py": "takes minutes; its parts run in test_benchmarks.py",
     "pip install": "test_library.py",
     "mkdir": "the shell",
     "docker": "untried, as docs/install.md says; test_environment.py checks the text",
