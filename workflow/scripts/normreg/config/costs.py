@@ -1,9 +1,9 @@
 """How long a training may take on a batch system, from the network and the number of images.
 
-The measured cost of training an image on one thread (docs/performance.md; AMD EPYC with AVX-512,
-PyTorch path) is 0.25 to 0.41 ms for the published networks, which have 0.9 to 2.8 million multiply-adds. Most of it
-does not depend on the multiply-adds. Large networks are bound by them: forward and backward pass are three forward
-passes, and half of the measured peak of 104 GFLOP/s is 0.12 ms for a million. The CPU engine and GPUs need less.
+The measured cost of training an image on one thread (AMD EPYC with AVX-512, PyTorch path) is 0.25 to 0.41 ms for the
+published networks, which have 0.9 to 2.8 million multiply-adds. Most of it does not depend on the multiply-adds. Large
+networks are bound by them: forward and backward pass are three forward passes, and half of the measured peak of 104
+GFLOP/s is 0.12 ms for a million. The CPU engine and GPUs need less.
 """
 
 import math
