@@ -34,6 +34,7 @@ from normreg.config import identity, networks, studies
 from normreg.data import augmentation, dataset, sources
 from normreg.data.specs import DATASETS, MNIST_PIXELS
 from normreg.engines import pytorch
+from normreg.engines.numba_cpu.machine import LANES
 from normreg.models import layers
 from normreg.models.build import build
 from normreg.training import checkpoint, draws
@@ -271,7 +272,7 @@ def test_a_command_that_fails_ends_the_program_with_its_words(tmp_path):
 
 @pytest.mark.parametrize("count", [5, 12])
 def test_the_peak_counts_multiply_adds_that_are_done(count, kernel_cache):
-    numbers = np.random.default_rng(0).uniform(-1, 1, (2 + count, 16)).astype(np.float32)
+    numbers = np.random.default_rng(0).uniform(-1, 1, (2 + count, LANES)).astype(np.float32)
     expected = numbers[2:].astype(np.float64)
     for _ in range(7):
         expected = expected * numbers[0] + numbers[1]
