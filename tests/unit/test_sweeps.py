@@ -302,6 +302,7 @@ def test_every_shipped_sweep_loads_and_fits_its_data_set(root, monkeypatch):
     assert found == strengths | {f"ghost-size{size}" for size in ("", "-5k", "-digits")} | {
         "little-data",
         "little-data-digits",
+        "dropout-5k",
     }
     for name in found:
         data = DATASETS["digits" if name.endswith("-digits") else "mnist"]

@@ -15,7 +15,7 @@ from normreg.analysis.contrasts import Contrast, find_contrasts, find_distinct
 from normreg.analysis.verdicts import Level, ResponseLevel
 from normreg.config import values as values_
 from normreg.config.condition import Condition
-from normreg.config.factors import lambda_factors, name_of, norm_factor, references
+from normreg.config.factors import name_of, references, strength_factor
 from normreg.config.sweeps import Curve, Point, Sweep
 
 
@@ -103,10 +103,9 @@ def _curve(sweep: Sweep, curve: Curve, conditions: Mapping[str, Condition], trai
 
 def _factor(sweep: Sweep, point: Point, condition: Condition) -> tuple[str, float | None]:
     """The label of the swept factor and its strength. Two swept factors have no single strength."""
-    labels = {factor.key: factor.label for factor in lambda_factors(condition).values()}
-    labels["num_splits"] = norm_factor(condition["norm"]).label
-    found = [(labels[key], float(value)) for key, value in zip(sweep.over, point.values, strict=True) if key in labels]
-    return " + ".join(label for label, _ in found), found[0][1] if len(found) == 1 else None
+    found = dict(zip(sweep.over, point.values, strict=True))
+    labels = (strength_factor(key, condition).label for key in sweep.strengths)
+    return " + ".join(labels), float(found[sweep.strengths[0]]) if len(sweep.strengths) == 1 else None
 
 
 def _factors(sweep: Sweep, conditions: Mapping[str, Condition], train_images: int) -> list[list[Part]]:

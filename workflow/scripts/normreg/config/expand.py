@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from normreg.config.condition import Condition
-from normreg.config.factors import STRENGTHS, references, signature, trained
+from normreg.config.factors import NUMBERS, STRENGTHS, references, signature, trained
 from normreg.config.resolve import resolve
 from normreg.config.study_files import MOST, check
 from normreg.config.sweeps import Curve, Point, Sweep
@@ -113,9 +113,15 @@ class Expanded:
         return found
 
     def _add_references(self, sweep: Sweep, curve: Curve, where: str) -> None:
-        """Where other keys vary with a strength, the reference of a copy is a copy of the reference of its base."""
+        """Makes the conditions that copies are compared with and the study file does not have.
+
+        Where other keys vary with a strength, the reference of a copy is a copy of the reference of its base. The
+        reference of a number such as dropout is a copy without it.
+        """
         others = [place for place, key in enumerate(sweep.over) if key not in STRENGTHS]
         base = references([curve.base], sweep.strengths, self._settled)[curve.base]
+        if base is None and sweep.strengths[0] in NUMBERS:
+            self._add(curve.base, sweep.over, (NUMBERS[sweep.strengths[0]],), where)
         if not others or base is None or base not in self._content["conditions"]:
             return
         keys = tuple(sweep.over[place] for place in others)

@@ -99,6 +99,8 @@ NO_FACTORS = ("penalty", "lambdas", *description.NORM_COUNTS.values())
 STRENGTHS = {factor.key: factor.key for factor in LAMBDAS.values()} | dict.fromkeys(
     description.NORM_COUNTS.values(), _NORM
 )
+# Settings whose number is the strength of a factor if a sweep compares nothing else.
+NUMBERS = {each.key: each.neutral for each in SETTINGS if each.regularises and isinstance(each.neutral, float)}
 # The factors that a condition can lack, in the order of tables, and the settings of one that lacks them all.
 CAN_LACK = (*(factor.key for factor in LAMBDAS.values()), *(each.key for each in SETTINGS if each.regularises))
 LACKING: Condition = {each.key: each.neutral for each in SETTINGS} | {"lambdas": dict.fromkeys(LAMBDAS, 0.0)}  # type: ignore
@@ -162,15 +164,27 @@ def signature(settings: Trained) -> str:
 def references(
     names: Iterable[str], keys: Collection[str], conditions: Mapping[str, Condition], train_images: int | None = None
 ) -> dict[str, str | None]:
-    """For each condition the first one that is equal, but lacks the factors of `keys`, which are some of `STRENGTHS`.
+    """For each condition the first one that is equal, but lacks the factors of `keys`, which are some of `STRENGTHS` or `NUMBERS`.
 
     It is None if there is no such condition, and the condition itself if it lacks them.
     """
     own = {name: signature(trained(condition, train_images)) for name, condition in conditions.items()}
     places = {trains: name for name, trains in reversed(own.items())}
-    absent = [STRENGTHS[key] for key in keys]
+    absent = [STRENGTHS.get(key, key) for key in keys]
     bare = {name: trained(replaced(conditions[name], absent), train_images) for name in names}
     return {name: places.get(signature(each)) for name, each in bare.items()}
+
+
+def strength_factor(key: str, condition: Condition) -> Factor:
+    """The factor whose strength in a condition is the setting `key`, one of `STRENGTHS` or `NUMBERS`."""
+    _, _, name = key.partition("lambdas.")
+    if name:
+        return lambda_factors(condition)[name]
+    return FACTORS[_words(key)] if key in NUMBERS else norm_factor(condition["norm"])
+
+
+def _words(key: str) -> str:
+    return _WORDS.get(key, key.replace("_", " "))
 
 
 def norm_factor(norm: str) -> Factor:
@@ -181,7 +195,12 @@ def norm_factor(norm: str) -> Factor:
 # Keys are labels, in the order that tables use.
 FACTORS: Mapping[str, Factor] = {
     factor.label: factor
-    for factor in (*LAMBDAS.values(), DECOUPLED, *(norm_factor(norm) for norm in NORMS if norm != BASELINE))
+    for factor in (
+        *LAMBDAS.values(),
+        DECOUPLED,
+        *(norm_factor(norm) for norm in NORMS if norm != BASELINE),
+        *(Factor(_words(key), key) for key in NUMBERS),
+    )
 }
 
 
@@ -219,7 +238,7 @@ def change(key: str, condition: Condition, reference: Condition, count: float = 
 
 def _told(key: str, value: Any, before: Any) -> str:
     """A change of a setting in words."""
-    words = _WORDS.get(key, key.replace("_", " "))
+    words = _words(key)
     if isinstance(value, Mapping):
         ours, theirs = dict(_named(value)), dict(_named(before))
         if ours[""] == theirs[""]:

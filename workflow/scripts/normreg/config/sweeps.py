@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from normreg.config.condition import Condition
-from normreg.config.factors import STRENGTHS
+from normreg.config.factors import NUMBERS, STRENGTHS
 from normreg.errors import ConfigError
 
 
@@ -44,7 +44,13 @@ class Sweep:
 
     @property
     def strengths(self) -> tuple[str, ...]:
-        """The keys that are the strength of a factor, see `factors.STRENGTHS`."""
+        """The keys that are the strength of a factor: a lambda, the splits or groups of a norm.
+
+        A number that a condition can lack, such as dropout, is one too if it alone is swept, for one condition of the
+        study file. With several conditions the question is what tells them apart at each value.
+        """
+        if len(self.over) == len(self.curves) == 1 and self.over[0] in NUMBERS:
+            return self.over
         return tuple(key for key in self.over if key in STRENGTHS)
 
 
