@@ -8,11 +8,12 @@ import pytest
 from scipy import stats
 from test_figures import TALL, least_text
 
-from normreg.analysis import answer, effects, families, study_tables
+from normreg.analysis import answer, effects, families, quantities, study_tables
 from normreg.analysis.contrasts import ConfoundedPair, Contrast
-from normreg.analysis.verdicts import EffectVerdict
+from normreg.analysis.verdicts import EffectVerdict, Level
 from normreg.report import effects as effects_page
 from normreg.report import effects_figure as figure
+from normreg.report import paper
 from normreg.utils import tables
 
 STUDY = "digits/x 0123456789abcdef"
@@ -355,3 +356,25 @@ def test_small_effects_beside_a_collapse_say_that_they_cannot_be_seen(written):
     assert [text.get_text().split("  ")[0] for text in accuracy.texts] == ["+0.050", "−50.010"]
     near = figure.draw(written([PAIR], none_bn=[1, 1.01, 1.02], l1_bn=[1.02, 1.01, 1.03]), "title", {})
     assert "too narrow" not in near.axes[0].get_title(loc="left")
+
+
+# --- the tables of a paper
+
+
+def test_tables_of_a_paper_by_hand(written, tmp_path):
+    runs = make_summary(none_bn=[1, 2, 3], l1_bn=[3, 4.1, 5.2])
+    table = written([PAIR], none_bn=[1, 2, 3], l1_bn=[3, 4.1, 5.2])
+    quantity = quantities.QUANTITIES["last5_accuracy"]
+    means = paper.conditions(runs, [quantity])
+    assert means.to_numpy().tolist() == [["none-bn", "3", "2.000", "1.000"], ["l1-bn", "3", "4.100", "1.100"]]
+    effect = paper.effects(table).iloc[0]
+    assert (effect["effect"], effect["seeds"], effect["estimate"]) == ("L1 1e-5", "3", "+2.100")
+    assert effect["verdict"] == table[table["level"] == Level.EFFECT]["verdict"].iloc[0]
+    parts = {"Conditions": means, "Effects": pd.DataFrame({"effect": ["a_b → 1", "−0.5 %"]})}
+    lines = paper.markdown("T & U", ["Said."], parts).splitlines()
+    assert lines[0] == "# T & U"
+    assert ["", "l1-bn", "3", "4.100", "1.100", ""] in [[cell.strip() for cell in line.split("|")] for line in lines]
+    tex = paper.latex("T & U", ["Said."], parts)
+    for text in ("% Said.", "% T & U", r"l1-bn & 3 & 4.100 & 1.100 \\", r"a\_b $\to$ 1", r"$-$0.5 \%", r"\toprule"):
+        assert text in tex
+    assert tex.isascii()  # whatever fonts the paper uses

@@ -13,7 +13,7 @@ from normreg.config import studies
 from normreg.utils import tables
 
 NUMBERS = {name: 1.5 for name, kind in study_tables.SUMMARY.columns.items() if kind is float}
-COUNTS = {"parameters": 9436, "best_epoch": 3, "mistakes": 7, "first_epoch_at_99.4": None}
+COUNTS = {"parameters": 9436, "best_epoch": 3, "mistakes": 7, "first_epoch_at_target": None}
 WHOLE = {"engine": "torch", "validation": "test", "diverged_epoch": None}
 
 
@@ -31,7 +31,7 @@ def summary_of(run, seeds=(0, 1)):
         rows += [
             who | rest | {"seed": seed, "final_accuracy": 99 + seed / 4, "run": f"x {name}{seed}"} for seed in seeds
         ]
-    return pd.DataFrame(rows).astype({"first_epoch_at_99.4": "Int64"})
+    return pd.DataFrame(rows).astype({"first_epoch_at_target": "Int64"})
 
 
 def table_of(run, dataset="mnist", seeds=(0, 1)):

@@ -8,8 +8,10 @@ import pytest
 
 from normreg.analysis import predictions, run_tables, study_tables
 from normreg.analysis import summary as summaries
+from normreg.analysis.agreement import Classes
 from normreg.analysis.quantities import EPOCH_QUANTITIES, QUANTITIES
 from normreg.errors import DataError
+from normreg.report import recall
 from normreg.report import summary as summary_page
 from normreg.utils import tables
 
@@ -59,7 +61,7 @@ def set_accuracy(path, values):
 def test_run_summary_by_hand(files):
     sure, other = np.e / (np.e + 9), 1 / (np.e + 9)  # of class 2, and of each other class
     right, wrong = (1 - sure) ** 2 + 9 * other**2, sure**2 + (1 - other) ** 2 + 8 * other**2
-    row = summaries.run_summary(RUN, files, LABELS)
+    row = summaries.run_summary(RUN, files, LABELS, target=99.4)
     expected = {
         **WHO,
         "parameters": 42,
@@ -83,7 +85,7 @@ def test_run_summary_by_hand(files):
         "last5_loss": 0.04,
         "train_accuracy": 98.5,
         "generalization_gap": -0.7,
-        "first_epoch_at_99.4": 2,
+        "first_epoch_at_target": 2,
         "engine": "torch",
         "seconds": 28.0,
         "images_per_second": 100.0,
@@ -133,8 +135,10 @@ def test_quantities_of_predictions_by_loops():
 
 def test_a_run_that_never_reaches_the_target(files, tmp_path):
     set_accuracy(files["metrics"], [*[99.3] * 6, 99.2])
-    summary = summaries.summarise([RUN], [files], LABELS)
-    assert summary["first_epoch_at_99.4"].isna().all()
+    summary = summaries.summarise([RUN], [files], LABELS, target=99.4)
+    assert summary["first_epoch_at_target"].isna().all()
+    assert summaries.summarise([RUN], [files], LABELS, target=99.3)["first_epoch_at_target"].tolist() == [1]
+    assert summaries.summarise([RUN], [files], LABELS)["first_epoch_at_target"].isna().all()
 
 
 def test_means_over_seeds_keep_the_order_of_conditions(files):
@@ -170,9 +174,37 @@ def test_page_shows_best_and_final_and_says_what_one_seed_can_show(files, tmp_pa
 
 def test_a_value_that_is_missing_in_every_row_is_a_dash(files, tmp_path, html_tables):
     set_accuracy(files["metrics"], [*[99.3] * 6, 99.2])
-    summary_page.write(tmp_path / "s.html", "T", summaries.summarise([RUN], [files], LABELS), 0, 10_000)
-    (shown,) = html_tables((tmp_path / "s.html").read_text())
-    assert dict(zip(*shown, strict=True))["99.4 % at epoch"] == "–"
+    summary_page.write(tmp_path / "s.html", "T", summaries.summarise([RUN], [files], LABELS), 0, 10_000, target=99.4)
+    page = (tmp_path / "s.html").read_text()
+    (shown,) = html_tables(page)
+    assert dict(zip(*shown, strict=True))["target at epoch"] == "–"
+    assert "validation accuracy of 99.4 %" in page
+
+
+def test_conditions_with_equal_numbers_in_all_seeds_are_named():
+    rows = [
+        {"condition": name, "seed": seed, "diverged_epoch": None, **dict.fromkeys(study_tables.MEASURED, value + seed)}
+        for name, value in (("plain", 1.0), ("dropped", 1.0), ("other", 2.0))
+        for seed in (0, 1)
+    ]
+    said = summaries.alike(pd.DataFrame(rows))
+    assert "plain and dropped" in said
+    assert "other" not in said
+    rows[3]["final_loss"] += 1e-12  # "dropped" with seed 1
+    assert not summaries.alike(pd.DataFrame(rows))
+
+
+def test_recall_by_hand():
+    labels = np.array([0, 0, 0, 0, 2, 2])
+    predicted = np.array([[0, 0, 0, 1, 2, 1], [0, 0, 0, 0, 1, 1], [1, 1, 1, 1, 2, 2]])
+    classes = Classes(labels, predicted, ("a", "a", "b"), (0, 1, 0), ("torch",) * 3)
+    table = recall.tabulate(classes, ["zero", "one", "two"])
+    assert table[["condition", "class", "images", "seeds", "recall", "lowest", "highest"]].values.tolist() == [
+        ["a", "zero", 4, 2, 87.5, 75, 100],
+        ["a", "two", 2, 2, 25, 0, 50],
+        ["b", "zero", 4, 1, 0, 0, 0],
+        ["b", "two", 2, 1, 100, 100, 100],
+    ]
 
 
 @pytest.mark.parametrize("kind", ["metrics", "predictions", "weights"])

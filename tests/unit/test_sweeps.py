@@ -204,6 +204,35 @@ def test_the_reference_of_a_strength_lacks_the_factor_and_is_equal_otherwise(loa
     assert found == {"none-gbn": "none-bn", "l1-gbn-num-splits-4": "l1-bn"}
 
 
+def test_a_number_that_one_condition_can_lack_is_a_strength_and_its_reference_is_made(load):
+    run = swept(load, "{over: dropout, values: [0.1, 0.5], conditions: [l1-bn]}")
+    (sweep,), (copies,) = run.sweeps, points(run)
+    assert sweep.strengths == ("dropout",)
+    made = factors.references(copies, sweep.strengths, run.conditions)
+    assert made == dict.fromkeys(copies, "l1-bn-dropout-0")
+    assert run.conditions["l1-bn-dropout-0"] == {**run.conditions["l1-bn"], "dropout": 0.0}
+    own = load(f"{FOUR}dropout: 0.0\nsweeps:\n  s: {{over: dropout, values: [0.1], conditions: [l1-bn]}}\n")
+    assert factors.references(points(own)[0], ["dropout"], own.conditions) == {"l1-bn-dropout-0p1": "l1-bn"}
+    smoothed = swept(load, "{over: label_smoothing, values: [0.1], conditions: [none-bn]}")
+    assert factors.references(points(smoothed)[0], smoothed.sweeps[0].strengths, smoothed.conditions) == {
+        "none-bn-label-smoothing-0p1": "none-bn"
+    }
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        "{over: dropout, values: [0.1, 0.5], conditions: [none-bn, l1-bn]}",  # does L1 help at each?
+        "{over: batch_size, values: [64, 256], conditions: [none-bn]}",  # which nothing lacks
+        "{over: [dropout, epochs], values: [[0.1, 3]], conditions: [none-bn]}",
+    ],
+)
+def test_other_sweeps_have_no_strength_and_make_no_reference(load, block):
+    run = swept(load, block)
+    assert run.sweeps[0].strengths == ()
+    assert set(run.conditions) == set(run.declared) | {name for copies in points(run) for name in copies}
+
+
 def test_where_another_key_varies_too_the_reference_is_made(load):
     run = swept(load, "{grid: {lambdas.l1: [1e-4, 1e-3], dropout: [0.1]}, conditions: [l1-bn]}")
     copies = points(run)[0]
@@ -230,6 +259,7 @@ def test_a_sweep_survives_the_way_to_a_job(load):
         ("{over: dropout.rate, values: [0.1], conditions: [l1-bn]}", "has no key 'dropout.rate'"),
         ("{over: dropout, values: [0.1, 0.10], conditions: [l1-bn]}", "dropout 0.1 is there twice"),
         ("{over: lambdas.l1, values: [0], conditions: [l1-bn]}", "makes none-bn, to which the others are compared"),
+        ("{over: dropout, values: [0, 0.1], conditions: [l1-bn]}", "makes l1-bn-dropout-0, to which the others are"),
         ("{over: num_splits, values: [3], conditions: [none-gbn]}", "batch_size 128 is not divisible by num_splits 3"),
         ("{over: dropout, values: [0.1], conditions: [l2-bn]}", "key 'sweeps.s.conditions': found 'l2-bn'"),
         ("{over: dropout, values: [], conditions: [l1-bn]}", "expected a list of 1 to 100 values"),

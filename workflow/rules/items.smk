@@ -23,6 +23,7 @@ rule summarise:
     params:
         made="summarise",
         study=get(get_facts),
+        target=get(lambda study, w: study.run.target_accuracy),
         code=get_code("make_items.py", *registry.modules("summarise")),
     script:
         "../scripts/make_items.py"
@@ -47,6 +48,7 @@ rule tabulate:
         made="tabulate",
         study=get(get_facts),
         comparison=get(lambda study, w: study.landing["comparison"]),
+        target=get(lambda study, w: study.run.target_accuracy),
         code=get_code("make_items.py", *registry.modules("tabulate")),
     script:
         "../scripts/make_items.py"

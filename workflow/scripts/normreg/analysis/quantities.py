@@ -173,7 +173,7 @@ _RUN = (  # summary.csv, besides train_accuracy and seconds
         course=_LOSS,
     ),
     Quantity("generalization_gap", "gap", POINTS, Better.NEITHER, digits=2, flags="+"),
-    Quantity("first_epoch_at_99.4", "99.4 % at epoch", "epochs", Better.LOWER, digits=0),
+    Quantity("first_epoch_at_target", "target at epoch", "epochs", Better.LOWER, digits=0),
     Quantity("images_per_second", "images/s", "images/s", Better.HIGHER, digits=0, flags=","),
 )
 EPOCH_QUANTITIES: Mapping[str, Quantity] = {quantity.key: quantity for quantity in _EPOCH}

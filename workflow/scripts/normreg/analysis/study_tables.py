@@ -8,7 +8,7 @@ _WHO = columns_of(str, "condition", "penalty", "norm")
 _RUN_ACCURACIES = ("final_accuracy", "best_accuracy")
 _RUN_LOSSES = ("final_loss", "best_loss", "last5_loss", "train_accuracy", "generalization_gap")
 OF_PREDICTIONS = ("balanced_accuracy", "macro_f1", "top5_accuracy", "calibration_error", "brier_score")
-MAY_BE_UNKNOWN = ("last5_accuracy", "last5_loss", "first_epoch_at_99.4", "top5_accuracy")
+MAY_BE_UNKNOWN = ("last5_accuracy", "last5_loss", "first_epoch_at_target", "top5_accuracy")
 # What a run that diverged does not have. Of other runs only those may be unknown.
 MEASURED = (
     *(*_RUN_ACCURACIES, "best_epoch", "mistakes", "test_accuracy", "test_loss", "final_loss", "best_loss"),
@@ -30,7 +30,7 @@ SUMMARY = Table(
     | columns_of(float, "test_accuracy", "test_loss", *OF_PREDICTIONS)
     | columns_of(str, "validation")
     | columns_of(float, *_RUN_LOSSES)
-    | columns_of(int, "first_epoch_at_99.4")
+    | columns_of(int, "first_epoch_at_target")
     | columns_of(str, "engine")
     | columns_of(float, "seconds", "images_per_second")
     | columns_of(str, "run"),

@@ -17,14 +17,17 @@ from normreg.config.sizes import splits_used, trained_images
 from normreg.errors import AGAIN, DataError
 from normreg.utils import tables
 
-TARGET_ACCURACY = 99.4  # percent; the aim of the published studies
 LAST = 5  # epochs in the "last five" means
 _COLUMNS = ("train_accuracy", "validation_accuracy", "validation_loss", "seconds")
 _LISTED = {*study_tables.RUN_SETTINGS, "penalty", "norm"}  # settings that are columns of every `runs.csv`
 
 
 def run_summary(
-    run: RunFacts, files: Mapping[str, str], labels: np.ndarray, holdout: np.ndarray | None = None
+    run: RunFacts,
+    files: Mapping[str, str],
+    labels: np.ndarray,
+    holdout: np.ndarray | None = None,
+    target: float | None = None,
 ) -> dict[str, Any]:
     """One row of `summary.csv`: a condition with a seed.
 
@@ -33,6 +36,7 @@ def run_summary(
         files: paths of `metrics`, `predictions` and `weights`.
         labels: the labels of the test images, (N,).
         holdout: the labels of the images of the hold-out, (H,). None: the test images are for validation.
+        target: the validation accuracy, in percent, of which the first epoch is told. None: of none.
 
     Returns:
         Accuracies in percent, losses as mean cross-entropy. `final` is the last epoch, `best` the best epoch. `best` is
@@ -67,14 +71,14 @@ def run_summary(
     predictions.check_accuracy(path, validated, table["validation_accuracy"][-1])
     row |= {"mistakes": int(tested.wrong.sum()), "test_accuracy": tested.accuracy, "test_loss": tested.loss}
     row |= {name: getattr(tested, name) for name in study_tables.OF_PREDICTIONS}
-    return row | _of_epochs(table, run["train_images"])
+    return row | _of_epochs(table, run["train_images"], target)
 
 
-def _of_epochs(table: Mapping[str, np.ndarray], train_images: int) -> dict[str, Any]:
+def _of_epochs(table: Mapping[str, np.ndarray], train_images: int, target: float | None) -> dict[str, Any]:
     """The cells of `run_summary` that `metrics.csv` gives."""
     accuracy, loss, seconds = table["validation_accuracy"], table["validation_loss"], table["seconds"].sum()
     last = slice(-LAST, None)
-    reached = table["epoch"][accuracy >= TARGET_ACCURACY]
+    reached = table["epoch"][accuracy >= (np.inf if target is None else target)]
     return {
         "final_accuracy": accuracy[-1],
         "best_accuracy": np.nanmax(accuracy),
@@ -85,7 +89,7 @@ def _of_epochs(table: Mapping[str, np.ndarray], train_images: int) -> dict[str, 
         "last5_loss": loss[last].mean(),
         "train_accuracy": table["train_accuracy"][-1],
         "generalization_gap": table["train_accuracy"][-1] - accuracy[-1],
-        "first_epoch_at_99.4": int(reached[0]) if len(reached) else None,
+        "first_epoch_at_target": int(reached[0]) if len(reached) else None,
         "seconds": seconds,
         "images_per_second": train_images * len(accuracy) / seconds,
     }
@@ -128,10 +132,14 @@ def standard_error(accuracy: float, images: int) -> float:
 
 
 def summarise(
-    runs: Sequence[RunFacts], files: Sequence[Mapping[str, str]], labels: np.ndarray, holdout: np.ndarray | None = None
+    runs: Sequence[RunFacts],
+    files: Sequence[Mapping[str, str]],
+    labels: np.ndarray,
+    holdout: np.ndarray | None = None,
+    target: float | None = None,
 ) -> pd.DataFrame:
     """`summary.csv`: `run_summary` of each run, in order."""
-    rows = [run_summary(run, paths, labels, holdout) for run, paths in zip(runs, files, strict=True)]
+    rows = [run_summary(run, paths, labels, holdout, target) for run, paths in zip(runs, files, strict=True)]
     kinds = {name: study_tables.SUMMARY.columns[name] for name in ("diverged_epoch", *study_tables.MEASURED)}
     return pd.DataFrame(rows).astype({name: "Int64" if kind is int else kind for name, kind in kinds.items()})
 
@@ -154,6 +162,16 @@ def diverged(summary: pd.DataFrame) -> str:
     """A sentence on the runs that diverged. Empty if none did."""
     lost = summary.loc[summary["diverged_epoch"].notna(), "condition"]
     return run_tables.diverged_sentence(lost, summary["condition"])
+
+
+def alike(summary: pd.DataFrame) -> str:
+    """A sentence on conditions whose runs are equal to the last digit, in each seed. Empty if there are none."""
+    numbers = [name for name in study_tables.MEASURED if name not in ("seconds", "images_per_second")]
+    found: dict[str, list[str]] = {}
+    for name, rows in summary[summary["diverged_epoch"].isna()].groupby("condition", sort=False):
+        found.setdefault(rows[["seed", *numbers]].to_csv(index=False), []).append(str(name))
+    same = "; ".join(" and ".join(names) for names in found.values() if len(names) > 1)
+    return f"Trained to the same result in every seed: {same}. What tells them apart had no effect." if same else ""
 
 
 def by_seed(summary: pd.DataFrame, quantity: str) -> pd.DataFrame:

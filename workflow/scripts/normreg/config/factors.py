@@ -164,9 +164,10 @@ def signature(settings: Trained) -> str:
 def references(
     names: Iterable[str], keys: Collection[str], conditions: Mapping[str, Condition], train_images: int | None = None
 ) -> dict[str, str | None]:
-    """For each condition the first one that is equal, but lacks the factors of `keys`, which are some of `STRENGTHS` or `NUMBERS`.
+    """For each condition the first one that is equal, but lacks the factors of `keys`.
 
-    It is None if there is no such condition, and the condition itself if it lacks them.
+    These are some of `STRENGTHS` or `NUMBERS`. It is None if there is no such condition, and the condition itself if
+    it lacks them.
     """
     own = {name: signature(trained(condition, train_images)) for name, condition in conditions.items()}
     places = {trains: name for name, trains in reversed(own.items())}

@@ -40,8 +40,8 @@ class Run:
     `readme` the differences between its README and its code. A study without such a block has None and []. So has a
     renamed run, because it trains something else than the study. `margin` is the largest difference that counts as
     none, by quantity; those of `judge` get verdicts. `planned_seeds` is the number of seeds that was decided before
-    looking, or None. `confirms` is the name of the run whose chosen conditions this run trains again with new
-    seeds, or empty.
+    looking, or None. `target_accuracy` is the accuracy in percent of which the first epoch is told, or None.
+    `confirms` is the name of the run whose chosen conditions this run trains again with new seeds, or empty.
     """
 
     name: str
@@ -57,6 +57,7 @@ class Run:
     margin: Mapping[str, float]
     judge: tuple[str, ...]
     planned_seeds: int | None
+    target_accuracy: float | None
     confirms: str = ""
 
 
@@ -137,6 +138,7 @@ def load_run(config: Mapping[str, Any]) -> Run:
         margin={**MARGIN, **content.get("margin", {})},
         judge=tuple(content.get("judge", JUDGED)),
         planned_seeds=content.get("planned_seeds"),
+        target_accuracy=content.get("target_accuracy"),
     )
 
 

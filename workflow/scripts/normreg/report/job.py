@@ -255,7 +255,11 @@ class Job:
     def notes(self) -> list[str]:
         """What verdicts of this study must be read with: runs that diverged, the margin, the planned seeds."""
         margin, planned = self.params.rules["margin"], self.params.rules["planned_seeds"]
-        notes = [summaries.diverged(self.summary), plan.margin_note(margin, self.spec.test_images)]
+        notes = [
+            summaries.diverged(self.summary),
+            summaries.alike(self.summary),
+            plan.margin_note(margin, self.spec.test_images),
+        ]
         notes += plan.notes(planned, self.summary["seed"].nunique(), sorted(set(self.summary["engine"])))
         return [note for note in notes if note]
 

@@ -149,7 +149,7 @@ def _caption(rows: pd.DataFrame, quantity: Quantity, narrow: str) -> str:
 
 def make(job: Job) -> None:
     """`landing.fragment`: the beginning of the report's first page, which includes it."""
-    sentences = [summary.diverged(job.summary)]
+    sentences = [summary.diverged(job.summary), summary.alike(job.summary)]
     rules = job.params.rules
     planned = rules["planned_seeds"]
     if job.sweeps:

@@ -77,6 +77,7 @@ _RESPONSE = _graph("response_{sweep}", ANSWER, "response curve, {sweep}", "respo
 _EFFECTS = _page("effects", EFFECTS, "effects (table)") | _graph("effects", ANSWER, "effects (figure)")
 _MCNEMAR = _page("mcnemar", EFFECTS, "two saved models (McNemar)")
 _WRONG = _page("agreement", MISTAKES, "images that runs get wrong", _AGREEMENT)
+_RECALL = _page("recall", MISTAKES, "recall of each class")
 _WEIGHTS = _page("weight_sizes", WEIGHTS, "sizes of the weights (table)") | _graph(
     "weight_sizes", WEIGHTS, "sizes of the weights (figure)"
 )
@@ -87,6 +88,7 @@ ITEMS = (
     Item("summarise", "runs", {"summary.csv": None, "runs.csv": None}),
     # Effects come first: the landing page of `explore` reads their table.
     Item("estimate_effects", "effects", _EFFECTS),
+    Item("estimate_effects", "paper", {"summary.md": None, "summary.tex": None}),
     Item("compare_responses", "responses", _RESPONSES, "sweeps"),
     Item("draw_response", "response_figure", _RESPONSE, "sweeps"),
     Item("choose_strengths", "chosen", {"chosen.csv": None}, "chooses"),
@@ -97,6 +99,7 @@ ITEMS = (
     Item("tabulate", "noise", _page("noise", EFFECTS, "noise floor")),
     Item("tabulate", "mcnemar", _MCNEMAR),
     Item("tabulate", "agreement", _WRONG | {"agreement.png": _HARDEST, "fixed_and_broken.png": _FIXED}),
+    Item("tabulate", "recall", _RECALL),
     Item("draw_condition", "gallery", {"{condition}/gallery.png": _GALLERY}),
     Item("draw_condition", "confusion", {"{condition}/confusion.png": _CONFUSION}),
     Item("draw_condition", "curves", _graph("{condition}/curves", CURVES, "{condition}", "curves")),

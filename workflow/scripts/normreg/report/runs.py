@@ -15,7 +15,7 @@ def make(job: Job) -> None:
         from normreg.training import subsets  # PyTorch takes seconds, and most studies have no hold-out
 
         _, holdout, _ = subsets.holdout(job.data, held_out)
-    table = summaries.summarise(job.runs, files, job.data.test_labels, holdout)
+    table = summaries.summarise(job.runs, files, job.data.test_labels, holdout, job.params.target)
     job.write("summary.csv", study_tables.SUMMARY, table, sealed=False)
     rows = summaries.tabulate(table, job.conditions, *job.place)
     job.write("runs.csv", study_tables.runs(summaries.varying(job.conditions)), rows, sealed=False)

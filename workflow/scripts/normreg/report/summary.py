@@ -28,7 +28,7 @@ _COLUMNS = (  # in the order of the page
     "final_loss",
     "train_accuracy",
     "generalization_gap",
-    "first_epoch_at_99.4",
+    "first_epoch_at_target",
     "engine",
     "seconds",
     "images_per_second",
@@ -49,12 +49,14 @@ def write(
     holdout_images: int,
     test_images: int,
     comparison: str | None = None,
+    target: float | None = None,
 ) -> None:
     """Writes the table of `summary.summarise` as HTML. With several seeds, means per condition come first.
 
     `holdout_images` is 0 if validation uses the test split.
 
-    `comparison` is a sentence that says why the run is not compared with published results, or None.
+    `comparison` is a sentence that says why the run is not compared with published results, or None. `target` is the
+    accuracy in percent of which the first epoch is told, or None.
     """
     several = summary["seed"].nunique() > 1
     split = ""
@@ -65,6 +67,10 @@ def write(
         )
     else:
         summary = summary.drop(columns="test_accuracy")  # it is the final accuracy
+    if target is None:
+        summary = summary.drop(columns="first_epoch_at_target")
+    else:
+        split += f" The target is a validation accuracy of {target:g} %."
     means = "Mean over seeds, with the range of the final accuracy"
     pages = {means: _format(summaries.by_condition(summary))} if several else {}
     pages["One row per condition and seed" if several else ""] = _format(summary)
@@ -106,4 +112,4 @@ def make(job: Job) -> None:
     """The page of `summary.csv`."""
     held_out, images = job.runs[0]["holdout_images"], len(job.data.test_labels)
     title, comparison = f"Summary: {job.title}", job.params.comparison
-    write(job.folder / "summary.html", title, job.summary, held_out, images, comparison)
+    write(job.folder / "summary.html", title, job.summary, held_out, images, comparison, job.params.target)
