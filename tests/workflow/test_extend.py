@@ -68,6 +68,8 @@ def examples(root, tmp_path_factory):
 SECTIONS = {
     "A condition of your own": "digits/mine",
     "Any setting as a question": "digits/crossed",
+    "How much of a setting": "digits/dose",
+    "Another quantity as the answer": "digits/calibrated",
     "A network of your own, as a list of layers": "digits/mine-wide",
     "A network of your own, in Python": "digits/mine-code",
     "A folder of images": "photos/mine-small3",
@@ -88,10 +90,10 @@ def test_an_example_is_accepted_and_would_make_its_figures(examples, section):
     """A dry run: files and names are right, and the network fits the images."""
     (command,) = examples.write(section)
     said = examples.run([*command.replace("--cores 4", "-n --quiet host --cores 4").split(), "seeds=1"])
-    crossed = "crossed" in SECTIONS[section]
-    first = "bn-dropout-0-sgd" if crossed else "none-bn"
+    name = SECTIONS[section].partition("/")[2]
+    first = {"crossed": "bn-dropout-0-sgd", "calibrated": "label-smoothing-0"}.get(name, "none-bn")
     assert f"results/{SECTIONS[section]}/{first}/gallery.png" in said
-    assert said.count("rule train:") == (12 if crossed else 3)
+    assert said.count("rule train:") == {"crossed": 12, "dose": 5, "calibrated": 2}.get(name, 3)
 
 
 def finish(examples, section, epochs):
