@@ -147,7 +147,8 @@ def test_lines_and_factors_are_told_apart():
     assert all(set(a.markers).isdisjoint(b.markers) for a, b in combinations(PENALTY_STYLES.values(), 2))
     assert len({penalty.label for penalty in PENALTIES.values()}) == len(PENALTIES)
     norms = [norm_factor(norm).label for norm in NORMS if norm != BASELINE]
-    assert list(FACTORS) == [*(factor.label for factor in LAMBDAS.values()), "L2 (decoupled)", *norms]
+    numbers = ["dropout", "label smoothing"]
+    assert list(FACTORS) == [*(factor.label for factor in LAMBDAS.values()), "L2 (decoupled)", *norms, *numbers]
 
 
 def test_penalties_name_lambdas_that_exist():

@@ -68,7 +68,7 @@ def write(
     else:
         summary = summary.drop(columns="test_accuracy")  # it is the final accuracy
     if target is None:
-        summary = summary.drop(columns="first_epoch_at_target")
+        summary = summary.drop(columns="first_epoch_at_target", errors="ignore")
     else:
         split += f" The target is a validation accuracy of {target:g} %."
     means = "Mean over seeds, with the range of the final accuracy"
