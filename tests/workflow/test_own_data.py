@@ -102,11 +102,11 @@ def test_bad_input_is_one_message_before_any_job_or_in_the_job_that_sees_it(copy
 
 
 def test_jobs_ask_for_the_memory_of_their_images(copy):
-    asked = copy.snakemake("-n", "--forceall", "training", config=MINE).stdout
+    asked = copy.snakemake("-n", "--quiet=host", "--forceall", "training", config=MINE).stdout
     assert "mem_mb=2000" in asked
     with np.load(copy.folder / "own/mine.npz") as own:
         arrays = dict(own)
     arrays["x_train"] = np.zeros((20_000, 28, 28, 3), np.uint8)  # 47 MB
     arrays["y_train"], arrays["x_test"] = np.arange(20_000) % 3, arrays["x_train"][:30]
     np.savez_compressed(copy.folder / "own/mine.npz", **arrays)
-    assert "mem_mb=2188" in copy.snakemake("-n", "training", config=MINE).stdout
+    assert "mem_mb=2188" in copy.snakemake("-n", "--quiet=host", "training", config=MINE).stdout

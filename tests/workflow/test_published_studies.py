@@ -50,7 +50,7 @@ def test_published_names_all_five_and_their_files(new_project, conditions):
 @pytest.mark.parametrize("config", [(), pytest.param(("dataset=mnist", "epochs=2"), marks=pytest.mark.slow)])
 def test_published_trains_other_runs_without_a_comparison_and_says_so(new_project, conditions, config):
     project = new_project()
-    said = project.snakemake("-n", "published", config=config).stdout
+    said = project.snakemake("-n", "--quiet=host", "published", config=config).stdout
     jobs = project.planned(said)
     assert sum(count for job, count in jobs.items() if job.startswith("train ")) == sum(
         len(conditions(study)) for study in STUDIES

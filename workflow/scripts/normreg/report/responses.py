@@ -98,7 +98,7 @@ def _means(rows: pd.DataFrame, quantity: Quantity) -> pd.DataFrame:
 
 def _shapes(rows: pd.DataFrame) -> pd.DataFrame:
     shown = []
-    for row in rows.to_dict("records"):
+    for row in rows.assign(left_out=0).to_dict("records"):  # what is left out is said once, above the tables
         quantity = QUANTITIES[row["quantity"]]
         shown.append(
             {
