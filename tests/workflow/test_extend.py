@@ -72,7 +72,7 @@ SECTIONS = {
     "Another quantity as the answer": "digits/calibrated",
     "A network of your own, as a list of layers": "digits/mine-wide",
     "A network of your own, in Python": "digits/mine-code",
-    "A folder of images": "photos/mine-small3",
+    "A folder with a test split": "photos/mine-small3",
     "Arrays in a .npz file": "eight/mine-small3",
 }
 
@@ -83,6 +83,21 @@ def test_no_example_takes_ten_lines(root):
     for section in SECTIONS:
         body = text.partition(f"## {section}\n")[2].partition("\n## ")[0]
         assert all(block.count("\n") < 10 for _, _, block in _BLOCK.findall(body))
+
+
+def test_your_images_in_five_minutes_until_they_train(examples, tmp_path):
+    """Its dry run, and the run itself as a dry run, on photographs of several sizes in a folder below HOME."""
+    for name in ("cat", "dog"):
+        (tmp_path / "pictures/pets" / name).mkdir(parents=True)
+        for number in range(10):
+            pixels = np.random.default_rng(number).integers(0, 256, (40 + number, 60, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / f"pictures/pets/{name}/{number:03d}.jpg")
+    look, train, report, *_ = examples.write("Your images in five minutes")
+    assert "Error" not in examples.run(look.split(), HOME=str(tmp_path))
+    said = examples.run([*train.replace("--cores 4", "-n --cores 4").split()], HOME=str(tmp_path))
+    assert said.count("rule train:") == 8
+    assert "results/pets/controlled-small3-e5/none-bn/gallery.png" in said
+    assert report.split("--config ")[1] == train.split("--config ")[1]
 
 
 @pytest.mark.parametrize("section", SECTIONS)
@@ -108,7 +123,7 @@ def finish(examples, section, epochs):
 
 @pytest.mark.slow
 def test_patches_of_photographs_train_from_command_to_figures_and_predictions(examples):
-    folder, _ = finish(examples, "A folder of images", epochs=10)
+    folder, _ = finish(examples, "A folder with a test split", epochs=10)
     assert len(pd.read_csv(folder / "summary.csv")) == 3
     with np.load(folder / "none-bn/seed0/predictions.npz") as found:
         files = found["files"].tobytes().decode().split("\0")

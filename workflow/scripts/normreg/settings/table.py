@@ -118,7 +118,7 @@ SETTINGS = (
     Setting(
         "network",
         name("the name of a network that comes with normreg, or of a file in config/networks", 40),
-        "one of those [above](#configyaml); those of the five published studies have the layers as published; a run's "
+        "one of those [above](#configyaml); the five published studies' networks have the layers as published; a run's "
         "`layers.html` lists them",
     ),
     Setting(

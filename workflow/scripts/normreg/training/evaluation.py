@@ -70,7 +70,7 @@ def write_weights(model: nn.Module, path: str | Path, run: str, diverged: bool =
 def weight_rows(model: nn.Module) -> list[dict[str, str | int | float]]:
     """Per parameter tensor: type of its layer, its role, elements, L1 norm, squared L2 norm, shares of small elements.
 
-    L1 by subgradient descent rarely gives exact zeros. So sparsity is given as shares with |w| below the
+    L1 by subgradient descent rarely gives exact zeros. So sparsity is given as shares with `|w|` below the
     thresholds of `run_tables.SHARES`.
     Tensors without elements have no row.
     """
