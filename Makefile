@@ -15,7 +15,7 @@ endif
 
 PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal
 
-.PHONY: help requirements install install-dev slurm digits test test-browser test-slurm test-all lock lint leftovers clean clean-all
+.PHONY: help requirements install install-dev slurm digits test test-browser test-slurm test-all lock lint docs leftovers clean clean-all
 
 help:
 	@echo "make install  set up .venv (with uv if there is one, else with pip), and no more"
@@ -26,6 +26,7 @@ help:
 	@echo "make test-slurm test it on a Slurm of one node (root, Debian's slurm-wlm and munge)"
 	@echo "make test-all the same and the slow ones: all five published studies, kills at random times, more fuzz"
 	@echo "make lint     formatting, linters, types"
+	@echo "make docs     the documentation as a site, in build/site"
 	@echo "make lock     requirements.lock, requirements-dev.lock and envs/normreg.yaml from pyproject.toml (needs uv)"
 	@echo "make requirements print what is installed to run; with TORCH=cpu, PyTorch without CUDA (docs/install.md)"
 	@echo "make tables   write the tables of settings in config/README.md and docs/engine.md anew"
@@ -84,6 +85,11 @@ lint: install-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/snakemake --lint
+
+# The same Markdown files that read well without it. A broken link or an unknown anchor fails.
+docs: install-dev
+	$(BIN)/python -m sphinx -E -W --keep-going --quiet -c docs/site . build/site
+	@echo "Site: build/site/index.html"
 
 COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --no-header --no-annotate --quiet
 lock:
