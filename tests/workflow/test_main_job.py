@@ -184,7 +184,7 @@ def test_report_is_complete_and_shows_the_resolved_configuration(copy):
     copy.snakemake("--report", "report.html")
     report = copy.read("report.html")
     assert "Edited caption" in report
-    for text in ("1 Answer", "2 Comparison", "3 Effects", "4 Mistakes", "Confusion matrices", "8 Curves"):
+    for text in ("1 Answer", "2 Comparison", "3 Effects", "4 Mistakes", "Confusion matrices", "7 Curves"):
         assert text in report
     assert "digits (tiny)" in report
     for name in ("validation_accuracy.svg", "validation_loss.svg", "gallery.png", "confusion.png", "summary.html"):
