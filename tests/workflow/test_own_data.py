@@ -98,6 +98,7 @@ def test_bad_input_is_one_message_before_any_job_or_in_the_job_that_sees_it(copy
     done = copy.snakemake(PREPARED, config=PICTURES, check=False)
     assert done.returncode != 0
     assert f"error: {broken} cannot be read as an image" in done.stdout
+    assert "Error in rule prepare_data:\n" in done.stdout  # `quiet: rules` would hide it, and a job that is killed
     assert "Traceback" not in done.stdout
 
 
