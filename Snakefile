@@ -39,6 +39,11 @@ rule confirm:
         get_confirmation,
 
 
+rule decide:
+    input:
+        get_decision,
+
+
 rule published:
     input:
         get_published,

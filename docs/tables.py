@@ -72,10 +72,10 @@ def tables() -> dict[str, dict[str, str]]:
     }
 
 
-def written(text: str, found: Mapping[str, str]) -> str:
-    """A document with its tables written anew."""
+def written(text: str, found: Mapping[str, str], script: str = "docs/tables.py") -> str:
+    """A document with the texts that a script writes written anew."""
     for name, lines in found.items():
-        begin, end = f"<!-- {name}: docs/tables.py writes this table -->\n\n", "\n\n<!-- end -->"
+        begin, end = f"<!-- {name}: {script} writes this table -->\n\n", "\n\n<!-- end -->"
         before, _, rest = text.partition(begin)
         text = before + begin + lines + end + rest.partition(end)[2]
     return text

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from normreg.analysis import claims, study_tables
+from normreg.analysis import claims, inference, study_tables
 from normreg.analysis.quantities import EPOCH_QUANTITIES, QUANTITIES
 from normreg.config import claims as claims_file
 from normreg.config import folders, studies
@@ -143,7 +143,7 @@ def test_verdicts_on_settings_and_misfits_come_from_the_study_files(shipped):
     settings, misfits = {}, {}
     for study in IDS:
         run = studies.load_named_run(study)
-        runs = claims.Measured(DATASETS["digits"], run.conditions, run.margin, pd.DataFrame(), {})
+        runs = claims.Measured(DATASETS["digits"], run.conditions, studies.margin_of(run, 10_000), pd.DataFrame(), {})
         for row in claims.judge(claims_file.of_study(shipped, study), runs).to_dict("records"):
             if row["kind"] == "setting":
                 settings[row["claim"]] = row["verdict"]
@@ -161,7 +161,7 @@ def test_a_verdict_on_settings_follows_the_study_file(changed):
         content["A4-lambda"]["settings"] = content["A4-lambda"]["settings"][:1]
 
     run = studies.load_named_run("ashxjain")
-    runs = claims.Measured(DATASETS["mnist"], run.conditions, run.margin, pd.DataFrame(), {})
+    runs = claims.Measured(DATASETS["mnist"], run.conditions, studies.margin_of(run, 10_000), pd.DataFrame(), {})
     for change, verdict in ((right, "supported"), (lambda content: None, "contradicted")):
         (chosen,) = [c for c in changed(change) if c["id"] == "A4-lambda"]
         row = claims.judge([chosen], runs).iloc[0]
@@ -289,11 +289,11 @@ LOOSE = (-0.10, 0.00, 0.10)
         ("higher", LARGE, "supported", "It is higher."),
         ("higher", SURE_SMALL, "supported", "It is higher, by less than the margin."),
         ("higher", [-d for d in LARGE], "contradicted", "It is lower."),
-        ("higher", SMALL, "contradicted", "The difference is smaller than the margin."),
+        ("higher", SMALL, "no difference as large as the margin", "The difference is smaller than the margin."),
         ("higher", LOOSE, "not distinguishable", "These seeds do not tell the difference from chance."),
         ("lower", [-d for d in LARGE], "supported", "It is lower."),
         ("lower", LARGE, "contradicted", "It is higher."),
-        ("lower", SMALL, "contradicted", "The difference is smaller than the margin."),
+        ("lower", SMALL, "no difference as large as the margin", "The difference is smaller than the margin."),
         ("none", SMALL, "supported", "The difference is smaller than the margin."),
         ("none", SURE_SMALL, "supported", "The difference is smaller than the margin."),
         ("none", LARGE, "contradicted", "There is a difference, and it is not shown to be smaller than the margin."),
@@ -303,7 +303,7 @@ LOOSE = (-0.10, 0.00, 0.10)
             "not distinguishable",
             "These seeds show neither a difference nor that it is below the margin.",
         ),
-        ("higher", (0.1, 0.1, 0.1), "not distinguishable", "All seeds give the same number, so there is no spread"),
+        ("higher", (0.1, 0.1, 0.1), "not distinguishable", inference.NO_SPREAD),
     ],
 )
 def test_a_verdict_on_a_difference(measured, direction, differences, verdict, why):
@@ -341,6 +341,16 @@ def test_all_tests_of_a_study_are_one_family(measured):
     assert len(family) == 4
     assert family["p_adjusted"].to_list() == pytest.approx([4 * p] * 4)
     assert set(family["verdict"]) == {"not distinguishable"}
+
+
+def test_a_value_that_could_be_one_more_run_is_judged_alone(measured):
+    """The more tests, the easier would Holm's adjustment make it to support that a value is near."""
+    runs = measured({"l1-bn": (99.40, 99.42, 99.44), "none-bn": NONE})
+    near = {"with": "l1-bn", "direction": "near", "value": 99.53}
+    table = claims.judge([claim(near, *[against("higher")] * 3)], runs)
+    assert table["verdict"].iloc[0] == "contradicted"
+    assert table["p_adjusted"].isna().tolist() == [True, False, False, False]
+    assert table["p_adjusted"].iloc[1] == pytest.approx(min(1, 3 * table["p"].iloc[1]))
 
 
 def test_a_condition_against_a_value(measured):
@@ -471,7 +481,7 @@ def test_the_table_and_the_page_say_what_was_judged(measured, tmp_path, html_tab
     assert overview[1] == ["X1", "L1 <helps>", "as executed: supported; as the README says: contradicted"]
     lines = [row[1] for row in first[1:]]
     assert lines[2] == "last-five accuracy %: l1-bn higher than none-bn (as executed)"
-    p = f"adjusted p {3 * two_sided(0.11 / (0.01 / sqrt(3))):.3f}"
+    p = f"adjusted p {2 * two_sided(0.11 / (0.01 / sqrt(3))):.3f}"
     assert lines[3].startswith(f"difference +0.1100; interval +0.0852 to +0.1348; 3 seeds; margin 0.05; {p}; ")
     assert [row[0] for row in first[1:]] == [
         *("said", "published", "test", "measured", "supported"),

@@ -7,6 +7,7 @@ import yaml
 
 from normreg.analysis import contrasts, effects
 from normreg.analysis.contrasts import ConfoundedPair, find_fewer_splits
+from normreg.analysis.plan import Rules
 from normreg.config import factors, sizes, studies
 from normreg.data.specs import DATASETS
 from normreg.models.layers import GhostBatchNorm2d
@@ -391,7 +392,7 @@ def test_two_numbers_of_ghost_batches_that_come_to_the_same_are_one_experiment(c
 
 def test_the_page_of_effects_names_them(condition, tmp_path, html_tables):
     pair = {"a": condition(batch_size=1024), "b": condition(**ghosts(16, batch_size=1024))}
-    table = effects.estimate([], pd.DataFrame(), studies.MARGIN, 891)
+    table = effects.estimate([], pd.DataFrame(), Rules({"accuracy": 0.05, "loss": 0.001}, 891, 10))
     effects_page.write(tmp_path / "e.html", "T", table, [], [], find_fewer_splits(pair, DIGITS))
     (found,) = html_tables((tmp_path / "e.html").read_text())
     assert found[1:] == [["b", "16 ghost batches asked for; a batch of 906 images has 6"]]

@@ -25,6 +25,7 @@ from normreg.analysis import (
     weights,
 )
 from normreg.analysis.contrasts import find_contrasts, find_distinct
+from normreg.analysis.plan import Rules
 from normreg.config.identity import run_facts
 from normreg.config.sweeps import Curve, Point, Sweep
 from normreg.data.dataset import Dataset
@@ -63,6 +64,7 @@ from normreg.utils import tables
 
 IMAGES, EPOCHS, SEEDS = 60, 6, 5
 MARGIN = {"accuracy": 2.0, "loss": 0.05}
+RULES = Rules(MARGIN, IMAGES, 10)
 STRENGTHS = (1e-5, 1e-4, 1e-3)
 IDENTITY = "digits/x 0123456789abcdef"
 
@@ -128,12 +130,12 @@ class Study:
 
     def effects(self):
         """Written, and read back as pages and figures get them."""
-        table = effects.estimate(self.contrasts, self.summary, MARGIN, IMAGES)
+        table = effects.estimate(self.contrasts, self.summary, RULES)
         tables.write_frame(self.folder / "effects.csv", study_tables.EFFECTS, table, IDENTITY)
         return answer.read(self.folder / "effects.csv", IDENTITY), effects_figure.draw(table, "T", {})
 
     def responses(self):
-        facts = responses.Facts(self.summary, self.conditions, MARGIN, 906, IMAGES)
+        facts = responses.Facts(self.summary, self.conditions, RULES, 906)
         return responses.estimate([self.sweep], facts)
 
 
@@ -209,7 +211,7 @@ def test_an_effect_whose_runs_diverge_says_so_and_others_are_as_without_it(study
     assert (lost["verdict"], lost["runs"], lost["diverged"], lost["diverged_without"]) == ("runs diverged", 5, 3, 0)
     others = [contrast for contrast in made.contrasts if contrast.with_factor != "l1-bn-2"]
     summary_of_others = made.summary[made.summary["condition"] != "l1-bn-2"]
-    expected = effects.estimate(others, summary_of_others, MARGIN, IMAGES).query("quantity == 'final_accuracy'")
+    expected = effects.estimate(others, summary_of_others, RULES).query("quantity == 'final_accuracy'")
     for _, row in expected.iterrows():
         numbers, texts = ["seeds", "difference", "low", "high", "p_adjusted"], ["verdict", "method"]
         assert rows.loc[row["with"], numbers].tolist() == pytest.approx(row[numbers].tolist(), rel=1e-4)

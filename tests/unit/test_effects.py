@@ -10,6 +10,7 @@ from test_figures import TALL, least_text
 
 from normreg.analysis import answer, effects, families, quantities, study_tables
 from normreg.analysis.contrasts import ConfoundedPair, Contrast
+from normreg.analysis.plan import Rules
 from normreg.analysis.verdicts import EffectVerdict, Level
 from normreg.report import effects as effects_page
 from normreg.report import effects_figure as figure
@@ -38,7 +39,7 @@ def make_summary(**values):
 
 
 def estimate(found, summary, margin=MARGIN, images=10_000):
-    return effects.estimate(found, summary, margin, images)
+    return effects.estimate(found, summary, Rules(margin, images, 10))
 
 
 def test_an_effect_of_two_conditions_is_the_paired_t_interval():

@@ -94,7 +94,7 @@ def test_a_value_is_said_in_words(swept):
     assert first == (
         "1e-5: +0.010 points (band −0.010 to +0.030), equivalent within 0.05 points. Seeds: 0 −0.490; 1 +0.510."
     )
-    assert "worse, 1 of 2 runs collapsed." in last
+    assert "worse, collapses in 1 of 2 runs." in last
 
 
 def test_what_was_not_compared_has_no_mark_and_no_number():

@@ -61,8 +61,9 @@ def test_holm_as_in_the_textbook():
     assert inference.holm([]).tolist() == []
 
 
-def test_the_blocked_estimate_decides_unless_the_check_objects():
+def test_the_larger_standard_error_decides():
     (found,) = inference.estimate(runs(noise(6)), FACTOR)
+    assert found.blocked.error > found.paired.error
     assert (found.method, found.objection, found.deciding) == (Method.BLOCKED, None, found.blocked)
     varying = noise(6) + np.random.default_rng(1).normal(0, 1, (6, 1)) * np.sign(FACTOR)
     (found,) = inference.estimate(runs(varying), FACTOR)
@@ -147,14 +148,14 @@ def test_few_false_findings_and_few_false_equivalences():
     ],
 )
 def test_the_plan_is_compared_with_the_seeds(planned, seeds, said):
-    (note,) = plan.notes(planned, seeds, ["torch"])
+    (note,) = plan.notes(planned, [], seeds, ["torch"])
     assert said in note
     assert ("17 %" in note) == (planned != seeds)
 
 
 def test_several_engines_are_said():
-    assert "torch, numba" not in " ".join(plan.notes(3, 3, ["torch"]))
-    assert "several engines (numba, torch)" in plan.notes(3, 3, ["numba", "torch"])[1]
+    assert "torch, numba" not in " ".join(plan.notes(3, [], 3, ["torch"]))
+    assert "several engines (numba, torch)" in plan.notes(3, [], 3, ["numba", "torch"])[1]
 
 
 def test_values_stand_by_seed_and_condition():

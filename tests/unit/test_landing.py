@@ -13,7 +13,8 @@ NONE = float("nan")
 
 
 def effect(factor="L1", strength=1e-5, quantity="final_accuracy", level="effect", margin=MARGIN, **more):
-    row = {"difference": 0.02, "low": -0.01, "high": 0.05, "verdict": "undecided", **more}
+    new = {"low_new_images": NONE, "high_new_images": NONE, "verdict_new_images": None, "images_for_equivalence": NONE}
+    row = {"difference": 0.02, "low": -0.01, "high": 0.05, "verdict": "undecided", **new, **more}
     return {"level": level, "factor": factor, "strength": strength, "other": None, "quantity": quantity} | {
         "margin": margin,
         **row,

@@ -98,7 +98,7 @@ def test_no_verdict_and_no_interval_from_seeds_without_spread(last):
     assert table["difference"].notna().all()
     assert table["half_width"].isna().all()
     assert table["verdict"].isna().all()
-    assert set(table["no_verdict"]) == {"all seeds have the same value"}
+    assert set(table["no_verdict"]) == {inference.NO_SPREAD}
 
 
 def test_a_published_run_of_another_length_is_shown_but_not_compared():

@@ -7,14 +7,17 @@ import pytest
 
 from normreg.analysis import effects, published, run_tables, study_tables
 from normreg.analysis.contrasts import Contrast
+from normreg.analysis.plan import Rules
 from normreg.analysis.quantities import effect_quantities
-from normreg.config import studies
 from normreg.errors import DataError
 from normreg.report import published as published_item
 from normreg.training import loop
 from normreg.utils import tables
 
 NAMES = ["null", "nan", "001", "1e5", "true", "none-bn"]
+
+
+RULES = Rules({"accuracy": 0.05, "loss": 0.001}, 891, 10)
 
 
 def rows_of(table, names):
@@ -46,7 +49,7 @@ def test_names_that_look_like_numbers_reach_effects_and_published_values(tmp_pat
     ]
     tables.write(tmp_path / "summary.csv", study_tables.SUMMARY, [row | {"engine": "torch"} for row in rows])
     summary = tables.read_frame(tmp_path / "summary.csv", study_tables.SUMMARY)
-    table = effects.estimate([Contrast("L1", 1e-5, "null", "001")], summary, studies.MARGIN, 891)
+    table = effects.estimate([Contrast("L1", 1e-5, "null", "001")], summary, RULES)
     assert table["difference"].tolist() == [2.0, 2.0]
     compared = published.compare(
         {"epochs": 25, "conditions": {"001": {"from": "readme", "last5_accuracy": 91.0}}}, summary

@@ -7,7 +7,7 @@ from normreg.utils.code import Sources
 from normreg.utils.devices import wants_gpu
 from normreg.workflow import freshness, trials
 from normreg.workflow import study as bound
-from normreg.workflow.studies import NothingChosenError, Studies, answer
+from normreg.workflow.studies import NothingChosenError, Studies, answer, decided
 from snakemake.logging import logger
 
 MAIN = internals.is_main(workflow)
@@ -35,12 +35,16 @@ jobs.announce()  # jobs look for this process
 USE_GPU = wants_gpu(config["device"], here=internals.runs_here(workflow))
 
 
+DECIDED = {}  # the study at the last look of `decide`
+
+
 wildcard_constraints:
     dataset=config["dataset"],
     study="[a-z0-9-]+",
     condition="[a-z0-9-]+",
     sweep="[a-z0-9-]+",
     seed="[0-9]+",
+    look="[0-9]+",
 
 
 def get(function):
@@ -107,6 +111,26 @@ def get_confirmation(wildcards):
         raise WorkflowError(str(error)) from None
 
 
+def get_at_look(function):
+    """As `get`, of the study with the seeds of the look that the wildcards name."""
+    return get(lambda study, wildcards: function(study.at(int(wildcards.look)), wildcards))
+
+
+def get_decision(wildcards):
+    """An input function: the tables of the looks, until every effect has a verdict or the looks end."""
+    found, study = [], STUDIES.main
+    try:
+        for look in STUDIES.looks():
+            taken = checkpoints.take_look.get(dataset=config["dataset"], study=study.run.name, look=look)
+            found.append(taken.output.looks_look_effects_csv)
+            DECIDED["study"] = study.at(look)
+            if decided(study.at(look), Path(placed(f"{study.folder}/looks/{look}/effects.csv"))):
+                return found
+        return found
+    except NormregError as error:
+        raise WorkflowError(str(error)) from None
+
+
 def get_prepared_data(wildcards):
     """An input function: the prepared images. Their time counts only if their content is about to change."""
     path = f"resources/{wildcards.dataset}.npz"
@@ -164,14 +188,23 @@ onstart:
     if MAIN:
         internals.claim(internals.lock_files(workflow))
     internals.lift_rate_limit(workflow)
-    too_narrow = plan.margin_note(STUDIES.main.run.margin, STUDIES.main.data.test_images)
-    if MAIN and too_narrow and len(STUDIES.main.run.conditions) > 1:
-        logger.warning(too_narrow)
+    if MAIN and len(STUDIES.main.run.conditions) > 1:
+        rules_of = STUDIES.main.rules
+        logger.info(plan.margins(rules_of["margin"], rules_of["judge"]))
+        too_narrow = plan.margin_note(rules_of["margin"], STUDIES.main.data.test_images)
+        if too_narrow:
+            logger.warning(too_narrow)
 
 
 onsuccess:
     if MAIN:
         config["report"] = get_report_facts()  # --report-after-run makes the report next
+        if "study" in DECIDED:
+            look = DECIDED["study"]
+            folder = f"{look.folder}/looks/{len(look.seeds)}"
+            for sentence in [*answer(look, Path(placed(folder))), look.landing["plan"]]:
+                logger.info(sentence)
+            logger.info(f"Results: {folder}/. All pages: --config seeds={len(look.seeds)} in place of decide")
         for folder in config["report"]["landing"]:
             study = STUDIES.named(Path(folder).parent.name)
             for sentence in answer(study, Path(folder).parent):

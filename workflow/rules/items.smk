@@ -138,6 +138,8 @@ rule draw_condition:
 rule estimate_effects:
     input:
         summary=SUMMARY,
+        predictions=get_each("predictions.npz"),
+        data="resources/{dataset}.npz",
         changed=lambda wildcards: FRESH.of_items(),
     output:
         **get_item_outputs("estimate_effects"),
@@ -286,5 +288,29 @@ checkpoint choose_strengths:
         study=get(get_facts),
         sweeps=get(lambda study, w: study.sweeps),
         code=get_code("make_items.py", *registry.modules("choose_strengths")),
+    script:
+        "../scripts/make_items.py"
+
+
+# A checkpoint, because its table decides whether `decide` trains more seeds.
+checkpoint take_look:
+    input:
+        metrics=get_at_look(lambda study, w: study.each("metrics.csv")),
+        predictions=get_at_look(lambda study, w: study.each("predictions.npz")),
+        weights=get_at_look(lambda study, w: study.each("weights.csv")),
+        data="resources/{dataset}.npz",
+        changed=lambda wildcards: FRESH.of_items(),
+    output:
+        **get_item_outputs("take_look"),
+    log:
+        "logs/take_look/{dataset}/{study}/{look}.log",
+    localrule: True
+    conda:
+        "../../envs/normreg.yaml"
+    params:
+        made="take_look",
+        study=get_at_look(get_facts),
+        rules=get_at_look(lambda study, w: study.rules),
+        code=get_code("make_items.py", *registry.modules("take_look")),
     script:
         "../scripts/make_items.py"

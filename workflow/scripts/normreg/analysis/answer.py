@@ -54,13 +54,40 @@ def _sentence(row: _Row, others: Sequence[_Row]) -> str:
     text += f"{quantity.write_difference(row['difference'])} {quantity.difference_unit}"
     if not pd.isna(row["low"]):
         low, high = (quantity.write_difference(row[key]) for key in ("low", "high"))
-        text += f" (95 % interval {low} to {high})"
-    text += f", {seeds}: {verdict(row)}"
-    said = [collapses(row)] if row["collapses"] else []
+        text += f" (95 % interval {low} to {high}{new_interval(row)})"
+    text += f", {seeds}: {verdict(row)}{new_verdict(row)}"
+    said = [collapses(row)] if collapses(row) else []
     for other in others:
         if other["verdict"] != row["verdict"] and verdict(other):
             said.append(f"{QUANTITIES[other['quantity']].margin.replace('_', ' ')}: {verdict(other)}")
     return "; ".join((text, *said)) + "."
+
+
+def new_interval(row: _Row) -> str:
+    """The interval on new images, to stand after the other one. Empty if it is not known."""
+    low, high = row["low_new_images"], row["high_new_images"]
+    if pd.isna(low):
+        return ""
+    write_ = QUANTITIES[row["quantity"]].write_difference
+    return f", on new images {write_(low)} to {write_(high)}"
+
+
+def new_verdict(row: _Row) -> str:
+    """The verdict on new images of the same kind, where it is another one. It stands after the verdict on these."""
+    new = row["verdict_new_images"]
+    if pd.isna(new) or new == row["verdict"]:
+        return ""
+    said = verdict({**row, "verdict": new})
+    needed = row["images_for_equivalence"]
+    if row["verdict"] == EffectVerdict.EQUIVALENT and new == EffectVerdict.UNDECIDED:
+        enough = "no number of test images is enough with these seeds" if pd.isna(needed) else ""
+        said += f" ({enough or f'equivalent would need about {_rough(needed)} test images'})"
+    return f" on these images; on new images of the same kind {said}"
+
+
+def _rough(number: float) -> str:
+    """Two digits of a large number: 23,000."""
+    return f"{float(f'{number:.2g}'):,.0f}"
 
 
 def verdict(row: _Row) -> str:
@@ -86,8 +113,10 @@ def diverged(row: _Row) -> str:
 
 
 def collapses(row: _Row) -> str:
-    """How many of an effect's runs have collapsed."""
-    return f"collapses in {row['collapses']:.0f} of {row['runs']:.0f} runs"
+    """How many of an effect's runs failed. Empty if none did."""
+    kinds = ("collapses", "collapses in {} runs"), ("far_below", "{} runs far below the others of their condition")
+    counts = (said.format(f"{row[kind]:.0f} of {row['runs']:.0f}") for kind, said in kinds if row[kind] > 0)
+    return "; ".join(counts)
 
 
 def name_of(row: _Row) -> str:

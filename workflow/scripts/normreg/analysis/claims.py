@@ -12,17 +12,20 @@ compares it with the condition `without` in the same seed, or with a `value`. Th
    test is about the whole recipes); or the run is on another data set; or it is too short for the statistic.
 2. Too few seeds: fewer than three. A seed does not count if different engines trained its two runs.
 3. Not distinguishable: all seeds give the same number, so that there is no spread and no test.
-4. Direction *higher* or *lower*: supported if the difference from 0 is significant and has this sign. Contradicted if
-   it is significant and has the other sign, or if it is equivalent to 0: then there is no gain (or loss) as large as
-   the margin. Else not distinguishable. If the claim is about a value, equivalence is not asked.
+4. Direction *higher* or *lower*: supported if the difference from 0 is significant and has this sign, contradicted if
+   it is significant and has the other sign. No difference as large as the margin, if it is equivalent to 0: whether
+   there is a smaller one stays open, and more seeds may tell. Else not distinguishable. If the claim is about a value,
+   equivalence is not asked.
 5. Direction *none* (changes nothing): supported if the difference is equivalent to 0. Contradicted if it is significant
    and not equivalent. Else not distinguishable.
-6. Direction *near* (a published value could be one more run): contradicted if it is significantly far. Else supported
-   if the 95 % prediction interval reaches at most twice the margin to each side. Else not distinguishable.
+6. Direction *near* (a published value could be one more run): contradicted if the value is outside of the 95 %
+   prediction interval, as on the page of published values. Else supported if this interval reaches at most twice the
+   margin to each side. Else not distinguishable.
 
 Significant: the two-sided p-value of Student's t is below 0.05 after Holm's adjustment (1979) for all tests of the
-study. Equivalent: two one-sided t-tests (Schuirmann 1987) at the margin, each at 5 %, not adjusted. The margin is that
-of the study, of accuracies in points and of losses in nats. A single run varies more than a mean, so `near` allows
+study but those of *near*. There a small p-value speaks against the claim, and an adjustment would make it easier to
+support. Equivalent: two one-sided t-tests (Schuirmann 1987) at the margin, each at 5 %, not adjusted. The margin is
+that of the study, of accuracies in points and of losses in nats. A single run varies more than a mean, so `near` allows
 twice the margin: 0.1 points, as two published runs of one configuration differed.
 """
 
@@ -35,7 +38,8 @@ import pandas as pd
 
 from normreg.analysis import inference
 from normreg.analysis.contrasts import find_confounded, find_distinct
-from normreg.analysis.inference import LEAST_SEEDS, LEVEL
+from normreg.analysis.inference import LEAST_SEEDS
+from normreg.analysis.plan import LEVEL
 from normreg.analysis.quantities import QUANTITIES
 from normreg.analysis.summary import LAST, by_seed, diverged, engines_by_seed
 from normreg.analysis.verdicts import ClaimVerdict
@@ -44,6 +48,7 @@ from normreg.config.condition import Condition
 from normreg.data.specs import DATASETS, DatasetSpec
 from normreg.utils.tables import Table, columns_of
 
+NEAR = "near"  # the direction of a claim that a published value could be one more run
 COURSES = ("train_objective", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
 TABLE = Table(
     "claims",
@@ -110,7 +115,8 @@ def judge(claims: Sequence[Claim], runs: Measured) -> pd.DataFrame:
         if "reason" in claim:
             rows.append(head | {"verdict": ClaimVerdict.NOT_TESTABLE, "why": claim["reason"]})
         rows += [head | _measure(test, runs) for test in claim.get("tests", [])]
-    for row, p in zip(rows, inference.holm([row.get("p", np.nan) for row in rows]), strict=True):
+    adjusted = [row.get("p", np.nan) if row.get("direction") != NEAR else np.nan for row in rows]
+    for row, p in zip(rows, inference.holm(adjusted), strict=True):
         row["p_adjusted"] = p
         if "verdict" not in row:  # its reason says too which of its runs diverged and have no part in it
             row["verdict"], why = decide(row)
@@ -126,15 +132,14 @@ def decide(row: Mapping[str, Any]) -> tuple[ClaimVerdict, str]:
     if seeds < LEAST_SEEDS:
         return ClaimVerdict.TOO_FEW, f"{seeds} seed{'s' if seeds != 1 else ''}; {LEAST_SEEDS} are the least."
     if "p" not in row:
-        return ClaimVerdict.NOT_DISTINGUISHABLE, "All seeds give the same number, so there is no spread to judge by."
-    significant = row["p_adjusted"] < LEVEL
-    if row["direction"] == "near":
-        return _decide_near(significant, row["high"] - row["low"] <= 4 * row["margin"])
-    return _decide_difference(row, significant, row.get("p_equivalence", 1.0) < LEVEL)
+        return ClaimVerdict.NOT_DISTINGUISHABLE, inference.NO_SPREAD
+    if row["direction"] == NEAR:
+        return _decide_near(row["p"] < LEVEL, row["high"] - row["low"] <= 4 * row["margin"])
+    return _decide_difference(row, row["p_adjusted"] < LEVEL, row.get("p_equivalence", 1.0) < LEVEL)
 
 
-def _decide_near(significant: bool, precise: bool) -> tuple[ClaimVerdict, str]:
-    if significant:
+def _decide_near(outside: bool, precise: bool) -> tuple[ClaimVerdict, str]:
+    if outside:
         return ClaimVerdict.CONTRADICTED, "The value is too far from our runs to be one more of them."
     if precise:
         return ClaimVerdict.SUPPORTED, "The value could be one more of our runs."
@@ -144,7 +149,7 @@ def _decide_near(significant: bool, precise: bool) -> tuple[ClaimVerdict, str]:
 def _decide_difference(row: Mapping[str, Any], significant: bool, equivalent: bool) -> tuple[ClaimVerdict, str]:
     none = row["direction"] == "none"
     if equivalent and (none or not significant):
-        verdict = ClaimVerdict.SUPPORTED if none else ClaimVerdict.CONTRADICTED
+        verdict = ClaimVerdict.SUPPORTED if none else ClaimVerdict.SMALLER
         return verdict, "The difference is smaller than the margin."
     if significant and none:
         return ClaimVerdict.CONTRADICTED, "There is a difference, and it is not shown to be smaller than the margin."
@@ -224,7 +229,7 @@ def _values(test: Mapping[str, Any], runs: Measured) -> pd.DataFrame:
 def _estimate(test: Mapping[str, Any], values: pd.DataFrame, margin: float) -> dict[str, Any]:
     """What seeds say of a test. `measured`, `low` and `high` are a difference, or a mean if there is a value."""
     alone, against = values[[test["with"]]].to_numpy(), test.get("value", 0.0)
-    if test["direction"] == "near":
+    if test["direction"] == NEAR:
         found = inference.one_more(alone[:, 0])
     elif "value" in test:
         found = inference.paired(alone, np.ones(1))

@@ -9,42 +9,33 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from normreg.analysis import families, inference, plan
+from normreg.analysis import failures, families, images, inference, study_tables
 from normreg.analysis.contrasts import Contrast
-from normreg.analysis.inference import Estimates, Judged, Runs
+from normreg.analysis.images import Parts
+from normreg.analysis.inference import Estimate, Estimates, Judged, Runs
+from normreg.analysis.plan import Levels, Rules
 from normreg.analysis.power import Spread
-from normreg.analysis.quantities import ACCURACY, LOSS
 from normreg.analysis.summary import by_seed, by_seed_with_diverged, effects_of, engines_by_seed, judged
-from normreg.analysis.verdicts import Level, Objection
+from normreg.analysis.verdicts import Level
 
-COLLAPSE = 5.0  # points of accuracy under the other condition of a pair
-COLUMNS = [
-    *("level", "factor", "strength", "other", "pairs", "without", "with", "quantity", "margin", "seeds"),
-    *("difference", "low", "high", "p", "p_adjusted", "p_equivalence", "verdict", "method", "objection"),
-    *("error", "freedom", "paired_low", "paired_high", "paired_p", "blocked_low", "blocked_high", "blocked_p"),
-    *("runs", "collapses", "diverged", "diverged_without", "detectable", "seeds_for_margin", "seeds_for_equivalence"),
-]
+COLUMNS = [name for name in study_tables.EFFECTS.columns if name != "run"]
 
 
 def estimate(
-    contrasts: Sequence[Contrast],
-    summary: pd.DataFrame,
-    margin: Mapping[str, float],
-    images: int,
-    judge: Sequence[str] = (ACCURACY, LOSS),
+    contrasts: Sequence[Contrast], summary: pd.DataFrame, rules: Rules, parts: Mapping[str, Parts] | None = None
 ) -> pd.DataFrame:
     """`effects.csv`: effects with their 95 % intervals and verdicts, from paired seeds.
 
     With the same seed, all conditions of one engine share initial weights, order and draws. So a pair of conditions
     gives one difference per seed. The effect of a factor in a seed is the mean over its pairs, all with equal weight.
-    Intervals and tests tell what to expect if training is repeated, not what to expect with other test images.
+    Intervals and tests tell what to expect if training is repeated; those of new images, what to expect with other test
+    images of the same kind as well.
 
     Args:
         contrasts: see `contrasts.find_contrasts`. Those with the same factor, strength and context are averaged.
         summary: see `summary.summarise`.
-        margin: see `studies.Run`.
-        images: how many test images there are. A margin below one image allows no "equivalent".
-        judge: families of quantities.
+        rules: what verdicts go by.
+        parts: see `images.read`. Without them nothing is said of new images.
 
     Returns:
         The columns `COLUMNS`; results/README.md explains them. Each quantity has a row of level "effect" for each
@@ -60,17 +51,24 @@ def estimate(
         return pd.DataFrame(rows, columns=COLUMNS)
     accuracy, _ = effects_of(summary)
     accuracies = by_seed_with_diverged(summary, accuracy).reindex(columns=names)
-    for quantity in judged(summary, judge):
-        limit = margin[quantity.margin]
-        reachable = limit if not quantity.percent or plan.meets(limit, images) else None
-        runs = runs_of(contrasts, summary, quantity.key, accuracies)
+    for quantity in judged(summary, rules.judge):
+        runs = runs_of(contrasts, summary, quantity.key, accuracies, rules.classes)
         for family, better_up in (
             (families.effects(contrasts), quantity.better_up),
             (families.interactions(contrasts), None),
         ):
-            about = {"quantity": quantity.key, "margin": limit}
-            found = _judge_family(family, runs, names, reachable, better_up)
-            counts = [failures_of(row.pairs, accuracies) for row in family]
+            about = {"quantity": quantity.key, "margin": rules.margin[quantity.margin]}
+            weights = np.array([[row.weights.get(name, 0.0) for name in names] for row in family])
+            estimates = inference.estimate(runs, weights.reshape(-1, len(names)))
+            how = rules.reachable(quantity), better_up, rules.levels
+            found = _judge_family(family, estimates, how)
+            if parts is not None:
+                table = images.gather(parts[quantity.margin], by_seed(summary, quantity.key).index, names)
+                wide = [
+                    images.widened(one.deciding, runs, row, table) for one, row in zip(estimates, weights, strict=True)
+                ]
+                _add_new_images(found, family, (estimates, wide), how, rules.images)
+            counts = [failures.counts(row.pairs, accuracies, rules.classes) for row in family]
             rows += [
                 {**row.about, **about, **cells, **count}
                 for row, cells, count in zip(family, found, counts, strict=True)
@@ -78,33 +76,61 @@ def estimate(
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _judge_family(
-    family: Sequence[families.Row], runs: Runs, names: Sequence[str], margin: float | None, better_up: bool | None
-) -> list[dict[str, Any]]:
-    weights = np.array([[row.weights.get(name, 0.0) for name in names] for row in family]).reshape(-1, len(names))
-    estimates = inference.estimate(runs, weights)
+_How = tuple[float | None, bool | None, Levels]  # what `inference.judge` needs: margin, direction, levels
+
+
+def _judge_family(family: Sequence[families.Row], estimates: Sequence[Estimates], how: _How) -> list[dict[str, Any]]:
+    """The cells of each row of a family."""
     tested = [both for row, both in zip(family, estimates, strict=True) if row.about["level"] != Level.PAIR]
-    verdicts = iter(inference.judge(tested, margin, better_up))
+    verdicts = iter(inference.judge(tested, *how))
+    margin, _, levels = how
     rows = []
     for row, both in zip(family, estimates, strict=True):
-        cells = _numbers(both)
+        cells = _numbers(both, levels)
         if row.about["level"] != Level.PAIR:
             cells |= _tests(both, next(verdicts), margin) | _power(both, cells, margin, len(tested))
         rows.append(cells)
     return rows
 
 
-def _numbers(both: Estimates) -> dict[str, Any]:
+def _add_new_images(
+    rows: Sequence[dict[str, Any]],
+    family: Sequence[families.Row],
+    estimates: tuple[Sequence[Estimates], Sequence[Estimate | None]],
+    how: _How,
+    count: int,
+) -> None:
+    """Adds to the cells of a family what its effects may be on new images. `count` is the number of test images.
+
+    `estimates` are those that `rows` are made of, and the same with the error on new images.
+    """
+    known = [
+        (row, of.about["level"] != Level.PAIR, one, wide)
+        for row, of, one, wide in zip(rows, family, *estimates, strict=True)
+        if wide is not None
+    ]
+    tested = [Estimates(wide, None, one.objection) for _, tests, one, wide in known if tests]
+    verdicts = iter(inference.judge(tested, *how))
+    margin, _, levels = how
+    for row, tests, one, wide in known:
+        row["low_new_images"], row["high_new_images"] = wide.interval(levels.difference)
+        if tests:
+            row["verdict_new_images"] = next(verdicts).verdict
+            if margin is not None:
+                row["images_for_equivalence"] = images.enough_images(one.deciding, wide, margin, count)
+
+
+def _numbers(both: Estimates, levels: Levels) -> dict[str, Any]:
     """The estimate that decides, and both ways beside it. What cannot be known is left out."""
     test = both.deciding
     cells: dict[str, Any] = {"seeds": test.seeds, "difference": test.difference if test.seeds else None}
     cells |= {"method": both.method, "objection": both.objection}
     if test.testable:
-        low, high = test.interval()
+        low, high = test.interval(levels.difference)
         cells |= {"low": low, "high": high, "error": test.error, "freedom": test.freedom}
     for name, one in (("paired", both.paired), ("blocked", both.blocked)):
         if one is not None and one.testable:
-            low, high = one.interval()
+            low, high = one.interval(levels.difference)
             cells |= {f"{name}_low": low, f"{name}_high": high, f"{name}_p": one.p()}
     return cells
 
@@ -129,40 +155,17 @@ def _power(both: Estimates, numbers: Mapping[str, Any], margin: float | None, fa
     return cells
 
 
-def failures_of(pairs: Sequence[Contrast], accuracies: pd.DataFrame) -> dict[str, int]:
-    """How many runs with the factor there are, and how many of them collapsed or diverged; how many controls diverged.
-
-    A run that lies far under its control in accuracy has collapsed. For `accuracies` see
-    `summary.by_seed_with_diverged`.
-    """
-    if not pairs:
-        return {}
-    found, control = (
-        np.concatenate([accuracies[name] for name in names])
-        for names in zip(*((pair.with_factor, pair.without) for pair in pairs), strict=True)
-    )
-    known = ~np.isnan(found) & ~np.isnan(control)
-    diverged, diverged_without = (known & np.isinf(values) for values in (found, control))
-    collapsed = known & np.isfinite(found) & np.isfinite(control) & (found < control - COLLAPSE)
-    counts = {"runs": known, "collapses": collapsed, "diverged": diverged, "diverged_without": diverged_without}
-    return {name: int(counted.sum()) for name, counted in counts.items()}
-
-
-def runs_of(contrasts: Sequence[Contrast], summary: pd.DataFrame, quantity: str, accuracies: pd.DataFrame) -> Runs:
-    """The values of a quantity. In a pair, a run far below the other in accuracy has collapsed.
+def runs_of(
+    contrasts: Sequence[Contrast], summary: pd.DataFrame, quantity: str, accuracies: pd.DataFrame, classes: int
+) -> Runs:
+    """The values of a quantity. Conditions with a failed run are apart.
 
     For `accuracies` see `summary.by_seed_with_diverged`.
     """
     names = list(accuracies)
-    apart: dict[int, Objection] = {}
-    for pair in contrasts:
-        for name, other in ((pair.with_factor, pair.without), (pair.without, pair.with_factor)):
-            if (accuracies[name] < accuracies[other] - COLLAPSE).any():
-                apart[names.index(name)] = Objection.COLLAPSED
-    apart |= {names.index(name): Objection.DIVERGED for name in names if np.isinf(accuracies[name]).any()}
     values = by_seed(summary, quantity).reindex(columns=names).to_numpy()
     engines = engines_by_seed(summary).reindex(columns=names).to_numpy()
-    return Runs(values, engines, _pools(contrasts, names), apart)
+    return Runs(values, engines, _pools(contrasts, names), failures.apart(contrasts, accuracies, classes))
 
 
 def _pools(contrasts: Sequence[Contrast], names: Sequence[str]) -> list[np.ndarray]:

@@ -8,25 +8,25 @@ has one value of the contrast. Its mean over seeds is the estimate. There are tw
 - **blocked**: from the residuals of all conditions (analysis of variance with seeds as blocks, Montgomery, "Design and
   Analysis of Experiments", randomized complete block design). It has (n - 1)(k - 1) degrees of freedom, and so it is
   more precise. It also assumes that all conditions have the same spread, and that effects do not vary from seed to seed
-  more than that. `Pool.objection` checks both.
+  more than that.
 
-docs/statistics.md explains the rules and how they were calibrated.
+The larger of the two standard errors decides, with its own degrees of freedom. An effect that varies more than the
+residuals, or a condition that scatters more, makes the paired one larger. docs/statistics.md explains the rules and how
+they were calibrated.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 import scipy
 
+from normreg.analysis.plan import LEVEL, LEVELS, Levels
 from normreg.analysis.verdicts import EffectVerdict, Method, Objection
 
-LEVEL = 0.05  # of intervals, and of every test
+NO_SPREAD = "All seeds have the same value, so there is no spread to judge by."
 LEAST_SEEDS = 3  # two differences say too little about their spread
 LEAST_CONDITIONS = 3  # with two conditions, both ways are the same
-# If a check's p-value is below these, the paired t-test is used. The calibration includes this choice.
-VARIES_LEVEL, SPREADS_LEVEL = 0.10, 0.01
 _EQUAL = 1e-5  # relative to a value: more than the rounding of summary.csv, less than one image in a five-epoch mean
 
 
@@ -55,6 +55,10 @@ class Estimate:
     def p(self) -> float:
         """The two-sided p-value of "the true value is 0"."""
         return float(2 * scipy.stats.t.sf(abs(self.difference) / self.error, self.freedom))
+
+    def p_of(self, value: float) -> float:
+        """The two-sided p-value of "the true value is `value`"."""
+        return replace(self, difference=self.difference - value).p()
 
     def p_equivalence(self, margin: float) -> float:
         """The p-value of "the true value is `margin` or more away from 0": two one-sided tests (Schuirmann 1987)."""
@@ -116,28 +120,6 @@ class Pool:
         mean = float(self.values.mean(axis=0) @ weights) if seeds else float("nan")
         error = (self.variance * float(weights @ weights) / seeds) ** 0.5 if seeds else 0.0
         return Estimate(seeds, mean, error, self.freedom)
-
-    def objection(self, weights: np.ndarray) -> Objection | None:
-        """Why the estimate of this contrast cannot be trusted, or None.
-
-        The contrast may vary over seeds more than the rest of the residuals (F-test of its part of the sum of
-        squares), or the spreads of the conditions may differ (Brown and Forsythe 1974, on the residuals).
-        """
-        seeds, conditions = self.values.shape
-        if conditions < LEAST_CONDITIONS or seeds < LEAST_SEEDS:
-            return Objection.FEW
-        if not self.variance:
-            return None
-        own = float(((self.residuals @ weights) ** 2).sum() / (weights @ weights))
-        rest = max(self.variance * self.freedom - own, 0.0)
-        one, other = seeds - 1, self.freedom - (seeds - 1)
-        if own * other > rest * one * float(scipy.stats.f.isf(VARIES_LEVEL, one, other)):
-            return Objection.VARIES
-        return Objection.SPREADS if self._spreads_differ else None
-
-    @cached_property
-    def _spreads_differ(self) -> bool:
-        return bool(scipy.stats.levene(*self.residuals.T, center="median").pvalue < SPREADS_LEVEL)
 
 
 def rounding(values: np.ndarray) -> float:
@@ -218,17 +200,20 @@ def estimate(runs: Runs, weights: np.ndarray) -> list[Estimates]:
     return [_choose(runs, row, parts) for row in weights]
 
 
-def judge(estimates: Sequence[Estimates], margin: float | None, better_up: bool | None) -> list[Judged]:
+def judge(
+    estimates: Sequence[Estimates], margin: float | None, better_up: bool | None, levels: Levels = LEVELS
+) -> list[Judged]:
     """Judges all effects of a family.
 
     Args:
         estimates: see `estimate`.
         margin: the largest difference that counts as none. None allows no "equivalent".
         better_up: whether larger is better. None: neither, as for an interaction.
+        levels: of the tests.
     """
     adjusted = holm([found.deciding.p() if found.tested else float("nan") for found in estimates])
     return [
-        Judged(None if np.isnan(p) else float(p), decide(found, p, margin, better_up))
+        Judged(None if np.isnan(p) else float(p), decide(found, p, margin, better_up, levels))
         for found, p in zip(estimates, adjusted, strict=True)
     ]
 
@@ -242,18 +227,33 @@ def _choose(runs: Runs, weights: np.ndarray, parts: Sequence[tuple[np.ndarray, P
     for columns, pool in parts:
         if set(used) <= set(columns):
             blocked = pool.estimate(weights[columns])
-            incomplete = Objection.INCOMPLETE if blocked.seeds < own.seeds else None
-            return Estimates(own, blocked, incomplete or pool.objection(weights[columns]))
+            return Estimates(own, blocked, _objection(own, blocked, len(columns)))
     return Estimates(own, None, Objection.FEW)
 
 
-def decide(found: Estimates, p_adjusted: float, margin: float | None, better_up: bool | None) -> EffectVerdict:
+def _objection(own: Estimate, blocked: Estimate, conditions: int) -> Objection | None:
+    """Why the paired estimate decides, or None."""
+    if blocked.seeds < own.seeds:
+        return Objection.INCOMPLETE
+    if conditions < LEAST_CONDITIONS or own.seeds < LEAST_SEEDS:
+        return Objection.FEW
+    return Objection.VARIES if own.error > blocked.error else None
+
+
+def decide(
+    found: Estimates,
+    p_adjusted: float,
+    margin: float | None,
+    better_up: bool | None,
+    levels: Levels = LEVELS,
+    p_equivalence: float | None = None,
+) -> EffectVerdict:
     """The verdict. The first rule that applies decides.
 
     0. A run that the effect needs diverged: runs diverged. The mean of the others says nothing about those. 1. Fewer
     than three seeds: too few seeds. 2. The values do not differ over seeds at all: no spread. 3. The adjusted p-value
-    is below 0.05: better or worse; by less than the margin if rule 4 applies too. 4. Both one-sided tests at the margin
-    reject at 0.05, unadjusted: equivalent. 5. Else undecided.
+    is below the level: better or worse; by less than the margin if rule 4 applies too. 4. Both one-sided tests at the
+    margin reject (`p_equivalence`, or that of the estimate): equivalent. 5. Else undecided.
     """
     test = found.deciding
     if found.objection is Objection.DIVERGED:
@@ -262,8 +262,9 @@ def decide(found: Estimates, p_adjusted: float, margin: float | None, better_up:
         return EffectVerdict.TOO_FEW
     if not test.testable:
         return EffectVerdict.NO_SPREAD
-    within = margin is not None and test.p_equivalence(margin) < LEVEL
-    if p_adjusted < LEVEL:
+    p = test.p_equivalence(margin) if p_equivalence is None and margin is not None else p_equivalence
+    within = p is not None and bool(p < levels.equivalence)
+    if p_adjusted < levels.difference:
         return _DIFFERENT[None if better_up is None else (test.difference > 0) == better_up][within]
     return EffectVerdict.EQUIVALENT if within else EffectVerdict.UNDECIDED
 

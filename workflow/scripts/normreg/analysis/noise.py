@@ -9,7 +9,8 @@ import pandas as pd
 import scipy
 
 from normreg.analysis.agreement import Classes
-from normreg.analysis.inference import LEAST_SEEDS, LEVEL, Pool, rounding
+from normreg.analysis.inference import LEAST_SEEDS, Pool, rounding
+from normreg.analysis.plan import LEVEL
 from normreg.analysis.summary import by_seed, effects_of, engines_by_seed
 
 SAMPLING_QUANTITY = "test_accuracy"  # that of predictions.npz

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import scipy
 
-from normreg.analysis.inference import LEAST_SEEDS, LEVEL, VARIES_LEVEL
+from normreg.analysis.inference import LEAST_SEEDS
+from normreg.analysis.plan import LEVEL
 from normreg.analysis.verdicts import Method
 
 POWER = 0.8
@@ -52,20 +53,19 @@ class Spread:
 
         def enough(seeds: int) -> bool:
             shift = effect / self.deviation * seeds**0.5
-            return _found(shift, self.method, seeds, self.freedom_per_seed, family) >= POWER
+            return _found(shift, self.method, seeds, self.freedom_per_seed, LEVEL / family / 2) >= POWER
 
         return _least(enough)
 
     def seeds_for_equivalence(self, margin: float) -> int | None:
         """The fewest seeds that show with probability `POWER` that an effect of 0 is within `margin`, or None.
 
-        Both one-sided tests must pass. Each misses with the same probability (Phillips 1990, by the noncentral t). The
-        blocked way is counted as if its check never objected.
+        Both one-sided tests must pass. Each misses with the same probability (Phillips 1990, by the noncentral t).
         """
 
         def enough(seeds: int) -> bool:
-            freedom, shift = (seeds - 1) * self.freedom_per_seed, margin / self.deviation * seeds**0.5
-            return 2 * _above(float(scipy.stats.t.isf(LEVEL, freedom)), freedom, shift) - 1 >= POWER
+            shift = margin / self.deviation * seeds**0.5
+            return 2 * _found(shift, self.method, seeds, self.freedom_per_seed, LEVEL) - 1 >= POWER
 
         return _least(enough)
 
@@ -73,26 +73,29 @@ class Spread:
 @lru_cache(maxsize=4096)
 def _detectable(method: Method, seeds: int, freedom_per_seed: int, family: int) -> float:
     """The effect that is found with probability `POWER`, in standard errors."""
-    high = 10 * float(scipy.stats.t.isf(LEVEL / family / 2, (seeds - 1) * freedom_per_seed)) + 10
-    return float(scipy.optimize.brentq(lambda x: _found(x, method, seeds, freedom_per_seed, family) - POWER, 0, high))
+    level = LEVEL / family / 2
+    high = 10 * float(scipy.stats.t.isf(level, seeds - 1)) + 10
+    return float(scipy.optimize.brentq(lambda x: _found(x, method, seeds, freedom_per_seed, level) - POWER, 0, high))
 
 
-def _found(shift: float, method: Method, seeds: int, freedom_per_seed: int, family: int) -> float:
-    """The probability that an effect of `shift` standard errors is found, in its own direction.
+def _found(shift: float, method: Method, seeds: int, freedom_per_seed: int, level: float) -> float:
+    """The probability that a one-sided test at `level` finds an effect of `shift` standard errors.
 
-    By the noncentral t distribution (Cohen 1988, "Statistical Power Analysis"). The check of the blocked way objects to
-    one sound effect in ten, where the spread over seeds happens to be largest. Then the paired test decides. Its part
-    is a mean over this upper tenth of the spread's chi-square distribution.
+    By the noncentral t distribution (Cohen 1988, "Statistical Power Analysis"). Where the blocked way decides, the
+    paired one decides in a part of all studies: those in which the spread over seeds happens to be larger than that of
+    the rest, which is an F statistic above 1. Its power there is a mean over this upper part of the spread's chi-square
+    distribution.
     """
-    freedom, level = (seeds - 1) * freedom_per_seed, LEVEL / family / 2
+    freedom = (seeds - 1) * freedom_per_seed
     whole = _above(float(scipy.stats.t.isf(level, freedom)), freedom, shift)
-    if method is Method.PAIRED:
-        return whole
     own = seeds - 1
-    tail = 1 - VARIES_LEVEL * (np.arange(_POINTS) + 0.5) / _POINTS
+    if method is Method.PAIRED or freedom == own:
+        return whole
+    larger = float(scipy.stats.f.sf(1, own, freedom - own))
+    tail = 1 - larger * (np.arange(_POINTS) + 0.5) / _POINTS
     spreads = np.sqrt(scipy.stats.chi2.ppf(tail, own) / own)
     paired = scipy.stats.norm.sf(float(scipy.stats.t.isf(level, own)) * spreads - shift).mean()
-    return (1 - VARIES_LEVEL) * whole + VARIES_LEVEL * float(paired)
+    return (1 - larger) * whole + larger * float(paired)
 
 
 def _above(critical: float, freedom: int, shift: float) -> float:

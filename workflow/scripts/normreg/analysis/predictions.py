@@ -56,12 +56,23 @@ class Predictions:
         """The share of images that are classified rightly, in percent."""
         return 100 - 100 * float(self.wrong.mean())
 
+    def without(self, places: np.ndarray) -> "Predictions":
+        """The same without the images at these places."""
+        arrays = (np.delete(each, places, axis=0) for each in (self.logits, self.labels, self.indices))
+        return Predictions(*arrays, engine=self.engine)
+
+    @property
+    def losses(self) -> np.ndarray:
+        """Cross-entropy of each image, in nats, (N,)."""
+        logits = self.logits.astype(np.float64)
+        right = logits[np.arange(len(logits)), self.labels]
+        found: np.ndarray = np.logaddexp.reduce(logits, axis=1) - right
+        return found
+
     @property
     def loss(self) -> float:
         """Mean cross-entropy per image, in nats."""
-        logits = self.logits.astype(np.float64)
-        right = logits[np.arange(len(logits)), self.labels]
-        return float((np.logaddexp.reduce(logits, axis=1) - right).mean())
+        return float(self.losses.mean())
 
     @functools.cached_property
     def probabilities(self) -> np.ndarray:
@@ -115,10 +126,16 @@ class Predictions:
         return float(sum(abs(part.sum()) for part in np.array_split(gaps, BINS)) / len(gaps))
 
     @property
-    def brier_score(self) -> float:
-        """The mean over images of the sum over classes of (probability - truth) squared, 0 to 2 (Brier 1950)."""
+    def brier_scores(self) -> np.ndarray:
+        """Of each image the sum over classes of (probability - truth) squared, 0 to 2 (Brier 1950), (N,)."""
         truth = np.eye(self.logits.shape[1])[self.labels]
-        return float(((self.probabilities - truth) ** 2).sum(axis=1).mean())
+        found: np.ndarray = ((self.probabilities - truth) ** 2).sum(axis=1)
+        return found
+
+    @property
+    def brier_score(self) -> float:
+        """The mean of `brier_scores`."""
+        return float(self.brier_scores.mean())
 
     @property
     def near_ties(self) -> int:

@@ -6,10 +6,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from normreg.analysis.inference import LEAST_SEEDS, LEVEL, Estimate, one_more
+from normreg.analysis.inference import LEAST_SEEDS, NO_SPREAD, Estimate, one_more
+from normreg.analysis.plan import LEVEL
+from normreg.analysis.quantities import QUANTITIES
+from normreg.analysis.summary import by_seed
 from normreg.analysis.verdicts import PublishedVerdict
 
-FEW_SEEDS, NO_SPREAD, UNKNOWN = "too few seeds", "all seeds have the same value", "nothing measured"
+FEW_SEEDS, UNKNOWN = "too few seeds", "nothing measured"
+BEST_OF = 3  # runs, of which the best may have been published
 # How much the last-five means of two published runs of one configuration differ, in points: satyajitghana none and l1,
 # ashxjain l1-bn and l1l2-bn.
 SAME_CONFIGURATION_DIFFERED = (0.06, 0.10)
@@ -35,9 +39,9 @@ def compare(block: Mapping[str, Any], summary: pd.DataFrame) -> pd.DataFrame:
         Columns condition, penalty, norm, quantity, published, best_epochs (of a published best accuracy: all epochs
         that have it, the first one first), measured, measured_low, measured_high, seeds, half_width (of the 95 %
         prediction interval of one more seed, see `inference.one_more`), difference (measured minus published), verdict,
-        no_verdict (why a published value has none), engines (that trained the seeds), diverged (runs that diverged),
-        from, note. Conditions without published values have only measured ones. Seeds whose value is unknown do not
-        count.
+        best_of_3 (the same verdict on the best of `BEST_OF` more seeds), no_verdict (why a published value has none),
+        engines (that trained the seeds), diverged (runs that diverged), from, note. Conditions without published values
+        have only measured ones. Seeds whose value is unknown do not count.
     """
     rows = []
     for name, runs in summary.groupby("condition", sort=False):
@@ -52,7 +56,7 @@ def compare(block: Mapping[str, Any], summary: pd.DataFrame) -> pd.DataFrame:
             row = {"quantity": quantity, "published": value}
             row["best_epochs"] = _best_epochs(values) if key == "best" else None
             other = _other_epochs(values, quantity, int(first["epochs"]))
-            rows.append({**who, **row, **_compare_one(value, runs[quantity].to_numpy(float), other)})
+            rows.append({**who, **row, **_compare_one(value, runs[quantity].to_numpy(float), other, quantity)})
     return pd.DataFrame(rows)
 
 
@@ -71,7 +75,7 @@ def _other_epochs(values: Mapping[str, Any], quantity: str, epochs: int) -> str 
     return None
 
 
-def _compare_one(value: float | None, measured: np.ndarray, other_epochs: str | None) -> dict[str, Any]:
+def _compare_one(value: float | None, measured: np.ndarray, other_epochs: str | None, quantity: str) -> dict[str, Any]:
     found, known = one_more(measured), not np.isnan(measured).all()
     row: dict[str, Any] = {
         "measured": found.difference if known else None,
@@ -81,11 +85,14 @@ def _compare_one(value: float | None, measured: np.ndarray, other_epochs: str | 
         "half_width": found.interval()[1] - found.difference if found.testable else None,
         "difference": found.difference - value if known and value is not None and not other_epochs else None,
         "verdict": None,
+        "best_of_3": None,
         "no_verdict": None if value is None else _no_verdict(found, other_epochs),
     }
     if value is not None and row["no_verdict"] is None:
-        low, high = found.interval()
-        row["verdict"] = PublishedVerdict.WITHIN if low <= value <= high else PublishedVerdict.OUTSIDE
+        p, better = found.p_of(value), (value > found.difference) == QUANTITIES[quantity].better_up
+        row["verdict"] = PublishedVerdict.OUTSIDE if p < LEVEL else PublishedVerdict.WITHIN
+        of_best = p < LEVEL / BEST_OF if better else p < LEVEL
+        row["best_of_3"] = PublishedVerdict.OUTSIDE if of_best else PublishedVerdict.WITHIN
     return row
 
 
@@ -98,10 +105,27 @@ def _no_verdict(found: Estimate, other_epochs: str | None) -> str | None:
     return FEW_SEEDS if found.seeds < LEAST_SEEDS else NO_SPREAD
 
 
-def count_outside(comparison: pd.DataFrame) -> tuple[int, int, float]:
-    """Verdicts of a table of `compare`: how many there are, how many are "outside", how many of these to expect.
+def count_outside(comparison: pd.DataFrame) -> tuple[int, int, int, float]:
+    """Verdicts of a table of `compare`: how many, how many "outside" of one more seed, and of the best of `BEST_OF`.
 
-    The expected number is that of published values that are all one more seed of the same training: 5 %.
+    The last number is how many are expected outside if all published values are one more seed of the same training.
     """
     given = int(comparison["verdict"].notna().sum())
-    return given, int((comparison["verdict"] == PublishedVerdict.OUTSIDE).sum()), LEVEL * given
+    outside = [int((comparison[name] == PublishedVerdict.OUTSIDE).sum()) for name in ("verdict", "best_of_3")]
+    return given, outside[0], outside[1], LEVEL * given
+
+
+def offset(comparison: pd.DataFrame, summary: pd.DataFrame) -> tuple[float, float, float] | None:
+    """Published minus measured final accuracy, as a mean over the conditions that are compared, and its chance range.
+
+    A published study is one more seed: its runs may share what a seed shares. So the mean over conditions of a seed is
+    one value, and the range is the prediction interval of one more such value, minus their mean. One test for a
+    whole study. None: nothing is compared, or there are too few seeds.
+    """
+    own = comparison[(comparison["quantity"] == "final_accuracy") & comparison["difference"].notna()]
+    found = one_more(by_seed(summary, "final_accuracy")[list(own["condition"])].mean(axis=1, skipna=False).to_numpy())
+    if own.empty or not found.testable:
+        return None
+    low, high = found.interval()
+    value = float(own["published"].mean())
+    return value - found.difference, low - found.difference, high - found.difference

@@ -2,8 +2,8 @@
 
 from normreg.utils.tables import Table, columns_of
 
-_FAILURES = ("runs", "collapses", "diverged", "diverged_without")
-_TEST = ("low", "high", "p", "p_adjusted", "p_equivalence")
+_FAILURES = ("runs", "collapses", "far_below", "diverged", "diverged_without")
+_TEST = ("low", "high", "p", "p_adjusted", "low_90", "high_90", "p_equivalence")
 _SPOT = columns_of(str, "sweep", "level", "curve", "value") | columns_of(float, "x", "y")
 RESPONSES = Table(
     "responses",

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from normreg.analysis import effects, plan, response_tables, simultaneous, strengths, sweep_families
-from normreg.analysis.inference import Runs, decide
+from normreg.analysis import effects, failures, inference, response_tables, simultaneous, strengths, sweep_families
+from normreg.analysis.inference import Runs
+from normreg.analysis.plan import LEVEL, Rules
 from normreg.analysis.quantities import QUANTITIES, Quantity
 from normreg.analysis.simultaneous import Group, Simultaneous
 from normreg.analysis.summary import by_seed, by_seed_with_diverged, effects_of
@@ -28,25 +29,18 @@ class Facts:
     Attributes:
         summary: see `summary.summarise`.
         conditions: all conditions of the study.
-        margin: see `studies.Run`.
+        rules: what verdicts go by.
         train_images: how many training images there are.
-        test_images: how many test images there are. A margin below one image allows no "equivalent".
     """
 
     summary: pd.DataFrame
     conditions: Mapping[str, Condition]
-    margin: Mapping[str, float]
+    rules: Rules
     train_images: int
-    test_images: int
 
     def quantities(self) -> tuple[Quantity, ...]:
         """The accuracy and the loss that effects are judged on."""
         return tuple(QUANTITIES[key] for key in effects_of(self.summary))
-
-    def reachable(self, quantity: Quantity) -> float | None:
-        """The margin, or None if it is below one test image."""
-        limit = self.margin[quantity.margin]
-        return limit if not quantity.percent or plan.meets(limit, self.test_images) else None
 
 
 @dataclass(frozen=True)
@@ -88,7 +82,7 @@ class _Quantity:
         accuracy = facts.quantities()[0].key
         self.accuracies = by_seed_with_diverged(facts.summary, accuracy)
         self.values = by_seed(facts.summary, quantity.key)
-        self.margin = facts.reachable(quantity)
+        self.margin = facts.rules.reachable(quantity)
 
     def family(
         self,
@@ -101,14 +95,18 @@ class _Quantity:
         pools = [self.runs(part) for part in family]
         groups = [Group(runs, _weights(part)) for part, runs in zip(family, pools, strict=True)]
         judged = simultaneous.judge(groups)
-        size = sum(len(group.weights) for group in groups)
+        every = [one for found in judged for one in found]
+        equivalent = iter(inference.holm([self.p_equivalence(one) for one in every]))
         for part, runs, group, found in zip(family, pools, groups, judged, strict=True):
             compared = iter(zip(group.weights, found, strict=True))
             for spot in part.spots:
-                row = self.about(spot) | {"family": size}
+                row = self.about(spot) | {"family": len(every)}
                 if spot.weights:
                     weights, one = next(compared)
-                    row |= self.cells(spot, one)
+                    accuracies = self.accuracies.reindex(columns=part.names)
+                    row |= self.cells(one, next(equivalent)) | failures.counts(
+                        spot.pairs, accuracies, self.facts.rules.classes
+                    )
                     seeds += self.each(spot, runs, weights)
                 elif spot.about["reference"] is not None:
                     row["verdict"] = EffectVerdict.SAME
@@ -121,7 +119,7 @@ class _Quantity:
         accuracies = self.accuracies.reindex(columns=part.names)
         if not part.pool:
             return Runs(accuracies.to_numpy(), accuracies.to_numpy(), [], {})
-        runs = effects.runs_of(part.pool, self.facts.summary, self.quantity.key, accuracies)
+        runs = effects.runs_of(part.pool, self.facts.summary, self.quantity.key, accuracies, self.facts.rules.classes)
         # The effect of a factor uses all conditions of its pool, and so it would always include the one set apart.
         factor = part.spots[0].about["level"] is ResponseLevel.FACTOR
         return runs if factor else strengths.set_apart(runs)
@@ -130,22 +128,32 @@ class _Quantity:
         """The cells that need no test."""
         condition = spot.about["condition"]
         known = self.values[condition].dropna() if condition in self.values else pd.Series(dtype=float)
-        limit = self.facts.margin[self.quantity.margin]
+        limit = self.facts.rules.margin[self.quantity.margin]
         mean = float(known.mean()) if len(known) else None
         return {**spot.about, "quantity": self.quantity.key, "margin": limit, "seeds": len(known), "mean": mean}
 
-    def cells(self, spot: Spot, one: Simultaneous) -> dict[str, Any]:
-        """The estimate, its band and its verdict. What cannot be known is left out."""
+    def p_equivalence(self, one: Simultaneous) -> float:
+        """The p-value of equivalence of one contrast alone. NaN: no test."""
+        if self.margin is None or not one.both.tested:
+            return float("nan")
+        return one.both.deciding.p_equivalence(self.margin)
+
+    def cells(self, one: Simultaneous, p_equivalence: float) -> dict[str, Any]:
+        """The estimate, its band and its verdict. What cannot be known is left out.
+
+        `p_equivalence` is adjusted for the family.
+        """
         test, p = one.both.deciding, one.p_adjusted
-        verdict = decide(one.both, float("nan") if p is None else p, self.margin, self.quantity.better_up)
+        judged = float("nan") if p is None else p, self.margin, self.quantity.better_up
+        verdict = inference.decide(one.both, *judged, p_equivalence=p_equivalence)
         row: dict[str, Any] = {"seeds": test.seeds, "difference": test.difference if test.seeds else None}
         row |= {"verdict": verdict, "method": one.both.method, "objection": one.both.objection}
-        row |= effects.failures_of(spot.pairs, self.accuracies)
         if test.testable:
             row |= {"low": one.low, "high": one.high, "error": test.error, "freedom": test.freedom}
+            row |= dict(zip(("low_90", "high_90"), test.interval(2 * LEVEL), strict=True))
         if one.both.tested:
             row |= {"p": test.p(), "p_adjusted": p}
-            row |= {"p_equivalence": None if self.margin is None else test.p_equivalence(self.margin)}
+            row |= {"p_equivalence": None if self.margin is None else p_equivalence}
         return row
 
     def each(self, spot: Spot, runs: Runs, weights: np.ndarray) -> list[dict[str, Any]]:

@@ -21,7 +21,8 @@ import numpy as np
 import scipy
 
 from normreg.analysis import inference
-from normreg.analysis.inference import LEVEL, Estimates, Runs
+from normreg.analysis.inference import Estimates, Runs
+from normreg.analysis.plan import LEVEL
 
 _POINTS, _CLASSES = 15, 9  # 2 ** 15 directions in 2 ** 9 classes; quantiles are exact to about 0.003
 

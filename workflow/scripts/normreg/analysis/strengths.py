@@ -43,9 +43,9 @@ def set_apart(runs: Runs) -> Runs:
     """The same runs, with `Objection.SCATTERS` for each condition that scatters far more than the rest of its pool."""
     found: dict[int, Objection] = {}
     for columns in runs.pools:
-        kept = runs.together(columns)
+        kept = columns[[runs.apart.get(column) in (None, Objection.FAR) for column in columns.tolist()]]
         found |= {int(kept[place]): Objection.SCATTERS for place in scattering(runs.of(kept))}
-    return replace(runs, apart={**found, **runs.apart})
+    return replace(runs, apart={**runs.apart, **found})
 
 
 def scattering(values: np.ndarray) -> list[int]:

@@ -16,7 +16,7 @@ MEASURED = (
     *OF_PREDICTIONS,
 )
 _TEST = ("low", "high", "p", "p_adjusted", "p_equivalence")
-_FAILURES = ("runs", "collapses", "diverged", "diverged_without")
+_FAILURES = ("runs", "collapses", "far_below", "diverged", "diverged_without")
 _BOTH_WAYS = ("paired_low", "paired_high", "paired_p", "blocked_low", "blocked_high", "blocked_p")
 
 SUMMARY = Table(
@@ -72,9 +72,13 @@ EFFECTS = Table(
     | columns_of(int, *_FAILURES)
     | columns_of(float, "detectable")
     | columns_of(int, "seeds_for_margin", "seeds_for_equivalence")
+    | columns_of(float, "low_new_images", "high_new_images")
+    | columns_of(str, "verdict_new_images")
+    | columns_of(int, "images_for_equivalence")
     | columns_of(str, "run"),
     may_be_empty=frozenset(
         {"strength", "other", "without", "with", "difference", *_TEST, "verdict", "objection", "error", "freedom"}
     )
-    | {*_BOTH_WAYS, *_FAILURES, "detectable", "seeds_for_margin", "seeds_for_equivalence"},
+    | {*_BOTH_WAYS, *_FAILURES, "detectable", "seeds_for_margin", "seeds_for_equivalence"}
+    | {"low_new_images", "high_new_images", "verdict_new_images", "images_for_equivalence"},
 )

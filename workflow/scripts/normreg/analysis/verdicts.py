@@ -65,10 +65,10 @@ class Objection(StrEnum):
     FEW = "fewer than three conditions to pool"
     DIVERGED = "a run diverged"
     COLLAPSED = "a run collapsed"
+    FAR = "a run lies far under the others of its condition"
     SCATTERS = "its runs scatter far more than the others"
     INCOMPLETE = "seeds are incomplete, or of several engines"
-    VARIES = "it varies over seeds more than the residuals"
-    SPREADS = "the spreads of the conditions differ"
+    VARIES = "its own spread over seeds is larger"
 
 
 class ClaimVerdict(StrEnum):
@@ -76,6 +76,7 @@ class ClaimVerdict(StrEnum):
 
     SUPPORTED = "supported"
     CONTRADICTED = "contradicted"
+    SMALLER = "no difference as large as the margin"
     NOT_DISTINGUISHABLE = "not distinguishable"
     NOT_TESTABLE = "not testable"
     TOO_FEW = "too few seeds"

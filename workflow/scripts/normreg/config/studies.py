@@ -15,11 +15,11 @@ from normreg.config.schema import read_yaml, validate
 from normreg.config.sweeps import Sweep
 from normreg.errors import ConfigError
 
-# The largest difference of each quantity that counts as none, if a study does not say: points, nats, shares.
-MARGIN: Mapping[str, float] = {
-    **{"accuracy": 0.05, "loss": 0.001, "balanced_accuracy": 0.05, "macro_f1": 0.05, "top5_accuracy": 0.05},
-    **{"calibration_error": 0.001, "brier_score": 0.001},
-}
+MARGIN_IMAGES = 5  # the largest difference that counts as none, if a study does not say
+# The margin of each quantity, for a share of images that it may concern: points; nats and shares.
+_PER_SHARE = dict.fromkeys(("accuracy", "balanced_accuracy", "macro_f1", "top5_accuracy"), 100) | dict.fromkeys(
+    ("loss", "calibration_error", "brier_score"), 2
+)
 JUDGED = ("accuracy", "loss")  # if a study does not say
 CONFIRM = "-confirm"  # the end of the name of a confirmation
 _SEED = re.compile("[0-9]{1,6}")
@@ -39,9 +39,11 @@ class Run:
     `sweeps` generate. Others are compared with the `reference`. `published` is the study's block of published results,
     `readme` the differences between its README and its code. A study without such a block has None and []. So has a
     renamed run, because it trains something else than the study. `margin` is the largest difference that counts as
-    none, by quantity; those of `judge` get verdicts. `planned_seeds` is the number of seeds that was decided before
-    looking, or None. `target_accuracy` is the accuracy in percent of which the first epoch is told, or None.
-    `confirms` is the name of the run whose chosen conditions this run trains again with new seeds, or empty.
+    none, by quantity, where the study says it, and `baseline_error` the error in % from which the others follow, see
+    `margin_of`. The quantities of `judge` get verdicts. `planned_seeds` is the number of seeds that was decided before
+    looking, or None, and `looks` are the numbers of seeds at which verdicts are looked at, or ().
+    `target_accuracy` is the accuracy in percent of which the first epoch is told, or None. `confirms` is the name of
+    the run whose chosen conditions this run trains again with new seeds, or empty.
     """
 
     name: str
@@ -55,9 +57,11 @@ class Run:
     published: dict[str, Any] | None
     readme: list[dict[str, Any]]
     margin: Mapping[str, float]
+    baseline_error: float | None
     judge: tuple[str, ...]
     planned_seeds: int | None
     target_accuracy: float | None
+    looks: tuple[int, ...]
     confirms: str = ""
 
 
@@ -135,11 +139,37 @@ def load_run(config: Mapping[str, Any]) -> Run:
         galleries=tuple(content["galleries"]),
         published=None if changed else content.get("published"),
         readme=[] if changed else content.get("readme", []),
-        margin={**MARGIN, **content.get("margin", {})},
+        margin=content.get("margin", {}),
+        baseline_error=content.get("baseline_error"),
         judge=tuple(content.get("judge", JUDGED)),
-        planned_seeds=content.get("planned_seeds"),
+        planned_seeds=None if "looks" in content else content.get("planned_seeds"),
+        looks=_looks(content, str(study_files.path_of(study))),
         target_accuracy=content.get("target_accuracy"),
     )
+
+
+def margin_of(run: Run, images: int) -> dict[str, float]:
+    """The largest difference that counts as none, of each quantity.
+
+    If the study does not say, it is that of `MARGIN_IMAGES` of so many test images, or of a tenth of the study's
+    `baseline_error`: as points, or twice the share in nats and shares, which is 0.001 of 10,000 images.
+    """
+    share = MARGIN_IMAGES / images if run.baseline_error is None else run.baseline_error / 1000
+    return {name: float(f"{unit * share:.3g}") for name, unit in _PER_SHARE.items()} | dict(run.margin)
+
+
+def _looks(content: Mapping[str, Any], path: str) -> tuple[int, ...]:
+    """The numbers of seeds of a study's looks.
+
+    Raises:
+        ConfigError: they do not rise, or do not fit the study.
+    """
+    looks = content.get("looks", [])
+    if looks != sorted(looks):
+        raise ConfigError(f"{path}: key 'looks': found {looks}; expected rising numbers of seeds, such as [3, 5, 10].")
+    if looks and "sweeps" in content:
+        raise ConfigError(f"{path}: keys 'looks' and 'sweeps' exclude each other; leave one of them out.")
+    return tuple(looks)
 
 
 def load_named_run(name: str) -> Run:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from normreg.analysis import answer, contrasts, effects, study_tables
+from normreg.analysis import answer, contrasts, effects, images, study_tables
 from normreg.analysis.contrasts import ConfoundedPair
 from normreg.analysis.power import MOST_SEEDS, Spread
 from normreg.analysis.quantities import QUANTITIES, Quantity
@@ -13,6 +13,7 @@ from normreg.analysis.verdicts import Confounding, EffectVerdict, Level, Method
 from normreg.report import effects_figure, html, style, words
 from normreg.report.job import NO_FACTORS, Job
 
+NO_NEW_IMAGES = f"Of these runs there is none: it needs the predictions of {images.LEAST_IMAGES} test images or more."
 # Effects for which seeds are counted: of a quantity in percent, and of another.
 _SIZES = {True: (0.02, 0.05, 0.1), False: (0.0005, 0.001, 0.002)}
 
@@ -91,8 +92,10 @@ def _reading(table: pd.DataFrame, notes: Sequence[str]) -> list[str]:
         "became infinite or NaN. Then the difference is that of the other runs, and nothing is tested. Accuracy is the "
         "main question. Loss is a second one with its own adjustment. Intervals are 95 % intervals, each for its own "
         "row.",
-        "All runs are tested on the same images. So the intervals say what to expect when networks are trained again "
-        "and tested on these images. On other images the same models would differ by other amounts.",
+        "All runs are tested on the same images. So the first interval and the verdict say what to expect when "
+        "networks are trained again and tested on these images. The interval on new images also allows for other test "
+        "images of the same kind, from what the saved models do image by image. "
+        + ("" if table["low_new_images"].notna().any() else NO_NEW_IMAGES),
     ]
 
 
@@ -112,10 +115,11 @@ def _effects(rows: pd.DataFrame, quantity: Quantity) -> pd.DataFrame:
         }
         if tested:
             cells |= {"from": words.known(row["low"], write), "to": words.known(row["high"], write)}
+            new = answer.new_interval(row).removeprefix(", on new images ")
+            cells["on new images"] = "; ".join(filter(None, [new, words.text(row["verdict_new_images"])]))
             cells["p adjusted"] = "" if pair else words.p_value(row["p_adjusted"])
         cells["verdict"] = answer.diverged(row) if pair else answer.verdict(row)
-        if rows["collapses"].fillna(0).any():
-            cells["collapses"] = answer.collapses(row) if row["collapses"] else ""
+        cells["failed runs"] = answer.collapses(row)
         shown.append(cells)
     columns = pd.DataFrame(shown)
     return columns.loc[:, (columns != "").any()]
@@ -161,7 +165,8 @@ def make(job: Job) -> None:
     """The table with its page and its figure."""
     conditions, rules, data = job.declared, job.params.rules, job.spec
     title = f"Effects: {job.title}"
-    table = effects.estimate(job.contrasts, job.summary, rules["margin"], data.test_images, rules["judge"])
+    parts = images.read(job.input.predictions, job.runs, job.data.test_labels, rules["judge"])
+    table = effects.estimate(job.contrasts, job.summary, job.rules, parts)
     job.write("effects.csv", study_tables.EFFECTS, table)
     confounded = contrasts.find_confounded(conditions, data.train_images, job.reference)
     fewer = contrasts.find_fewer_splits(conditions, data.train_images)

@@ -39,7 +39,8 @@ _PAIR: dict[str, Any] = {"marker": "o", "markersize": 4, "linestyle": "", "zorde
 def limits(rows: pd.DataFrame, quantity: Quantity) -> tuple[float, float]:
     """Ends of an axis: it has 0, the zone of the margin and all values, and else no more room than it needs."""
     margin = rows["margin"].iloc[0]
-    values = np.append(rows[["difference", "low", "high"]].to_numpy(float).ravel(), [-margin, margin])
+    shown = rows[["difference", "low", "high", "low_new_images", "high_new_images"]]
+    values = np.append(shown.to_numpy(float).ravel(), [-margin, margin])
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     room = max(0.05 * (high - low), (_LEAST_SPAN[quantity.unit] - (high - low)) / 2)
     return low - room, high + room
@@ -104,7 +105,8 @@ def _subtitle(table: pd.DataFrame) -> str:
         return "no seed has all the runs that an effect needs"
     if table["low"].isna().all():
         return f"{seeds}: no interval and no verdict; repeat with --config seeds=5"
-    return f"with the factor minus without it, within each of {seeds}; 95 % intervals, each for itself"
+    new = "; thick: training again, thin: new images too" if table["low_new_images"].notna().any() else ""
+    return f"with the factor minus without it, within each of {seeds}; 95 % intervals, each for itself{new}"
 
 
 def _places(rows: pd.DataFrame) -> list[float]:
@@ -134,7 +136,9 @@ def _draw_row(axes: Axes, place: float, row: pd.Series, label: str, plot: float)
     """Draws the point and its interval, and writes both as numbers with the verdict. A difference found is filled."""
     color, effect, shown = _color(row), row["level"] != Level.PAIR, row["verdict"] in FOUND
     if not pd.isna(row["low"]):
-        axes.plot([row["low"], row["high"]], [place, place], color=color, linewidth=2.4 if effect else 1.1)
+        axes.plot([row["low"], row["high"]], [place, place], color=color, linewidth=3.4 if effect else 2)
+        if effect:
+            axes.plot([row["low_new_images"], row["high_new_images"]], [place, place], color=color, linewidth=1)
     look = {**(_EFFECT if effect else _PAIR), "color": color, "markerfacecolor": color if shown else "white"}
     axes.plot([row["difference"]], [place], label=label, **look)
     text: dict[str, Any] = {"va": "center", "size": _SIZE, "weight": "bold" if shown else "normal"}
@@ -147,9 +151,10 @@ def _numbers(row: pd.Series) -> str:
     interval = "" if pd.isna(row["low"]) else f"({write(row['low'])} to {write(row['high'])})"
     said = answer.diverged(row) if row["level"] == Level.PAIR else answer.verdict(row)
     said = "" if row["verdict"] == EffectVerdict.TOO_FEW else said
+    new = row["verdict_new_images"]
+    said += "" if pd.isna(new) or new == row["verdict"] else f"; new images: {new}"
     text = "  ".join(filter(None, [words.known(row["difference"], write), interval, said]))
-    collapsed = not pd.isna(row["collapses"]) and row["collapses"]
-    return f"{text}; {answer.collapses(row)}" if collapsed else text
+    return "; ".join(filter(None, [text, answer.collapses(row)]))
 
 
 def _draw_legend(figure: Figure, table: pd.DataFrame) -> None:

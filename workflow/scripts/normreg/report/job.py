@@ -252,15 +252,23 @@ class Job:
         """A column of all metrics.csv, by conditions."""
         return read_courses(self.input.metrics, self.runs, metric)
 
+    @functools.cached_property
+    def rules(self) -> plan.Rules:
+        """What verdicts go by."""
+        data, rules = self.spec, self.params.rules
+        looks, seeds = rules["looks"], len({run["seed"] for run in self.runs})
+        levels = plan.levels(looks, seeds) if looks else plan.LEVELS
+        return plan.Rules(rules["margin"], data.test_images, data.network_shape.classes, rules["judge"], levels)
+
     def notes(self) -> list[str]:
         """What verdicts of this study must be read with: runs that diverged, the margin, the planned seeds."""
-        margin, planned = self.params.rules["margin"], self.params.rules["planned_seeds"]
+        margin, planned, looks = (self.params.rules[key] for key in ("margin", "planned_seeds", "looks"))
         notes = [
             summaries.diverged(self.summary),
             summaries.alike(self.summary),
             plan.margin_note(margin, self.spec.test_images),
         ]
-        notes += plan.notes(planned, self.summary["seed"].nunique(), sorted(set(self.summary["engine"])))
+        notes += plan.notes(planned, looks, self.summary["seed"].nunique(), sorted(set(self.summary["engine"])))
         return [note for note in notes if note]
 
     def write(self, name: str, table: tables.Table, frame: "pd.DataFrame", sealed: bool = True) -> None:

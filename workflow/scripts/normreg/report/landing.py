@@ -32,8 +32,11 @@ _PICTURE = html.TEMPLATES.from_string("""
   {% call svg(22) %}
     <rect x="{{ row.zone }}" y="2" width="{{ row.wide }}" height="18" fill="{{ zone }}"/>
     <line x1="{{ row.zero }}" x2="{{ row.zero }}" y1="2" y2="20" stroke="#6b6b6b"/>
+    {% if row.low_new_images %}
+      <line x1="{{ row.low_new_images }}" x2="{{ row.high_new_images }}" y1="11" y2="11" stroke="{{ row.color }}"/>
+    {% endif %}
     {% if row.low %}
-      <line x1="{{ row.low }}" x2="{{ row.high }}" y1="11" y2="11" stroke="{{ row.color }}" stroke-width="3"/>
+      <line x1="{{ row.low }}" x2="{{ row.high }}" y1="11" y2="11" stroke="{{ row.color }}" stroke-width="4"/>
     {% endif %}
     {% if row.difference %}
       <svg x="{{ row.difference }}" y="11" overflow="visible">
@@ -57,6 +60,9 @@ _PAGE = html.TEMPLATES.from_string("""<h1>{{ title }}</h1>
 {% endif %}
 {% if sentences %}
 <ul>{% for sentence in sentences %}<li>{{ sentence }}</li>{% endfor %}</ul>
+{% endif %}
+{% if plan %}
+<p>{{ plan }}</p>
 {% endif %}
 {% if seeds < (planned or 3) %}
 <p>{% if seeds < 3 %}With fewer than three seeds no effect can be told from chance. {% endif %}
@@ -110,14 +116,14 @@ def _row(row: Mapping[Any, Any], effects: pd.DataFrame, low: float, high: float)
         "zone": place(-row["margin"]),
         "wide": place(low + 2 * row["margin"]),
         "zero": place(0),
-        **{end: place(row[end]) for end in ("low", "high", "difference")},
+        **{end: place(row[end]) for end in ("low", "high", "low_new_images", "high_new_images", "difference")},
     }
 
 
 def _verdicts(row: Mapping[Any, Any], effects: pd.DataFrame) -> str:
     """The verdict of each quantity: "accuracy: undecided; loss: better"."""
     same = [own for own in effects.to_dict("records") if answer.name_of(own) == answer.name_of(row)]
-    texts = {QUANTITIES[own["quantity"]].margin.replace("_", " "): answer.verdict(own) for own in same}
+    texts = {QUANTITIES[own["quantity"]].margin.replace("_", " "): answer.verdict(own) + answer.new_verdict(own) for own in same}
     return "; ".join(f"{name}: {text}" for name, text in texts.items() if text)
 
 
@@ -138,7 +144,8 @@ def _caption(rows: pd.DataFrame, quantity: Quantity, narrow: str) -> str:
     side = "right" if quantity.better_up else "left"
     parts = [f"Difference in {quantity.heading}, in {quantity.difference_unit}; {side} of 0 is better."]
     if rows["low"].notna().any():
-        parts.append("Line: 95 % interval.")
+        thin = "; thin: on new test images too." if rows["low_new_images"].notna().any() else "."
+        parts.append(f"Thick line: 95 % interval if networks are trained again{thin}")
     parts.append(
         f"Green: within the margin of {margin}, which counts as no difference{f' ({narrow})' if narrow else ''}."
     )
@@ -169,6 +176,7 @@ def make(job: Job) -> None:
         seeds=len({run["seed"] for run in job.runs}),
         planned=planned,
         command=f"{job.params.landing['command']} seeds={planned or 5}",
+        plan=job.params.landing["plan"],
         comparison=job.params.landing["comparison"],
         validation=job.params.landing["validation"],
     )

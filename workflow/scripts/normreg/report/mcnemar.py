@@ -6,7 +6,7 @@ import pandas as pd
 
 from normreg.analysis import agreement
 from normreg.analysis import summary as summaries
-from normreg.analysis.inference import LEVEL
+from normreg.analysis.plan import LEVEL
 from normreg.config import factors
 from normreg.report import html, words
 from normreg.report.job import NO_FACTORS, Job

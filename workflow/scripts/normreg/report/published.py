@@ -33,12 +33,12 @@ TABLE = Table(
     | columns_of(float, "measured", "measured_low", "measured_high")
     | columns_of(int, "seeds")
     | columns_of(float, "half_width", "difference")
-    | columns_of(str, "verdict", "no_verdict", "engines")
+    | columns_of(str, "verdict", "best_of_3", "no_verdict", "engines")
     | columns_of(int, "diverged")
     | columns_of(str, "from", "note", "run"),
     may_be_empty=frozenset(
         {"published", "best_epochs", "measured", "measured_low", "measured_high", "half_width", "difference"}
-        | {"verdict", "no_verdict", "from", "note"}
+        | {"verdict", "best_of_3", "no_verdict", "from", "note"}
     ),
 )
 DRAWN = ("final_accuracy", "last5_accuracy", "last5_loss")  # keys of `QUANTITIES` that have a panel
@@ -66,6 +66,7 @@ def write(
     comparison: pd.DataFrame,
     readme: Sequence[Mapping[str, Any]],
     diverged: str = "",
+    offset: tuple[float, float, float] | None = None,
 ) -> None:
     """Writes the page.
 
@@ -77,6 +78,7 @@ def write(
         readme: one entry for each difference between the study's README and its code, with the keys `key`, `readme`,
             `executed` and `note`.
         diverged: a sentence on the runs that diverged.
+        offset: see `published.offset`.
     """
     differences = [{key: entry.get(key) for key in ("key", "readme", "executed", "note")} for entry in readme]
     parts = {
@@ -88,7 +90,7 @@ def write(
             lambda value: words.known(value, str)
         ),
     }
-    said = [f"Published values: {source}.", diverged, *_reading(comparison), _mixed(comparison)]
+    said = [f"Published values: {source}.", diverged, *_reading(comparison), _offset(offset), _mixed(comparison)]
     html.write_page(path, title, said, parts)
 
 
@@ -100,11 +102,13 @@ def _reading(comparison: pd.DataFrame) -> list[str]:
             f"{words.count(seeds, 'seed')} measured: no verdict. For comparison: in two cases, two published runs had "
             f"the same configuration. Their last-five means differed by {smaller:.2f} and {larger:.2f} points."
         ]
-    given, outside, expected = published.count_outside(comparison)
+    given, outside, best, expected = published.count_outside(comparison)
     chance = (
         f"{outside} of {given} verdicts are outside. If every published run was one more seed of the same training, "
         f"{expected:.1f} of {given} would be expected outside by chance (5 %). The quantities of one run are not "
-        "independent, so they are often outside together."
+        f"independent, so they are often outside together. {best} are also outside of what the best of "
+        f"{published.BEST_OF} runs would "
+        "give, which is perhaps what was published."
     )
     return [
         "Within the spread of seeds: the published value lies in the 95 % prediction interval of one more seed, which "
@@ -112,6 +116,19 @@ def _reading(comparison: pd.DataFrame) -> list[str]:
         "error of these images is not part of it. The interval assumes that the values of the seeds are normal.",
         chance if given else "",
     ]
+
+
+def _offset(offset: tuple[float, float, float] | None) -> str:
+    """A sentence on the whole study: whether its accuracies are higher or lower than measured, all together."""
+    if offset is None:
+        return ""
+    mean, low, high = (f"{value:+.3f}".replace("-", "−") for value in offset)
+    said = "more than" if not offset[1] <= offset[0] <= offset[2] else "as much as"
+    return (
+        f"One test for the whole study: the published final accuracies are {mean} points from the measured means, as a "
+        f"mean over the conditions. One more seed would be {low} to {high} points away (95 %), so the study differs by "
+        f"{said} one more seed can."
+    )
 
 
 def _mixed(comparison: pd.DataFrame) -> str:
@@ -289,7 +306,7 @@ def _draw_legend(figure: Figure, drawn: pd.DataFrame) -> None:
     figure.text(0.2 / width, 0.365 / height, "penalty", color=style.GREY)
     seen = "".join("".join(_signs(pair)) for pair in drawn.itertuples())
     signs = [f"{sign} {meaning}" for sign, meaning in SIGNS.items() if sign in seen]
-    given, outside, expected = published.count_outside(drawn)
+    given, outside, _, expected = published.count_outside(drawn)
     if outside:
         signs[-1] += f": {outside} of {given}, {expected:.1f} expected by chance"
     figure.text(0.2 / width, 0.13 / height, "      ".join(signs), color=style.GREY)
@@ -300,5 +317,13 @@ def make(job: Job) -> None:
     block, title = job.params.published, f"Published and measured: {job.title}"
     table, diverged = published.compare(block, job.summary), summaries.diverged(job.summary)
     job.write("published.csv", TABLE, table)
-    write(job.folder / "published.html", title, block["source"], table, job.params.readme, diverged)
+    write(
+        job.folder / "published.html",
+        title,
+        block["source"],
+        table,
+        job.params.readme,
+        diverged,
+        published.offset(table, job.summary),
+    )
     style.save(draw(table, title, job.named, diverged), *job.paths("published"))

@@ -36,7 +36,7 @@ class Item(NamedTuple):
         rule: the rule, which makes all its items in one process.
         module: the module of this package that makes it.
         files: below the folder of the study, with their places in the report. {condition} and {sweep} are wildcards.
-        kind: which studies have it, see `Study.kinds`. Empty: all.
+        kind: which studies have it, see `Study.kinds`. Empty: all. "looks": none, `decide` asks for them.
     """
 
     rule: str
@@ -84,11 +84,20 @@ _WEIGHTS = _page("weight_sizes", WEIGHTS, "sizes of the weights (table)") | _gra
 _COMPARED = _page("published", EFFECTS, "published and measured (table)") | _graph(
     "published", ANSWER, "published and measured (figure)"
 )
+_LOOK = "looks/{look}"  # with so many seeds
+_LOOKED = Shown(EFFECTS, "effects at {look} seeds", "effects", "Looks")
 ITEMS = (
     Item("summarise", "runs", {"summary.csv": None, "runs.csv": None}),
     # Effects come first: the landing page of `explore` reads their table.
     Item("estimate_effects", "effects", _EFFECTS),
     Item("estimate_effects", "paper", {"summary.md": None, "summary.tex": None}),
+    Item("take_look", "runs", {f"{_LOOK}/summary.csv": None, f"{_LOOK}/runs.csv": None}, "looks"),
+    Item(
+        "take_look",
+        "effects",
+        {f"{_LOOK}/{name}": _LOOKED if shown else None for name, shown in _EFFECTS.items()},
+        "looks",
+    ),
     Item("compare_responses", "responses", _RESPONSES, "sweeps"),
     Item("draw_response", "response_figure", _RESPONSE, "sweeps"),
     Item("choose_strengths", "chosen", {"chosen.csv": None}, "chooses"),

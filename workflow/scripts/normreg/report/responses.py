@@ -1,8 +1,7 @@
 """The response curves of a study: three tables, and a page with a sentence for each curve and every comparison."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -20,8 +19,9 @@ _METHOD = (
     "the p-values are adjusted in the same way: by the largest t statistic over the curve (with one reference this is "
     "Dunnett's test), on residuals without the parts of conditions and seeds. A curve is a family of its own.",
     "Better or worse: the adjusted p is below 0.05. Equivalent: two one-sided tests show that the difference is "
-    "smaller than the margin, which the study declares; they are not adjusted. Undecided: neither is shown. Same "
-    "experiment: the settings are those of the reference or of an earlier value.",
+    "smaller than the margin, by p-values with Holm's adjustment for the values of the curve. The 90 % interval beside "
+    "the band is of its value alone. Undecided: neither is shown. Same experiment: the settings are those of the "
+    "reference or of an earlier value.",
 )
 _OWN = (
     "Where “own spread” says yes, the residuals of the curve are not used: the difference has the error of its own "
@@ -32,7 +32,7 @@ _SHAPE = (
     "strength; strengths that diverge, collapse or scatter far more are left out of it. The best of several means is "
     "lucky too: its difference on the same runs is too good. Choose on the hold-out and measure on fresh seeds."
 )
-_CELLS = {"difference": "difference", "low": "band from", "high": "to"}
+_CELLS = {"difference": "difference", "low": "band from", "high": "to", "low_90": "90 %: from", "high_90": "90 %: to"}
 
 
 def write(path: str | Path, title: str, found: Tables, notes: Sequence[str]) -> None:
@@ -77,7 +77,7 @@ def _compared(rows: pd.DataFrame, quantity: Quantity) -> pd.DataFrame:
             **{name: words.known(row[key], quantity.write_difference) for key, name in _CELLS.items()},
             "p adjusted": words.p_value(row["p_adjusted"]),
             "verdict": answer.verdict(row) or "no reference",
-            "collapses": collapses(row),
+            "failed runs": answer.collapses(row),
             "own spread": "" if pd.isna(row["objection"]) else "yes",
         }
         for row in rows.to_dict("records")
@@ -113,17 +113,9 @@ def _shapes(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(shown)
 
 
-def collapses(row: Mapping[Any, Any]) -> str:
-    """How many runs of a comparison collapsed: "2 of 3 runs", or nothing."""
-    if pd.isna(row["collapses"]) or not row["collapses"]:
-        return ""
-    return f"{row['collapses']:.0f} of {row['runs']:.0f} runs"
-
-
 def make(job: Job) -> None:
     """The tables and the page."""
-    margin, data = job.params.rules["margin"], job.spec
-    facts = responses.Facts(job.summary, job.conditions, margin, data.train_images, data.test_images)
+    facts = responses.Facts(job.summary, job.conditions, job.rules, job.spec.train_images)
     found = responses.estimate(job.sweeps, facts)
     job.write("responses.csv", response_tables.RESPONSES, found.responses)
     job.write("response_seeds.csv", response_tables.RESPONSE_SEEDS, found.seeds)

@@ -80,6 +80,19 @@ class Studies:
             found.append(study)
         return found
 
+    def looks(self) -> list[int]:
+        """The looks of the configured study.
+
+        Raises:
+            ConfigError: it has none.
+        """
+        if not self.main.run.looks:
+            raise ConfigError(
+                f"decide: study {self.main.run.study} has no looks. Give them in its file before looking, such as "
+                "`looks: [3, 5, 8, 10, 15, 20]`."
+            )
+        return list(self.main.run.looks)
+
     def confirmation(self) -> str:
         """The name of the run that confirms the configured study.
 
@@ -97,6 +110,23 @@ class Studies:
             path = study_files.path_of(name)
             raise ConfigError(f"confirm: its results would go to {name}, which is a study; rename {path}.")
         return name
+
+
+def decided(study: Study, path: Path) -> bool:
+    """Whether every effect on the first of the study's quantities has a verdict in the `effects.csv` of a look.
+
+    Where runs diverged, more seeds would not help.
+
+    Raises:
+        DataError: the table cannot be read, or is of other runs.
+    """
+    from normreg.analysis import answer as words  # not above: most calls need no pandas
+    from normreg.analysis.verdicts import EffectVerdict, Level
+
+    table = words.read(path, study.identity)
+    main = table[(table["level"] == Level.EFFECT) & table["quantity"].isin(table["quantity"].head(1))]
+    open_ = (EffectVerdict.UNDECIDED, EffectVerdict.TOO_FEW, EffectVerdict.NO_SPREAD)
+    return bool((main["verdict"].notna() & ~main["verdict"].isin(open_)).all())
 
 
 def answer(study: Study, folder: Path) -> list[str]:

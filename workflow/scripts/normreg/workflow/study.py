@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from normreg.analysis import plan
 from normreg.config import (
     claims,
     costs,
@@ -121,8 +122,8 @@ class Study:
     @property
     def rules(self) -> dict[str, Any]:
         """A param: what verdicts go by."""
-        margin, judge = dict(self.run.margin), list(self.run.judge)
-        return {"margin": margin, "judge": judge, "planned_seeds": self.run.planned_seeds}
+        plan = {"planned_seeds": self.run.planned_seeds, "looks": list(self.run.looks)}
+        return {"margin": studies.margin_of(self.run, self.data.test_images), "judge": list(self.run.judge), **plan}
 
     @property
     def settings(self) -> dict[str, dict[str, str]]:
@@ -159,7 +160,19 @@ class Study:
         split = "the official test split"
         if held_out:
             split = f"a hold-out of {held_out:,} training images; effects are of the saved models on the test split"
-        return {"validation": split, "comparison": self.objection, "command": self.command}
+        looks = self.run.looks
+        planned = f"{plan.look_note(looks, len(self.seeds))} {self.cost}" if looks else ""
+        return {"validation": split, "comparison": self.objection, "plan": planned, "command": self.command}
+
+    @property
+    def cost(self) -> str:
+        """A sentence: how many runs its looks took so far, and may take."""
+        return f"{len(self.runs)} runs are trained, of at most {len(self.run.conditions) * self.run.looks[-1]}."
+
+    @functools.cache  # noqa: B019 - a few objects, as long as the process
+    def at(self, look: int) -> "Study":
+        """The same study with the first seeds, for a look at so many."""
+        return Study(self.run, self.data, range(look), self.source, self.wanted_engine)
 
     @property
     def command(self) -> str:

@@ -159,11 +159,11 @@ def _describe_point(
 
 def _say(row: Mapping[Hashable, Any], quantity: Quantity, seeds: pd.DataFrame) -> str:
     """What is told of a point. Nothing where nothing was compared, unless its runs diverged."""
-    write, collapsed = quantity.write_difference, page.collapses(row)
+    write = quantity.write_difference
     if np.isnan(row["difference"]):
         return f"{row['value']}: {answer.verdict(row)}." if row["verdict"] == EffectVerdict.DIVERGED else ""
     band = "" if np.isnan(row["low"]) else f" (band {write(row['low'])} to {write(row['high'])})"
     each = [f"{seed} {write(number)}" for seed, number in zip(seeds["seed"], seeds["number"], strict=True)]
     parts = [f"{row['value']}: {write(row['difference'])} {quantity.difference_unit}{band}"]
-    parts += [answer.verdict(row), f"{collapsed} collapsed" if collapsed else ""]
+    parts += [answer.verdict(row), answer.collapses(row)]
     return f"{', '.join(filter(None, parts))}. Seed{'s' if len(each) > 1 else ''}: {'; '.join(each)}."
