@@ -123,7 +123,10 @@ def _row(row: Mapping[Any, Any], effects: pd.DataFrame, low: float, high: float)
 def _verdicts(row: Mapping[Any, Any], effects: pd.DataFrame) -> str:
     """The verdict of each quantity: "accuracy: undecided; loss: better"."""
     same = [own for own in effects.to_dict("records") if answer.name_of(own) == answer.name_of(row)]
-    texts = {QUANTITIES[own["quantity"]].margin.replace("_", " "): answer.verdict(own) + answer.new_verdict(own) for own in same}
+    texts = {
+        QUANTITIES[own["quantity"]].margin.replace("_", " "): answer.verdict(own) + answer.new_verdict(own)
+        for own in same
+    }
     return "; ".join(f"{name}: {text}" for name, text in texts.items() if text)
 
 
