@@ -121,7 +121,7 @@ def get_decision(wildcards):
     found, study = [], STUDIES.main
     try:
         for look in STUDIES.looks():
-            taken = checkpoints.take_look.get(dataset=config["dataset"], study=study.run.name, look=look)
+            taken = checkpoints.take_look.get(dataset=config["dataset"], study=study.run.name, look=str(look))
             found.append(taken.output.looks_look_effects_csv)
             DECIDED["study"] = study.at(look)
             if decided(study.at(look), Path(placed(f"{study.folder}/looks/{look}/effects.csv"))):

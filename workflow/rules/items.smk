@@ -310,6 +310,7 @@ checkpoint take_look:
     params:
         made="take_look",
         study=get_at_look(get_facts),
+        target=get_at_look(lambda study, w: study.run.target_accuracy),
         rules=get_at_look(lambda study, w: study.rules),
         code=get_code("make_items.py", *registry.modules("take_look")),
     script:
