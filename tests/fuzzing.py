@@ -437,7 +437,7 @@ def dry_run(case: Case, project: Path, scratch: Path) -> str:
         sizes.check(run.study, run.conditions, DATASETS[settings["dataset"]])
         outcome = "accepted"
     case.write(project / "config/config.yaml", project / "config/studies")
-    done = warm.snakemake(["-n", "--quiet", "host", "--cores", "1", "training"], project)
+    done = warm.snakemake(["-n", "--quiet=host", "--cores", "1", "training"], project)
     text = done.stdout
     assert (done.returncode == 0) == (outcome == "accepted"), f"{outcome} in process, but: {text}"
     assert "Traceback" not in text, text

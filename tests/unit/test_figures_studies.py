@@ -70,7 +70,7 @@ def rows_of(
 
 
 def write_rows(path: Path, rows: list[dict[str, Any]]) -> Path:
-    empty = dict.fromkeys(("best_epochs", "half_width", "no_verdict", "note"))
+    empty = dict.fromkeys(("best_epochs", "best_of_3", "half_width", "no_verdict", "note"))
     empty |= {"engines": "torch", "diverged": 0, "run": STUDY}
     tables.write(path, published.TABLE, [{k: None if v == "" else v for k, v in row.items()} | empty for row in rows])
     return path

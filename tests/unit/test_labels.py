@@ -180,6 +180,8 @@ def test_every_shipped_study_has_a_label_for_each_condition(path: Any) -> None:
     assert len({one["label"] for one in named.values()}) == len(named)
     plain = by_pair({name: (one["penalty"], one["norm"]) for name, one in run.conditions.items()})
     if "sweeps" not in yaml.safe_load(path.read_text(encoding="utf-8")):
+        decoupled = {name: one.pop("penalty") for name, one in named.items() if "penalty" in one}
+        assert set(decoupled) == {name for name, each in run.conditions.items() if each["optimizer"]["name"] == "adamw"}
         assert named == plain
     else:
         assert all("·" in one["label"] for one in named.values())

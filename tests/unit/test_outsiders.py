@@ -146,8 +146,10 @@ def test_names_of_arrays_and_tracebacks_do_not_act_on_a_terminal(root: Path, tmp
 
 def landing_page(root: Path, folder: Path, words: str) -> str:
     """The landing page as Snakemake makes it: a job's page in a template that Jinja fills and docutils reads."""
-    facts = {"params": SimpleNamespace(landing={"comparison": words, "validation": words}), "folder": folder}
-    facts["summary"] = pd.DataFrame({"condition": ["none-bn"], "diverged_epoch": [None]})
+    shown = {"comparison": words, "validation": words, "command": "snakemake"}
+    params = SimpleNamespace(landing=shown, rules={"planned_seeds": None, "margin": {}})
+    facts = {"params": params, "folder": folder}
+    facts["summary"] = pd.DataFrame({"condition": ["none-bn"], "seed": [0], "diverged_epoch": [None]})
     spec = SimpleNamespace(train_images=10)
     landing.make(SimpleNamespace(title=words, contrasts=[], spec=spec, sweeps=(), runs=[{"seed": 0}], **facts))
     text = (root / "workflow/report/overview.rst").read_text(encoding="utf-8")

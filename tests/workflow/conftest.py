@@ -55,7 +55,7 @@ class Project:
 
     def stale(self, *arguments: str, config: tuple[str, ...] = ()) -> Counter[str]:
         """What would run: a count of "rule" or "rule condition" or "rule condition seed"; empty for nothing."""
-        return self.planned(self.snakemake("-n", "--quiet", "host", *arguments, config=config).stdout)
+        return self.planned(self.snakemake("-n", "--quiet=host", *arguments, config=config).stdout)
 
     @staticmethod
     def planned(output: str) -> Counter[str]:

@@ -104,7 +104,7 @@ def test_your_images_in_five_minutes_until_they_train(examples, tmp_path):
 def test_an_example_is_accepted_and_would_make_its_figures(examples, section):
     """A dry run: files and names are right, and the network fits the images."""
     (command,) = examples.write(section)
-    said = examples.run([*command.replace("--cores 4", "-n --quiet host --cores 4").split(), "seeds=1"])
+    said = examples.run([*command.replace("--cores 4", "-n --quiet=host --cores 4").split(), "seeds=1"])
     name = SECTIONS[section].partition("/")[2]
     first = {"crossed": "bn-dropout-0-sgd", "calibrated": "label-smoothing-0"}.get(name, "none-bn")
     assert f"results/{SECTIONS[section]}/{first}/gallery.png" in said

@@ -135,7 +135,7 @@ def test_a_dry_run_has_one_line_for_each_job(new_project):
     [pytest.param("cpu", "0", marks=pytest.mark.slow), ("cuda", "1")],  # tests/unit/test_jobs.py
 )
 def test_a_training_job_asks_for_a_gpu_only_where_it_uses_one(new_project, device, gpus):
-    output = new_project().snakemake("-n", "--quiet", "host", config=(f"device={device}",)).stdout
+    output = new_project().snakemake("-n", "--quiet=host", config=(f"device={device}",)).stdout
     trains = re.findall(r"rule train:\n(?:    .*\n)+", output)
     assert len(trains) == 3
     for job in trains:

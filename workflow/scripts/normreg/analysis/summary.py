@@ -166,7 +166,8 @@ def diverged(summary: pd.DataFrame) -> str:
 
 def alike(summary: pd.DataFrame) -> str:
     """A sentence on conditions whose runs are equal to the last digit, in each seed. Empty if there are none."""
-    numbers = [name for name in study_tables.MEASURED if name not in ("seconds", "images_per_second")]
+    speed = ("seconds", "images_per_second")
+    numbers = [name for name in dict.fromkeys(study_tables.MEASURED) if name in summary and name not in speed]
     found: dict[str, list[str]] = {}
     for name, rows in summary[summary["diverged_epoch"].isna()].groupby("condition", sort=False):
         found.setdefault(rows[["seed", *numbers]].to_csv(index=False), []).append(str(name))
