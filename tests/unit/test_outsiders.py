@@ -146,7 +146,7 @@ def test_names_of_arrays_and_tracebacks_do_not_act_on_a_terminal(root: Path, tmp
 
 def landing_page(root: Path, folder: Path, words: str) -> str:
     """The landing page as Snakemake makes it: a job's page in a template that Jinja fills and docutils reads."""
-    shown = {"comparison": words, "validation": words, "command": "snakemake"}
+    shown = {"comparison": words, "validation": words, "command": "snakemake", "plan": []}
     params = SimpleNamespace(landing=shown, rules={"planned_seeds": None, "margin": {}})
     facts = {"params": params, "folder": folder}
     facts["summary"] = pd.DataFrame({"condition": ["none-bn"], "seed": [0], "diverged_epoch": [None]})

@@ -16,7 +16,8 @@ def rows(project, name):
 
 def test_one_condition_diverges_and_the_others_are_compared(new_project):
     project = new_project()
-    project.change_study(conditions={"none-bn": {"penalty": "none", "norm": "bn"}, "l1-bn": DIVERGING}, galleries=[])
+    conditions = {"none-bn": {"penalty": "none", "norm": "bn"}, "l1-bn": DIVERGING}
+    project.change_study(conditions=conditions, galleries=[], margin={"accuracy": 0.05})
     goals = [f"results/digits/tiny/{name}" for name in TARGETS]
     said = project.snakemake(*goals).stdout
     assert "tiny l1-bn seed 0: diverged in epoch 1 " in said

@@ -110,7 +110,7 @@ def test_mnist_without_network_or_folder_names_the_ways_on(copy):
     done = copy.snakemake("resources/mnist.npz", config=("dataset=mnist", "mnist_dir=no/such/folder"), check=False)
     assert done.returncode != 0
     assert "no/such/folder" in done.stdout
-    assert "dataset=digits" in done.stdout
+    assert "set it to null to download them" in done.stdout
     assert "Traceback" not in done.stdout
     assert not (copy.folder / "resources/mnist.npz").exists()
 
