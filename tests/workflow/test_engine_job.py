@@ -23,7 +23,7 @@ def trained(run_once, kernel_cache):
     def run(project):
         project.keep("l2-gbn")
         kernels.load_shared(kernel_cache)
-        kernels.load_network(make_stages(built_in("gilf641"), MNIST_LIKE), kernels.processor(), kernel_cache)
+        kernels.load_network(make_stages(built_in("gilf641"), MNIST_LIKE), kernel_cache)
         shutil.copytree(kernel_cache, project.folder / KERNELS, ignore=shutil.ignore_patterns(".*"))
         project.snakemake("results/digits/tiny/summary.csv", config=("engine=numba",))
 
