@@ -145,7 +145,7 @@ def test_splits_are_compared_with_batch_norm(condition):
     assert rows["family"].tolist() == [3] * 4
 
 
-def test_over_a_size_the_response_is_the_effect_of_each_factor(condition):
+def test_over_a_size_the_response_is_the_effect_of_each_factor(condition, tmp_path):
     conditions, curves = {}, []
     for base, settings in (("none-bn", {}), ("l1-bn", {"penalty": "l1", "lambdas": {"l1": 1e-4}})):
         points = []
@@ -169,7 +169,10 @@ def test_over_a_size_the_response_is_the_effect_of_each_factor(condition):
         [summary[summary["condition"] == name]["last5_accuracy"].mean() for name in mean["condition"]]
     )
     assert len(mean) == 4
-    said = answer.response_sentences(found.responses, found.shapes)[0]
+    tables.write_frame(tmp_path / "responses.csv", response_tables.RESPONSES, found.responses, "r")
+    tables.write_frame(tmp_path / "response_shapes.csv", response_tables.RESPONSE_SHAPES, found.shapes, "r")
+    assert found.shapes.empty  # a size is no strength
+    said = answer.read_responses(tmp_path, "r")[0]
     assert said.startswith("size, L1 1e-4, 6 seeds: better at 100;")
     assert " at all images" in said
 

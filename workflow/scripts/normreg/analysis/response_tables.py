@@ -48,6 +48,7 @@ RESPONSE_SHAPES = Table(
     | columns_of(str, "run"),
     may_be_empty=frozenset({"p", "shape", "peak", "rises", "method", "objection", "freedom"})
     | frozenset({"best", "best_strength", "best_difference"}),
+    may_have_no_row=True,  # a sweep over something else than a strength has no shape
 )
 CHOSEN = Table(
     "chosen strengths",

@@ -4,13 +4,12 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from normreg.analysis import answer, study_tables
+from normreg.analysis import answer
 from normreg.analysis import summary as summaries
 from normreg.analysis.quantities import QUANTITIES, Quantity
 from normreg.analysis.verdicts import Level
 from normreg.report import html, words
 from normreg.report.job import Job
-from normreg.utils import tables
 
 CONDITIONS, EFFECTS = "Conditions", "Effects"
 # Characters that text fonts lack.
@@ -72,10 +71,9 @@ def latex(title: str, notes: Sequence[str], parts: dict[str, pd.DataFrame]) -> s
 
 def make(job: Job) -> None:
     """`summary.md` and `summary.tex`."""
-    table = tables.read_frame(job.folder / "effects.csv", study_tables.EFFECTS, job.identity)
     judged = summaries.judged(job.summary, job.params.rules["judge"])
     parts = {CONDITIONS: conditions(job.summary, judged)}
-    if not table.empty:
-        parts[EFFECTS] = effects(table)
+    if job.contrasts:
+        parts[EFFECTS] = effects(answer.read(job.folder / "effects.csv", job.identity))
     for ending, write in (("md", markdown), ("tex", latex)):
         html.save(job.folder / f"summary.{ending}", write(job.title, job.notes(), parts))

@@ -35,6 +35,7 @@ class Table:
         may_be_empty: columns whose cells are empty if a value is unknown.
         digits: significant digits of a float. None: all.
         sealed: whether the table has the column `digest`.
+        may_have_no_row: whether a table without rows is whole. Others were cut.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Table:
     may_be_empty: frozenset[str] = frozenset()
     digits: int | None = 6
     sealed: bool = True
+    may_have_no_row: bool = False
 
     @property
     def heading(self) -> list[str]:
@@ -103,6 +105,8 @@ def read(path: str | Path, table: Table, run: str | None = None) -> dict[str, li
     if heading != table.heading:
         found = ascii(", ".join(heading)[:_SHOWN])
         raise _refusal(path, table, f"its columns are {found}, expected {', '.join(table.heading)}")
+    if not rows and table.may_have_no_row:
+        return {name: [] for name in table.columns}
     if not rows:
         raise _refusal(path, table, "it has no row")
     seal = _seal([row[:-1] for row in (heading, *rows)])
