@@ -419,7 +419,7 @@ def test_mistakes_by_keyboard(explorer, visit, truth):
     assert f"image={order[3]}" in page.url
     page.keyboard.press("Escape")
     page.locator("#detail").wait_for(state="hidden")
-    assert "image=" not in page.url
+    page.wait_for_url(lambda url: "image=" not in url)
     assert page.evaluate("document.activeElement.getAttribute('aria-label')").startswith(f"Image {order[3]}:")
     page.keyboard.press("End")
     page.keyboard.press("Home")
