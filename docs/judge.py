@@ -22,6 +22,7 @@ from normreg.analysis.quantities import QUANTITIES
 from normreg.analysis.verdicts import Level, ResponseLevel
 from normreg.config import datasets, labels, studies
 from normreg.report import effects_figure, response_figure, style
+from normreg.workflow.study import Study
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = datasets.find("mnist")
@@ -118,16 +119,16 @@ def draw(name: str, rows: pd.DataFrame, file: str) -> None:
     """The figure of effects."""
     run = studies.load_named_run(name)
     names = {key: named["label"] for key, named in labels.name_conditions(run.conditions, list(run.declared)).items()}
-    figure = effects_figure.draw(rows, f"Effects: {name} on {DATA.name}", names)
+    figure = effects_figure.draw(rows, f"Effects: {Study(run, DATA, ()).title}", names)
     style.save(figure, ROOT / f"docs/images/{file}.png")
 
 
 def draw_response(name: str, sweep: str, found: responses.Tables) -> None:
     """The figure of a sweep."""
-    (own,) = studies.load_named_run(name).sweeps
-    figure = response_figure.draw(
-        found.responses, found.seeds, f"Response, {own.name}: {name} on {DATA.name}", own.over
-    )
+    run = studies.load_named_run(name)
+    (own,) = run.sweeps
+    title = response_figure.title_of(own.over, found.responses, Study(run, DATA, ()).title)
+    figure = response_figure.draw(found.responses, found.seeds, title, own.over)
     kind, size = name.partition("-")[0], "5k" if name.endswith("-5k") else "all"
     ending = name.replace("-", "_") if sweep == "little-data" else f"{kind}_{size}"
     style.save(figure, ROOT / f"docs/images/response_{ending}.png")

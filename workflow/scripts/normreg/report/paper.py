@@ -25,8 +25,7 @@ def conditions(summary: pd.DataFrame, quantities: Sequence[Quantity]) -> pd.Data
     for quantity in quantities:
         mean, spread = grouped[quantity.key].mean(), grouped[quantity.key].std(ddof=1)
         shown[quantity.label] = [words.known(value, quantity.write) or "" for value in mean]
-        shown["SD"] = [words.known(value, quantity.write) or "" for value in spread]
-        shown = shown.rename(columns={"SD": f"SD of {quantity.label}"})
+        shown[f"SD of {quantity.label}"] = [words.known(value, quantity.write) or "" for value in spread]
     return shown.reset_index()
 
 

@@ -51,6 +51,12 @@ def name_of(key: str, rows: pd.DataFrame) -> str:
     return label(key)
 
 
+def title_of(over: Sequence[str], rows: pd.DataFrame, study: str) -> str:
+    """The title of the figure of a sweep. `study` is the title of its study."""
+    name = name_of(over[0], rows)
+    return f"{name[0].upper()}{name[1:]}, accuracy and loss: {study}"
+
+
 def is_grid(rows: pd.DataFrame) -> bool:
     """Whether two keys are crossed, so that there are cells and no curves."""
     return bool(rows["y"].notna().any())
@@ -228,6 +234,5 @@ def make(job: Job) -> None:
     """The figure of one sweep."""
     table, seeds = read(job.folder / "responses.csv", job.folder / "response_seeds.csv", job.identity, job.sweep)
     over = next(sweep.over for sweep in job.sweeps if sweep.name == job.sweep)
-    name = name_of(over[0], table)
-    figure = draw(table, seeds, f"{name[0].upper()}{name[1:]}, accuracy and loss: {job.title}", over)
+    figure = draw(table, seeds, title_of(over, table, job.title), over)
     style.save(figure, *job.paths(f"response_{job.sweep}"))

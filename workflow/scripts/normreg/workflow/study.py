@@ -122,8 +122,12 @@ class Study:
     @property
     def rules(self) -> dict[str, Any]:
         """A param: what verdicts go by."""
-        plan = {"planned_seeds": self.run.planned_seeds, "looks": list(self.run.looks)}
-        return {"margin": studies.margin_of(self.run, self.data.test_images), "judge": list(self.run.judge), **plan}
+        return {
+            "margin": studies.margin_of(self.run, self.data.test_images),
+            "judge": list(self.run.judge),
+            "planned_seeds": self.run.planned_seeds,
+            "looks": list(self.run.looks),
+        }
 
     @property
     def settings(self) -> dict[str, dict[str, str]]:
