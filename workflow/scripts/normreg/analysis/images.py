@@ -5,7 +5,7 @@ estimate of MRMC variance: AUC", Academic Radiology 13). The variance of a mean 
 random, is s/n + a/I + e/(nI), with the variances s of seeds, a of images and e of both together. The spread over seeds
 estimates the first and the third term, the spread over images the second and the third, and so
 
-    variance = that over seeds + that over images - that of the rest.
+    variance = variance over seeds + variance over images - variance of the rest.
 
 Images are taken in random groups, and a group has one value a run: the mean of its images, or the jackknife's
 pseudo-value (Efron and Tibshirani 1993, chapter 11) where a quantity is no mean. All come from the saved models.

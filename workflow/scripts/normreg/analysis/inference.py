@@ -253,7 +253,7 @@ def decide(
     0. A run that the effect needs diverged: runs diverged. The mean of the others says nothing about those. 1. Fewer
     than three seeds: too few seeds. 2. The values do not differ over seeds at all: no spread. 3. The adjusted p-value
     is below the level: better or worse; by less than the margin if rule 4 applies too. 4. Both one-sided tests at the
-    margin reject (`p_equivalence`, or that of the estimate): equivalent. 5. Else undecided.
+    margin reject (`p_equivalence`, or the p-value of the estimate): equivalent. 5. Else undecided.
     """
     test = found.deciding
     if found.objection is Objection.DIVERGED:

@@ -151,7 +151,7 @@ def load_run(config: Mapping[str, Any]) -> Run:
 def margin_of(run: Run, images: int) -> dict[str, float]:
     """The largest difference that counts as none, of each quantity.
 
-    If the study does not say, it is that of `MARGIN_IMAGES` of so many test images, or of a tenth of the study's
+    If the study does not say, it follows from `MARGIN_IMAGES` of so many test images, or from a tenth of the study's
     `baseline_error`: as points, or twice the share in nats and shares, which is 0.001 of 10,000 images.
     """
     share = MARGIN_IMAGES / images if run.baseline_error is None else run.baseline_error / 1000

@@ -28,7 +28,7 @@ def draw(
     """Draws all `courses` in one panel, their last epochs again in a second one, and a legend with the final values.
 
     The labels of the axes are "all epochs" and "last epochs". Each line has its condition's name as label. The legend
-    has the best final value first; that of more than `MANY` conditions has their order.
+    has the best final value first; a legend of more than `MANY` conditions has their order.
 
     Args:
         courses: one per condition, at least one.

@@ -1,7 +1,7 @@
 """Loads compiled kernels from the cache, and compiles missing ones into it.
 
 The cache is a folder with one file for each generated module, see `compiled`. The file's name has a digest of all that
-its machine code depends on: source, engine, compiler and processor. So outdated kernels and those of another processor
+its machine code depends on: source, engine, compiler and processor. So outdated and foreign kernels
 are never loaded.
 """
 
